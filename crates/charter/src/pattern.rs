@@ -1,0 +1,119 @@
+//! Patterns over the moments of a journey: how a charter draws the journey that was meant, and how views choose paths.
+//!
+//! | written | means |
+//! |---|---|
+//! | `a b` | `a`, directly followed by `b` |
+//! | `a .. b` | `a`, eventually followed by `b` |
+//! | `a \| b`, `( )` | one or the other; grouping |
+//! | `a?`, `a*`, `a+` | at most once, any number of times, at least once |
+//! | `!a`, `!(a \| b)` | any moment but these |
+//! | `.` | any moment |
+//! | `^`, `$` | the start and the end of the journey; only at the start and the end of the pattern |
+//! | `a@web` | `a`, on the channel `web` |
+//! | `a{<2d}` | `a`, less than two days after the moment before it; also `<=`, `>`, `>=` |
+//! | `'Order Completed'` | a moment whose name is not a plain word |
+//!
+//! A pattern compiles to Glushkov's automaton: one state per step of the pattern besides the start, no empty edges, and
+//! every edge into a state tests the same step. That is the form in which both matching and alignment walk it, in time
+//! linear in the length of the journey. (Glushkov 1961; the bound on states is [`PATTERN_STEPS_MAX`].)
+
+mod automaton;
+mod parse;
+
+use std::ops::Range;
+
+pub use automaton::{Automaton, MomentTest, Step, StepTest, TimeTest};
+
+/// The most steps in one pattern.
+pub const PATTERN_STEPS_MAX: usize = 255;
+
+/// A pattern over moments, ready to be matched.
+///
+/// ```
+/// use charter::{Pattern, Step};
+///
+/// let pattern = Pattern::parse("visit .. order").expect("it is correct");
+/// let journey = ["visit", "cart", "order"].map(|name| Step::at(pattern.symbol(name)));
+/// assert!(pattern.matches(&journey));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pattern {
+    text: String,
+    moments: Vec<Named>,
+    automaton: Automaton,
+    from_start: bool,
+    to_end: bool,
+}
+
+/// A moment that a pattern names, and where it does so first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The name of the moment.
+    pub name: String,
+    /// Where it stands in the pattern, in bytes.
+    pub bytes: Range<usize>,
+}
+
+/// Why a text is not a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct PatternError {
+    /// Where in the text, in bytes.
+    pub bytes: Range<usize>,
+    /// What is wrong.
+    pub reason: String,
+    /// What would be right, where that can be said.
+    pub hint: Option<String>,
+}
+
+impl Pattern {
+    /// Reads a pattern. Whether its moments exist is checked by whoever knows them, by [`Pattern::moments`].
+    ///
+    /// # Errors
+    /// When the text is not a pattern.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let parsed = parse::parse(text)?;
+        let automaton = Automaton::new(&parsed.root);
+        Ok(Self {
+            text: text.to_owned(),
+            moments: parsed.moments,
+            automaton,
+            from_start: parsed.from_start,
+            to_end: parsed.to_end,
+        })
+    }
+
+    /// The text that it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The moments that it names, each once; their positions here are the symbols that [`Step`] speaks of.
+    pub fn moments(&self) -> &[Named] {
+        &self.moments
+    }
+
+    /// The number by which [`Step::moment`] speaks of a moment; `None` for one that the pattern does not name.
+    pub fn symbol(&self, moment: &str) -> Option<u8> {
+        let position = self.moments.iter().position(|named| named.name == moment)?;
+        u8::try_from(position).ok()
+    }
+
+    /// The compiled form, for alignment.
+    pub fn automaton(&self) -> &Automaton {
+        &self.automaton
+    }
+
+    /// Whether the pattern occurs in the journey: anywhere, unless `^` or `$` says where. Never allocates.
+    pub fn matches(&self, journey: &[Step<'_>]) -> bool {
+        self.automaton.find(journey, self.from_start, self.to_end)
+    }
+
+    /// Whether the journey as a whole is what the pattern draws, from its first moment to its last.
+    pub fn matches_whole(&self, journey: &[Step<'_>]) -> bool {
+        self.automaton.find(journey, true, true)
+    }
+}
+
+#[cfg(test)]
+mod tests;

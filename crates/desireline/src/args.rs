@@ -1,0 +1,244 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Shows the journeys that customers really take.
+#[derive(Debug, Parser)]
+#[command(name = "desireline", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong input, 4 not found, 5 busy, 130 interrupted.")]
+pub(crate) struct Args {
+    /// The folder in which everything is kept.
+    #[arg(long, global = true, value_name = "DIR", env = "DESIRELINE_HOME", default_value = "desireline-home")]
+    pub(crate) home: PathBuf,
+    /// The charter; without it, `charter.yaml` in the home, if there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) charter: Option<PathBuf>,
+    /// Answer as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Imports the two example organisations, says what is found in them, and writes their reports.
+    Demo(DemoArgs),
+    /// Reads files and proposes a charter.
+    #[command(after_help = "Example: desireline init orders.csv tickets.csv > charter.yaml")]
+    Init(InitArgs),
+    /// Reads a charter and reports everything that is wrong with it.
+    #[command(after_help = "Example: desireline check charter.yaml")]
+    Check(CharterArgs),
+    /// Runs the `tests:` of a charter.
+    #[command(after_help = "Example: desireline test charter.yaml")]
+    Test(CharterArgs),
+    /// Prints the JSON Schema of charters, or of the answer of a view.
+    #[command(after_help = "Example: desireline schema map")]
+    Schema(SchemaArgs),
+    /// Reads files into the lake. Safe to repeat: what is there already is not taken twice.
+    #[command(after_help = "Example: desireline import orders.csv --map event=status,customer=email,at=paid")]
+    Import(ImportArgs),
+    /// Answers one or several questions about all journeys in one pass.
+    #[command(after_help = "Examples: desireline view map\n          desireline view funnel --steps visit,cart,order --within 30d")]
+    View(Box<ViewArgs>),
+    /// Runs SQL over the tables events, customers and links.
+    #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
+    Sql(SqlArgs),
+    /// Writes the report: one self-contained HTML file.
+    #[command(after_help = "Example: desireline report -o report.html")]
+    Report(Box<ReportArgs>),
+    /// Writes all events to a file for other tools.
+    #[command(after_help = "Example: desireline export log.xes")]
+    Export(ExportArgs),
+    /// Merges the lake's files and puts every event where it belongs now.
+    Compact,
+    /// Erases a customer from every file, and prints a receipt.
+    #[command(after_help = "Example: desireline erase email:ann@example.com")]
+    Erase(KeyArgs),
+    /// Takes back the link between two keys.
+    #[command(after_help = "Example: desireline unmerge user_id:u1 phone:+4930123456")]
+    Unmerge(UnmergeArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    /// The folder with the example organisations.
+    #[arg(long, value_name = "DIR", default_value = "charters")]
+    pub(crate) charters: PathBuf,
+    /// Where the reports go.
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CharterArgs {
+    /// The charter; without it, the one that `--charter` names.
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SchemaArgs {
+    /// `charter`, or the name of a view.
+    #[arg(default_value = "charter")]
+    pub(crate) of: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReadArgs {
+    /// The files; of a folder, all files in it that the charter's sources name, or all.
+    #[arg(required = true, value_name = "FILES")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Which column plays which role: event=COLUMN,customer=COLUMN,at=COLUMN; also start, end, channel, resource,
+    /// department, case_id, phase, message_id, one_per, properties=A|B, any kind of key; 'text' in quotes is always that text.
+    #[arg(long, value_name = "ROLE=COLUMN,…")]
+    pub(crate) map: Option<String>,
+    /// Whether day or month comes first in dates that could be either.
+    #[arg(long, value_enum)]
+    pub(crate) dates: Option<Dates>,
+    /// The time zone of times that have none; without it, the charter's.
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<String>,
+    /// What separates the fields of delimited text.
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) delimiter: Option<String>,
+    /// How text is written: utf-8, utf-16le, utf-16be, windows-1252.
+    #[arg(long)]
+    pub(crate) encoding: Option<String>,
+    /// Who the customer is: of OCEL the object type, of XES the attribute.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) customer: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dates {
+    /// Day, month, year.
+    Dmy,
+    /// Month, day, year.
+    Mdy,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InitArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// Say how the files would be read, and stop.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// The options of every view.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct SelectArgs {
+    /// Which cut of the charter; without it, a customer's whole run is one journey.
+    #[arg(long, value_name = "ID")]
+    pub(crate) journey: Option<String>,
+    /// Only journeys with at least one event for which this holds.
+    #[arg(long = "where", value_name = "SQL")]
+    pub(crate) with: Option<String>,
+    /// Only events for which this holds.
+    #[arg(long, value_name = "SQL")]
+    pub(crate) events: Option<String>,
+    /// Only journeys that start at this time or later.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only journeys that start before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Two groups: journeys with at least one event for which this holds, and the others; or FROM..TO,FROM..TO, two periods.
+    #[arg(long, value_name = "SQL")]
+    pub(crate) compare: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ViewArgs {
+    /// One view, or several with commas between them: map, variants, funnel, steps, sankey.
+    pub(crate) names: String,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Answer as CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+    /// funnel: the moments, in order; steps, sankey: how many steps.
+    #[arg(long, value_name = "A,B,… | N")]
+    pub(crate) steps: Vec<String>,
+    /// funnel: the time from the first step within which the others count.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) within: Option<String>,
+    /// funnel: take the earliest first step and go on from there, instead of the best chain over every start.
+    #[arg(long)]
+    pub(crate) from_first: bool,
+    /// sankey: the moment that the paths come from.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) from_moment: Option<String>,
+    /// sankey: the moment that the paths lead to.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) to_moment: Option<String>,
+    /// How many rows are listed; 0 lists all.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SqlArgs {
+    /// The query.
+    pub(crate) query: String,
+    /// Answer as CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE.html")]
+    pub(crate) output: PathBuf,
+    /// The moments of the funnel, in order; without it, the commonest moments of the commonest path.
+    #[arg(long, value_name = "A,B,…")]
+    pub(crate) steps: Option<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ExportArgs {
+    /// The file to write; its ending says the format.
+    pub(crate) file: PathBuf,
+    /// The format, where the ending does not say it.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ExportAs>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportAs {
+    /// Comma-separated.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// XES.
+    Xes,
+    /// OCEL 2.0 as JSON.
+    OcelJson,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct KeyArgs {
+    /// A key of the customer, as KIND:VALUE.
+    pub(crate) key: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UnmergeArgs {
+    /// One key, as KIND:VALUE.
+    pub(crate) key: String,
+    /// The other.
+    pub(crate) other: String,
+}

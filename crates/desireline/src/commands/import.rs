@@ -1,0 +1,188 @@
+//! `import`: files into the lake, with progress, a quarantine and a summary.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lake::{ImportOptions, Imported, Importer, Lake};
+use listen::Format;
+use listen::stitch::Refusal;
+use serde_json::json;
+
+use crate::args::{ImportArgs, ReadArgs};
+use crate::draw;
+use crate::error::Error;
+use crate::home::Home;
+use crate::sources::{self, ReadFailure, Source};
+
+/// Reads files into the lake.
+pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result<ExitCode, Error> {
+    if args.dry_run {
+        plan_all(home, &args.read)?.iter().for_each(sources::describe);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let done = import(home, &args.read).await?;
+    if as_json {
+        draw::data(&as_json_text(&done));
+    } else {
+        summarise(&done);
+    }
+    let nothing = done.imported.events + done.imported.duplicates == 0;
+    if nothing {
+        let what = "no event could be read; the rejected rows say why".to_owned();
+        return Err(Error::Input { path: args.read.files[0].clone(), what });
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What an import did, and what there is to say about its files.
+pub(crate) struct Done {
+    pub(crate) imported: Imported,
+    pub(crate) rows: u64,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) seconds: f64,
+}
+
+fn plan_all(home: &Home, args: &ReadArgs) -> Result<Vec<Source>, Error> {
+    let files = sources::files(&args.files, &home.charter)?;
+    files.iter().map(|path| sources::plan(path, args, &home.charter)).collect()
+}
+
+/// Reads files into the lake of this home.
+pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> {
+    let start = Instant::now();
+    let sources = plan_all(home, args)?;
+    sources.iter().for_each(sources::describe);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    // Only the first handler of a process counts, which is this one unless the demo imports twice.
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
+    std::fs::create_dir_all(&home.path).map_err(Error::file("make the folder", &home.path))?;
+    let lake = Lake::open_or_create(&home.path).await?;
+    let mut importer = lake.importer(ImportOptions { rules: home.rules(), interrupted }).await?;
+    let (mut rows, mut warnings) = (0, Vec::new());
+    for source in &sources {
+        rows += read_one(source, &mut importer, &mut warnings)?;
+    }
+    let bar = spinner("sorting and writing");
+    let (_, imported) = importer.finish().await?;
+    bar.finish_and_clear();
+    Ok(Done { imported, rows, warnings, seconds: start.elapsed().as_secs_f64() })
+}
+
+fn read_one(source: &Source, importer: &mut Importer, warnings: &mut Vec<String>) -> Result<u64, Error> {
+    let name = source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    importer.begin_file(&name)?;
+    let bar = progress_bar(source);
+    let (ticking, done) = (bar.clone(), Arc::new(AtomicBool::new(false)));
+    let stop = Arc::clone(&done);
+    let mut watcher = None;
+    let result = sources::read(source, importer, &|rows| bar.set_position(rows), |bytes| {
+        // Text is read in one call, so somebody else has to look how far it is.
+        watcher = Some(std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                ticking.set_position(bytes.bytes());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }));
+    });
+    done.store(true, Ordering::Relaxed);
+    if let Some(watcher) = watcher {
+        let _ = watcher.join();
+    }
+    bar.finish_and_clear();
+    match result {
+        Ok(summary) => {
+            warnings.extend(summary.warnings.iter().map(|warning| format!("{name}: {warning}")));
+            for (kind, count) in &summary.passed_over {
+                warnings.push(format!("{name}: {count} messages of type {kind} are no events and were passed over"));
+            }
+            Ok(summary.rows)
+        }
+        Err(ReadFailure::Stopped(error)) => Err(match error.downcast::<lake::Error>() {
+            Ok(error) => Error::Lake(*error),
+            Err(error) => Error::Input { path: source.path.clone(), what: error.to_string() },
+        }),
+        Err(ReadFailure::Broken(what)) => Err(Error::Input { path: source.path.clone(), what }),
+    }
+}
+
+fn progress_bar(source: &Source) -> ProgressBar {
+    let template = if source.plan.format == Format::Parquet {
+        "  {bar:30} {percent}% {human_pos} rows {per_sec}, {eta} left"
+    } else {
+        "  {bar:30} {percent}% {bytes} {bytes_per_sec}, {eta} left"
+    };
+    let style = ProgressStyle::with_template(template).expect("the template is correct");
+    ProgressBar::with_draw_target(Some(source.size), ProgressDrawTarget::stderr()).with_style(style)
+}
+
+fn spinner(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("  {spinner} {msg}, {elapsed}").expect("the template is correct");
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style).with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn as_json_text(done: &Done) -> String {
+    let imported = &done.imported;
+    json!({
+        "rows": done.rows,
+        "events": imported.events,
+        "duplicates": imported.duplicates,
+        "rejected": imported.rejected,
+        "quarantine": imported.quarantine,
+        "customers": imported.customers,
+        "keys": imported.keys,
+        "refused": imported.refused.iter().map(refusal).collect::<Vec<_>>(),
+        "warnings": done.warnings,
+        "seconds": done.seconds,
+    })
+    .to_string()
+}
+
+fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::SharedKey { kind, value, with, count } => {
+            format!("{kind} `{value}` came with {count} different {with}: it is shared, and glues nobody together")
+        }
+        Refusal::Conflict { from, to, of } => {
+            format!("{} `{}` and {} `{}` were not joined: one customer would have too many {of}", from.0, from.1, to.0, to.1)
+        }
+    }
+}
+
+/// How many refusals are told one by one.
+const REFUSALS_SHOWN: usize = 5;
+
+/// Says in words what an import did.
+pub(crate) fn summarise(done: &Done) {
+    let imported = &done.imported;
+    let rate = (done.rows as f64 / done.seconds.max(0.001)) as u64;
+    draw::note(&format!(
+        "{} events of {} customers ({} rows in {:.1} s, {} rows a second)",
+        draw::grouped(imported.events),
+        draw::grouped(imported.customers),
+        draw::grouped(done.rows),
+        done.seconds,
+        draw::grouped(rate)
+    ));
+    if imported.duplicates > 0 {
+        draw::note(&format!("{} events were there already and were not taken twice", draw::grouped(imported.duplicates)));
+    }
+    for (reason, count) in &imported.rejected {
+        draw::note(&format!("{} rows rejected: {reason}", draw::grouped(*count)));
+    }
+    for path in &imported.quarantine {
+        draw::note(&format!("  they are kept in {}", path.display()));
+    }
+    for one in imported.refused.iter().take(REFUSALS_SHOWN) {
+        draw::note(&refusal(one));
+    }
+    if imported.refused.len() > REFUSALS_SHOWN {
+        draw::note(&format!("… and {} more like these (--json lists all)", imported.refused.len() - REFUSALS_SHOWN));
+    }
+    done.warnings.iter().for_each(|warning| draw::note(&format!("note: {warning}")));
+}

@@ -1,0 +1,86 @@
+//! `init`: a first charter from data.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use charter::draft::{Summary, draft};
+use event::Event;
+use listen::{Rejection, Sink, Stop};
+
+use crate::args::InitArgs;
+use crate::draw;
+use crate::error::Error;
+use crate::home::Home;
+use crate::sources::{self, ReadFailure};
+
+/// Counts what a first charter is made of.
+#[derive(Default)]
+struct Counts {
+    events: BTreeMap<String, u64>,
+    channels: BTreeMap<String, u64>,
+    departments: BTreeMap<String, u64>,
+    keys: BTreeMap<String, std::collections::BTreeSet<u64>>,
+    rejected: u64,
+}
+
+impl Sink for Counts {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
+        let count = |all: &mut BTreeMap<String, u64>, name: Option<&str>| {
+            if let Some(name) = name {
+                match all.get_mut(name) {
+                    Some(n) => *n += 1,
+                    None => {
+                        all.insert(name.to_owned(), 1);
+                    }
+                }
+            }
+        };
+        count(&mut self.events, Some(event.event));
+        count(&mut self.channels, event.channel);
+        count(&mut self.departments, event.department);
+        for key in event.keys {
+            let hash = listen::stitch::fingerprint(key.value);
+            self.keys.entry(key.kind.to_owned()).or_default().insert(hash);
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, _: &Rejection<'_>) -> Result<(), Stop> {
+        self.rejected += 1;
+        Ok(())
+    }
+}
+
+/// Reads files and proposes a charter.
+pub(crate) async fn run(home: &Home, args: &InitArgs) -> Result<ExitCode, Error> {
+    let files = sources::files(&args.read.files, &home.charter)?;
+    let mut counts = Counts::default();
+    let mut summary = Summary::default();
+    for path in &files {
+        let source = sources::plan(path, &args.read, &home.charter)?;
+        sources::describe(&source);
+        match sources::read(&source, &mut counts, &|_| {}, |_| {}) {
+            Ok(_) => {}
+            Err(ReadFailure::Broken(what)) => return Err(Error::Input { path: path.clone(), what }),
+            Err(ReadFailure::Stopped(error)) => return Err(Error::Input { path: path.clone(), what: error.to_string() }),
+        }
+        summary.sources.extend(sources::source_map(&source).filter(|_| !source.plan.columns.is_empty()));
+    }
+    if counts.rejected > 0 {
+        draw::note(&format!("{} rows could not be read; `desireline import` would put them aside by reason", draw::grouped(counts.rejected)));
+    }
+    let by_count = |all: BTreeMap<String, u64>| {
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        all
+    };
+    summary.events = by_count(counts.events);
+    summary.channels = by_count(counts.channels);
+    summary.departments = by_count(counts.departments).into_iter().map(|(name, _)| name).collect();
+    summary.keys = counts.keys.into_iter().map(|(kind, values)| (kind, values.len() as u64)).collect();
+    if let Some(zone) = &args.read.timezone {
+        summary.timezone = Some((zone.clone(), "given".to_owned()));
+    }
+    draw::data(&draft(&summary));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,43 @@
+//! `sql`: DataFusion SQL over the lake.
+
+use std::process::ExitCode;
+
+use lake::Lake;
+
+use crate::args::SqlArgs;
+use crate::draw;
+use crate::error::Error;
+use crate::home::Home;
+
+/// Runs a query.
+pub(crate) async fn run(home: &Home, args: &SqlArgs, as_json: bool) -> Result<ExitCode, Error> {
+    let rows = Lake::open(&home.path).await?.sql(&args.query, &home.rules()).await?;
+    if as_json {
+        draw::data(&rows.json()?);
+    } else if args.csv {
+        draw::data(&csv(&rows));
+    } else {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(&rows.columns);
+        for row in &rows.rows {
+            table.add_row(row.iter().map(|value| value.as_deref().unwrap_or("")));
+        }
+        draw::data(&table.to_string());
+        draw::note(&format!("{} rows", draw::grouped(rows.rows.len() as u64)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn csv(rows: &lake::Rows) -> String {
+    let quoted = |value: &str| match value.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", value.replace('"', "\"\"")),
+        false => value.to_owned(),
+    };
+    let line = |values: &mut dyn Iterator<Item = &str>| values.map(quoted).collect::<Vec<_>>().join(",");
+    let mut text = line(&mut rows.columns.iter().map(String::as_str));
+    for row in &rows.rows {
+        text.push('\n');
+        text.push_str(&line(&mut row.iter().map(|value| value.as_deref().unwrap_or(""))));
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! Everything that can go wrong, by what the person at the keyboard can do about it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// An error that ends the command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The charter is wrong; the problems have their places.
+    #[error("{count} problems in {}", path.display())]
+    Charter { path: PathBuf, count: usize, rendered: String },
+    /// Tests of the charter fail.
+    #[error("{failed} of {all} tests fail")]
+    Tests { failed: usize, all: usize },
+    /// What was typed does not make sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// An input cannot be read.
+    #[error("{}: {what}", path.display())]
+    Input { path: PathBuf, what: String },
+    /// A condition cannot be understood.
+    #[error("{option}: {source}")]
+    Condition { option: &'static str, source: charter::ConditionError },
+    /// A view cannot be answered.
+    #[error(transparent)]
+    View(#[from] understand::Error),
+    /// The lake.
+    #[error(transparent)]
+    Lake(#[from] lake::Error),
+    /// A file could not be read or written.
+    #[error("could not {doing} {}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: std::io::Error },
+    /// The user pressed Ctrl-C.
+    #[error("stopped; nothing of this import was kept, and the same command completes it")]
+    Interrupted,
+}
+
+/// Exit codes, one per next step of the caller; listed in `docs/exit-codes.md`.
+mod code {
+    pub(super) const FAILED: u8 = 1;
+    pub(super) const USAGE: u8 = 2;
+    pub(super) const INPUT: u8 = 3;
+    pub(super) const NOT_FOUND: u8 = 4;
+    pub(super) const BUSY: u8 = 5;
+    pub(super) const INTERRUPTED: u8 = 130;
+}
+
+impl Error {
+    /// A file error with what was being done.
+    pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::File { doing, path, source }
+    }
+
+    /// What the command ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        let code = match self {
+            Error::Charter { .. } | Error::Input { .. } | Error::Condition { .. } => code::INPUT,
+            Error::Usage(_) => code::USAGE,
+            Error::Interrupted | Error::Lake(lake::Error::Interrupted) => code::INTERRUPTED,
+            Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. }) => code::NOT_FOUND,
+            Error::View(_) => code::USAGE,
+            Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
+            Error::Lake(lake::Error::Locked { .. }) => code::BUSY,
+            Error::Lake(lake::Error::Invalid { .. } | lake::Error::Sql(_)) => code::INPUT,
+            Error::Tests { .. } | Error::Lake(_) | Error::File { .. } => code::FAILED,
+        };
+        ExitCode::from(code)
+    }
+}

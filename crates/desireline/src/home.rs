@@ -1,0 +1,71 @@
+//! Where things are: the home folder and the charter that holds there.
+
+use std::path::{Path, PathBuf};
+
+use charter::Charter;
+use listen::stitch::{KeyRule, Rules};
+
+use crate::args::Args;
+use crate::draw;
+use crate::error::Error;
+
+/// The home, and what is known before a command starts.
+pub(crate) struct Home {
+    pub(crate) path: PathBuf,
+    pub(crate) charter: Charter,
+    /// Where the charter came from; `None` when there is none.
+    pub(crate) charter_path: Option<PathBuf>,
+}
+
+/// The name of a charter in a home.
+const CHARTER: &str = "charter.yaml";
+
+impl Home {
+    /// Finds the home and reads its charter.
+    pub(crate) fn open(args: &Args) -> Result<Self, Error> {
+        Self::new(&args.home, args.charter.as_deref())
+    }
+
+    pub(crate) fn new(home: &Path, charter: Option<&Path>) -> Result<Self, Error> {
+        let in_home = home.join(CHARTER);
+        let charter_path = charter.map(Path::to_owned).or_else(|| in_home.is_file().then_some(in_home));
+        let charter = charter_path.as_deref().map_or_else(|| Ok(Charter::without_file()), read_charter)?;
+        Ok(Self { path: home.to_owned(), charter, charter_path })
+    }
+
+    /// By which rules keys lead to customers.
+    pub(crate) fn rules(&self) -> Rules {
+        rules_of(&self.charter)
+    }
+}
+
+/// A key that the charter gives no priority comes behind those that it does, in its own order.
+const PRIORITY_FIRST_FREE: u32 = 100;
+
+/// The charter's keys as rules.
+pub(crate) fn rules_of(charter: &Charter) -> Rules {
+    let rule = |(n, key): (u32, &charter::keys::Key)| KeyRule {
+        kind: key.name.clone(),
+        priority: key.priority.unwrap_or(PRIORITY_FIRST_FREE + n),
+        unique: key.unique,
+        limit: key.limit,
+        normalise: key.normalise,
+    };
+    Rules::new((0..).zip(&charter.keys.kinds).map(rule).collect(), charter.keys.junk.iter().cloned())
+}
+
+/// Reads a charter; its warnings are shown.
+pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
+    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let name = path.display().to_string();
+    match Charter::parse(&text) {
+        Ok((charter, warnings)) => {
+            warnings.iter().for_each(|warning| draw::note(&warning.render(&name, &text)));
+            Ok(charter)
+        }
+        Err(problems) => {
+            let rendered = problems.iter().map(|problem| problem.render(&name, &text)).collect::<Vec<_>>().join("\n");
+            Err(Error::Charter { path: path.to_owned(), count: problems.len(), rendered })
+        }
+    }
+}

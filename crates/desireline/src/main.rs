@@ -1,0 +1,29 @@
+//! The `desireline` command: arguments become a plan, the plan is carried out by one file per command, errors are drawn here.
+//!
+//! Data goes to standard output, everything else to standard error.
+
+mod args;
+mod commands;
+mod draw;
+mod error;
+mod home;
+mod question;
+mod sources;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            draw::error(&error);
+            error.exit_code()
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! How files are read: what the command line says, what the charter's `sources:` say, and what is guessed.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use charter::Charter;
+use charter::sources::{Glob, Member, Members, SourceMap, Taken, Taking};
+use jiff::tz::TimeZone;
+use lake::{ParquetError, plan_parquet, read_parquet};
+use listen::{
+    Aggregate, Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Options, Plan, PlanError,
+    Progress, Properties, Role, Sink, Summary, TimeColumn, TimeFormat, Value,
+};
+
+use crate::args::{Dates, ReadArgs};
+use crate::draw;
+use crate::error::Error;
+
+/// A file and how it is going to be read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) plan: Plan,
+    /// Its size in bytes, or for Parquet in rows.
+    pub(crate) size: u64,
+    /// Whether the charter says how it is read.
+    pub(crate) from_charter: bool,
+}
+
+/// How much of a file is looked at before it is read, in bytes.
+const SAMPLE_BYTES: u64 = 1 << 20;
+
+/// The files that are meant: of a folder, those that the charter's sources name, or all.
+pub(crate) fn files(paths: &[PathBuf], charter: &Charter) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).map_err(Error::file("read the folder", path))?;
+        let mut inside: Vec<PathBuf> = entries
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.is_file())
+            .filter(|path| charter.sources.is_empty() || charter.source_for(&path.to_string_lossy()).is_some())
+            .collect();
+        if inside.is_empty() {
+            let what = "no file in this folder is named by the charter's sources".to_owned();
+            return Err(Error::Input { path: path.clone(), what });
+        }
+        inside.sort();
+        files.append(&mut inside);
+    }
+    Ok(files)
+}
+
+/// Plans how to read a file; asks where that is possible and needed.
+pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Source, Error> {
+    let mut options = options(path, args, charter)?;
+    loop {
+        match try_plan(path, &options) {
+            Ok((plan, size)) => {
+                let from_charter = charter.source_for(&path.to_string_lossy()).is_some();
+                return Ok(Source { path: path.to_owned(), plan, size, from_charter });
+            }
+            Err(Trouble::Ambiguous(what)) if draw::can_ask() => {
+                draw::note(&format!("{}: {what}", path.display()));
+                options.dates = match draw::ask("day first (d) or month first (m)?").as_deref() {
+                    Some("d" | "dmy") => Some(DateOrder::DayMonthYear),
+                    Some("m" | "mdy") => Some(DateOrder::MonthDayYear),
+                    _ => return Err(Error::Input { path: path.to_owned(), what }),
+                };
+            }
+            Err(Trouble::Ambiguous(what) | Trouble::Other(what)) => {
+                return Err(Error::Input { path: path.to_owned(), what });
+            }
+        }
+    }
+}
+
+enum Trouble {
+    /// A person could decide it.
+    Ambiguous(String),
+    Other(String),
+}
+
+impl From<GuessError> for Trouble {
+    fn from(error: GuessError) -> Self {
+        match &error {
+            GuessError::Times { source: GuessTimesError::Ambiguous { .. }, .. } => Trouble::Ambiguous(error.to_string()),
+            _ => Trouble::Other(error.to_string()),
+        }
+    }
+}
+
+fn try_plan(path: &Path, options: &Options) -> Result<(Plan, u64), Trouble> {
+    let other = |error: &dyn std::error::Error| Trouble::Other(with_causes(error));
+    let mut first = Vec::new();
+    let open = File::open(path).and_then(|file| {
+        let size = file.metadata()?.len();
+        file.take(SAMPLE_BYTES).read_to_end(&mut first)?;
+        Ok(size)
+    });
+    let size = open.map_err(|error| other(&error))?;
+    if first.is_empty() {
+        return Err(other(&PlanError::Empty));
+    }
+    let format = Format::detect(&path.to_string_lossy(), &first).map_err(|error| other(&error))?;
+    if format == Format::Parquet {
+        let plan = plan_parquet(path, options).map_err(|error| match error {
+            ParquetError::Guess(guess) => guess.into(),
+            error => other(&error),
+        })?;
+        let rows = lake::parquet_rows(path).map_err(|error| other(&error))?;
+        return Ok((plan, rows));
+    }
+    let plan = listen::plan(format, &first, options).map_err(|error| match error {
+        PlanError::Guess(guess) => guess.into(),
+        error => other(&error),
+    })?;
+    Ok((plan, size))
+}
+
+/// An error with what caused it, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        let one_text = one.to_string();
+        if !text.contains(&one_text) {
+            text.push_str(": ");
+            text.push_str(&one_text);
+        }
+        cause = one.source();
+    }
+    text
+}
+
+/// What is known before the file is looked at: the command line first, then the charter.
+fn options(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Options, Error> {
+    let usage = |what: String| Error::Usage(what);
+    let source = charter.source_for(&path.to_string_lossy());
+    let map = match (&args.map, source) {
+        (Some(text), _) => Mapping::parse_map(text).map_err(|error| usage(format!("--map: {error}")))?,
+        (None, Some(source)) => mapping_of(source).map_err(|what| Error::Input { path: path.to_owned(), what })?,
+        (None, None) => Mapping::default(),
+    };
+    let zone = match &args.timezone {
+        Some(name) => TimeZone::get(name).map_err(|_| usage(format!("--timezone: `{name}` is not a time zone; write one like Europe/Berlin")))?,
+        None => source.and_then(|s| s.timezone.clone()).unwrap_or_else(|| charter.timezone.clone()),
+    };
+    let encoding = args.encoding.clone().or_else(|| source.and_then(|s| s.encoding.clone()));
+    let delimiter = args.delimiter.clone().or_else(|| source.and_then(|s| s.delimiter).map(|c| c.to_string()));
+    Ok(Options {
+        map,
+        dates: args.dates.map(|dates| match dates {
+            Dates::Dmy => DateOrder::DayMonthYear,
+            Dates::Mdy => DateOrder::MonthDayYear,
+        }),
+        zone,
+        delimiter: delimiter.map(|text| one_byte(&text)).transpose()?,
+        encoding: encoding
+            .map(|name| {
+                let unknown = || usage(format!("--encoding: `{name}` is not known; write utf-8, utf-16le, utf-16be or windows-1252"));
+                Encoding::from_name(&name).ok_or_else(unknown)
+            })
+            .transpose()?,
+        customer: args.customer.clone().or_else(|| source.and_then(|s| s.object_type.clone())),
+    })
+}
+
+fn one_byte(text: &str) -> Result<u8, Error> {
+    match text {
+        "tab" | "\\t" => Ok(b'\t'),
+        text => match text.as_bytes() {
+            [one] if one.is_ascii() => Ok(*one),
+            _ => Err(Error::Usage(format!("--delimiter: `{text}` is not one character; write one like ; or `tab`"))),
+        },
+    }
+}
+
+/// A source of the charter as a mapping.
+fn mapping_of(source: &SourceMap) -> Result<Mapping, String> {
+    let value = |taken: &Taken| match taken {
+        Taken::Column { column, .. } => Value::Column(column.clone()),
+        Taken::Literal(text) => Value::Literal(text.clone()),
+    };
+    let text = |taken: &Option<Taken>| taken.as_ref().map(value);
+    let time = |role: &str, taken: &Option<Taken>| match taken {
+        None => Ok(None),
+        Some(Taken::Column { column, format }) => {
+            let format = format.as_ref().map(|pattern| TimeFormat::Pattern(pattern.clone()));
+            Ok(Some(TimeColumn { column: column.clone(), format }))
+        }
+        Some(Taken::Literal(_)) => Err(format!("the charter says that `{role}` is always the same time")),
+    };
+    Ok(Mapping {
+        event: text(&source.event),
+        keys: source.keys.iter().map(|(kind, taken)| (kind.clone(), value(taken))).collect(),
+        at: time("at", &source.at)?,
+        start: time("start", &source.start)?,
+        end: time("end", &source.end)?,
+        received_at: time("received_at", &source.received_at)?,
+        channel: text(&source.channel),
+        source: text(&source.source),
+        message_id: text(&source.message_id),
+        resource: text(&source.resource),
+        department: text(&source.department),
+        case_id: text(&source.case_id),
+        phase: text(&source.phase),
+        one_per: source.one_per.clone(),
+        properties: match &source.properties {
+            Some(Members::Listed(listed)) => Properties::Only(members(listed)?),
+            Some(Members::All) | None => Properties::Rest,
+        },
+        traits: match &source.traits {
+            Some(Members::Listed(listed)) => members(listed)?,
+            Some(Members::All) => return Err("`traits: all` is not supported: list them".to_owned()),
+            None => Vec::new(),
+        },
+        unknown: source.unknown.clone(),
+    })
+}
+
+fn members(listed: &[Member]) -> Result<Vec<listen::Member>, String> {
+    let member = |member: &Member| {
+        let (column, aggregate) = match &member.from {
+            Taking::Column(column) | Taking::First(column) => (Some(column.clone()), Aggregate::First),
+            Taking::Sum(column) => (Some(column.clone()), Aggregate::Sum),
+            Taking::Count => (None, Aggregate::Count),
+            other => return Err(format!("property `{}`: {other:?} is not supported by the reader of files", member.name)),
+        };
+        Ok(listen::Member { name: member.name.clone(), column, aggregate, kind: Kind::Number })
+    };
+    listed.iter().map(member).collect()
+}
+
+/// A plan as the charter would write it.
+pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
+    let name = source.path.file_name()?.to_string_lossy().into_owned();
+    let mapping = &source.plan.mapping;
+    let taken = |value: &Value| match value {
+        Value::Column(column) => Taken::Column { column: column.clone(), format: None },
+        Value::Literal(text) => Taken::Literal(text.clone()),
+    };
+    let text = |value: &Option<Value>| value.as_ref().map(taken);
+    let time = |time: &Option<TimeColumn>| {
+        time.as_ref().map(|time| {
+            let format = match &time.format {
+                Some(TimeFormat::Pattern(pattern)) => Some(pattern.clone()),
+                _ => None,
+            };
+            Taken::Column { column: time.column.clone(), format }
+        })
+    };
+    Some(SourceMap {
+        event: text(&mapping.event),
+        keys: mapping.keys.iter().map(|(kind, value)| (kind.clone(), taken(value))).collect(),
+        at: time(&mapping.at),
+        start: time(&mapping.start),
+        end: time(&mapping.end),
+        received_at: time(&mapping.received_at),
+        channel: text(&mapping.channel),
+        source: text(&mapping.source),
+        message_id: text(&mapping.message_id),
+        resource: text(&mapping.resource),
+        department: text(&mapping.department),
+        case_id: text(&mapping.case_id),
+        phase: text(&mapping.phase),
+        ..SourceMap::new(Glob::new(&name))
+    })
+}
+
+/// Says how a file is going to be read.
+pub(crate) fn describe(source: &Source) {
+    let plan = &source.plan;
+    let by = if source.from_charter { " as the charter says" } else { "" };
+    draw::note(&format!("{} ({}){by}", source.path.display(), plan.format.name()));
+    if source.from_charter {
+        return;
+    }
+    for note in &plan.notes {
+        if note.role != Role::Properties {
+            let sure = if note.sure { "" } else { "  (a guess: please look)" };
+            draw::note(&format!("  {:<12} {} – {}{sure}", note.role.to_string(), note.column, note.why));
+        }
+    }
+}
+
+/// Reads a file as planned; `progress` is told how far it is, in the units of [`Source::size`].
+pub(crate) fn read(
+    source: &Source,
+    sink: &mut dyn Sink,
+    progress: &(dyn Fn(u64) + Sync),
+    watch: impl FnOnce(Progress),
+) -> Result<Summary, ReadFailure> {
+    if source.plan.format == Format::Parquet {
+        return read_parquet(&source.path, &source.plan, sink, progress).map_err(|error| match error {
+            ParquetError::Stopped(stop) => ReadFailure::Stopped(stop.0),
+            error => ReadFailure::Broken(with_causes(&error)),
+        });
+    }
+    let file = File::open(&source.path).map_err(|error| ReadFailure::Broken(error.to_string()))?;
+    let (counted, bytes) = Counted::new(file);
+    watch(bytes);
+    let input = Box::new(BufReader::with_capacity(1 << 20, counted));
+    listen::read(&source.plan, input, sink).map_err(|error| match error {
+        listen::ReadError::Stopped(stop) => ReadFailure::Stopped(stop.0),
+        error => ReadFailure::Broken(with_causes(&error)),
+    })
+}
+
+/// Why a file was not read to its end.
+pub(crate) enum ReadFailure {
+    /// Whoever took the events wanted no more.
+    Stopped(Box<dyn std::error::Error + Send + Sync>),
+    /// The rest of the file cannot be read; what came before has been taken.
+    Broken(String),
+}

@@ -1,0 +1,104 @@
+//! What stands against a figure.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Below this many cases a share says little: its interval is wider than a third of the whole scale in the middle.
+pub const FEW: u64 = 30;
+
+/// A reason to trust an answer less than it looks, for whoever reads it. An answer carries all that apply.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "doubt", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Doubt {
+    /// There are too few cases to say much.
+    FewCases {
+        /// What there are few of: `journeys`, `customers`.
+        what: String,
+        /// How many there are.
+        n: u64,
+        /// How many there should be.
+        wanted: u64,
+    },
+    /// Only a part of the answer is given.
+    Truncated {
+        /// What is given in part: `variants`.
+        what: String,
+        /// How many are given.
+        shown: u64,
+        /// How many there are.
+        of: u64,
+    },
+    /// Some figures are approximate.
+    Approximate {
+        /// Which figures: `median_s and p90_s`.
+        what: String,
+        /// By how much they may be off, as a share of the figure.
+        relative_error: f64,
+    },
+    /// The groups came about by themselves; what differs between them may have other causes than what tells them apart.
+    NotRandomised,
+    /// So many differences are given at once that some of the intervals leave out zero by chance alone.
+    ManyCompared {
+        /// How many differences are given.
+        n: u64,
+    },
+}
+
+impl Doubt {
+    /// The doubt that `n` is too few, if it is below [`FEW`].
+    pub fn few(what: &str, n: u64) -> Option<Self> {
+        (n < FEW).then(|| Doubt::FewCases { what: what.to_owned(), n, wanted: FEW })
+    }
+
+    /// The doubt that not all is shown, if it is not.
+    pub fn truncated(what: &str, shown: u64, of: u64) -> Option<Self> {
+        (shown < of).then(|| Doubt::Truncated { what: what.to_owned(), shown, of })
+    }
+
+    /// The doubt that comes with `n` differences, if they are more than one.
+    pub fn many_compared(n: u64) -> Option<Self> {
+        (n > 1).then_some(Doubt::ManyCompared { n })
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doubt::FewCases { what, n, wanted } => write!(f, "only {n} {what}; below {wanted} the shares say little"),
+            Doubt::Truncated { what, shown, of } => write!(f, "{shown} of {of} {what} are shown"),
+            Doubt::Approximate { what, relative_error } => {
+                write!(f, "{what} are approximate, by at most {:.1} %", relative_error * 100.0)
+            }
+            Doubt::NotRandomised => {
+                f.write_str("the groups were not made by chance, so a difference is an association, not an effect")
+            }
+            Doubt::ManyCompared { n } => {
+                let by_chance = *n as f64 * 0.05;
+                write!(f, "{n} differences at 95 % each: about {by_chance:.0} would exclude zero by chance alone")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Share;
+
+    #[test]
+    fn few_is_where_the_interval_is_wide() {
+        let width = |n| Share::new(n / 2, n).high - Share::new(n / 2, n).low;
+        assert!(width(FEW - 2) > 1.0 / 3.0 && width(FEW + 4) < 1.0 / 3.0);
+        assert_eq!(Doubt::few("journeys", FEW), None);
+        assert!(Doubt::few("journeys", FEW - 1).is_some());
+    }
+
+    #[test]
+    fn a_whole_answer_is_not_doubted() {
+        assert_eq!(Doubt::truncated("variants", 5, 5), None);
+        let doubt = Doubt::truncated("variants", 20, 845).expect("in part");
+        assert_eq!(doubt.to_string(), "20 of 845 variants are shown");
+    }
+}

@@ -1,0 +1,75 @@
+//! The one shape that every question about the population has.
+
+use std::any::Any;
+
+use crate::{Journey, Moments};
+
+/// A question asked once of every journey. Partial answers merge, so files, cores, machines and days combine.
+///
+/// `merge` is associative and commutative up to the order that `finish` puts things in, and a fold that saw no journey is
+/// neutral: any split of the journeys over folds gives the same answer. A fold allocates per distinct answer, never per event.
+///
+/// ```
+/// use journey::{Fold, Journey, Moments};
+///
+/// /// How many events there are.
+/// #[derive(Default)]
+/// struct Events(u64);
+///
+/// impl Fold for Events {
+///     type Answer = u64;
+///     fn journey(&mut self, journey: &Journey<'_>) {
+///         self.0 += journey.moments.len() as u64;
+///     }
+///     fn merge(&mut self, other: Self) {
+///         self.0 += other.0;
+///     }
+///     fn finish(self, _: &Moments) -> u64 {
+///         self.0
+///     }
+/// }
+/// ```
+pub trait Fold: Send + 'static {
+    /// What is known at the end.
+    type Answer;
+
+    /// Takes in one journey: its events in time order, as borrowed columns.
+    fn journey(&mut self, journey: &Journey<'_>);
+
+    /// Takes in what another fold of the same question has seen.
+    fn merge(&mut self, other: Self);
+
+    /// The answer, in an order that depends on the journeys alone; `moments` has the names.
+    fn finish(self, moments: &Moments) -> Self::Answer;
+}
+
+/// A [`Fold`] whose kind is known only when the program runs, so that several questions share one pass.
+pub trait AnyFold: Send {
+    /// As [`Fold::journey`].
+    fn journey(&mut self, journey: &Journey<'_>);
+
+    /// As [`Fold::merge`].
+    ///
+    /// # Panics
+    /// When `other` is a fold of another kind.
+    fn merge(&mut self, other: Box<dyn AnyFold>);
+
+    /// The fold itself, for whoever knows its kind.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<F: Fold> AnyFold for F {
+    #[inline]
+    fn journey(&mut self, journey: &Journey<'_>) {
+        Fold::journey(self, journey);
+    }
+
+    fn merge(&mut self, other: Box<dyn AnyFold>) {
+        let other = other.into_any().downcast::<F>().expect("only folds of one question are merged");
+        Fold::merge(self, *other);
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -1,0 +1,16 @@
+//! A customer's path told in charter words, and the question that is asked of every path.
+//!
+//! [`Fold`] is the heart of the product: a question asked once of every [`Journey`], whose partial answers merge. [`Runs`]
+//! cuts sorted columns into one slice per customer, [`Selection`] says which journeys of a customer count, [`Moments`] holds
+//! the words.
+//! It may know the charter; it must not know storage, other customers, or what to do about what it sees.
+
+mod moments;
+mod fold;
+mod run;
+mod selection;
+
+pub use fold::{AnyFold, Fold};
+pub use moments::{Moment, Moments};
+pub use run::{Columns, Run, Runs};
+pub use selection::{Cut, Ending, Journey, Selection, flag};

@@ -1,0 +1,458 @@
+//! Files into the lake: read once, stitched in memory, written sorted, committed all at once.
+//!
+//! Nothing of an import is visible before its one commit, so a crash, a full disk or Ctrl-C leaves the lake as it was, and the
+//! same command again completes it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+
+use event::Event;
+use listen::stitch::{Customers, Node, Refusal, Rules};
+use listen::{Rejection, Sink, Stop};
+
+use crate::error::Error;
+use crate::identity::{Identity, Moves};
+use crate::limits::{BUCKETS, RUNS_MAX};
+use crate::message_id;
+use crate::rebuild::{Built, Known, SeenIds, build_run, forward, ids_of_runs, keys_json, unfile};
+use crate::spill::{Nodes, Row, Spill};
+use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
+use crate::table::{DataFile, Purpose, Table};
+use crate::words::Words;
+
+/// How an import is done.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// By which rules keys lead to customers.
+    pub rules: Rules,
+    /// Set to stop the import; nothing of it is kept then.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Events that are new in the lake.
+    pub events: u64,
+    /// Events that were there already.
+    pub duplicates: u64,
+    /// Rows that were rejected, by the name of the reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Where the rejected rows are.
+    pub quarantine: Vec<PathBuf>,
+    /// Customers in the lake now.
+    pub customers: u64,
+    /// Keys that are known now.
+    pub keys: u64,
+    /// Links that were not followed, and keys that glue nobody.
+    pub refused: Vec<Refusal>,
+    /// The customers with the most keys, as (kind, value, keys).
+    pub largest: Vec<(String, String, u64)>,
+}
+
+/// Takes in events and rejections, and puts them into the lake when it is [`finish`](Self::finish)ed.
+#[derive(Debug)]
+pub struct Importer {
+    lake: Lake,
+    customers_table: Table,
+    links_table: Table,
+    _lock: Lock,
+    options: ImportOptions,
+    identity: Identity,
+    words: Words,
+    spill: Spill,
+    quarantine: Quarantine,
+    file: u32,
+    seq: u64,
+    events: u64,
+    nodes: Vec<Node>,
+    keys: String,
+}
+
+/// The name of the reason for a row none of whose keys names anybody.
+const JUNK_KEY: &str = "junk-key";
+
+impl Lake {
+    /// Starts an import. Takes the right to write until the importer is gone.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process writes; file and table errors.
+    pub async fn importer(self, options: ImportOptions) -> Result<Importer, Error> {
+        let lock = self.lock()?;
+        let (customers_table, links_table) = self.identity_tables().await?;
+        let identity = Identity::load(&customers_table, &links_table, options.rules.clone()).await?;
+        let seq = self.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default().cast_unsigned();
+        let folder = self.home().join("tmp");
+        // Whatever lies here is left over from an import that was killed: only who holds the lock is here.
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(Error::file("clear", &folder))?;
+        }
+        Ok(Importer {
+            spill: Spill::new(&folder.join("rows"), BUCKETS)?,
+            quarantine: Quarantine::new(folder.join("rejected"), self.home().join("quarantine")),
+            lake: self,
+            customers_table,
+            links_table,
+            _lock: lock,
+            options,
+            identity,
+            words: Words::default(),
+            file: 0,
+            seq,
+            events: 0,
+            nodes: Vec::new(),
+            keys: String::new(),
+        })
+    }
+}
+
+impl Importer {
+    /// Says which file the next events and rejections come from.
+    ///
+    /// # Errors
+    /// When the quarantine cannot be written.
+    pub fn begin_file(&mut self, name: &str) -> Result<(), Error> {
+        self.file += 1;
+        self.quarantine.begin(name)
+    }
+
+    /// How many events were taken in.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    fn take(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        if self.events % 1024 == 0 && self.options.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        self.nodes.clear();
+        let mut as_given = true;
+        for key in event.keys {
+            match self.identity.graph.admit(key.kind, key.value) {
+                Some(node) => {
+                    as_given &= self.identity.graph.key(node).1 == key.value;
+                    if !self.nodes.contains(&node) {
+                        self.nodes.push(node);
+                    }
+                }
+                None => as_given = false,
+            }
+        }
+        if self.nodes.is_empty() {
+            return self.quarantine.junk(event);
+        }
+        if self.nodes.len() > 1 {
+            self.identity.graph.link(&self.nodes, event.at.as_micros());
+        }
+        if !as_given {
+            keys_json(event.keys.iter().map(|key| (key.kind, key.value)), &mut self.keys);
+        }
+        let words = [event.event].map(Some).into_iter().chain([
+            event.channel,
+            event.source,
+            event.resource,
+            event.department,
+            event.phase,
+        ]);
+        let mut numbers = [0; crate::spill::WORDS];
+        for (number, word) in numbers.iter_mut().zip(words) {
+            *number = self.words.number(word);
+        }
+        let row = Row {
+            at_us: event.at.as_micros(),
+            seq: self.seq,
+            hash: event.message_id.map_or_else(|| content_hash(event), message_id::hash),
+            file: self.file,
+            nodes: Nodes::Given(&self.nodes),
+            words: numbers,
+            received_at_us: event.received_at.map(event::Timestamp::as_micros),
+            texts: [
+                event.message_id,
+                (!as_given).then_some(self.keys.as_str()),
+                event.case_id,
+                event.properties,
+                event.traits,
+            ],
+        };
+        self.spill.push(bucket_of(i64::from(self.nodes[0].0)), &row)?;
+        self.seq += 1;
+        self.events += 1;
+        Ok(())
+    }
+
+    /// Sorts everything, writes it and commits it.
+    ///
+    /// # Errors
+    /// When something cannot be written; nothing of the import is kept then.
+    pub async fn finish(mut self) -> Result<(Lake, Imported), Error> {
+        let customers = self.identity.graph.resolve();
+        let (rejected, quarantine) = self.quarantine.finish()?;
+        let mut imported = Imported {
+            rejected,
+            quarantine,
+            customers: customers.len() as u64,
+            keys: self.identity.graph.len() as u64,
+            refused: customers.refused.clone(),
+            largest: self.largest(&customers),
+            ..Imported::default()
+        };
+        let work = self.plan(&customers).await?;
+        let built = self.build(&customers, &work)?;
+        imported.events = built.iter().map(|b| b.new).sum();
+        imported.duplicates = built.iter().map(|b| b.duplicates).sum();
+        self.identity.save(&mut self.customers_table, &mut self.links_table, &customers).await?;
+        let links = i64::try_from(self.links_table.version()).unwrap_or(i64::MAX);
+        let numbers = [
+            (number::NEXT_SEQ, self.seq.cast_signed()),
+            (number::LINKS, links),
+            (number::LINKS_FILED, links),
+            (number::RULES_FILED, fingerprint(&self.options.rules)),
+        ];
+        let changes_nothing = imported.events == 0 && work.moves.is_empty() && self.lake.is_filed(&self.options.rules).await?;
+        if changes_nothing {
+            // The same file again: the new runs would only say once more what is there.
+            remove_files(self.lake.events.root(), built.iter().filter_map(|b| b.add.as_ref()).map(|add| add.path.as_str()));
+            return Ok((self.lake, imported));
+        }
+        let add = built.into_iter().filter_map(|b| b.add).collect();
+        let remove = work.replaced.iter().map(|file| file.remove.clone()).collect();
+        self.lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
+        if !work.moves.is_empty() {
+            self.identity.rewrite(&mut self.customers_table, &customers).await?;
+        }
+        remove_files(self.lake.events.root(), work.replaced.iter().map(|file| file.path.as_str()));
+        Ok((self.lake, imported))
+    }
+
+    fn largest(&self, customers: &Customers) -> Vec<(String, String, u64)> {
+        let named = |(root, keys): (Node, usize)| {
+            let (kind, value) = self.identity.graph.key(root);
+            (kind.to_owned(), value.to_owned(), keys as u64)
+        };
+        customers.largest(5).into_iter().map(named).collect()
+    }
+
+    /// Which runs are rebuilt: those of buckets whose rows move, and those that are due for merging.
+    async fn plan(&mut self, customers: &Customers) -> Result<Work, Error> {
+        let moves = self.identity.moves(customers);
+        let mut work = Work { moves, ..Work::default() };
+        let mut by_bucket: BTreeMap<u32, Vec<DataFile>> = BTreeMap::new();
+        for file in self.lake.events.files().await? {
+            by_bucket.entry(file.bucket).or_default().push(file);
+        }
+        let leaving: Vec<u32> =
+            work.moves.renamed.keys().chain(&work.moves.split).map(|customer| bucket_of(*customer)).collect();
+        for (bucket, runs) in by_bucket {
+            let replaced = if leaving.contains(&bucket) { runs.len() } else { due(&runs, self.spill.rows(bucket)) };
+            let (stay, go) = runs.split_at(runs.len() - replaced);
+            work.staying.insert(bucket, stay.iter().map(|file| file.path.clone()).collect());
+            work.replaced.extend(go.iter().cloned());
+        }
+        Ok(work)
+    }
+
+    fn build(&mut self, customers: &Customers, work: &Work) -> Result<Vec<Built>, Error> {
+        let root = self.lake.events.root().to_owned();
+        let mut moved = Spill::new(&self.lake.home().join("tmp").join("moved"), BUCKETS)?;
+        let replaced: Vec<String> = work.replaced.iter().map(|file| file.path.clone()).collect();
+        let graph = &self.identity.graph;
+        unfile(graph, &mut self.words, &root, &replaced, |nodes, row| {
+            let customer = graph.customer(nodes, customers).expect("a row of the lake has a key");
+            moved.push(bucket_of(i64::from(customer.0)), row)
+        })?;
+        let known = Known { graph, customers, words: &self.words };
+        let trivial = customers.is_trivial();
+        if !trivial {
+            forward(&known, &self.spill, &mut moved, BUCKETS)?;
+        }
+        let (spill, moved) = (&self.spill, &moved);
+        let version = self.lake.events.version() + 1;
+        run_on_buckets(&self.options.interrupted, |bucket, bytes| {
+            if spill.rows(bucket) == 0 && moved.rows(bucket) == 0 {
+                return Ok(Built::default());
+            }
+            moved.load(bucket, bytes)?;
+            spill.load(bucket, bytes)?;
+            let staying = work.staying.get(&bucket).map_or(&[] as &[String], Vec::as_slice);
+            let seen = if staying.is_empty() { SeenIds::default() } else { ids_of_runs(&root, staying, &work.moves)? };
+            let path = format!("bucket={bucket}/{version:012}.parquet");
+            build_run(&known, bytes, |customer| bucket_of(customer) == bucket, seen, &root, path, bucket)
+        })
+    }
+}
+
+/// What an import changes besides adding rows.
+#[derive(Debug, Default)]
+struct Work {
+    moves: Moves,
+    /// By bucket: the runs that stay as they are.
+    staying: BTreeMap<u32, Vec<String>>,
+    /// Runs whose rows go into the new runs.
+    replaced: Vec<DataFile>,
+}
+
+/// How many of the latest runs of a bucket are merged with `new` rows: each one that is not much larger than what would be
+/// merged into it, so that every row is rewritten only a logarithmic number of times, and in any case so many that the
+/// bucket stays within its limit.
+fn due(runs: &[DataFile], new: u64) -> usize {
+    if new == 0 {
+        return 0;
+    }
+    let (mut merged, mut rows) = (0, new);
+    for run in runs.iter().rev() {
+        if run.rows > rows.saturating_mul(2) && runs.len() - merged < RUNS_MAX {
+            break;
+        }
+        merged += 1;
+        rows += run.rows;
+    }
+    merged
+}
+
+/// Builds every bucket, on all cores; `build` gets a buffer for the bucket's rows that is empty and used again.
+pub(crate) fn run_on_buckets(
+    interrupted: &AtomicBool,
+    build: impl Fn(u32, &mut Vec<u8>) -> Result<Built, Error> + Sync,
+) -> Result<Vec<Built>, Error> {
+    let next = AtomicU32::new(0);
+    let done = Mutex::new(Vec::new());
+    run_on_all_cores(|| {
+        let mut bytes = Vec::new();
+        loop {
+            let bucket = next.fetch_add(1, Ordering::Relaxed);
+            if bucket >= BUCKETS {
+                return Ok(());
+            }
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            bytes.clear();
+            let built = build(bucket, &mut bytes)?;
+            done.lock().expect("no holder of this lock panics").push(built);
+        }
+    })?;
+    Ok(done.into_inner().expect("no holder of this lock panics"))
+}
+
+/// Runs the same work on every core until all have returned; gives the first error.
+pub(crate) fn run_on_all_cores(worker: impl Fn() -> Result<(), Error> + Sync) -> Result<(), Error> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(&worker)).collect();
+        let mut result = Ok(());
+        for worker in workers {
+            let one = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            result = result.and(one);
+        }
+        result
+    })
+}
+
+/// Deletes files that no commit names any more. One that cannot be deleted only takes up space.
+fn remove_files<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) {
+    for path in paths {
+        let _ = std::fs::remove_file(root.join(path));
+    }
+}
+
+/// A number that follows from everything that an event says; where it came from does not count.
+fn content_hash(event: &Event<'_>) -> u64 {
+    let mut hasher = rapidhash::v3::RapidStreamHasherV3::new(&rapidhash::v3::DEFAULT_RAPID_SECRETS);
+    let mut put = |text: Option<&str>| {
+        hasher.write(&text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+        hasher.write(text.unwrap_or_default().as_bytes());
+    };
+    put(Some(event.event));
+    for key in event.keys {
+        put(Some(key.kind));
+        put(Some(key.value));
+    }
+    for text in [event.channel, event.resource, event.department, event.case_id, event.phase, event.properties, event.traits] {
+        put(text);
+    }
+    hasher.write(&event.at.as_micros().to_le_bytes());
+    hasher.finish()
+}
+
+impl Sink for Importer {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
+        self.take(event).map_err(Stop::new)
+    }
+
+    fn reject(&mut self, rejection: &Rejection<'_>) -> Result<(), Stop> {
+        let (reason, detail) = (rejection.reason.name(), &rejection.detail);
+        self.quarantine.put(reason, rejection.line, detail, rejection.row).map_err(Stop::new)
+    }
+}
+
+/// Rejected rows, one JSON object a line, in one file per input.
+#[derive(Debug)]
+struct Quarantine {
+    /// Where they wait until the import is committed.
+    waiting: PathBuf,
+    folder: PathBuf,
+    name: String,
+    open: Option<BufWriter<File>>,
+    files: Vec<String>,
+    counts: BTreeMap<String, u64>,
+}
+
+impl Quarantine {
+    fn new(waiting: PathBuf, folder: PathBuf) -> Self {
+        Self { waiting, folder, name: String::new(), open: None, files: Vec::new(), counts: BTreeMap::new() }
+    }
+
+    fn begin(&mut self, name: &str) -> Result<(), Error> {
+        self.close()?;
+        let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
+        self.name = name.chars().map(safe).collect();
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        if let Some(file) = self.open.take() {
+            let path = self.waiting.join(&self.name);
+            file.into_inner().map_err(|e| Error::file("write", &path)(e.into_error()))?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, reason: &str, line: u64, detail: &str, row: &[u8]) -> Result<(), Error> {
+        let path = self.waiting.join(&self.name);
+        if self.open.is_none() {
+            std::fs::create_dir_all(&self.waiting).map_err(Error::file("make the folder", &self.waiting))?;
+            self.open = Some(BufWriter::new(File::create(&path).map_err(Error::file("make", &path))?));
+            self.files.push(self.name.clone());
+        }
+        *self.counts.entry(reason.to_owned()).or_default() += 1;
+        let record = serde_json::json!({
+            "line": line, "reason": reason, "detail": detail, "row": String::from_utf8_lossy(row),
+        });
+        let file = self.open.as_mut().expect("opened above");
+        writeln!(file, "{record}").map_err(Error::file("write", &path))
+    }
+
+    fn junk(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        let keys: Vec<String> = event.keys.iter().map(|key| format!("{}={:?}", key.kind, key.value)).collect();
+        let detail = format!("{} of `{}` at {} names nobody", keys.join(", "), event.event, event.at);
+        self.put(JUNK_KEY, 0, &detail, event.properties.unwrap_or_default().as_bytes())
+    }
+
+    /// Puts the files where people look for them.
+    fn finish(&mut self) -> Result<(BTreeMap<String, u64>, Vec<PathBuf>), Error> {
+        self.close()?;
+        let mut kept = Vec::new();
+        for name in &self.files {
+            std::fs::create_dir_all(&self.folder).map_err(Error::file("make the folder", &self.folder))?;
+            let to = self.folder.join(format!("{name}.jsonl"));
+            std::fs::rename(self.waiting.join(name), &to).map_err(Error::file("keep", &to))?;
+            kept.push(to);
+        }
+        Ok((std::mem::take(&mut self.counts), kept))
+    }
+}

@@ -1,0 +1,283 @@
+//! From the columns of a batch to moments and flags: what a charter and the conditions of a question see in an event.
+//!
+//! The `event` column comes as a dictionary, so most is decided once per distinct name and not per event: a condition is
+//! first asked with nothing but the name known, and only where it cannot say (*pending*) is the rest of the event read.
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
+use charter::{Answer, Condition, EventFacts, Fact, Facts, Truth, json_path};
+use event::{Column, Timestamp, Value};
+use journey::{Columns, Moment, Moments, flag};
+
+use crate::error::Error;
+use crate::scan::Projection;
+use crate::schema::event_column;
+
+/// What is seen in an event.
+#[derive(Debug, Clone, Default)]
+pub struct Lens {
+    /// The moments of the charter in its order; none: every distinct event name is a moment.
+    pub moments: Vec<Seen>,
+    /// Only events for which this holds.
+    pub events: Option<Condition<Fact>>,
+    /// Sets [`flag::WHERE`].
+    pub with: Option<Condition<Fact>>,
+    /// Sets [`flag::COMPARE`].
+    pub compare: Option<Condition<Fact>>,
+}
+
+/// A moment of the charter, as a lens needs it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Its name.
+    pub name: String,
+    /// The stage that it belongs to.
+    pub stage: Option<String>,
+    /// Which events it is.
+    pub when: Condition,
+}
+
+impl Lens {
+    fn asked(&self) -> [&Option<Condition<Fact>>; 3] {
+        [&self.events, &self.with, &self.compare]
+    }
+
+    /// The columns that have to be read.
+    pub(crate) fn projection(&self) -> Projection {
+        let asked = self.asked().into_iter().flatten().flat_map(Condition::columns).filter_map(|fact| match fact {
+            Fact::Event(column) => Some(column),
+            _ => None,
+        });
+        let mut columns: Vec<usize> =
+            self.moments.iter().flat_map(|seen| seen.when.columns()).chain(asked).map(column_of).collect();
+        columns.extend(["customer", "at", "event"].map(event_column));
+        columns.sort_unstable();
+        columns.dedup();
+        Projection { columns, dictionaries: true }
+    }
+}
+
+/// The column of the table that a column of a condition lies in.
+fn column_of(column: &Column) -> usize {
+    match column {
+        Column::Property(_) => event_column("properties"),
+        Column::Trait(_) => event_column("traits"),
+        named => event_column(&named.to_string()),
+    }
+}
+
+/// What is known of an event by its name alone.
+#[derive(Debug, Clone)]
+struct Word {
+    /// Its moment; `None` when that depends on more than the name.
+    moment: Option<Moment>,
+    /// By condition (events, with, compare): what it says.
+    says: [Truth; 3],
+}
+
+/// A lens at work on one core.
+#[derive(Debug)]
+pub(crate) struct Looking<'a> {
+    lens: &'a Lens,
+    numbers: Vec<Moment>,
+    moments: Moments,
+    projection: Projection,
+    /// The dictionary that `words` is about.
+    dictionary: Option<ArrayRef>,
+    words: Vec<Word>,
+    /// Whether every word is a moment by its name alone, and nothing else is asked.
+    plain: bool,
+    customer: Vec<i64>,
+    seen: Vec<Moment>,
+    at_us: Vec<i64>,
+    flags: Vec<u8>,
+}
+
+impl<'a> Looking<'a> {
+    pub(crate) fn new(lens: &'a Lens, projection: Projection, moments: &Moments) -> Self {
+        Self {
+            lens,
+            numbers: lens.moments.iter().map(|seen| moments.intern(&seen.name)).collect(),
+            moments: moments.clone(),
+            projection,
+            dictionary: None,
+            words: Vec::new(),
+            plain: false,
+            customer: Vec::new(),
+            seen: Vec::new(),
+            at_us: Vec::new(),
+            flags: Vec::new(),
+        }
+    }
+
+    /// The batch as a fold sees it.
+    pub(crate) fn look<'b>(&'b mut self, batch: &'b RecordBatch) -> Result<Columns<'b>, Error> {
+        let [customer, at, event] = ["customer", "at", "event"].map(|name| self.projection.position(name));
+        let customer = batch.column(customer).as_primitive::<Int64Type>().values();
+        let at_us = batch.column(at).as_primitive::<TimestampMicrosecondType>().values();
+        let names = batch.column(event).as_dictionary::<Int32Type>();
+        self.learn(names)?;
+        self.seen.clear();
+        if self.plain {
+            let words = &self.words;
+            let moment = |key: &i32| words[key.cast_unsigned() as usize].moment.unwrap_or(Moment::NONE);
+            self.seen.extend(names.keys().values().iter().map(moment));
+            return Ok(Columns { customer, moments: &self.seen, at_us, flags: &[] });
+        }
+        self.look_closely(batch, names, customer, at_us);
+        Ok(Columns { customer: &self.customer, moments: &self.seen, at_us: &self.at_us, flags: &self.flags })
+    }
+
+    fn look_closely(&mut self, batch: &RecordBatch, names: &DictionaryArray<Int32Type>, customer: &[i64], at_us: &[i64]) {
+        self.customer.clear();
+        self.at_us.clear();
+        self.flags.clear();
+        let flagged = self.lens.with.is_some() || self.lens.compare.is_some();
+        for (row, key) in names.keys().values().iter().enumerate() {
+            let word = &self.words[key.cast_unsigned() as usize];
+            let facts = Row { batch, row, projection: &self.projection };
+            let moment = word.moment.unwrap_or_else(|| self.moment_of(&facts));
+            let told = self.told(moment);
+            let name = told.map(|seen| seen.name.as_str()).or_else(|| facts.text("event"));
+            let facts = EventFacts { event: &facts, moment: name, stage: told.and_then(|seen| seen.stage.as_deref()) };
+            let holds = |n: usize, condition: Option<&Condition<Fact>>| match word.says[n] {
+                Truth::Pending => condition.is_some_and(|condition| condition.eval(&facts) == Truth::True),
+                known => known == Truth::True,
+            };
+            if moment == Moment::NONE || !holds(0, self.lens.events.as_ref()) {
+                continue;
+            }
+            if flagged {
+                let with = u8::from(holds(1, self.lens.with.as_ref())) * flag::WHERE;
+                let compare = u8::from(holds(2, self.lens.compare.as_ref())) * flag::COMPARE;
+                self.flags.push(with | compare);
+            }
+            self.customer.push(customer[row]);
+            self.seen.push(moment);
+            self.at_us.push(at_us[row]);
+        }
+    }
+
+    fn moment_of(&self, facts: &impl Facts) -> Moment {
+        let holds = |(_, seen): &(&Moment, &Seen)| seen.when.eval(facts) == Truth::True;
+        self.numbers.iter().zip(&self.lens.moments).find(holds).map_or(Moment::NONE, |(moment, _)| *moment)
+    }
+
+    /// What conditions may know of a moment that has been told.
+    fn told(&self, moment: Moment) -> Option<&'a Seen> {
+        let position = self.numbers.iter().position(|number| *number == moment)?;
+        self.lens.moments.get(position)
+    }
+
+    /// Learns what the words of a new dictionary mean.
+    fn learn(&mut self, names: &DictionaryArray<Int32Type>) -> Result<(), Error> {
+        if self.dictionary.as_ref().is_some_and(|known| known.to_data().ptr_eq(&names.values().to_data())) {
+            return Ok(());
+        }
+        if names.null_count() > 0 {
+            return Err(Error::Corrupt { what: "an event has no name".to_owned() });
+        }
+        self.words.clear();
+        for name in names.values().as_string::<i32>().iter().map(Option::unwrap_or_default) {
+            let moment = self.moment_by_name(name);
+            let facts = ByName { name, known: moment.is_some(), told: moment.and_then(|moment| self.told(moment)) };
+            let says = self
+                .lens
+                .asked()
+                .map(|condition| condition.as_ref().map_or(Truth::True, |condition| condition.eval(&facts)));
+            self.words.push(Word { moment, says });
+        }
+        let asked = self.lens.asked().into_iter().any(Option::is_some);
+        self.plain = !asked && self.words.iter().all(|word| word.moment.is_some_and(|moment| moment != Moment::NONE));
+        self.dictionary = Some(names.values().clone());
+        Ok(())
+    }
+
+    fn moment_by_name(&self, name: &str) -> Option<Moment> {
+        if self.lens.moments.is_empty() {
+            return Some(self.moments.intern(name));
+        }
+        for (moment, seen) in self.numbers.iter().zip(&self.lens.moments) {
+            match seen.when.eval(&Named(name)) {
+                Truth::True => return Some(*moment),
+                Truth::Pending => return None,
+                Truth::False | Truth::Null => {}
+            }
+        }
+        Some(Moment::NONE)
+    }
+}
+
+/// An event of which only the name is known.
+struct Named<'a>(&'a str);
+
+impl Facts for Named<'_> {
+    fn get(&self, column: &Column) -> Answer<'_> {
+        if *column == Column::Event { Value::Text(self.0).into() } else { Answer::Pending }
+    }
+}
+
+/// An event of which the name is known, and perhaps which moment it is.
+struct ByName<'a> {
+    name: &'a str,
+    known: bool,
+    told: Option<&'a Seen>,
+}
+
+impl Facts<Fact> for ByName<'_> {
+    fn get(&self, fact: &Fact) -> Answer<'_> {
+        let text = match fact {
+            Fact::Event(Column::Event) => Some(self.name),
+            Fact::Event(_) => return Answer::Pending,
+            Fact::Moment | Fact::Stage if !self.known => return Answer::Pending,
+            Fact::Moment => Some(self.told.map_or(self.name, |seen| &seen.name)),
+            Fact::Stage => self.told.and_then(|seen| seen.stage.as_deref()),
+            Fact::Feature(_) | Fact::Survey(_) => None,
+        };
+        text.map_or(Value::Null, Value::Text).into()
+    }
+}
+
+/// One row of a batch.
+struct Row<'a> {
+    batch: &'a RecordBatch,
+    row: usize,
+    projection: &'a Projection,
+}
+
+impl Row<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        let column = self.batch.column(self.projection.position(name));
+        if column.is_null(self.row) {
+            return None;
+        }
+        match column.data_type() {
+            DataType::Dictionary(..) => {
+                let words = column.as_dictionary::<Int32Type>();
+                let key = usize::try_from(words.keys().value(self.row)).ok()?;
+                Some(words.values().as_string::<i32>().value(key))
+            }
+            _ => Some(column.as_string::<i32>().value(self.row)),
+        }
+    }
+
+    fn time(&self, name: &str) -> Value<'_> {
+        let column = self.batch.column(self.projection.position(name));
+        if column.is_null(self.row) {
+            return Value::Null;
+        }
+        Value::Time(Timestamp::from_micros(column.as_primitive::<TimestampMicrosecondType>().value(self.row)))
+    }
+}
+
+impl Facts for Row<'_> {
+    fn get(&self, column: &Column) -> Answer<'_> {
+        match column {
+            Column::At => self.time("at").into(),
+            Column::ReceivedAt => self.time("received_at").into(),
+            Column::Property(path) => json_path(self.text("properties"), path),
+            Column::Trait(path) => json_path(self.text("traits"), path),
+            named => self.text(&named.to_string()).map_or(Value::Null, Value::Text).into(),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! History: all events at rest, in Delta tables that anybody may read, and the operator that asks them questions.
+//!
+//! This is the only crate that names DataFusion and Arrow, so it also reads Parquet on import. Events of one customer lie in
+//! one bucket, sorted by (customer, at, seq); see `ARCHITECTURE.md` for why that makes questions fast.
+//! It may know files and threads; it must not know decisions or HTTP.
+
+mod error;
+mod limits;
+mod schema;
+mod table;
+mod store;
+mod words;
+mod message_id;
+mod spill;
+mod rebuild;
+mod run_file;
+mod import;
+mod identity;
+mod scan;
+mod lens;
+mod ask;
+mod maintain;
+mod parquet_in;
+mod sql;
+mod export;
+
+pub use lens::{Lens, Seen};
+pub use ask::{Answered, Question};
+pub use error::Error;
+pub use export::{ExportFormat, Exported};
+pub use maintain::{Compacted, Receipt};
+pub use parquet_in::{ParquetError, parquet_rows, plan_parquet, read_parquet};
+pub use sql::Rows;
+pub use import::{ImportOptions, Importer, Imported};
+pub use store::Lake;

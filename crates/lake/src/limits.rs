@@ -1,0 +1,27 @@
+//! Every bound of this crate, by name.
+
+/// Buckets that a new lake is divided into: enough that one fits in memory when it is sorted on import, few enough that a
+/// small lake is a handful of files.
+pub(crate) const BUCKETS: u32 = 64;
+
+/// Customers with neighbouring numbers share a bucket in blocks of this size, so that the differences between neighbouring
+/// customers in a file are 0 or 1, which take one bit each.
+pub(crate) const CUSTOMERS_PER_BLOCK: i64 = 256;
+
+/// Sorted runs that a bucket may have before they are merged.
+pub(crate) const RUNS_MAX: usize = 8;
+
+/// Rows in a row group of the events table: what a reader holds of one bucket at a time.
+pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// Rows in a batch when a fold reads: its columns stay in the second-level cache.
+pub(crate) const BATCH_ROWS: usize = 16_384;
+
+/// Bytes that one bucket's part of an import may take up in memory before it is written to its spill file.
+pub(crate) const SPILL_BUFFER_BYTES: usize = 256 << 10;
+
+/// Rows that are taken from the spill into one batch of columns when a run is written.
+pub(crate) const WRITE_BATCH_ROWS: usize = 1 << 16;
+
+/// The format of the lake that this program writes. A lake with a higher number was written by a newer program.
+pub(crate) const FORMAT: u32 = 1;

@@ -1,0 +1,275 @@
+//! Parquet files as an input: typed columns become the cells that every other table's rows become.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use event::Timestamp;
+use jiff::tz::TimeZone;
+use listen::{Cell, Format, Guess, GuessError, MappingError, Options, Plan, RowMapper, Sink, Stop, Summary};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+/// Why a Parquet file cannot be read, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ParquetError {
+    /// The file cannot be opened.
+    #[error("it cannot be opened")]
+    Open(#[source] std::io::Error),
+    /// It is not a Parquet file, or a broken one.
+    #[error("it is cut off or not a Parquet file; {events} events before that were read")]
+    Broken {
+        /// How many events were read.
+        events: u64,
+        /// What is wrong.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// A column cannot be decoded.
+    #[error("a column cannot be read; {events} events before that were read")]
+    Column {
+        /// How many events were read.
+        events: u64,
+        /// What is wrong.
+        #[source]
+        source: arrow::error::ArrowError,
+    },
+    /// It has columns and no rows.
+    #[error("the file has columns ({}) but no rows", columns.join(", "))]
+    NoRows {
+        /// The names of the columns.
+        columns: Vec<String>,
+    },
+    /// The roles of the columns are not clear.
+    #[error(transparent)]
+    Guess(#[from] GuessError),
+    /// The mapping does not fit.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+    /// The sink stopped it.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
+}
+
+/// Rows that are looked at before the file is read.
+const SAMPLE_ROWS: usize = 2_000;
+/// Rows in a batch.
+const BATCH_ROWS: usize = 8_192;
+
+fn open(path: &Path, batch_rows: usize) -> Result<ParquetRecordBatchReaderBuilder<File>, ParquetError> {
+    let file = File::open(path).map_err(ParquetError::Open)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|source| ParquetError::Broken { events: 0, source })?;
+    Ok(builder.with_batch_size(batch_rows))
+}
+
+/// Plans how to read a Parquet file.
+///
+/// # Errors
+/// When it cannot be read, has no rows, or the roles of its columns are not clear.
+pub fn plan_parquet(path: &Path, options: &Options) -> Result<Plan, ParquetError> {
+    let builder = open(path, SAMPLE_ROWS)?;
+    let columns: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let broken = |source| ParquetError::Broken { events: 0, source };
+    let mut reader = builder.build().map_err(broken)?;
+    let first = reader.next().transpose().map_err(|source| ParquetError::Column { events: 0, source })?;
+    let Some(first) = first.filter(|batch| batch.num_rows() > 0) else { return Err(ParquetError::NoRows { columns }) };
+    let readers = Readers::new(&first, &options.zone).map_err(|source| ParquetError::Column { events: 0, source })?;
+    let sample: Vec<Vec<Cell<'_>>> = (0..first.num_rows()).map(|row| readers.cells(row)).collect();
+    let Guess { mapping, notes } = listen::guess(&columns, &sample, &options.map, options.dates)?;
+    Ok(Plan {
+        format: Format::Parquet,
+        encoding: listen::Encoding::Utf8,
+        layout: None,
+        json: None,
+        columns,
+        mapping,
+        notes,
+        zone: options.zone.clone(),
+        customer: None,
+    })
+}
+
+/// How many rows a Parquet file says that it has.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn parquet_rows(path: &Path) -> Result<u64, ParquetError> {
+    let rows = open(path, 1)?.metadata().file_metadata().num_rows();
+    Ok(u64::try_from(rows).unwrap_or_default())
+}
+
+/// Reads a Parquet file as planned; `progress` is told how many rows have been read.
+///
+/// # Errors
+/// When the sink stops it, or the rest of the file cannot be read; what came before has gone to the sink.
+pub fn read_parquet(
+    path: &Path,
+    plan: &Plan,
+    sink: &mut dyn Sink,
+    progress: &dyn Fn(u64),
+) -> Result<Summary, ParquetError> {
+    let mut sink = listen::Counting::new(sink);
+    let mut mapper = RowMapper::new(&plan.mapping, &plan.columns, plan.zone.clone())?;
+    let reader = open(path, BATCH_ROWS)?.build().map_err(|source| ParquetError::Broken { events: 0, source })?;
+    let mut rows = 0;
+    for batch in reader {
+        let column = |source, events| ParquetError::Column { events, source };
+        let batch = batch.map_err(|source| column(source, sink.summary().events))?;
+        let readers = Readers::new(&batch, &plan.zone).map_err(|source| column(source, sink.summary().events))?;
+        let mut cells = Vec::with_capacity(batch.num_columns());
+        for row in 0..batch.num_rows() {
+            rows += 1;
+            readers.read(row, &mut cells);
+            mapper.row(rows, &cells, &|| raw(&batch, row), &mut sink)?;
+        }
+        progress(rows);
+    }
+    mapper.finish(&mut sink)?;
+    let mut summary = sink.into_summary();
+    summary.rows = rows;
+    summary.warnings.extend(mapper.warnings());
+    Ok(summary)
+}
+
+/// A rejected row as text: a JSON array of its values.
+fn raw(batch: &RecordBatch, row: usize) -> Vec<u8> {
+    let options = FormatOptions::default();
+    let value = |column: &ArrayRef| match ArrayFormatter::try_new(column, &options) {
+        Ok(formatter) if column.is_valid(row) => serde_json::Value::from(formatter.value(row).to_string()),
+        _ => serde_json::Value::Null,
+    };
+    serde_json::Value::Array(batch.columns().iter().map(value).collect()).to_string().into_bytes()
+}
+
+/// The columns of a batch in a form whose cells cost nothing to take.
+struct Readers(Vec<Reader>);
+
+enum Reader {
+    Text(ArrayRef),
+    Int(ArrayRef),
+    Float(ArrayRef),
+    Bool(ArrayRef),
+    /// Microseconds in UTC.
+    Time(ArrayRef),
+    /// Microseconds on a clock on a wall.
+    Local(ArrayRef),
+    /// Nested values, as JSON text.
+    Json(ArrayRef),
+    Nothing,
+}
+
+impl Readers {
+    fn new(batch: &RecordBatch, zone: &TimeZone) -> Result<Self, arrow::error::ArrowError> {
+        let utc = *zone == TimeZone::UTC;
+        batch.columns().iter().map(|column| Reader::new(column, utc)).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn cells(&self, row: usize) -> Vec<Cell<'_>> {
+        let mut cells = Vec::with_capacity(self.0.len());
+        self.read(row, &mut cells);
+        cells
+    }
+
+    fn read<'a>(&'a self, row: usize, cells: &mut Vec<Cell<'a>>) {
+        cells.clear();
+        cells.extend(self.0.iter().map(|reader| reader.cell(row)));
+    }
+}
+
+impl Reader {
+    fn new(column: &ArrayRef, zone_is_utc: bool) -> Result<Self, arrow::error::ArrowError> {
+        let micros = |zone: Option<std::sync::Arc<str>>| DataType::Timestamp(TimeUnit::Microsecond, zone);
+        Ok(match column.data_type() {
+            DataType::Null => Reader::Nothing,
+            DataType::Boolean => Reader::Bool(column.clone()),
+            DataType::Utf8 => Reader::Text(column.clone()),
+            kind if kind.is_integer() => Reader::Int(cast(column, &DataType::Int64)?),
+            kind if kind.is_floating() => Reader::Float(cast(column, &DataType::Float64)?),
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
+                Reader::Float(cast(column, &DataType::Float64)?)
+            }
+            // What nanoseconds have below a microsecond is cut off; what does not fit becomes NULL and is rejected by name.
+            DataType::Timestamp(_, Some(_)) => Reader::Time(cast(column, &micros(Some("UTC".into())))?),
+            DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 if zone_is_utc => {
+                Reader::Time(cast(column, &micros(None))?)
+            }
+            DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 => Reader::Local(cast(column, &micros(None))?),
+            kind if kind.is_nested() => Reader::Json(json_texts(column)?),
+            _ => Reader::Text(cast(column, &DataType::Utf8)?),
+        })
+    }
+
+    fn cell(&self, row: usize) -> Cell<'_> {
+        let (Reader::Text(column)
+        | Reader::Int(column)
+        | Reader::Float(column)
+        | Reader::Bool(column)
+        | Reader::Time(column)
+        | Reader::Local(column)
+        | Reader::Json(column)) = self
+        else {
+            return Cell::Empty;
+        };
+        if column.is_null(row) {
+            return Cell::Empty;
+        }
+        match self {
+            Reader::Text(column) => Cell::Text(column.as_string::<i32>().value(row)),
+            Reader::Int(column) => Cell::Int(column.as_primitive::<Int64Type>().value(row)),
+            Reader::Float(column) => Cell::Float(column.as_primitive::<Float64Type>().value(row)),
+            Reader::Bool(column) => Cell::Bool(column.as_boolean().value(row)),
+            Reader::Time(column) => Cell::Time(Timestamp::from_micros(micros_at(column, row))),
+            Reader::Local(column) => {
+                let shown = Timestamp::from_micros(micros_at(column, row)).to_jiff();
+                Cell::Local(TimeZone::UTC.to_datetime(shown))
+            }
+            Reader::Json(column) => Cell::Json(column.as_string::<i32>().value(row)),
+            Reader::Nothing => Cell::Empty,
+        }
+    }
+}
+
+fn micros_at(column: &ArrayRef, row: usize) -> i64 {
+    column.as_primitive::<TimestampMicrosecondType>().value(row)
+}
+
+/// Nested values as JSON texts.
+fn json_texts(column: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let texts: arrow::array::StringArray =
+        (0..column.len()).map(|row| column.is_valid(row).then(|| json_of(column, row).to_string())).collect();
+    Ok(std::sync::Arc::new(texts))
+}
+
+fn json_of(column: &ArrayRef, row: usize) -> serde_json::Value {
+    use serde_json::Value;
+    if column.is_null(row) {
+        return Value::Null;
+    }
+    let list = |values: ArrayRef| Value::Array((0..values.len()).map(|i| json_of(&values, i)).collect());
+    match column.data_type() {
+        DataType::List(_) => list(column.as_list::<i32>().value(row)),
+        DataType::LargeList(_) => list(column.as_list::<i64>().value(row)),
+        DataType::FixedSizeList(..) => list(column.as_fixed_size_list().value(row)),
+        DataType::Struct(fields) => {
+            let columns = column.as_struct().columns();
+            fields.iter().zip(columns).map(|(f, c)| (f.name().clone(), json_of(c, row))).collect::<serde_json::Map<_, _>>().into()
+        }
+        DataType::Map(..) => list(std::sync::Arc::new(column.as_map().value(row))),
+        DataType::Boolean => Value::Bool(column.as_boolean().value(row)),
+        kind if kind.is_integer() => match cast(&column.slice(row, 1), &DataType::Int64) {
+            Ok(one) if one.is_valid(0) => Value::from(one.as_primitive::<Int64Type>().value(0)),
+            _ => Value::Null,
+        },
+        kind if kind.is_floating() => match cast(&column.slice(row, 1), &DataType::Float64) {
+            Ok(one) => Value::from(one.as_primitive::<Float64Type>().value(0)),
+            Err(_) => Value::Null,
+        },
+        _ => match ArrayFormatter::try_new(column, &FormatOptions::default()) {
+            Ok(formatter) => Value::from(formatter.value(row).to_string()),
+            Err(_) => Value::Null,
+        },
+    }
+}

@@ -1,0 +1,153 @@
+//! A run: one Parquet file of events of one bucket, sorted by (customer, at, seq).
+//!
+//! What every fold reads (customer, at, event) is encoded for decoding speed: differences bit-packed, words as dictionaries,
+//! no compression on top. Measured on 10 M events: 65 MB and 0.07 CPU seconds to read and decode, against 76 MB and 0.13
+//! for plain times under zstd. What is read seldom is compressed.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
+use event::Timestamp;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::error::Error;
+use crate::limits::ROW_GROUP_ROWS;
+use crate::schema::{EVENTS, arrow_schema};
+
+/// Columns that many folds read: not compressed, because decompressing them would cost more than the fold.
+const HOT: [&str; 5] = ["customer", "at", "seq", "event", "channel"];
+
+fn properties() -> WriterProperties {
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd"));
+    let mut builder = WriterProperties::builder()
+        .set_compression(zstd)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        // Text in statistics would keep a copy of personal data in every footer.
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_created_by("desireline".to_owned());
+    for name in HOT {
+        builder = builder.set_column_compression(ColumnPath::from(name), Compression::UNCOMPRESSED);
+    }
+    for name in ["customer", "at", "seq"] {
+        builder = builder
+            .set_column_dictionary_enabled(ColumnPath::from(name), false)
+            .set_column_encoding(ColumnPath::from(name), Encoding::DELTA_BINARY_PACKED)
+            .set_column_statistics_enabled(ColumnPath::from(name), EnabledStatistics::Chunk);
+    }
+    // Distinct in every row, and without pattern: neither a dictionary nor compression would help.
+    builder = builder
+        .set_column_dictionary_enabled(ColumnPath::from("message_id"), false)
+        .set_column_compression(ColumnPath::from("message_id"), Compression::UNCOMPRESSED);
+    builder.build()
+}
+
+/// Writes one run.
+pub(crate) struct RunWriter {
+    writer: ArrowWriter<File>,
+    schema: SchemaRef,
+    rows: u64,
+    customers: Option<(i64, i64)>,
+    at_us: Option<(i64, i64)>,
+    last: Option<(i64, i64)>,
+}
+
+impl RunWriter {
+    /// Starts a run in a new file.
+    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
+        }
+        let file = File::create(path).map_err(Error::file("make", path))?;
+        let schema = arrow_schema(EVENTS);
+        // Without the embedded Arrow schema every Delta reader copes with the file.
+        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)?;
+        Ok(Self { writer, schema, rows: 0, customers: None, at_us: None, last: None })
+    }
+
+    /// The columns that a batch must have.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Appends rows, which continue the order.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        let customers = batch.column(0).as_primitive::<Int64Type>().values();
+        let at_us = batch.column(1).as_primitive::<TimestampMicrosecondType>().values();
+        for (customer, at) in customers.iter().zip(at_us.iter()) {
+            assert!(self.last <= Some((*customer, *at)), "a run is written in order of customer and time");
+            self.last = Some((*customer, *at));
+            let (low, high) = self.at_us.unwrap_or((*at, *at));
+            self.at_us = Some((low.min(*at), high.max(*at)));
+        }
+        let last = customers[customers.len() - 1];
+        self.customers = Some((self.customers.map_or(customers[0], |(first, _)| first), last));
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch)?;
+        Ok(())
+    }
+
+    /// Closes the file and makes it durable; gives its statistics as Delta's JSON and its number of rows.
+    pub(crate) fn finish(self, path: &Path) -> Result<(String, u64), Error> {
+        let file = self.writer.into_inner()?;
+        file.sync_all().map_err(Error::file("sync", path))?;
+        let (low, high) = self.customers.unwrap_or_default();
+        let (first, last) = self.at_us.unwrap_or_default();
+        let time = |us| Timestamp::from_micros(us).to_string();
+        let stats = serde_json::json!({
+            "numRecords": self.rows,
+            "minValues": {"customer": low, "at": time(first)},
+            "maxValues": {"customer": high, "at": time(last)},
+            "nullCount": {"customer": 0, "at": 0},
+        });
+        Ok((stats.to_string(), self.rows))
+    }
+}
+
+/// Opens a run for reading these columns (by position in the table, ascending), words and texts as dictionaries where
+/// `dictionaries` says so.
+pub(crate) fn read_run(
+    path: &Path,
+    columns: &[usize],
+    dictionaries: bool,
+    batch_rows: usize,
+) -> Result<ParquetRecordBatchReader, Error> {
+    let file = File::open(path).map_err(Error::file("open", path))?;
+    let options = ArrowReaderOptions::new()
+        .with_schema(read_schema(dictionaries))
+        .with_page_index_policy(PageIndexPolicy::Skip);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
+    Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?)
+}
+
+/// The columns of a run as they are read: texts as dictionaries (what is repeated is compared once) or as they are.
+pub(crate) fn read_schema(dictionaries: bool) -> SchemaRef {
+    let schema = arrow_schema(EVENTS);
+    if !dictionaries {
+        return schema;
+    }
+    let fields = schema.fields().iter().map(|field| match (field.name().as_str(), field.data_type()) {
+        ("message_id" | "properties" | "traits" | "keys" | "case_id", _) => field.as_ref().clone(),
+        (_, DataType::Utf8) => {
+            let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Field::new(field.name(), words, field.is_nullable())
+        }
+        _ => field.as_ref().clone(),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+

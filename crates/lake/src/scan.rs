@@ -1,0 +1,282 @@
+//! Reading the events of a bucket in order: one run as it lies, several merged, rows that moved left out and put in again
+//! where they belong now.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::compute::{SortColumn, concat_batches, filter_record_batch, interleave_record_batch, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType};
+use listen::stitch::{Customers, Graph, Node};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
+use crate::error::Error;
+use crate::identity::{Identity, Moves};
+use crate::limits::BATCH_ROWS;
+use crate::rebuild::nodes_of_keys;
+use crate::run_file::{read_run, read_schema};
+use crate::schema::event_column;
+use crate::store::bucket_of;
+
+/// Which columns of the events table are read, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Projection {
+    /// Positions in the table, ascending; customer, at and seq are always among them when runs are merged.
+    pub columns: Vec<usize>,
+    /// Words as dictionaries.
+    pub dictionaries: bool,
+}
+
+impl Projection {
+    /// Where a column of the table is in a batch.
+    pub(crate) fn position(&self, name: &str) -> usize {
+        let column = event_column(name);
+        self.columns.binary_search(&column).expect("only columns of the projection are asked for")
+    }
+
+    fn with(&self, names: &[&str]) -> Self {
+        let mut columns = self.columns.clone();
+        columns.extend(names.iter().map(|name| event_column(name)));
+        columns.sort_unstable();
+        columns.dedup();
+        Self { columns, dictionaries: self.dictionaries }
+    }
+
+    /// The schema of the batches.
+    pub(crate) fn schema(&self) -> Result<SchemaRef, Error> {
+        Ok(Arc::new(read_schema(self.dictionaries).project(&self.columns)?))
+    }
+}
+
+/// What is read: a bucket's runs, or the rows that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The runs of one bucket, as files.
+    Bucket(Vec<PathBuf>),
+    /// Rows of customers that are concerned by moves, from these files.
+    Moved(Vec<PathBuf>),
+}
+
+/// Which rows no longer lie where they belong, and whose they are now.
+#[derive(Debug)]
+pub(crate) struct Rerouted {
+    moves: Moves,
+    /// Everyone whose journey is touched: whose rows go and whose rows come; ascending.
+    concerned: Vec<i64>,
+    graph: Graph,
+    customers: Customers,
+}
+
+impl Rerouted {
+    /// What follows from identity as it is known now; `None` when every row lies where it belongs.
+    pub(crate) fn new(identity: Identity) -> Option<Self> {
+        let customers = identity.graph.resolve();
+        let moves = identity.moves(&customers);
+        if moves.is_empty() {
+            return None;
+        }
+        let mut concerned: Vec<i64> = (0u32..)
+            .zip(&identity.filed)
+            .filter(|(_, filed)| moves.concerns(**filed))
+            .flat_map(|(n, filed)| [*filed, i64::from(customers.of(Node(n)).0)])
+            .collect();
+        concerned.sort_unstable();
+        concerned.dedup();
+        Some(Self { moves, concerned, graph: identity.graph, customers })
+    }
+
+    /// The buckets in which rows of anyone concerned lie.
+    pub(crate) fn buckets(&self) -> Vec<u32> {
+        let mut buckets: Vec<u32> = self.concerned.iter().map(|customer| bucket_of(*customer)).collect();
+        buckets.sort_unstable();
+        buckets.dedup();
+        buckets
+    }
+
+    fn any_concerned(&self, customers: &[i64]) -> bool {
+        let (Some(first), Some(last)) = (customers.iter().min(), customers.iter().max()) else { return false };
+        let from = self.concerned.partition_point(|c| c < first);
+        self.concerned.get(from).is_some_and(|c| c <= last)
+    }
+
+    fn mask(&self, customers: &[i64], concerned: bool) -> BooleanArray {
+        customers.iter().map(|c| Some(self.concerned.binary_search(c).is_ok() == concerned)).collect()
+    }
+}
+
+/// Hands out the rows of a part, sorted by (customer, at, seq), batch by batch.
+pub(crate) fn read_part(
+    part: &Part,
+    projection: &Projection,
+    rerouted: Option<&Rerouted>,
+    mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    match (part, rerouted) {
+        (Part::Bucket(runs), None) => read_runs(runs, projection, each),
+        (Part::Bucket(runs), Some(rerouted)) => {
+            let at = projection.position("customer");
+            read_runs(runs, projection, |batch| {
+                let customers = batch.column(at).as_primitive::<Int64Type>().values();
+                if rerouted.any_concerned(customers) {
+                    each(&filter_record_batch(batch, &rerouted.mask(customers, false))?)
+                } else {
+                    each(batch)
+                }
+            })
+        }
+        (Part::Moved(runs), Some(rerouted)) => each(&read_moved(runs, projection, rerouted)?),
+        (Part::Moved(_), None) => Ok(()),
+    }
+}
+
+fn read_runs(
+    runs: &[PathBuf],
+    projection: &Projection,
+    mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if let [only] = runs {
+        for batch in read_run(only, &projection.columns, projection.dictionaries, BATCH_ROWS)? {
+            each(&batch?)?;
+        }
+        return Ok(());
+    }
+    merge_runs(runs, projection, each)
+}
+
+/// A run that is being merged: its current batch, and how far it has been taken.
+struct Cursor {
+    reader: ParquetRecordBatchReader,
+    batch: RecordBatch,
+    row: usize,
+    /// Which of the batches that wait for output this one is.
+    waiting: usize,
+}
+
+/// Where customer, at and seq are in the batches of a merge.
+#[derive(Clone, Copy)]
+struct Order([usize; 3]);
+
+impl Order {
+    fn of(self, batch: &RecordBatch, row: usize) -> (i64, i64, i64) {
+        let long = |column: usize| batch.column(column).as_primitive::<Int64Type>().value(row);
+        let at = batch.column(self.0[1]).as_primitive::<TimestampMicrosecondType>().value(row);
+        (long(self.0[0]), at, long(self.0[2]))
+    }
+}
+
+fn merge_runs(
+    runs: &[PathBuf],
+    projection: &Projection,
+    mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let wide = projection.with(&["customer", "at", "seq"]);
+    let order = Order(["customer", "at", "seq"].map(|name| wide.position(name)));
+    let narrow: Vec<usize> = projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
+    let mut cursors = Vec::new();
+    let mut waiting: Vec<RecordBatch> = Vec::new();
+    for run in runs {
+        let mut reader = read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS)?;
+        if let Some(batch) = reader.next().transpose()? {
+            waiting.push(batch.clone());
+            cursors.push(Cursor { reader, batch, row: 0, waiting: waiting.len() - 1 });
+        }
+    }
+    let mut taken: Vec<(usize, usize)> = Vec::with_capacity(BATCH_ROWS);
+    while !cursors.is_empty() {
+        let first = (0..cursors.len())
+            .min_by_key(|i| order.of(&cursors[*i].batch, cursors[*i].row))
+            .expect("there is at least one cursor");
+        // What the others have next: up to there, this run goes on alone.
+        let limit = (0..cursors.len())
+            .filter(|i| *i != first)
+            .map(|i| order.of(&cursors[i].batch, cursors[i].row))
+            .min();
+        let cursor = &mut cursors[first];
+        while cursor.row < cursor.batch.num_rows() && limit.is_none_or(|limit| order.of(&cursor.batch, cursor.row) < limit) {
+            taken.push((cursor.waiting, cursor.row));
+            cursor.row += 1;
+        }
+        let exhausted = cursor.row == cursor.batch.num_rows();
+        if taken.len() >= BATCH_ROWS || (exhausted && waiting.len() > 4 * cursors.len()) {
+            emit(&waiting, &mut taken, &narrow, &mut each)?;
+            waiting.clear();
+            for cursor in &mut cursors {
+                waiting.push(cursor.batch.clone());
+                cursor.waiting = waiting.len() - 1;
+            }
+        }
+        if exhausted {
+            match cursors[first].reader.next().transpose()? {
+                Some(batch) => {
+                    waiting.push(batch.clone());
+                    let cursor = &mut cursors[first];
+                    (cursor.batch, cursor.row, cursor.waiting) = (batch, 0, waiting.len() - 1);
+                }
+                None => {
+                    cursors.remove(first);
+                }
+            }
+        }
+    }
+    emit(&waiting, &mut taken, &narrow, &mut each)
+}
+
+fn emit(
+    waiting: &[RecordBatch],
+    taken: &mut Vec<(usize, usize)>,
+    narrow: &[usize],
+    each: &mut impl FnMut(&RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let narrowed = waiting.iter().map(|batch| batch.project(narrow)).collect::<Result<Vec<_>, _>>()?;
+    let batch = interleave_record_batch(&narrowed.iter().collect::<Vec<_>>(), taken)?;
+    taken.clear();
+    each(&batch)
+}
+
+/// All rows of everyone concerned, under the customers that they belong to now.
+fn read_moved(runs: &[PathBuf], projection: &Projection, rerouted: &Rerouted) -> Result<RecordBatch, Error> {
+    let wide = projection.with(&["customer", "at", "seq", "keys"]);
+    let [customer, at, seq, keys] = ["customer", "at", "seq", "keys"].map(|name| wide.position(name));
+    let mut found = Vec::new();
+    for run in runs {
+        for batch in read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS)? {
+            let batch = batch?;
+            let customers = batch.column(customer).as_primitive::<Int64Type>().values();
+            if rerouted.any_concerned(customers) {
+                let batch = filter_record_batch(&batch, &rerouted.mask(customers, true))?;
+                found.push(with_customers_of_now(&batch, customer, keys, rerouted)?);
+            }
+        }
+    }
+    let all = concat_batches(&wide.schema()?, &found)?;
+    let by = [customer, at, seq].map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None });
+    let sorted = take_record_batch(&all, &lexsort_to_indices(&by, None)?)?;
+    let narrow: Vec<usize> = projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
+    Ok(sorted.project(&narrow)?)
+}
+
+fn with_customers_of_now(batch: &RecordBatch, customer: usize, keys: usize, rerouted: &Rerouted) -> Result<RecordBatch, Error> {
+    let filed = batch.column(customer).as_primitive::<Int64Type>().values();
+    let keys = batch.column(keys).as_string::<i32>();
+    let (mut now, mut nodes) = (Vec::with_capacity(filed.len()), Vec::new());
+    for (i, filed) in filed.iter().enumerate() {
+        now.push(if rerouted.moves.split.binary_search(filed).is_ok() {
+            nodes_of_keys(&rerouted.graph, keys.value(i), &mut nodes)?;
+            let customer = rerouted.graph.customer(&nodes, &rerouted.customers);
+            i64::from(customer.expect("an event of the lake has a key").0)
+        } else {
+            rerouted.moves.renamed.get(filed).copied().unwrap_or(*filed)
+        });
+    }
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    columns[customer] = Arc::new(Int64Array::from(now));
+    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+}
+
+/// The full paths of a bucket's runs.
+pub(crate) fn full_paths<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+    paths.map(|path| root.join(path)).collect()
+}

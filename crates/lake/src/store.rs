@@ -1,0 +1,128 @@
+//! A lake in a home folder: its tables, its lock, who may write.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use listen::stitch::Rules;
+
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
+use crate::schema::{CUSTOMERS, EVENTS, LINKS};
+use crate::table::Table;
+
+/// Numbers that ride in the commits of the events table.
+pub(crate) mod number {
+    /// The arrival number that the next event gets.
+    pub(crate) const NEXT_SEQ: &str = "next_seq";
+    /// The version of the links table that is current.
+    pub(crate) const LINKS: &str = "links";
+    /// The version of the links table by which rows are filed.
+    pub(crate) const LINKS_FILED: &str = "links_filed";
+    /// The fingerprint of the rules by which rows are filed.
+    pub(crate) const RULES_FILED: &str = "rules_filed";
+}
+
+/// All events of an organisation at rest, in a home folder.
+#[derive(Debug)]
+pub struct Lake {
+    home: PathBuf,
+    pub(crate) events: Table,
+}
+
+/// The right to write to a home; one process has it at a time.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lake {
+    /// Opens the lake in this home.
+    ///
+    /// # Errors
+    /// [`Error::NoLake`] when there is none, [`Error::NewerFormat`] when a newer program wrote it.
+    pub async fn open(home: &Path) -> Result<Self, Error> {
+        match Table::open(&folder(home, "events")).await? {
+            Some(events) => Ok(Self { home: home.to_owned(), events }),
+            None => Err(Error::NoLake { path: home.to_owned() }),
+        }
+    }
+
+    /// Opens the lake in this home, or makes one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when the folder cannot be written.
+    pub async fn open_or_create(home: &Path) -> Result<Self, Error> {
+        match Self::open(home).await {
+            Err(Error::NoLake { .. }) => {
+                let events = Table::create(&folder(home, "events"), EVENTS, true).await?;
+                Ok(Self { home: home.to_owned(), events })
+            }
+            other => other,
+        }
+    }
+
+    /// The home folder.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Up to when anything is known: the time of the latest event, in microseconds since 1970; 0 in an empty lake.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn until_us(&self) -> Result<i64, Error> {
+        Ok(self.events.files().await?.iter().filter_map(|file| file.at_max_us).max().unwrap_or_default())
+    }
+
+    /// Takes the right to write.
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
+        let path = self.home.join("lock");
+        let file = File::create(&path).map_err(Error::file("make", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: self.home.clone() }),
+            Err(std::fs::TryLockError::Error(source)) => Err(Error::File { doing: "lock", path, source }),
+        }
+    }
+
+    /// The tables of keys and of links.
+    pub(crate) async fn identity_tables(&self) -> Result<(Table, Table), Error> {
+        let open_or_create = async |name: &str, columns| {
+            let root = folder(&self.home, name);
+            match Table::open(&root).await? {
+                Some(table) => Ok::<_, Error>(table),
+                None => Table::create(&root, columns, false).await,
+            }
+        };
+        Ok((open_or_create("customers", CUSTOMERS).await?, open_or_create("links", LINKS).await?))
+    }
+
+    /// All keys and links, under these rules.
+    pub(crate) async fn identity(&self, rules: Rules) -> Result<Identity, Error> {
+        let (customers, links) = self.identity_tables().await?;
+        Identity::load(&customers, &links, rules).await
+    }
+
+    /// Whether every row lies where these rules and the links that are known now put it.
+    pub(crate) async fn is_filed(&self, rules: &Rules) -> Result<bool, Error> {
+        let links = self.events.transaction(number::LINKS).await?;
+        Ok(links == self.events.transaction(number::LINKS_FILED).await?
+            && self.events.transaction(number::RULES_FILED).await? == Some(fingerprint(rules)))
+    }
+}
+
+/// The fingerprint of rules as a number that a commit can carry.
+pub(crate) fn fingerprint(rules: &Rules) -> i64 {
+    (rules.fingerprint() >> 1).cast_signed()
+}
+
+/// The folder of a table.
+pub(crate) fn folder(home: &Path, table: &str) -> PathBuf {
+    home.join("lake").join(table)
+}
+
+/// The bucket in which a customer's events lie.
+pub(crate) fn bucket_of(customer: i64) -> u32 {
+    u32::try_from((customer / CUSTOMERS_PER_BLOCK).rem_euclid(i64::from(BUCKETS))).expect("a remainder of the bucket count")
+}

@@ -1,0 +1,193 @@
+//! One Delta table: its files, its commits, its transactions. The log is delta-rs'; the files are ours, because delta-rs' own
+//! writer and compaction do not keep the order that everything here rests on.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{Action, Add, Remove, Transaction};
+use deltalake_core::operations::create::CreateBuilder;
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::{DeltaTable, DeltaTableBuilder};
+use event::Timestamp;
+use futures::TryStreamExt;
+use jiff::tz::TimeZone;
+use url::Url;
+
+use crate::error::Error;
+use crate::limits::FORMAT;
+use crate::schema::{self, BUCKET, Column, Type};
+
+/// The name under which the lake's format is kept among a table's properties.
+const FORMAT_PROPERTY: &str = "desireline.format";
+
+/// A file of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    /// Where it is, relative to the table.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The bucket whose events it holds; 0 where the table has none.
+    pub bucket: u32,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The time of its latest event, in microseconds since 1970, where it has events.
+    pub at_max_us: Option<i64>,
+    /// The entry that would take it out of the table.
+    pub remove: Remove,
+}
+
+/// What a commit does, for the table's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// New rows.
+    Append,
+    /// The same rows in other files.
+    Compact,
+    /// Rows taken out.
+    Erase,
+}
+
+/// A Delta table in a local folder.
+#[derive(Debug)]
+pub(crate) struct Table {
+    delta: DeltaTable,
+    root: PathBuf,
+    partitioned: bool,
+}
+
+impl Table {
+    /// Opens the table in this folder; `None` when there is none.
+    pub(crate) async fn open(root: &Path) -> Result<Option<Self>, Error> {
+        if !root.join("_delta_log").is_dir() {
+            return Ok(None);
+        }
+        let delta = DeltaTableBuilder::from_url(url_of(root)?)?.load().await?;
+        let metadata = delta.snapshot()?.metadata();
+        let found = metadata.configuration().get(FORMAT_PROPERTY).and_then(|v| v.parse().ok()).unwrap_or(FORMAT);
+        if found > FORMAT {
+            return Err(Error::NewerFormat { path: root.to_owned(), found, known: FORMAT });
+        }
+        let partitioned = metadata.partition_columns().iter().any(|column| column == BUCKET);
+        Ok(Some(Self { delta, root: root.to_owned(), partitioned }))
+    }
+
+    /// Makes a table in this folder, by bucket where `partitioned`.
+    pub(crate) async fn create(root: &Path, columns: &[Column], partitioned: bool) -> Result<Self, Error> {
+        std::fs::create_dir_all(root).map_err(Error::file("make the folder", root))?;
+        let mut columns = columns.to_vec();
+        if partitioned {
+            columns.push((BUCKET, Type::Int, false));
+        }
+        let delta = CreateBuilder::new()
+            .with_location(url_of(root)?.as_str())
+            .with_columns(schema::delta_columns(&columns))
+            .with_partition_columns(partitioned.then_some(BUCKET))
+            .with_configuration([(FORMAT_PROPERTY, Some(FORMAT.to_string()))])
+            .with_raise_if_key_not_exists(false)
+            .await?;
+        Ok(Self { delta, root: root.to_owned(), partitioned })
+    }
+
+    /// The folder of the table.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The number of the latest commit.
+    pub(crate) fn version(&self) -> u64 {
+        self.delta.version().unwrap_or_default()
+    }
+
+    /// All files, in order of their names.
+    pub(crate) async fn files(&self) -> Result<Vec<DataFile>, Error> {
+        let log_store = self.delta.log_store();
+        let snapshot = self.delta.snapshot()?.snapshot();
+        let mut views = snapshot.file_views(log_store.as_ref(), None);
+        let mut files = Vec::new();
+        while let Some(view) = views.try_next().await? {
+            if view.deletion_vector_descriptor().is_some() {
+                let what = format!("{} has a deletion vector, which only another writer could have made", view.path());
+                return Err(Error::Corrupt { what });
+            }
+            let bucket = match view.partition_values_map().get(BUCKET) {
+                Some(Some(bucket)) => bucket.parse().map_err(|_| Error::Corrupt { what: format!("bucket {bucket:?}") })?,
+                _ => 0,
+            };
+            files.push(DataFile {
+                path: view.path().into_owned(),
+                size: u64::try_from(view.size()).unwrap_or_default(),
+                bucket,
+                rows: view.num_records().unwrap_or_default() as u64,
+                at_max_us: view.stats().as_deref().and_then(at_max_us),
+                remove: view.remove_action(true),
+            });
+        }
+        files.sort_by(|a, b| (a.bucket, &a.path).cmp(&(b.bucket, &b.path)));
+        Ok(files)
+    }
+
+    /// The number that was committed last under this name, if any.
+    pub(crate) async fn transaction(&self, name: &str) -> Result<Option<i64>, Error> {
+        let log_store = self.delta.log_store();
+        Ok(self.delta.snapshot()?.transaction_version(log_store.as_ref(), name).await?)
+    }
+
+    /// Adds and removes files and sets named numbers, all at once or not at all.
+    pub(crate) async fn commit(
+        &mut self,
+        purpose: Purpose,
+        add: Vec<Add>,
+        remove: Vec<Remove>,
+        numbers: &[(&str, i64)],
+    ) -> Result<(), Error> {
+        let transactions = numbers.iter().map(|(name, number)| Transaction::new(*name, *number)).collect();
+        let actions = remove.into_iter().map(Action::Remove).chain(add.into_iter().map(Action::Add)).collect();
+        let operation = match purpose {
+            Purpose::Append => DeltaOperation::Write {
+                mode: SaveMode::Append,
+                partition_by: self.partitioned.then(|| vec![BUCKET.to_owned()]),
+                predicate: None,
+            },
+            Purpose::Compact => DeltaOperation::Optimize { predicate: None, target_size: 0 },
+            Purpose::Erase => DeltaOperation::Delete { predicate: None },
+        };
+        let commit = CommitBuilder::from(CommitProperties::default().with_application_transactions(transactions))
+            .with_actions(actions)
+            .build(Some(self.delta.snapshot()?.snapshot()), self.delta.log_store(), operation)
+            .await?;
+        self.delta.state = Some(commit.snapshot());
+        Ok(())
+    }
+}
+
+/// The latest `at` that Delta's statistics of a file name.
+fn at_max_us(stats: &str) -> Option<i64> {
+    let stats: serde_json::Value = serde_json::from_str(stats).ok()?;
+    let text = stats.get("maxValues")?.get("at")?.as_str()?;
+    Timestamp::parse(text, &TimeZone::UTC).ok().map(Timestamp::as_micros)
+}
+
+/// The log entry for a file that was written into the table's folder; `stats` is Delta's JSON.
+pub(crate) fn add_entry(root: &Path, path: String, bucket: Option<u32>, stats: String, new: bool) -> Result<Add, Error> {
+    let full = root.join(&path);
+    let size = std::fs::metadata(&full).map_err(Error::file("look at", &full))?.len();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    Ok(Add {
+        path,
+        partition_values: bucket.map(|b| HashMap::from([(BUCKET.to_owned(), Some(b.to_string()))])).unwrap_or_default(),
+        size: i64::try_from(size).unwrap_or(i64::MAX),
+        modification_time: i64::try_from(now).unwrap_or(i64::MAX),
+        data_change: new,
+        stats: Some(stats),
+        ..Add::default()
+    })
+}
+
+/// A folder as the URL that delta-rs wants.
+fn url_of(folder: &Path) -> Result<Url, Error> {
+    let absolute = std::path::absolute(folder).map_err(Error::file("find", folder))?;
+    Url::from_directory_path(&absolute).map_err(|()| Error::Invalid { what: format!("{} is not a folder", folder.display()) })
+}

@@ -1,0 +1,164 @@
+//! How exports usually name their columns, the best known first.
+//!
+//! XES names (`concept:name`, as pm4py writes them) come before all others, because a table that has them has them on
+//! purpose. Names are compared without capitals and punctuation.
+
+use crate::mapping::Role;
+
+/// A name without capitals and punctuation: `case:concept:name` and `CaseConceptName` are the same.
+pub(super) fn normal(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The first few, for a message.
+pub(super) fn shown(names: &[&str]) -> String {
+    let shown: Vec<&str> = names.iter().take(6).copied().collect();
+    format!("{} …", shown.join(", "))
+}
+
+pub(super) const EVENT: &[&str] = &[
+    "conceptname",
+    "activity",
+    "activityname",
+    "activityid",
+    "event",
+    "eventname",
+    "eventtype",
+    "ocelactivity",
+    "action",
+    "actionname",
+    "actiontype",
+    "task",
+    "taskname",
+    "step",
+    "stepname",
+    "moment",
+    "touchpoint",
+];
+
+/// Names of columns that say what happened only when nothing better is there.
+pub(super) const EVENT_PERHAPS: &[&str] =
+    &["status", "state", "identstate", "incidentstate", "ticketstatus", "orderstatus", "type", "operation", "message"];
+
+pub(super) const AT: &[&str] = &[
+    "timetimestamp",
+    "timestamp",
+    "at",
+    "eventtime",
+    "eventtimestamp",
+    "eventdate",
+    "eventdatetime",
+    "occurredat",
+    "happenedat",
+    "oceltimestamp",
+    "completetimestamp",
+    "originaltimestamp",
+    "time",
+    "datetime",
+    "date",
+    "ts",
+    "transactiontimestamp",
+    "createdat",
+    "updatedat",
+    "sysupdatedat",
+    "created",
+    "updated",
+    "creationdate",
+    "orderdate",
+    "purchasedate",
+    "transactiondate",
+    "transactiontime",
+    "unixtime",
+    "epoch",
+    "when",
+];
+
+pub(super) const START: &[&str] =
+    &["starttimestamp", "starttime", "startedat", "startdate", "startdatetime", "start", "begintime", "begin"];
+
+pub(super) const END: &[&str] =
+    &["endtimestamp", "endtime", "endedat", "enddate", "enddatetime", "end", "finishtime", "finishedat", "completedat"];
+
+pub(super) const RECEIVED_AT: &[&str] =
+    &["receivedat", "receivedtimestamp", "servertimestamp", "ingestedat", "loadedat"];
+
+/// Identifiers of persons: names, kind of key, whether the name makes it sure.
+pub(super) const PERSON: &[(&[&str], &str, bool)] = &[
+    (
+        &[
+            "userid",
+            "customerid",
+            "customer",
+            "customerno",
+            "customernumber",
+            "customernr",
+            "clientid",
+            "client",
+            "householdid",
+            "memberid",
+            "subscriberid",
+            "accountid",
+            "contactid",
+            "personid",
+            "patientid",
+            "studentid",
+            "passengerid",
+            "guestid",
+            "callerid",
+            "caller",
+            "shopperid",
+            "profileid",
+            "distinctid",
+            "user",
+        ],
+        "user_id",
+        true,
+    ),
+    (&["anonymousid", "visitorid", "cookieid", "fullvisitorid", "userpseudoid"], "anonymous_id", true),
+    (&["email", "emailaddress", "mail", "useremail", "customeremail"], "email", false),
+    (&["phone", "phonenumber", "mobile", "msisdn", "telephone"], "phone", false),
+];
+
+pub(super) const CASE: &[&str] = &[
+    "caseconceptname",
+    "caseid",
+    "case",
+    "casenumber",
+    "caseno",
+    "traceid",
+    "ticketid",
+    "ticketnumber",
+    "ticket",
+    "incidentid",
+    "incidentnumber",
+    "incident",
+    "orderid",
+    "ordernumber",
+    "requestid",
+    "processinstanceid",
+    "number",
+];
+
+pub(super) const SESSION: &[&str] = &["sessionid", "session", "visitid"];
+
+pub(super) const OTHERS: &[(Role, &[&str])] = &[
+    (Role::Phase, &["lifecycletransition", "lifecycle", "phase", "transition"]),
+    (
+        Role::Resource,
+        &[
+            "orgresource",
+            "resource",
+            "agent",
+            "agentid",
+            "operator",
+            "assignedto",
+            "handledby",
+            "performer",
+            "employee",
+        ],
+    ),
+    (Role::Department, &["orggroup", "department", "dept", "team", "assignmentgroup"]),
+    (Role::Channel, &["channel", "eventchannel", "contactchannel", "contacttype"]),
+    (Role::Source, &["source", "sourcesystem", "datasource"]),
+    (Role::MessageId, &["messageid", "msgid", "eventid", "eventuuid", "insertid", "oceleid"]),
+];

@@ -1,0 +1,102 @@
+use super::*;
+use crate::mapping::Kind::{Number, Text, Truth};
+
+/// Guesses over rows of texts, separated by commas, of which the first is the header; shows role and column.
+fn check(map: &str, text: &str) -> Result<String, String> {
+    let given = if map.is_empty() { Mapping::default() } else { Mapping::parse_map(map).expect("a map") };
+    let mut lines = text.lines().map(|line| line.trim().split(','));
+    let columns: Vec<String> = lines.next().expect("a header").map(str::to_owned).collect();
+    let rows: Vec<Vec<Cell<'_>>> = lines.map(|row| row.map(Cell::Text).collect()).collect();
+    let guess = guess(&columns, &rows, &given, None).map_err(|error| error.to_string())?;
+    let shown =
+        guess.notes.iter().map(|note| format!("{}={}{}", note.role, note.column, if note.sure { "" } else { "?" }));
+    Ok(shown.collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn names_of_the_usual_exports() {
+    let cases = [
+        (
+            "CaseID,ActivityID,CompleteTimestamp\n2,1,2012-04-03 16:55:38",
+            "at=CompleteTimestamp event=ActivityID case=CaseID",
+        ),
+        (
+            ",concept:name,org:resource,time:timestamp,Activity,Costs,case:concept:name\n\
+             0,register,Pete,2010-12-30 14:32:00+01:00,register,50,3",
+            "at=time:timestamp event=concept:name case=case:concept:name resource=org:resource properties=, Activity, Costs",
+        ),
+        (
+            "userId,anonymousId,event_name,event_time,session_id,channel,event_id\n1,a,Open,1772442300,s,web,x\n1,a,Open,1772442301,s,web,y",
+            "at=event_time event=event_name user_id=userId anonymous_id=anonymousId channel=channel message_id=event_id properties=session_id",
+        ),
+        (
+            "case:concept:name,concept:name,start_timestamp,time:timestamp,lifecycle:transition,org:group\nk,A,2026-01-01,2026-01-02,complete,g",
+            "start=start_timestamp end=time:timestamp event=concept:name case=case:concept:name phase=lifecycle:transition department=org:group",
+        ),
+        (
+            "number,ident_state,caller_id,sys_updated_at,assignment_group\n1,New,2403,29/2/2016 01:16,56",
+            "at=sys_updated_at event=ident_state? user_id=caller_id case_id=number department=assignment_group",
+        ),
+    ];
+    for (table, expected) in cases {
+        assert_eq!(check("", table).as_deref(), Ok(expected));
+    }
+}
+
+#[test]
+fn values_decide_where_names_do_not() {
+    let row = |n: usize| format!("k{},{},2026-03-{:02},{n}", n % 5, ["open", "close"][n % 2], n + 1);
+    let rows: Vec<String> = (0..12).map(row).collect();
+    let table = format!("a,b,c,d\n{}", rows.join("\n"));
+    assert_eq!(check("", &table).as_deref(), Ok("at=c event=b? user_id=a? properties=d"));
+}
+
+#[test]
+fn an_id_that_repeats_is_no_message_id() {
+    let table = "user_id,event,at,event_id\n1,A,2026-01-01,7\n1,A,2026-01-02,7";
+    assert_eq!(check("", table).as_deref(), Ok("at=at event=event user_id=user_id properties=event_id"));
+}
+
+#[test]
+fn what_is_given_stays() {
+    let table = "user_id,event,state,at,shop\n1,A,B,2026-01-01,s";
+    assert_eq!(
+        check("event=state,channel='shop'", table).as_deref(),
+        Ok("event=state channel='shop' at=at user_id=user_id properties=event, shop")
+    );
+    assert!(check("event=stat", table).expect_err("a typing error").contains("did you mean `state`"));
+}
+
+#[test]
+fn what_cannot_be_guessed_says_what_was_looked_for() {
+    let error = check("", "user_id,event\n1,A").expect_err("no time");
+    assert!(
+        error.contains("when it happened") && error.contains("timestamp") && error.contains("user_id, event"),
+        "{error}"
+    );
+    let error = check("", "event,at\nA,2026-01-01").expect_err("no customer");
+    assert!(error.contains("who the customer is") && error.contains("--map customer=COLUMN"), "{error}");
+    let error = check("", "user_id,at\n1,2026-01-01").expect_err("no event");
+    assert!(error.contains("what happened"), "{error}");
+}
+
+#[test]
+fn ambiguous_dates_name_the_column_and_the_options() {
+    let error = check("", "user_id,event,at\n1,A,03/04/2026").expect_err("ambiguous");
+    for part in ["`at`", "day first", "--dates dmy", "--map at=at:%d/%m/%Y"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(check("at=at:mdy", "user_id,event,at\n1,A,03/04/2026").is_ok());
+}
+
+#[test]
+fn properties_are_numbers_only_if_all_are() {
+    let table = "user_id,event,at,price,code,vip\n1,A,2026-01-01,1.50,7,true\n1,A,2026-01-02,,007,FALSE";
+    let mut lines = table.lines().map(|line| line.split(','));
+    let columns: Vec<String> = lines.next().expect("a header").map(str::to_owned).collect();
+    let rows: Vec<Vec<Cell<'_>>> = lines.map(|row| row.map(Cell::Text).collect()).collect();
+    let guess = guess(&columns, &rows, &Mapping::default(), None).expect("a guess");
+    let Properties::Only(members) = guess.mapping.properties else { panic!("settled") };
+    let kinds: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.kind)).collect();
+    assert_eq!(kinds, [("price", Number), ("code", Text), ("vip", Truth)]);
+}

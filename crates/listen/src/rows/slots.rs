@@ -1,0 +1,197 @@
+//! The parts of a mapping, resolved to positions in a row.
+
+use event::Timestamp;
+
+use crate::cell::Cell;
+use crate::json;
+use crate::mapping::{Aggregate, Kind, MappingError, Member, Role, TimeColumn, Value};
+use crate::times::{Clock, Fault, Reading, TimeFormat};
+
+use super::{Piece, Refusal, Seen, fault};
+
+/// Where a column is.
+pub(super) fn position(column: &str, role: &Role, columns: &[String]) -> Result<usize, MappingError> {
+    columns.iter().position(|name| name == column).ok_or_else(|| MappingError::NoSuchColumn {
+        role: role.clone(),
+        column: column.to_owned(),
+        columns: columns.to_vec(),
+    })
+}
+
+/// Whether the cell says nothing: it is blank, or a text that means "not known".
+pub(super) fn says_nothing(cell: &Cell<'_>, unknown: &[String]) -> bool {
+    cell.is_empty() || cell.as_text().is_some_and(|text| unknown.iter().any(|word| word == text))
+}
+
+/// Where a text comes from.
+#[derive(Debug)]
+pub(super) enum Slot {
+    Column(usize),
+    Literal(String),
+}
+
+impl Slot {
+    pub(super) fn new(value: &Value, role: &Role, columns: &[String]) -> Result<Self, MappingError> {
+        match value {
+            Value::Column(column) => Ok(Slot::Column(position(column, role, columns)?)),
+            Value::Literal(text) => Ok(Slot::Literal(text.clone())),
+        }
+    }
+
+    pub(super) fn piece<'a>(&'a self, cells: &[Cell<'a>], unknown: &[String], buffer: &mut String) -> Piece<'a> {
+        match self {
+            Slot::Literal(text) => Piece::Borrowed(text),
+            Slot::Column(at) => {
+                let cell = &cells[*at];
+                if says_nothing(cell, unknown) {
+                    return Piece::Nothing;
+                }
+                match cell {
+                    Cell::Text(text) => Piece::Borrowed(text),
+                    typed => {
+                        let start = buffer.len();
+                        typed.write_text(buffer);
+                        Piece::Written(start..buffer.len())
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A column of times.
+#[derive(Debug)]
+pub(super) struct TimeSlot {
+    pub(super) name: String,
+    column: usize,
+    format: TimeFormat,
+}
+
+impl TimeSlot {
+    pub(super) fn new(
+        time: Option<&TimeColumn>,
+        role: &Role,
+        columns: &[String],
+    ) -> Result<Option<Self>, MappingError> {
+        let Some(time) = time else { return Ok(None) };
+        let column = position(&time.column, role, columns)?;
+        let format = time.format.clone().unwrap_or(TimeFormat::YearFirst);
+        Ok(Some(Self { name: time.column.clone(), column, format }))
+    }
+
+    pub(super) fn read(
+        &self,
+        cells: &[Cell<'_>],
+        unknown: &[String],
+        clock: &mut Clock,
+        seen: &mut Seen,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        let cell = &cells[self.column];
+        let reading = match cell {
+            // NaN in a column of times is not a missing value: columns of times have none.
+            Cell::Float(number) => self.format.read_number(*number),
+            cell if says_nothing(cell, unknown) => return Ok(None),
+            Cell::Time(at) => return self.named(Clock::absolute(*at), cell).map(Some),
+            Cell::Local(naive) => {
+                seen.naive += 1;
+                return self.named(clock.local(*naive), cell).map(Some);
+            }
+            Cell::Text(text) => self.format.read(text),
+            Cell::Int(number) => self.format.read_int(*number),
+            Cell::Empty | Cell::Bool(_) | Cell::Json(_) => Err(Fault::NotOfThisForm),
+        };
+        let moment = reading.and_then(|reading| {
+            count(seen, reading);
+            clock.moment(reading)
+        });
+        self.named(moment, cell).map(Some)
+    }
+
+    fn named(&self, read: Result<Timestamp, Fault>, cell: &Cell<'_>) -> Result<Timestamp, Refusal> {
+        read.map_err(|kind| {
+            let mut value = String::new();
+            cell.write_text(&mut value);
+            fault(kind, value.trim(), &self.name)
+        })
+    }
+}
+
+fn count(seen: &mut Seen, reading: Reading) {
+    *(if reading.offset_s.is_some() { &mut seen.with_offset } else { &mut seen.naive }) += 1;
+}
+
+/// One member of the properties or traits.
+#[derive(Debug, Clone)]
+pub(super) struct MemberSlot {
+    /// Its name as JSON, with the colon.
+    pub(super) name: String,
+    /// `None` for a count.
+    pub(super) column: Option<usize>,
+    pub(super) aggregate: Aggregate,
+    kind: Kind,
+}
+
+impl MemberSlot {
+    pub(super) fn all(members: &[Member], role: &Role, columns: &[String]) -> Result<Vec<Self>, MappingError> {
+        members.iter().map(|member| Self::new(member, role, columns)).collect()
+    }
+
+    pub(super) fn of_column(column: &str, columns: &[String]) -> Result<Self, MappingError> {
+        Self::new(&Member::of_column(column), &Role::Properties, columns)
+    }
+
+    fn new(member: &Member, role: &Role, columns: &[String]) -> Result<Self, MappingError> {
+        let mut name = String::new();
+        json::push_string(&mut name, &member.name);
+        name.push(':');
+        let column = member.column.as_ref().map(|column| position(column, role, columns)).transpose()?;
+        Ok(Self { name, column, aggregate: member.aggregate, kind: member.kind })
+    }
+
+    /// Appends the value as JSON.
+    pub(super) fn write(&self, out: &mut String, cell: &Cell<'_>) {
+        match (self.kind, cell) {
+            (Kind::Number, Cell::Text(text)) if json::is_number(text) => out.push_str(text),
+            (Kind::Truth, Cell::Text(text)) if text.eq_ignore_ascii_case("true") => out.push_str("true"),
+            (Kind::Truth, Cell::Text(text)) if text.eq_ignore_ascii_case("false") => out.push_str("false"),
+            (_, cell) => cell.write_json(out),
+        }
+    }
+}
+
+/// Writes the members that have a value as a JSON object, and `others` (`{"a":1,"b":2`, or nothing) after them; nothing
+/// at all if there is none.
+pub(super) fn write_members(
+    out: &mut String,
+    members: &[MemberSlot],
+    cells: &[Cell<'_>],
+    others: &str,
+    unknown: &[String],
+) {
+    out.clear();
+    for member in members {
+        let Some(cell) = member.column.map(|at| &cells[at]) else { continue };
+        if says_nothing(cell, unknown) {
+            continue;
+        }
+        if let (Kind::Members, Cell::Json(object)) = (member.kind, cell)
+            && let Some(inner) = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
+        {
+            if !inner.trim().is_empty() {
+                out.push(if out.is_empty() { '{' } else { ',' });
+                out.push_str(inner);
+            }
+            continue;
+        }
+        out.push(if out.is_empty() { '{' } else { ',' });
+        out.push_str(&member.name);
+        member.write(out, cell);
+    }
+    if let Some(inner) = others.strip_prefix('{') {
+        out.push(if out.is_empty() { '{' } else { ',' });
+        out.push_str(inner);
+    }
+    if !out.is_empty() {
+        out.push('}');
+    }
+}

@@ -1,0 +1,681 @@
+//! Stitching: which keys belong to one customer.
+//!
+//! Every event that comes with two keys is *evidence* that they are one person's. The evidence is kept; who is who is computed
+//! from it, again each time, as a pure function of the set of links and the rules. So the order of files does not matter, a
+//! new rule re-reads the past, and taking back a link ([`Graph::undo`]) gives what would have been without it.
+//!
+//! Gluing two people together is worse than missing one, so in doubt a link is refused, and the refusal is reported:
+//! a key that is seen with more keys of a kind than one person may have (a kiosk, a family phone, `support@`) is *shared* and
+//! glues nobody; a link that would give a customer two unique keys, or more of a kind than its limit, is not followed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::Normalise;
+use hashbrown::{HashMap, HashTable};
+use rapidhash::fast::RandomState;
+use std::hash::BuildHasher;
+
+/// What is known about one kind of key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRule {
+    /// The kind: `user_id`, `email`.
+    pub kind: String,
+    /// Which key names the customer where an event has several: the lowest number wins.
+    pub priority: u32,
+    /// One person has exactly one of these, so two of them are never one person's.
+    pub unique: bool,
+    /// How many of these one person may have.
+    pub limit: Option<u32>,
+    /// How values are made comparable.
+    pub normalise: Normalise,
+}
+
+impl KeyRule {
+    /// How many of these one person may have, a unique key counting as a limit of one.
+    pub fn most(&self) -> Option<u32> {
+        if self.unique { Some(1) } else { self.limit }
+    }
+}
+
+/// The rules by which keys lead to customers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    kinds: Vec<KeyRule>,
+    /// Values, in lower case, that name nobody.
+    junk: BTreeSet<String>,
+}
+
+/// The priority of a kind that no rule names: behind those that one does.
+const PRIORITY_UNNAMED: u32 = 1_000;
+
+impl Default for Rules {
+    /// What holds without a charter: `user_id` and `case` are unique, a person has up to three e-mail addresses and
+    /// telephone numbers and 200 anonymous ids.
+    fn default() -> Self {
+        let rule = |kind: &str, priority, unique, limit, normalise| KeyRule {
+            kind: kind.to_owned(),
+            priority,
+            unique,
+            limit,
+            normalise,
+        };
+        let kinds = vec![
+            rule("user_id", 1, true, None, Normalise::Trim),
+            rule("case", 1, true, None, Normalise::Trim),
+            rule("email", 2, false, Some(3), Normalise::Email),
+            rule("phone", 3, false, Some(3), Normalise::Phone),
+            rule("anonymous_id", 4, false, Some(200), Normalise::Trim),
+        ];
+        Self::new(kinds, ["", "null", "undefined", "none", "nan", "(null)", "anonymous"].map(str::to_owned))
+    }
+}
+
+impl Rules {
+    /// These rules; a kind that none names is unique and comes last.
+    pub fn new(kinds: Vec<KeyRule>, junk: impl IntoIterator<Item = String>) -> Self {
+        Self { kinds, junk: junk.into_iter().map(|value| value.trim().to_lowercase()).collect() }
+    }
+
+    fn rule(&self, kind: &str) -> KeyRule {
+        self.kinds.iter().find(|rule| rule.kind == kind).cloned().unwrap_or_else(|| KeyRule {
+            kind: kind.to_owned(),
+            priority: PRIORITY_UNNAMED,
+            unique: true,
+            limit: None,
+            normalise: Normalise::Trim,
+        })
+    }
+
+    fn is_junk(&self, value: &str) -> bool {
+        // The longest junk value bounds what has to be compared; identifiers are usually longer.
+        let value = value.trim();
+        self.junk.contains(value)
+            || (value.bytes().any(|b| b.is_ascii_uppercase()) && self.junk.contains(&value.to_lowercase()))
+    }
+
+    /// A number that changes whenever the rules do; the same on every machine.
+    pub fn fingerprint(&self) -> u64 {
+        rapidhash::v3::rapidhash_v3(format!("{self:?}").as_bytes())
+    }
+}
+
+/// A number for a text, the same on every machine: to count distinct values without keeping them.
+pub fn fingerprint(text: &str) -> u64 {
+    rapidhash::v3::rapidhash_v3(text.as_bytes())
+}
+
+/// A key value, as a dense number in the order in which keys became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Node(pub u32);
+
+/// A link that was not followed, or a key that glues nobody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// This key came with more keys of one kind than one person may have.
+    SharedKey {
+        /// The kind of the shared key.
+        kind: String,
+        /// Its value.
+        value: String,
+        /// The kind of which there are too many.
+        with: String,
+        /// How many there are.
+        count: u32,
+    },
+    /// Following this link would have given one customer more keys of a kind than one person may have.
+    Conflict {
+        /// One end, as kind and value.
+        from: (String, String),
+        /// The other end.
+        to: (String, String),
+        /// The kind of which there would be too many.
+        of: String,
+    },
+}
+
+/// All keys and the evidence that links them.
+#[derive(Debug)]
+pub struct Graph {
+    rules: Rules,
+    kinds: Vec<KeyRule>,
+    /// Text of all values, one after the other; `ends[n]` is where the value of node `n` ends.
+    text: String,
+    ends: Vec<usize>,
+    kind_of: Vec<u8>,
+    by_value: HashTable<u32>,
+    hasher: RandomState,
+    /// Pairs (smaller, larger) with the time of the first evidence, in microseconds since 1970.
+    links: HashMap<(Node, Node), i64, RandomState>,
+    undone: BTreeSet<(Node, Node)>,
+    /// Reused for normalising.
+    last: Option<(u8, String, Node)>,
+}
+
+/// More kinds of key than anybody has.
+const KINDS_MAX: usize = 255;
+
+impl Graph {
+    /// No keys yet.
+    pub fn new(rules: Rules) -> Self {
+        let kinds = rules.kinds.clone();
+        Self {
+            rules,
+            kinds,
+            text: String::new(),
+            ends: Vec::new(),
+            kind_of: Vec::new(),
+            by_value: HashTable::new(),
+            hasher: RandomState::default(),
+            links: HashMap::with_hasher(RandomState::default()),
+            undone: BTreeSet::new(),
+            last: None,
+        }
+    }
+
+    /// How many keys are known.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether no key is known.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// How many links are known, those taken back included.
+    pub fn links_len(&self) -> usize {
+        self.links.len()
+    }
+
+    fn kind_index(&mut self, kind: &str) -> u8 {
+        let known = self.kinds.iter().position(|rule| rule.kind == kind);
+        let index = known.unwrap_or_else(|| {
+            // Beyond the limit, kinds share the last number: their values may collide, so they are made distinct below.
+            if self.kinds.len() == KINDS_MAX {
+                return KINDS_MAX - 1;
+            }
+            self.kinds.push(self.rules.rule(kind));
+            self.kinds.len() - 1
+        });
+        u8::try_from(index).expect("fewer kinds than 256")
+    }
+
+    /// The node of this key, which becomes known if it was not; `None` when the value names nobody: it is junk, or not
+    /// of its kind (an e-mail address without `@`).
+    pub fn admit(&mut self, kind: &str, value: &str) -> Option<Node> {
+        if let Some((index, last, node)) = &self.last
+            && last == value
+            && self.kinds[usize::from(*index)].kind == kind
+        {
+            return Some(*node);
+        }
+        if self.rules.is_junk(value) {
+            return None;
+        }
+        let index = self.kind_index(kind);
+        let comparable = self.kinds[usize::from(index)].normalise.apply(value)?;
+        let node = self.intern(index, &comparable);
+        self.last = Some((index, value.to_owned(), node));
+        Some(node)
+    }
+
+    /// The node of a key as [`key`](Self::key) once gave it: its value is comparable already, and no rule is asked.
+    pub fn restore(&mut self, kind: &str, value: &str) -> Node {
+        let index = self.kind_index(kind);
+        self.intern(index, value)
+    }
+
+    /// The node of this key, if it is known.
+    pub fn find(&self, kind: &str, value: &str) -> Option<Node> {
+        let index = self.kinds.iter().position(|rule| rule.kind == kind)?;
+        let comparable = self.kinds[index].normalise.apply(value)?;
+        let index = u8::try_from(index).ok()?;
+        let hash = self.hash(index, &comparable);
+        self.by_value.find(hash, |n| self.is(*n, index, &comparable)).map(|n| Node(*n))
+    }
+
+    fn intern(&mut self, kind: u8, value: &str) -> Node {
+        let hash = self.hash(kind, value);
+        if let Some(known) = self.by_value.find(hash, |n| self.is(*n, kind, value)) {
+            return Node(*known);
+        }
+        let node = u32::try_from(self.ends.len()).expect("fewer than 2^32 keys fit in memory");
+        self.text.push_str(value);
+        self.ends.push(self.text.len());
+        self.kind_of.push(kind);
+        let (text, ends, kind_of, hasher) = (&self.text, &self.ends, &self.kind_of, &self.hasher);
+        self.by_value.insert_unique(hash, node, |n| hasher.hash_one((kind_of[*n as usize], slice_of(text, ends, *n))));
+        Node(node)
+    }
+
+    fn hash(&self, kind: u8, value: &str) -> u64 {
+        self.hasher.hash_one((kind, value))
+    }
+
+    fn is(&self, node: u32, kind: u8, value: &str) -> bool {
+        self.kind_of[node as usize] == kind && slice_of(&self.text, &self.ends, node) == value
+    }
+
+    /// The kind and the comparable value of a node.
+    pub fn key(&self, node: Node) -> (&str, &str) {
+        (&self.kinds[usize::from(self.kind_of[node.0 as usize])].kind, slice_of(&self.text, &self.ends, node.0))
+    }
+
+    /// Takes in the evidence of one event at `at_us`, microseconds since 1970: all its keys are one person's. The first
+    /// key by priority is linked with each of the others.
+    ///
+    /// Returns whether any link is new.
+    pub fn link(&mut self, keys: &[Node], at_us: i64) -> bool {
+        let Some(first) = keys.iter().copied().min_by_key(|n| self.rank(*n)) else { return false };
+        let mut new = false;
+        for other in keys.iter().copied().filter(|n| *n != first) {
+            let pair = (first.min(other), first.max(other));
+            let entry = self.links.entry(pair);
+            new |= matches!(entry, hashbrown::hash_map::Entry::Vacant(_));
+            let earliest = entry.or_insert(at_us);
+            *earliest = at_us.min(*earliest);
+        }
+        new
+    }
+
+    /// Takes the link of two keys back, for good: evidence for it that comes later is kept and not followed.
+    ///
+    /// Returns whether there is such a link.
+    pub fn undo(&mut self, a: Node, b: Node) -> bool {
+        let pair = (a.min(b), a.max(b));
+        self.undone.insert(pair);
+        self.links.contains_key(&pair)
+    }
+
+    /// All links with the time of their first evidence, in order of their nodes.
+    pub fn links(&self) -> Vec<(Node, Node, i64)> {
+        let mut links: Vec<_> = self.links.iter().map(|((a, b), at)| (*a, *b, *at)).collect();
+        links.sort_unstable();
+        links
+    }
+
+    /// The links that were taken back, in order of their nodes.
+    pub fn undone(&self) -> impl Iterator<Item = (Node, Node)> {
+        self.undone.iter().copied()
+    }
+
+    /// The nodes that are linked with this one directly.
+    pub fn neighbours(&self, node: Node) -> Vec<Node> {
+        let mut all: Vec<Node> = self
+            .links
+            .keys()
+            .filter(|pair| !self.undone.contains(*pair))
+            .filter_map(|(a, b)| if *a == node { Some(*b) } else { (*b == node).then_some(*a) })
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
+    fn rule_of(&self, node: Node) -> &KeyRule {
+        &self.kinds[usize::from(self.kind_of[node.0 as usize])]
+    }
+
+    /// Which of several keys comes first: by priority, then by its text, so that the order of rows does not matter.
+    fn rank(&self, node: Node) -> (u32, &str, &str) {
+        let (kind, value) = self.key(node);
+        (self.rule_of(node).priority, kind, value)
+    }
+
+    /// Who is who, from all the evidence. Depends on the set of links and the rules alone, not on their order.
+    pub fn resolve(&self) -> Customers {
+        let mut refused = Vec::new();
+        let shared = self.shared(&mut refused);
+        let mut links: Vec<_> = self.links.iter().filter(|(pair, _)| !self.undone.contains(*pair)).collect();
+        links.retain(|((a, b), _)| !shared.contains(a) && !shared.contains(b));
+        links.sort_by_cached_key(|((a, b), at)| {
+            let (a, b) = (self.key(*a), self.key(*b));
+            (**at, a.min(b), a.max(b))
+        });
+        let mut union = Union::new(self.len());
+        let mut counts: HashMap<u32, BTreeMap<u8, u32>, RandomState> = HashMap::with_hasher(RandomState::default());
+        for ((a, b), _) in links {
+            let (a_root, b_root) = (union.find(a.0), union.find(b.0));
+            if a_root == b_root {
+                continue;
+            }
+            let count_of = |root: u32, counts: &HashMap<_, BTreeMap<u8, u32>, _>| {
+                counts.get(&root).cloned().unwrap_or_else(|| BTreeMap::from([(self.kind_of[root as usize], 1)]))
+            };
+            let mut together = count_of(a_root, &counts);
+            for (kind, n) in count_of(b_root, &counts) {
+                *together.entry(kind).or_default() += n;
+            }
+            let too_many =
+                together.iter().find(|(kind, n)| self.kinds[usize::from(**kind)].most().is_some_and(|most| **n > most));
+            if let Some((kind, _)) = too_many {
+                let owned = |node: Node| {
+                    let (kind, value) = self.key(node);
+                    (kind.to_owned(), value.to_owned())
+                };
+                let of = self.kinds[usize::from(*kind)].kind.clone();
+                refused.push(Refusal::Conflict { from: owned(*a), to: owned(*b), of });
+                continue;
+            }
+            counts.remove(&a_root);
+            counts.remove(&b_root);
+            counts.insert(union.join(a_root, b_root), together);
+        }
+        refused.sort_unstable();
+        Customers { roots: union.roots(), shared, refused }
+    }
+
+    /// Keys that came with more keys of a kind than one person may have. A unique key is one person's by definition: what is
+    /// too much for it is refused link by link.
+    fn shared(&self, refused: &mut Vec<Refusal>) -> BTreeSet<Node> {
+        let mut neighbours: HashMap<(Node, u8), u32, RandomState> = HashMap::with_hasher(RandomState::default());
+        for pair in self.links.keys().filter(|pair| !self.undone.contains(*pair)) {
+            for (node, other) in [(pair.0, pair.1), (pair.1, pair.0)] {
+                if !self.rule_of(node).unique {
+                    *neighbours.entry((node, self.kind_of[other.0 as usize])).or_default() += 1;
+                }
+            }
+        }
+        let mut shared = BTreeSet::new();
+        for ((node, kind), count) in neighbours {
+            let rule = &self.kinds[usize::from(kind)];
+            if rule.most().is_some_and(|most| count > most) {
+                shared.insert(node);
+                let (kind, value) = self.key(node);
+                refused.push(Refusal::SharedKey {
+                    kind: kind.to_owned(),
+                    value: value.to_owned(),
+                    with: rule.kind.clone(),
+                    count,
+                });
+            }
+        }
+        shared
+    }
+
+    /// Whose event it is that came with these keys: the customer of the first key by priority that is not shared; where
+    /// all are, the first.
+    pub fn customer(&self, keys: &[Node], customers: &Customers) -> Option<Node> {
+        if let [only] = keys {
+            return Some(customers.of(*only));
+        }
+        let best = keys.iter().copied().min_by(|a, b| {
+            let rank = |n: Node| (customers.shared.contains(&n), self.rank(n));
+            rank(*a).cmp(&rank(*b))
+        })?;
+        Some(customers.of(best))
+    }
+}
+
+fn slice_of<'a>(text: &'a str, ends: &[usize], node: u32) -> &'a str {
+    let node = node as usize;
+    let start = if node == 0 { 0 } else { ends[node - 1] };
+    text.get(start..ends[node]).expect("ends lie between values")
+}
+
+/// Who is who: every key's customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customers {
+    roots: Vec<u32>,
+    shared: BTreeSet<Node>,
+    /// What was not followed, and why.
+    pub refused: Vec<Refusal>,
+}
+
+impl Customers {
+    /// The customer of a key, named by its oldest key.
+    pub fn of(&self, key: Node) -> Node {
+        Node(self.roots[key.0 as usize])
+    }
+
+    /// Whether every key is a customer of its own.
+    pub fn is_trivial(&self) -> bool {
+        self.roots.iter().enumerate().all(|(n, root)| *root as usize == n)
+    }
+
+    /// How many customers there are.
+    pub fn len(&self) -> usize {
+        self.roots.iter().enumerate().filter(|(n, root)| **root as usize == *n).count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.roots.is_empty()
+    }
+
+    /// The largest customers by number of keys, for a look at whether anybody grew abnormally.
+    pub fn largest(&self, n: usize) -> Vec<(Node, usize)> {
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        for root in &self.roots {
+            *sizes.entry(*root).or_default() += 1;
+        }
+        let mut sizes: Vec<_> = sizes.into_iter().filter(|(_, size)| *size > 1).collect();
+        sizes.sort_by_key(|(root, size)| (Reverse(*size), *root));
+        sizes.truncate(n);
+        sizes.into_iter().map(|(root, size)| (Node(root), size)).collect()
+    }
+}
+
+/// Disjoint sets; the root of a set is its smallest member.
+struct Union {
+    parent: Vec<u32>,
+}
+
+impl Union {
+    fn new(len: usize) -> Self {
+        Self { parent: (0..u32::try_from(len).expect("nodes are numbered in 32 bits")).collect() }
+    }
+
+    fn find(&mut self, mut n: u32) -> u32 {
+        while self.parent[n as usize] != n {
+            let up = self.parent[self.parent[n as usize] as usize];
+            self.parent[n as usize] = up;
+            n = up;
+        }
+        n
+    }
+
+    /// Joins two sets by their roots and returns the new root.
+    fn join(&mut self, a: u32, b: u32) -> u32 {
+        let (root, other) = (a.min(b), a.max(b));
+        self.parent[other as usize] = root;
+        root
+    }
+
+    fn roots(mut self) -> Vec<u32> {
+        for n in 0..self.parent.len() {
+            let n = u32::try_from(n).expect("nodes are numbered in 32 bits");
+            self.parent[n as usize] = self.find(n);
+        }
+        self.parent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Events as lists of `kind:value`, in time order.
+    fn graph(events: &[&[&str]]) -> Graph {
+        let mut graph = Graph::new(Rules::default());
+        for (at, keys) in (0i64..).zip(events) {
+            let nodes: Vec<Node> = keys
+                .iter()
+                .filter_map(|key| {
+                    let (kind, value) = key.split_once(':').expect("kind:value");
+                    graph.admit(kind, value)
+                })
+                .collect();
+            graph.link(&nodes, at);
+        }
+        graph
+    }
+
+    fn same(graph: &Graph, a: &str, b: &str) -> bool {
+        let customers = graph.resolve();
+        let of = |key: &str| {
+            let (kind, value) = key.split_once(':').expect("kind:value");
+            customers.of(graph.find(kind, value).expect("known"))
+        };
+        of(a) == of(b)
+    }
+
+    #[test]
+    fn keys_that_come_together_are_one_customer() {
+        let graph = graph(&[
+            &["anonymous_id:a"],
+            &["anonymous_id:a", "user_id:u"],
+            &["user_id:u", "email:Ann@Example.com"],
+            &["email:ann@example.com", "phone:+49 30 123456"],
+        ]);
+        assert!(same(&graph, "anonymous_id:a", "phone:004930123456"));
+        assert_eq!(graph.resolve().len(), 1);
+    }
+
+    #[test]
+    fn two_unique_keys_are_never_one_customer() {
+        let graph = graph(&[&["email:a@x.org", "user_id:1"], &["user_id:1", "user_id:2"]]);
+        assert!(!same(&graph, "user_id:1", "user_id:2"));
+        assert_eq!(graph.resolve().refused.len(), 1);
+    }
+
+    #[test]
+    fn a_shared_device_or_mailbox_glues_nobody() {
+        let graph = graph(&[
+            &["anonymous_id:kiosk", "user_id:1"],
+            &["anonymous_id:kiosk", "user_id:2"],
+            &["user_id:1", "email:one@x.org"],
+        ]);
+        for user in ["user_id:1", "user_id:2"] {
+            assert!(!same(&graph, "anonymous_id:kiosk", user), "{user}");
+        }
+        assert!(same(&graph, "user_id:1", "email:one@x.org"), "other evidence still counts");
+        let customers = graph.resolve();
+        let refused = [Refusal::SharedKey {
+            kind: "anonymous_id".into(),
+            value: "kiosk".into(),
+            with: "user_id".into(),
+            count: 2,
+        }];
+        assert_eq!(customers.refused, refused);
+        let nodes = [graph.find("anonymous_id", "kiosk"), graph.find("user_id", "2")].map(|n| n.expect("known"));
+        assert_eq!(graph.customer(&nodes, &customers), Some(nodes[1]), "an event with both is the user's");
+    }
+
+    #[test]
+    fn more_of_a_kind_than_the_limit_are_not_followed() {
+        let events: Vec<[String; 2]> = (0..5).map(|n| ["user_id:1".to_owned(), format!("email:{n}@x.org")]).collect();
+        let events: Vec<Vec<&str>> = events.iter().map(|e| e.iter().map(String::as_str).collect()).collect();
+        let graph = graph(&events.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        assert!(same(&graph, "user_id:1", "email:2@x.org"));
+        assert!(!same(&graph, "user_id:1", "email:3@x.org"), "the first three stay");
+        assert_eq!(graph.resolve().refused.len(), 2);
+    }
+
+    #[test]
+    fn junk_names_nobody() {
+        let mut graph = Graph::new(Rules::default());
+        for (kind, value) in [("user_id", "null"), ("user_id", " NULL "), ("email", "not an address"), ("user_id", "")]
+        {
+            assert_eq!(graph.admit(kind, value), None, "{kind}:{value}");
+        }
+    }
+
+    #[test]
+    fn kinds_without_a_rule_are_unique() {
+        let graph = graph(&[&["card:1", "card:2"]]);
+        assert!(!same(&graph, "card:1", "card:2"));
+    }
+
+    fn any_key() -> impl Strategy<Value = String> {
+        prop_oneof![
+            (0..4u8).prop_map(|n| format!("user_id:{n}")),
+            (0..6u8).prop_map(|n| format!("email:{n}@x.org")),
+            (0..6u8).prop_map(|n| format!("anonymous_id:{n}")),
+        ]
+    }
+
+    /// Every key with the smallest text of its customer, which does not depend on the numbering of nodes.
+    fn partition(graph: &Graph) -> BTreeMap<String, String> {
+        let customers = graph.resolve();
+        let text = |n: u32| {
+            let (kind, value) = graph.key(Node(n));
+            format!("{kind}:{value}")
+        };
+        let mut smallest: BTreeMap<Node, String> = BTreeMap::new();
+        let all: Vec<u32> = (0..).take(graph.len()).collect();
+        for n in &all {
+            let name = smallest.entry(customers.of(Node(*n))).or_insert_with(|| text(*n));
+            *name = text(*n).min(name.clone());
+        }
+        all.iter().map(|n| (text(*n), smallest[&customers.of(Node(*n))].clone())).collect()
+    }
+
+    fn build(events: &[(i64, Vec<String>)], undo: Option<(&str, &str)>) -> Graph {
+        let mut graph = Graph::new(Rules::default());
+        for (at, keys) in events {
+            let nodes: Vec<Node> = keys
+                .iter()
+                .filter_map(|key| key.split_once(':').and_then(|(kind, value)| graph.admit(kind, value)))
+                .collect();
+            graph.link(&nodes, *at);
+        }
+        if let Some((a, b)) = undo {
+            let find = |key: &str| key.split_once(':').and_then(|(kind, value)| graph.find(kind, value));
+            if let (Some(a), Some(b)) = (find(a), find(b)) {
+                graph.undo(a, b);
+            }
+        }
+        graph
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_who_does_not_depend_on_the_order_of_events(
+            events in prop::collection::vec((0i64..50, prop::collection::vec(any_key(), 1..3)), 0..30),
+            shuffle in any::<u64>(),
+        ) {
+            let mut other = events.clone();
+            other.sort_by_key(|(at, keys)| {
+                rapidhash::v3::rapidhash_v3_seeded(format!("{at}{keys:?}").as_bytes(), &rapidhash::v3::RapidSecrets::seed(shuffle))
+            });
+            prop_assert_eq!(partition(&build(&events, None)), partition(&build(&other, None)));
+        }
+
+        #[test]
+        fn a_link_taken_back_never_was(
+            events in prop::collection::vec((0i64..50, prop::collection::vec(any_key(), 1..2)), 0..20),
+            links in prop::collection::vec((0i64..50, any_key(), any_key()), 1..8),
+            taken in 0usize..8,
+        ) {
+            let taken = &links[taken % links.len()];
+            let pair = |l: &(i64, String, String)| (l.1.clone().min(l.2.clone()), l.1.clone().max(l.2.clone()));
+            let with: Vec<_> = events.iter().cloned()
+                .chain(links.iter().map(|l| (l.0, vec![l.1.clone(), l.2.clone()]))).collect();
+            let without: Vec<_> = events.iter().cloned()
+                .chain(links.iter().map(|l| if pair(l) == pair(taken) { (l.0, vec![l.1.clone()]) } else { (l.0, vec![l.1.clone(), l.2.clone()]) }))
+                .chain([(0, vec![taken.2.clone()])]).collect();
+            let undone = build(&with, Some((&taken.1, &taken.2)));
+            let mut never = build(&without, None);
+            for (_, keys) in &with {
+                for (kind, value) in keys.iter().filter_map(|k| k.split_once(':')) {
+                    never.admit(kind, value);
+                }
+            }
+            prop_assert_eq!(partition(&undone), partition(&never));
+        }
+
+        #[test]
+        fn no_customer_has_two_unique_keys(
+            events in prop::collection::vec((0i64..50, prop::collection::vec(any_key(), 1..4)), 0..40),
+        ) {
+            let partition = partition(&build(&events, None));
+            let mut users: BTreeMap<&str, u32> = BTreeMap::new();
+            for (key, customer) in &partition {
+                if key.starts_with("user_id") { *users.entry(customer).or_default() += 1; }
+            }
+            prop_assert!(users.values().all(|n| *n == 1));
+        }
+    }
+}

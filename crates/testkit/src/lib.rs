@@ -1,0 +1,12 @@
+//! What tests of several crates share: small logs as text, folds over them however they are cut up, and random logs.
+//!
+//! A test that reads like the story it tells (`u1: visit@0 order@5`) can be checked by somebody who knows the business.
+//! It may know events, journeys and folds; it must not know any particular question. Nothing but tests depends on it.
+
+mod log;
+mod random;
+mod split;
+
+pub use log::{Log, log};
+pub use random::{logs, splits};
+pub use split::{Split, answer, answer_split};

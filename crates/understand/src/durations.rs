@@ -1,0 +1,358 @@
+//! How long things took: mean, median and 90th percentile of many lists of durations at once.
+//!
+//! The durations themselves are kept while all of them together fit a budget, and the figures are then exact. Beyond,
+//! each list turns into a [`Sketch`]. Which of the two depends on the number of durations alone, not on how they were
+//! split over folds: a fold that is over the budget stays over it whatever is merged.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{HELD_MAX, WAITING_DURATIONS_MAX};
+use crate::sketch::{Sketch, Workspace};
+
+/// Whether times are exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Times {
+    /// Medians and percentiles are those of all observations.
+    Exact,
+    /// Medians and percentiles come from a sketch and are at most 0.5 % off; means are exact.
+    Sketch,
+    /// Times were not asked for.
+    None,
+}
+
+/// Mean, median and 90th percentile. The median is the mean of the two middle ones, the percentile interpolates
+/// between neighbours (type 7 of Hyndman and Fan 1996, numpy's default).
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the unit is a part of each name")]
+pub(crate) struct Summary {
+    pub(crate) mean_s: f64,
+    pub(crate) median_s: f64,
+    pub(crate) p90_s: f64,
+}
+
+/// Lists of durations in microseconds, by slot.
+///
+/// A list is a chain of pieces, each twice as long as the one before, that lie in blocks shared by all lists. So a list
+/// that grows is never copied, many short lists take little room, and merging hands over whole blocks.
+#[derive(Debug)]
+pub(crate) struct Durations {
+    /// By slot, where its next duration goes.
+    cursors: Vec<Cursor>,
+    blocks: Vec<Box<[u64; BLOCK]>>,
+    /// Where the part of `blocks` begins that no piece has.
+    free: usize,
+    /// All pieces but those that are being written.
+    pieces: Vec<Piece>,
+    /// Empty while everything is exact.
+    sketches: Vec<Sketch>,
+    /// How many durations the pieces hold: all, or those that wait for their sketch.
+    held: u64,
+    held_max: u64,
+    exact: bool,
+}
+
+/// Durations in a block: 512 KiB.
+const BLOCK: usize = 1 << 16;
+/// Durations in the first piece of a list, and in the longest.
+const PIECE_MIN: u32 = 4;
+const PIECE_MAX: u32 = 1 << 10;
+
+/// The piece that is being written, as positions counted over all blocks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    next: u32,
+    end: u32,
+    size: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    slot: usize,
+    start: usize,
+    len: usize,
+}
+
+impl Durations {
+    /// Lists that are exact up to this many bytes together.
+    pub(crate) fn new(exact_bytes: u64) -> Self {
+        Self {
+            cursors: Vec::new(),
+            blocks: Vec::new(),
+            free: 0,
+            pieces: Vec::new(),
+            sketches: Vec::new(),
+            held: 0,
+            held_max: (exact_bytes / size_of::<u64>() as u64).min(HELD_MAX),
+            exact: true,
+        }
+    }
+
+    /// Makes room for slots up to `len`.
+    pub(crate) fn grow(&mut self, len: usize) {
+        if self.cursors.len() < len {
+            self.cursors.resize(len, Cursor::default());
+        }
+    }
+
+    /// Adds a duration to the list of a slot. Whoever adds says by [`added`](Self::added) how many, now and then.
+    #[inline]
+    pub(crate) fn push(&mut self, slot: usize, duration_us: u64) {
+        if self.cursors[slot].next == self.cursors[slot].end {
+            self.next_piece(slot);
+        }
+        let cursor = &mut self.cursors[slot];
+        let position = cursor.next as usize;
+        cursor.next += 1;
+        self.blocks[position / BLOCK][position % BLOCK] = duration_us;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_piece(&mut self, slot: usize) {
+        self.close(slot);
+        let size = (self.cursors[slot].size * 2).clamp(PIECE_MIN, PIECE_MAX);
+        // A piece lies in one block; what is left of a block that is too short for it stays empty.
+        if self.free % BLOCK + size as usize > BLOCK {
+            self.free = self.free.next_multiple_of(BLOCK);
+        }
+        if self.free / BLOCK == self.blocks.len() {
+            let block = vec![0; BLOCK].into_boxed_slice();
+            self.blocks.push(block.try_into().expect("as long as a block"));
+        }
+        let next = u32::try_from(self.free).expect("the budget is far below 2^32 durations");
+        self.cursors[slot] = Cursor { next, end: next + size, size };
+        self.free += size as usize;
+    }
+
+    /// Puts what was written of the present piece of a list to the others.
+    fn close(&mut self, slot: usize) {
+        let Cursor { next, end, size } = self.cursors[slot];
+        let start = end - size;
+        if next > start {
+            self.pieces.push(Piece { slot, start: start as usize, len: (next - start) as usize });
+        }
+        self.cursors[slot] = Cursor { size, ..Cursor::default() };
+        self.cursors[slot].end = self.cursors[slot].next;
+    }
+
+    /// Notes that so many durations were added; beyond the budget they go into sketches.
+    #[inline]
+    pub(crate) fn added(&mut self, count: u64) {
+        self.held += count;
+        if self.held > self.held_max {
+            self.sketch();
+        }
+    }
+
+    /// Hands out every list with its slot, joined, and forgets them.
+    fn drain(&mut self, mut each: impl FnMut(usize, &mut [u64])) {
+        for slot in 0..self.cursors.len() {
+            self.close(slot);
+        }
+        self.pieces.sort_unstable_by_key(|piece| (piece.slot, piece.start));
+        let mut list = Vec::new();
+        for pieces in self.pieces.chunk_by(|a, b| a.slot == b.slot) {
+            list.clear();
+            for Piece { start, len, .. } in pieces {
+                list.extend_from_slice(&self.blocks[start / BLOCK][start % BLOCK..][..*len]);
+            }
+            each(pieces[0].slot, &mut list);
+        }
+        self.pieces.clear();
+        self.free = 0;
+        self.held = 0;
+        self.cursors.fill(Cursor::default());
+    }
+
+    #[cold]
+    fn sketch(&mut self) {
+        let mut sketches = std::mem::take(&mut self.sketches);
+        sketches.resize_with(self.cursors.len(), Sketch::default);
+        let mut workspace = Workspace::default();
+        self.drain(|slot, list| sketches[slot].extend(list, &mut workspace));
+        self.sketches = sketches;
+        self.exact = false;
+        self.held_max = WAITING_DURATIONS_MAX;
+        // Pieces of a list start short again, so so many blocks are enough from now on.
+        self.blocks.truncate(2 * usize::try_from(WAITING_DURATIONS_MAX).map_or(0, |waiting| waiting / BLOCK));
+    }
+
+    /// Takes in other lists; `slots` says which of ours each of theirs is. There is room for them.
+    pub(crate) fn merge(&mut self, mut other: Self, slots: &[usize]) {
+        if !other.exact {
+            self.sketch();
+            other.sketch();
+            self.sketches.resize_with(self.cursors.len(), Sketch::default);
+            for (sketch, slot) in other.sketches.iter().zip(slots) {
+                self.sketches[*slot].merge(sketch);
+            }
+            return;
+        }
+        for slot in 0..other.cursors.len() {
+            other.close(slot);
+        }
+        let before = self.blocks.len() * BLOCK;
+        let moved = other.pieces.into_iter();
+        self.pieces.extend(moved.map(|p| Piece { slot: slots[p.slot], start: p.start + before, len: p.len }));
+        self.blocks.append(&mut other.blocks);
+        // What was free before the blocks that came is left so.
+        self.free = self.blocks.len() * BLOCK;
+        self.added(other.held);
+    }
+
+    /// Whether the figures are exact.
+    pub(crate) fn times(&self) -> Times {
+        if self.exact { Times::Exact } else { Times::Sketch }
+    }
+
+    /// The figures by slot; nothing where there is no duration.
+    pub(crate) fn finish(mut self) -> Vec<Option<Summary>> {
+        if !self.exact {
+            self.sketch();
+            return self.sketches.iter().map(of_sketch).collect();
+        }
+        let mut finished = vec![None; self.cursors.len()];
+        self.drain(|slot, list| finished[slot] = of_list(list));
+        finished
+    }
+}
+
+const US: f64 = 1_000_000.0;
+
+/// Which ranks the figures need of `n` durations: the two middle ones, the one at 90 % and the way from it to the next.
+fn ranks(n: u64) -> ((u64, u64), u64, f64) {
+    let tenths = (n - 1) * 9;
+    (((n - 1) / 2, n / 2), tenths / 10, (tenths % 10) as f64 / 10.0)
+}
+
+fn summary(n: u64, sum: u128, middle: (f64, f64), at_90: f64, after_90: f64) -> Summary {
+    let (_, _, way) = ranks(n);
+    Summary {
+        mean_s: sum as f64 / n as f64 / US,
+        median_s: f64::midpoint(middle.0, middle.1) / US,
+        p90_s: (at_90 + (after_90 - at_90) * way) / US,
+    }
+}
+
+fn of_sketch(sketch: &Sketch) -> Option<Summary> {
+    let n = sketch.count();
+    if n == 0 {
+        return None;
+    }
+    let (middle, rank_90, _) = ranks(n);
+    let middle = (sketch.at_rank(middle.0), sketch.at_rank(middle.1));
+    Some(summary(n, sketch.sum(), middle, sketch.at_rank(rank_90), sketch.at_rank((rank_90 + 1).min(n - 1))))
+}
+
+/// Fewer durations than this are sorted; selecting pays only beyond.
+const FEW: u64 = 24;
+
+#[expect(clippy::cast_possible_truncation, reason = "ranks in a list that is in memory")]
+fn of_list(list: &mut [u64]) -> Option<Summary> {
+    let n = list.len() as u64;
+    if n == 0 {
+        return None;
+    }
+    let sum = list.iter().map(|duration| u128::from(*duration)).sum();
+    let ((low, high), rank_90, _) = ranks(n);
+    let [low, high, rank_90] = [low, high, rank_90].map(|rank| rank as usize);
+    if n < FEW {
+        list.sort_unstable();
+        let at = |rank: usize| list[rank.min(list.len() - 1)] as f64;
+        return Some(summary(n, sum, (at(low), at(high)), at(rank_90), at(rank_90 + 1)));
+    }
+    let (below, at_90, above) = list.select_nth_unstable(rank_90);
+    let after_90 = above.iter().copied().min().unwrap_or(*at_90);
+    // With this many, the middle lies below the 90th percentile, so the lower part alone is selected from.
+    let (lower, upper, _) = below.select_nth_unstable(high);
+    let lower = if low == high { *upper } else { lower.iter().copied().max().unwrap_or(*upper) };
+    Some(summary(n, sum, (lower as f64, *upper as f64), *at_90 as f64, after_90 as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn durations(exact_bytes: u64, lists: &[Vec<u64>]) -> Durations {
+        let mut durations = Durations::new(exact_bytes);
+        durations.grow(lists.len());
+        for (slot, list) in lists.iter().enumerate() {
+            for duration in list {
+                durations.push(slot, *duration);
+                durations.added(1);
+            }
+        }
+        durations
+    }
+
+    /// numpy: `median`, `percentile(90)`.
+    #[test]
+    fn the_figures_of_numpy() {
+        let found = |list: &[u64]| {
+            let s: Vec<u64> = list.iter().map(|s| s * 1_000_000).collect();
+            let summary = durations(1000, &[s]).finish()[0].expect("there are some");
+            (summary.mean_s, summary.median_s, summary.p90_s)
+        };
+        assert_eq!(found(&[3]), (3.0, 3.0, 3.0));
+        assert_eq!(found(&[4, 1]), (2.5, 2.5, 3.7));
+        assert_eq!(found(&[7, 1, 3]), (11.0 / 3.0, 3.0, 6.2));
+        assert_eq!(found(&[4, 3, 2, 1]), (2.5, 2.5, 3.7));
+        assert_eq!(found(&[9, 1, 8, 2, 7, 3, 6, 4, 5, 10, 11]), (6.0, 6.0, 10.0));
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_figures(
+            lists in prop::collection::vec(prop::collection::vec(sizes(), 0..12), 3),
+            more in prop::collection::vec(prop::collection::vec(0u64..50, 0..60), 3),
+            exact_bytes in 0u64..1500,
+        ) {
+            let join = |(a, b): (&Vec<u64>, &Vec<u64>)| [a.as_slice(), b].concat();
+            let together: Vec<Vec<u64>> = lists.iter().zip(&more).map(join).collect();
+            let whole = durations(exact_bytes, &together);
+            let (mut one, mut other) = (durations(exact_bytes, &lists), durations(exact_bytes, &more));
+            one.merge(durations(exact_bytes, &more), &[0, 1, 2]);
+            other.merge(durations(exact_bytes, &lists), &[0, 1, 2]);
+            let times = whole.times();
+            let fits = together.iter().map(Vec::len).sum::<usize>() as u64 * 8 <= exact_bytes;
+            prop_assert_eq!(times == Times::Exact, fits);
+            prop_assert!(one.times() == times && other.times() == times);
+            let figures = whole.finish();
+            prop_assert_eq!(&one.finish(), &figures);
+            prop_assert_eq!(&other.finish(), &figures);
+            for (mut list, found) in together.into_iter().zip(figures) {
+                list.sort_unstable();
+                let plain = plain(&list);
+                prop_assert_eq!(plain.is_some(), found.is_some());
+                if let (Some(plain), Some(found)) = (plain, found) {
+                    let allowed = if times == Times::Exact { 1e-12 } else { 0.005 };
+                    let figures = |s: Summary| [s.mean_s, s.median_s, s.p90_s];
+                    for (a, b) in figures(plain).into_iter().zip(figures(found)) {
+                        prop_assert!((a - b).abs() <= a * allowed, "{plain:?} {found:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    fn sizes() -> impl Strategy<Value = u64> {
+        (any::<u64>(), 20u32..64).prop_map(|(value, shift)| value >> shift)
+    }
+
+    fn plain(sorted: &[u64]) -> Option<Summary> {
+        let n = sorted.len();
+        let last = n.checked_sub(1)?;
+        let at = |share: f64| {
+            let place = last as f64 * share;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the list")]
+            let low = place.floor() as usize;
+            let (a, b) = (sorted[low] as f64, sorted[(low + 1).min(last)] as f64);
+            (a + (b - a) * (place - low as f64)) / US
+        };
+        let mean_s = sorted.iter().map(|d| *d as f64).sum::<f64>() / n as f64 / US;
+        Some(Summary { mean_s, median_s: at(0.5), p90_s: at(0.9) })
+    }
+}

@@ -1,0 +1,475 @@
+//! The funnel: how many customers take certain steps in order, within a time counted from the first.
+
+use std::sync::Arc;
+
+use evidence::{Doubt, Share};
+use journey::{Fold, Journey, Moment, Moments};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Shares;
+use crate::count::Customers;
+use crate::durations::{Durations, Times};
+use crate::limits::EXACT_TIMES_BYTES;
+use crate::question::{Question, elapsed_us, known_moment, yes_or_no};
+use crate::sketch::RELATIVE_ERROR;
+use crate::table::{Cell, Table};
+use crate::{Comparison, Error};
+
+/// The options of the funnel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The moments that are the steps, in order; a moment may come several times.
+    pub steps: Vec<String>,
+    /// The time from the first step within which the others count, such as `30d`; without it, any time.
+    pub within: Option<String>,
+    /// Whether the earliest first step starts the only chain that counts, and each next step is the earliest that
+    /// follows.
+    pub from_first: bool,
+}
+
+impl Question for Options {
+    const NAME: &'static str = "funnel";
+    const OPTIONS: &'static [&'static str] = &["steps", "within", "from_first"];
+    type Answer = Answer;
+    type Fold = FunnelFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "steps" => self.steps = steps(value)?,
+            "within" => {
+                elapsed_us(Self::NAME, option, value)?;
+                self.within = Some(value.to_owned());
+            }
+            "from_first" => self.from_first = yes_or_no(Self::NAME, option, value)?,
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.steps.is_empty() {
+            return Err(Error::wrong_value(Self::NAME, "steps", "", "the moments in order, as in visit,cart,order"));
+        }
+        self.within.as_deref().map_or(Ok(()), |within| elapsed_us(Self::NAME, "within", within).map(|_| ()))
+    }
+
+    fn fold(&self, moments: &Moments) -> FunnelFold {
+        let within = self.within.as_deref().and_then(|within| elapsed_us(Options::NAME, "within", within).ok());
+        let count = self.steps.len();
+        let mut durations = Durations::new(EXACT_TIMES_BYTES);
+        durations.grow(count);
+        FunnelFold {
+            options: self.clone(),
+            within_us: within.map_or(u64::MAX, i64::unsigned_abs),
+            moments: moments.clone(),
+            roles: Vec::new(),
+            wanted: vec![Moment::NONE; count + 1],
+            same_before: vec![NONE; count],
+            chains: vec![Chain::default(); count + 1],
+            journeys: 0,
+            customers: Customers::default(),
+            furthest: 0,
+            reached: vec![0; count],
+            durations,
+        }
+    }
+
+    fn compare(a: (&str, FunnelFold), b: (&str, FunnelFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        vec![table(answer)]
+    }
+}
+
+/// Reads `visit,cart,order`, or a JSON list of texts for names with commas.
+fn steps(value: &str) -> Result<Vec<String>, Error> {
+    if value.starts_with('[') {
+        let expected = r#"a list of texts, as in ["visit","cart"]"#;
+        return serde_json::from_str(value).map_err(|_| Error::wrong_value(Options::NAME, "steps", value, expected));
+    }
+    Ok(value.split(',').map(str::trim).filter(|step| !step.is_empty()).map(str::to_owned).collect())
+}
+
+/// What makes a customer's events a way through the funnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Semantics {
+    /// The furthest step that any chain from any first step reaches.
+    Window,
+    /// The furthest step that the chain from the earliest first step reaches.
+    FromFirst,
+}
+
+/// How many customers get how far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Which chains count.
+    pub semantics: Semantics,
+    /// The time from the first step within which the others count, in seconds.
+    pub within_s: Option<f64>,
+    /// The number of journeys.
+    pub journeys: u64,
+    /// The number of customers, with or without the first step.
+    pub customers: u64,
+    /// Whether the times are exact.
+    pub times: Times,
+    /// The steps in order.
+    pub steps: Vec<Step>,
+    /// What stands against these figures.
+    pub doubts: Vec<Doubt>,
+}
+
+/// One step of the funnel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The moment.
+    pub moment: Arc<str>,
+    /// How many customers got at least here; each counts once, with the journey that got furthest.
+    pub customers: u64,
+    /// As a share of those with the first step.
+    pub of_first: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub of_first_low: f64,
+    /// Upper end.
+    pub of_first_high: f64,
+    /// As a share of those with the step before; 1 at the first step.
+    pub of_previous: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub of_previous_low: f64,
+    /// Upper end.
+    pub of_previous_high: f64,
+    /// Median time since the step before in seconds, in the chain that first got here: among those that did at the same
+    /// event, the one that started last. Null at the first step and where nobody got.
+    pub median_s: Option<f64>,
+}
+
+/// What the funnel counts.
+#[derive(Debug)]
+pub struct FunnelFold {
+    options: Options,
+    within_us: u64,
+    moments: Moments,
+    /// By moment, as far as moments are known.
+    roles: Vec<Role>,
+    /// By step, its moment; `Moment::NONE` while that is not known, and after the last step.
+    wanted: Vec<Moment>,
+    /// By step: the step before it that is the same moment, or `NONE`.
+    same_before: Vec<usize>,
+    /// At `s`: the chain through the steps before `s` that started last. The one at 0 starts at the present event.
+    chains: Vec<Chain>,
+    journeys: u64,
+    customers: Customers,
+    /// How many steps the present customer took in the best journey so far.
+    furthest: usize,
+    reached: Vec<u64>,
+    durations: Durations,
+}
+
+/// The mark of no step.
+const NONE: usize = usize::MAX;
+
+/// Which steps a moment is.
+#[derive(Debug, Clone, Copy)]
+struct Role {
+    first: usize,
+    last: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Chain {
+    started_us: i64,
+    at_us: i64,
+}
+
+impl FunnelFold {
+    /// Finds out which steps the moments are that became known since.
+    #[cold]
+    fn learn(&mut self) {
+        for (moment, name) in (0..).map(Moment).zip(self.moments.names()).skip(self.roles.len()) {
+            let mut role = Role { first: NONE, last: NONE };
+            for (step, wanted) in self.options.steps.iter().enumerate() {
+                if **wanted == *name {
+                    self.wanted[step] = moment;
+                    self.same_before[step] = role.last;
+                    role = Role { first: role.first.min(step), last: step };
+                }
+            }
+            self.roles.push(role);
+        }
+    }
+
+    /// How many steps the moments hold in order, at whatever times: no chain takes more. Most journeys end here, at one
+    /// comparison per event.
+    #[inline]
+    fn most(&mut self, moments: &[Moment]) -> usize {
+        let (mut depth, mut largest) = (0, 0);
+        let mut wanted = self.wanted[0];
+        for moment in moments {
+            largest = largest.max(moment.0);
+            if *moment == wanted {
+                depth += 1;
+                wanted = self.wanted[depth];
+            }
+        }
+        if largest as usize >= self.roles.len() {
+            self.learn();
+            return self.most(moments);
+        }
+        depth
+    }
+
+    fn best_chain(&mut self, journey: &Journey<'_>, most: usize) {
+        let mut depth = 0;
+        for (moment, at_us) in journey.moments.iter().zip(journey.at_us) {
+            let role = self.roles[moment.index()];
+            if role.first > depth {
+                continue;
+            }
+            self.chains[0] = Chain { started_us: *at_us, at_us: *at_us };
+            // The last step first, so that one event is not two steps of the same chain.
+            let mut step = role.last;
+            while step != NONE {
+                if step <= depth {
+                    depth = self.extend(step, depth, *at_us);
+                }
+                step = self.same_before[step];
+            }
+            if depth == most {
+                return;
+            }
+        }
+    }
+
+    /// Takes `step` with the event at `at_us`, if a chain is there to be extended; how many steps are taken then.
+    #[inline]
+    fn extend(&mut self, step: usize, depth: usize, at_us: i64) -> usize {
+        let chain = self.chains[step];
+        if at_us.wrapping_sub(chain.started_us).cast_unsigned() > self.within_us {
+            return depth;
+        }
+        if step == depth {
+            self.chains[step + 1] = Chain { started_us: chain.started_us, at_us };
+            self.reach(step, chain.at_us, at_us);
+            return depth + 1;
+        }
+        // A chain that started later lasts longer, so it takes the place of the one that was there.
+        if chain.started_us > self.chains[step + 1].started_us {
+            self.chains[step + 1] = Chain { started_us: chain.started_us, at_us };
+        }
+        depth
+    }
+
+    fn first_chain(&mut self, journey: &Journey<'_>) {
+        let (mut depth, mut started_us, mut before_us) = (0, 0, 0);
+        for (moment, at_us) in journey.moments.iter().zip(journey.at_us) {
+            if *moment != self.wanted[depth] {
+                continue;
+            }
+            if depth == 0 {
+                (started_us, before_us) = (*at_us, *at_us);
+            } else if at_us.wrapping_sub(started_us).cast_unsigned() > self.within_us {
+                return;
+            }
+            self.reach(depth, before_us, *at_us);
+            before_us = *at_us;
+            depth += 1;
+        }
+    }
+
+    /// A journey of the present customer gets to a step; it counts if none did before.
+    #[inline]
+    fn reach(&mut self, step: usize, before_us: i64, at_us: i64) {
+        if step < self.furthest {
+            return;
+        }
+        self.furthest = step + 1;
+        self.reached[step] += 1;
+        if step > 0 {
+            self.durations.push(step, at_us.wrapping_sub(before_us).cast_unsigned());
+            self.durations.added(1);
+        }
+    }
+}
+
+impl Fold for FunnelFold {
+    type Answer = Result<Answer, Error>;
+
+    #[inline]
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.journeys += 1;
+        if self.customers.enter(journey.customer) {
+            self.furthest = 0;
+        }
+        match self.most(journey.moments) {
+            0 => {}
+            // The first step has no time before it.
+            1 => self.reach(0, 0, 0),
+            _ if self.options.from_first => self.first_chain(journey),
+            most => self.best_chain(journey, most),
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.journeys += other.journeys;
+        self.customers.merge(&other.customers);
+        for (ours, theirs) in self.reached.iter_mut().zip(&other.reached) {
+            *ours += theirs;
+        }
+        let same: Vec<usize> = (0..other.reached.len()).collect();
+        self.durations.merge(other.durations, &same);
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        for step in &self.options.steps {
+            known_moment(moments, step)?;
+        }
+        let times = self.durations.times();
+        let medians: Vec<Option<f64>> =
+            self.durations.finish().into_iter().map(|summary| summary.map(|s| s.median_s)).collect();
+        let first = self.reached.first().copied().unwrap_or(0);
+        let mut previous = first;
+        let mut steps = Vec::with_capacity(self.reached.len());
+        for ((name, reached), median_s) in self.options.steps.iter().zip(self.reached).zip(medians) {
+            let (of_first, of_previous) = (Share::new(reached, first), Share::new(reached, previous));
+            previous = reached;
+            steps.push(Step {
+                moment: name.as_str().into(),
+                customers: reached,
+                of_first: of_first.share,
+                of_first_low: of_first.low,
+                of_first_high: of_first.high,
+                of_previous: of_previous.share,
+                of_previous_low: of_previous.low,
+                of_previous_high: of_previous.high,
+                median_s,
+            });
+        }
+        let approximate = (times == Times::Sketch)
+            .then(|| Doubt::Approximate { what: "median_s".to_owned(), relative_error: RELATIVE_ERROR });
+        Ok(Answer {
+            semantics: if self.options.from_first { Semantics::FromFirst } else { Semantics::Window },
+            within_s: self.options.within.is_some().then_some(self.within_us as f64 / 1e6),
+            journeys: self.journeys,
+            customers: self.customers.count(),
+            times,
+            steps,
+            doubts: Doubt::few("customers with the first step", first).into_iter().chain(approximate).collect(),
+        })
+    }
+}
+
+/// The first step of all customers, the others of those with the first step.
+fn shares(answer: &Answer) -> Shares {
+    let first = answer.steps.first().map_or(0, |step| step.customers);
+    let share = |(i, step): (usize, &Step)| {
+        let (of, of_what) = if i == 0 { (answer.customers, "all customers") } else { (first, "the first step") };
+        (format!("{}. {}, of {of_what}", i + 1, step.moment), Share::new(step.customers, of))
+    };
+    Shares { of: first, by_name: answer.steps.iter().enumerate().map(share).collect() }
+}
+
+fn table(answer: &Answer) -> Table {
+    let mut table = Table::new(
+        "Funnel",
+        &["moment", "customers", "of_first", "of_first_low", "of_first_high", "of_previous", "median_s"],
+    );
+    for step in &answer.steps {
+        table.row([
+            Cell::Text(Arc::clone(&step.moment)),
+            Cell::Count(step.customers),
+            Cell::Share(step.of_first),
+            Cell::Share(step.of_first_low),
+            Cell::Share(step.of_first_high),
+            Cell::Share(step.of_previous),
+            step.median_s.map_or(Cell::Empty, Cell::Seconds),
+        ]);
+    }
+    let chain = match answer.semantics {
+        Semantics::Window => "each customer counts once, by the best chain from any first step",
+        Semantics::FromFirst => "each customer counts once, by the chain from the earliest first step",
+    };
+    let window = answer.within_s.map_or(String::new(), |s| format!(", within {} of it", Cell::Seconds(s)));
+    table.notes.push(format!("{chain}{window}"));
+    table.doubts(&answer.doubts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journey::{Cut, Selection};
+
+    fn funnel(log: &str, steps: &str, within: &str, from_first: bool) -> Vec<(u64, Option<f64>)> {
+        let mut options = Options { from_first, ..Options::default() };
+        for (option, value) in [("steps", steps), ("within", within)] {
+            options.set(option, value).expect(value);
+        }
+        let log = testkit::log(log);
+        let answer =
+            testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect("known moments");
+        answer.steps.iter().map(|step| (step.customers, step.median_s)).collect()
+    }
+
+    #[test]
+    fn the_best_chain_over_every_start_counts() {
+        let log = "ann: a@0 a@100 b@105 c@110";
+        assert_eq!(funnel(log, "a,b,c", "20s", false), [(1, None), (1, Some(5.0)), (1, Some(5.0))]);
+        assert_eq!(funnel(log, "a,b,c", "20s", true), [(1, None), (0, None), (0, None)]);
+        // The later start at 90 never meets a `b` before 100; the earlier one does.
+        assert_eq!(funnel("ann: a@0 b@1 a@90 c@100", "a,b,c", "100s", false)[2], (1, Some(99.0)));
+        assert_eq!(funnel("ann: a@0 b@1 a@90 c@101", "a,b,c", "100s", false)[2], (0, None));
+    }
+
+    #[test]
+    fn one_event_is_one_step_and_steps_may_repeat() {
+        assert_eq!(
+            funnel("ann: a; bob: a a; eve: a b a a", "a,a,a", "1d", false),
+            [(3, None), (2, Some(1.5)), (1, Some(1.0))]
+        );
+        assert_eq!(
+            funnel("ann: a; bob: a a; eve: a b a a", "a,a,a", "1d", true),
+            [(3, None), (2, Some(1.5)), (1, Some(1.0))]
+        );
+    }
+
+    #[test]
+    fn ties_count_in_arrival_order() {
+        for from_first in [false, true] {
+            assert_eq!(funnel("ann: a@5 b@5; bob: b@5 a@5", "a,b", "0s", from_first), [(2, None), (1, Some(0.0))]);
+        }
+    }
+
+    #[test]
+    fn a_customer_with_several_journeys_counts_once() {
+        let options = Options { steps: ["a", "b", "c"].map(str::to_owned).to_vec(), ..Options::default() };
+        let log = testkit::log("ann: a@0 b@1 a@100 b@103 c@104 a@300");
+        let cut = Cut { abandoned_after_us: Some(50_000_000), ..Cut::default() };
+        let selection = Selection { cut: Some(cut), ..Selection::default() };
+        let answer = testkit::answer(&log, &selection, || options.fold(&log.moments)).expect("known moments");
+        let steps: Vec<_> = answer.steps.iter().map(|step| (step.customers, step.median_s)).collect();
+        assert_eq!(steps, [(1, None), (1, Some(1.0)), (1, Some(1.0))]);
+        assert_eq!((answer.journeys, answer.customers), (3, 1));
+    }
+
+    #[test]
+    fn an_unknown_moment_is_told_with_what_was_meant() {
+        let options = Options { steps: ["visit", "oder"].map(str::to_owned).to_vec(), ..Options::default() };
+        let log = testkit::log("ann: visit order");
+        let error = testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect_err("unknown");
+        assert_eq!(error.to_string(), "`oder` is no moment of these events (did you mean `order`?)");
+    }
+
+    #[test]
+    fn steps_are_read_with_commas_or_as_a_list() {
+        assert_eq!(steps("a, b,c"), Ok(["a", "b", "c"].map(str::to_owned).to_vec()));
+        assert_eq!(steps(r#"["a, b","c"]"#), Ok(["a, b", "c"].map(str::to_owned).to_vec()));
+        assert!(steps("[1]").is_err());
+        assert!(Options::default().check().is_err());
+        assert!(Options::default().set("within", "3bd").is_err(), "a funnel has no calendar");
+    }
+}

@@ -1,0 +1,18 @@
+//! The bounds of this crate, each with what happens beyond it.
+
+/// Up to this many moments, pairs of moments are looked up in a square table (1 MiB at the limit); beyond, in a hash
+/// map, since a square of 5,000 moments would take 100 MB for the few pairs that occur.
+pub(crate) const SQUARE_MOMENTS_MAX: usize = 512;
+
+/// Durations that one fold keeps exactly before it turns to a sketch, in bytes.
+pub(crate) const EXACT_TIMES_BYTES: u64 = 256 << 20;
+
+/// Durations that one fold keeps exactly whatever the budget, since their positions have 32 bits: 8 GiB.
+pub(crate) const HELD_MAX: u64 = 1 << 30;
+
+/// Durations that wait, once a fold sketches, before they are taken into the sketches: 8 MiB, few enough to stay cheap
+/// and many enough to be worth a pass over all sketches.
+pub(crate) const WAITING_DURATIONS_MAX: u64 = 1 << 20;
+
+/// The most steps that the step matrix and the flow go; beyond, nobody could read them, and memory grows with each.
+pub(crate) const STEPS_MAX: usize = 100;

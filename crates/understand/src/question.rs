@@ -1,0 +1,108 @@
+//! What all views have in common, so that whoever runs them need not know one from the other.
+
+use std::sync::Arc;
+
+use event::Span;
+use journey::{Fold, Moment, Moments};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Comparison, Error, Table};
+
+/// The options of a view: with them it becomes a fold, whose answer becomes tables.
+pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The name that people ask for it by.
+    const NAME: &'static str;
+    /// The names of its options.
+    const OPTIONS: &'static [&'static str];
+    /// What is known at the end.
+    type Answer: Clone + PartialEq + Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+    /// What sees the journeys.
+    type Fold: Fold<Answer = Result<Self::Answer, Error>>;
+
+    /// Sets one of [`OPTIONS`](Self::OPTIONS) from text, as it stands on a command line or in a URL.
+    ///
+    /// # Errors
+    /// When there is no such option, or when it cannot have this value.
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error>;
+
+    /// Whether the options make a question at all.
+    ///
+    /// # Errors
+    /// When they do not; the error says what is missing.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A fold that has seen nothing yet. All folds of one question share `moments`.
+    fn fold(&self, moments: &Moments) -> Self::Fold;
+
+    /// The answers of two groups and how they differ.
+    ///
+    /// # Errors
+    /// As the fold's `finish`.
+    fn compare(
+        a: (&str, Self::Fold),
+        b: (&str, Self::Fold),
+        moments: &Moments,
+    ) -> Result<Comparison<Self::Answer>, Error>;
+
+    /// The answer as tables; the first is the main one, which becomes the CSV.
+    fn tables(answer: &Self::Answer) -> Vec<Table>;
+}
+
+/// The names of moments, by number, with their alphabetical order.
+pub(crate) struct Names {
+    names: Vec<Arc<str>>,
+    ranks: Vec<u32>,
+}
+
+impl Names {
+    pub(crate) fn of(moments: &Moments) -> Self {
+        let names = moments.names();
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_unstable_by_key(|i| &names[*i]);
+        let mut ranks = vec![0; names.len()];
+        for (rank, i) in (0u32..).zip(order) {
+            ranks[i] = rank;
+        }
+        Self { names, ranks }
+    }
+
+    pub(crate) fn name(&self, moment: Moment) -> Arc<str> {
+        Arc::clone(&self.names[moment.index()])
+    }
+
+    /// The place of the name among all names in alphabetical order.
+    pub(crate) fn rank(&self, moment: Moment) -> u32 {
+        self.ranks[moment.index()]
+    }
+}
+
+/// The error for a moment that nothing is known of, if it is one.
+pub(crate) fn known_moment(moments: &Moments, name: &str) -> Result<Moment, Error> {
+    moments.find(name).ok_or_else(|| {
+        let names = moments.names();
+        let nearest = crate::nearest(name, names.iter().map(AsRef::as_ref));
+        Error::UnknownMoment { moment: name.to_owned(), nearest }
+    })
+}
+
+pub(crate) fn number(view: &str, option: &str, value: &str) -> Result<usize, Error> {
+    value.parse().map_err(|_| Error::wrong_value(view, option, value, "a whole number"))
+}
+
+pub(crate) fn yes_or_no(view: &str, option: &str, value: &str) -> Result<bool, Error> {
+    match value {
+        "" | "true" | "yes" => Ok(true),
+        "false" | "no" => Ok(false),
+        _ => Err(Error::wrong_value(view, option, value, "`true` or `false`")),
+    }
+}
+
+/// A span of elapsed time, in microseconds.
+pub(crate) fn elapsed_us(view: &str, option: &str, value: &str) -> Result<i64, Error> {
+    let span = value.parse::<Span>().ok().and_then(Span::as_micros);
+    span.ok_or_else(|| Error::wrong_value(view, option, value, "a span of time such as 30m, 12h or 30d"))
+}

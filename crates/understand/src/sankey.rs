@@ -1,0 +1,491 @@
+//! The flow: where journeys go from a moment, or where they come from when they reach it, step by step.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use evidence::{Doubt, Share};
+use journey::{Fold, Journey, Moment, Moments};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Shares;
+use crate::count::{Pairs, at};
+use crate::limits::STEPS_MAX;
+use crate::question::{Names, Question, known_moment, number, yes_or_no};
+use crate::table::{Cell, Table};
+use crate::{Comparison, Error};
+
+/// The options of the flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The moment to go forwards from; without `from` and `to`, the start of each journey.
+    pub from: Option<String>,
+    /// The moment to go backwards from.
+    pub to: Option<String>,
+    /// How many steps are gone.
+    pub steps: usize,
+    /// How many moments are shown at each step, the most frequent ones; the rest is shown together. 0 for all.
+    pub limit: usize,
+    /// Whether only the first occurrence in each journey counts, not every one.
+    pub first_only: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { from: None, to: None, steps: 5, limit: 10, first_only: false }
+    }
+}
+
+impl Question for Options {
+    const NAME: &'static str = "sankey";
+    const OPTIONS: &'static [&'static str] = &["from", "to", "steps", "limit", "first_only"];
+    type Answer = Answer;
+    type Fold = SankeyFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "from" => self.from = Some(value.to_owned()),
+            "to" => self.to = Some(value.to_owned()),
+            "steps" => self.steps = number(Self::NAME, option, value)?,
+            "limit" => self.limit = number(Self::NAME, option, value)?,
+            "first_only" => self.first_only = yes_or_no(Self::NAME, option, value)?,
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if let (Some(_), Some(to)) = (&self.from, &self.to) {
+            return Err(Error::wrong_value(Self::NAME, "to", to, "either `from` or `to`, not both"));
+        }
+        let some = (1..=STEPS_MAX).contains(&self.steps);
+        let expected = format!("a number from 1 to {STEPS_MAX}");
+        if some { Ok(()) } else { Err(Error::wrong_value(Self::NAME, "steps", &self.steps.to_string(), &expected)) }
+    }
+
+    fn fold(&self, moments: &Moments) -> SankeyFold {
+        SankeyFold {
+            options: Options { steps: self.steps.min(STEPS_MAX), ..self.clone() },
+            moments: moments.clone(),
+            anchor: None,
+            journeys: 0,
+            anchors: Vec::new(),
+            pairs: Pairs::default(),
+            counts: Vec::new(),
+        }
+    }
+
+    fn compare(a: (&str, SankeyFold), b: (&str, SankeyFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
+        let names = Names::of(moments);
+        let (flow_a, flow_b) = (a.1.flow(moments)?, b.1.flow(moments)?);
+        // What is frequent in either group is shown of both.
+        let shown: Vec<BTreeSet<Moment>> =
+            flow_a.frequent(&names).into_iter().zip(flow_b.frequent(&names)).map(|(a, b)| &a | &b).collect();
+        let answer_b = flow_b.answer(&shown, &names);
+        Ok(Comparison::new((a.0, flow_a.answer(&shown, &names)), (b.0, answer_b), shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        vec![table(answer)]
+    }
+}
+
+/// The flow from or to a moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The moment that it goes forwards from.
+    pub from: Option<Arc<str>>,
+    /// The moment that it goes backwards from.
+    pub to: Option<Arc<str>>,
+    /// The number of journeys in which it occurs.
+    pub journeys: u64,
+    /// How often it occurs; every share is of this.
+    pub occurrences: u64,
+    /// What is there at each step, from step 0 on, most frequent first.
+    pub nodes: Vec<Node>,
+    /// What leads where, in the order of time.
+    pub links: Vec<Link>,
+    /// What stands against these figures.
+    pub doubts: Vec<Doubt>,
+}
+
+/// What a node stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeKind {
+    /// A moment.
+    Moment,
+    /// All moments at this step that are not shown on their own.
+    Other,
+    /// The journey ended before this step.
+    Ended,
+    /// The journey started after this step (when going backwards).
+    Started,
+}
+
+/// Something that is there at a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Which step: 0 is where the flow is looked at from, before it are -1, -2 …, after it 1, 2 …
+    pub step: i64,
+    /// What it stands for.
+    pub kind: NodeKind,
+    /// The moment, if it is one.
+    pub moment: Option<Arc<str>>,
+    /// How many moments it stands for.
+    pub moments: u64,
+    /// How often.
+    pub count: u64,
+    /// As a share of all occurrences.
+    pub share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub share_low: f64,
+    /// Upper end.
+    pub share_high: f64,
+}
+
+/// A way from one node to another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The node before, as a position in `nodes`.
+    pub from: usize,
+    /// The node after, as a position in `nodes`.
+    pub to: usize,
+    /// How often.
+    pub count: u64,
+    /// As a share of all occurrences.
+    pub share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub share_low: f64,
+    /// Upper end.
+    pub share_high: f64,
+}
+
+/// What the flow counts.
+#[derive(Debug)]
+pub struct SankeyFold {
+    options: Options,
+    moments: Moments,
+    /// The moment that it is looked at from, once it is known.
+    anchor: Option<Moment>,
+    journeys: u64,
+    /// By moment, what is at step 0.
+    anchors: Vec<u64>,
+    /// Neighbours as they were walked: the first is nearer to step 0.
+    pairs: Pairs,
+    /// By slot and step (`slot * steps + step`), how often.
+    counts: Vec<u64>,
+}
+
+impl SankeyFold {
+    /// The moment that the flow is looked at from, as soon as any event is of it.
+    #[inline]
+    fn anchor(&mut self) -> Option<Moment> {
+        if self.anchor.is_none() {
+            self.anchor =
+                self.options.from.as_deref().or(self.options.to.as_deref()).and_then(|name| self.moments.find(name));
+        }
+        self.anchor
+    }
+
+    /// Counts what follows on the first of these moments.
+    fn walk(&mut self, mut moments: impl Iterator<Item = Moment>) {
+        let Some(mut near) = moments.next() else { return };
+        *at(&mut self.anchors, near.index()) += 1;
+        for (step, far) in (0..self.options.steps).zip(moments) {
+            let slot = match self.pairs.find(near, far) {
+                Some(slot) => slot,
+                None => self.slot(near, far),
+            };
+            self.counts[slot * self.options.steps + step] += 1;
+            near = far;
+        }
+    }
+
+    #[cold]
+    fn slot(&mut self, near: Moment, far: Moment) -> usize {
+        let slot = self.pairs.slot(near, far);
+        at(&mut self.counts, self.pairs.len() * self.options.steps - 1);
+        slot
+    }
+
+    fn flow(self, moments: &Moments) -> Result<Flow, Error> {
+        if let Some(name) = self.options.from.as_ref().or(self.options.to.as_ref()) {
+            known_moment(moments, name)?;
+        }
+        let steps = self.options.steps;
+        let mut nodes = vec![BTreeMap::new(); steps + 1];
+        nodes[0] = (0..).map(Moment).zip(self.anchors.iter().copied()).filter(|(_, count)| *count > 0).collect();
+        let mut links = vec![BTreeMap::new(); steps];
+        for (pair, counts) in self.pairs.iter().zip(self.counts.chunks(steps)) {
+            for (step, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                links[step].insert(pair, *count);
+                *nodes[step + 1].entry(pair.1).or_insert(0) += count;
+            }
+        }
+        Ok(Flow {
+            occurrences: self.anchors.iter().sum(),
+            journeys: self.journeys,
+            options: self.options,
+            nodes,
+            links,
+        })
+    }
+}
+
+impl Fold for SankeyFold {
+    type Answer = Result<Answer, Error>;
+
+    #[inline]
+    fn journey(&mut self, journey: &Journey<'_>) {
+        let moments = journey.moments;
+        if self.options.from.is_none() && self.options.to.is_none() {
+            self.journeys += 1;
+            self.walk(moments.iter().copied());
+            return;
+        }
+        let Some(anchor) = self.anchor() else { return };
+        let mut occurs = false;
+        for place in (0..moments.len()).filter(|place| moments[*place] == anchor) {
+            if occurs && self.options.first_only {
+                break;
+            }
+            occurs = true;
+            if self.options.to.is_some() {
+                self.walk(moments[..=place].iter().rev().copied());
+            } else {
+                self.walk(moments[place..].iter().copied());
+            }
+        }
+        self.journeys += u64::from(occurs);
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.journeys += other.journeys;
+        for (moment, count) in other.anchors.iter().enumerate() {
+            *at(&mut self.anchors, moment) += count;
+        }
+        let steps = self.options.steps;
+        for ((near, far), theirs) in other.pairs.iter().zip(other.counts.chunks(steps)) {
+            let slot = self.slot(near, far);
+            for (ours, count) in self.counts[slot * steps..].iter_mut().zip(theirs) {
+                *ours += count;
+            }
+        }
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        let names = Names::of(moments);
+        let flow = self.flow(moments)?;
+        let shown = flow.frequent(&names);
+        Ok(flow.answer(&shown, &names))
+    }
+}
+
+/// All counts by step.
+struct Flow {
+    options: Options,
+    journeys: u64,
+    occurrences: u64,
+    nodes: Vec<BTreeMap<Moment, u64>>,
+    links: Vec<BTreeMap<(Moment, Moment), u64>>,
+}
+
+/// What is shown as one node at a step, in the order of nodes of one count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// A moment, by the rank of its name.
+    Moment(u32, Moment),
+    Other,
+    /// Nothing: the journey does not reach so far.
+    Outside,
+}
+
+impl Flow {
+    /// The moments that are shown at each step.
+    fn frequent(&self, names: &Names) -> Vec<BTreeSet<Moment>> {
+        let limit = if self.options.limit == 0 { usize::MAX } else { self.options.limit };
+        let frequent = |nodes: &BTreeMap<Moment, u64>| {
+            let mut order: Vec<(Moment, u64)> = nodes.iter().map(|(moment, count)| (*moment, *count)).collect();
+            order.sort_unstable_by_key(|(moment, count)| (Reverse(*count), names.rank(*moment)));
+            order.into_iter().take(limit).map(|(moment, _)| moment).collect()
+        };
+        self.nodes.iter().map(frequent).collect()
+    }
+
+    fn answer(&self, shown: &[BTreeSet<Moment>], names: &Names) -> Answer {
+        let place = |step: usize, moment: Moment| {
+            if shown[step].contains(&moment) { Place::Moment(names.rank(moment), moment) } else { Place::Other }
+        };
+        let mut links: BTreeMap<(usize, Place, Place), u64> = BTreeMap::new();
+        for (step, counts) in self.links.iter().enumerate() {
+            let mut rest = self.nodes[step].clone();
+            for ((near, far), count) in counts {
+                *links.entry((step, place(step, *near), place(step + 1, *far))).or_insert(0) += count;
+                *rest.entry(*near).or_insert(0) -= count;
+            }
+            for (near, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
+                *links.entry((step, place(step, near), Place::Outside)).or_insert(0) += count;
+            }
+        }
+        let mut counts: BTreeMap<(usize, Place), (u64, u64)> = BTreeMap::new();
+        for (step, nodes) in self.nodes.iter().enumerate() {
+            for (moment, count) in nodes {
+                let node = counts.entry((step, place(step, *moment))).or_insert((0, 0));
+                *node = (node.0 + count, node.1 + 1);
+            }
+        }
+        for ((step, _, far), count) in &links {
+            if *far == Place::Outside {
+                counts.entry((step + 1, Place::Outside)).or_insert((0, 0)).0 += count;
+            }
+        }
+        let mut order: Vec<_> = counts.into_iter().collect();
+        order.sort_by_key(|((step, place), (count, _))| (*step, !matches!(place, Place::Moment(..)), Reverse(*count)));
+        let positions: BTreeMap<(usize, Place), usize> =
+            order.iter().enumerate().map(|(i, (key, _))| (*key, i)).collect();
+        let nodes: Vec<Node> =
+            order.iter().map(|((step, place), counts)| self.node(*step, *place, *counts, names)).collect();
+        let links = links.into_iter().map(|((step, near, far), count)| {
+            let (near, far) = (positions[&(step, near)], positions[&(step + 1, far)]);
+            let share = Share::new(count, self.occurrences);
+            let (from, to) = if self.options.to.is_some() { (far, near) } else { (near, far) };
+            Link { from, to, count, share: share.share, share_low: share.low, share_high: share.high }
+        });
+        let mut links: Vec<Link> = links.collect();
+        links.sort_by_key(|link| (link.from, link.to));
+        let merged: u64 = nodes.iter().filter(|node| node.kind == NodeKind::Other).map(|node| node.moments).sum();
+        let all: u64 = nodes.iter().map(|node| node.moments).sum();
+        let doubts = [
+            Doubt::few("occurrences", self.occurrences),
+            Doubt::truncated("moments by step, the rest as `other`,", all - merged, all),
+        ];
+        Answer {
+            from: self.options.from.as_deref().map(Arc::from),
+            to: self.options.to.as_deref().map(Arc::from),
+            journeys: self.journeys,
+            occurrences: self.occurrences,
+            nodes,
+            links,
+            doubts: doubts.into_iter().flatten().collect(),
+        }
+    }
+
+    fn node(&self, step: usize, place: Place, (count, moments): (u64, u64), names: &Names) -> Node {
+        let backwards = self.options.to.is_some();
+        let (kind, moment) = match place {
+            Place::Moment(_, moment) => (NodeKind::Moment, Some(names.name(moment))),
+            Place::Other => (NodeKind::Other, None),
+            Place::Outside if backwards => (NodeKind::Started, None),
+            Place::Outside => (NodeKind::Ended, None),
+        };
+        let step = i64::try_from(step).expect("few steps");
+        let share = Share::new(count, self.occurrences);
+        let (share, share_low, share_high) = (share.share, share.low, share.high);
+        Node { step: if backwards { -step } else { step }, kind, moment, moments, count, share, share_low, share_high }
+    }
+}
+
+fn label(node: &Node) -> Arc<str> {
+    match (&node.moment, node.kind) {
+        (Some(moment), _) => Arc::clone(moment),
+        (None, NodeKind::Started) => "(started)".into(),
+        (None, NodeKind::Ended) => "(ended)".into(),
+        (None, _) => "(other)".into(),
+    }
+}
+
+fn shares(answer: &Answer) -> Shares {
+    let name = |node: &Node| format!("step {}: {}", node.step, label(node));
+    let by_name = answer.nodes.iter().map(|node| (name(node), Share::new(node.count, answer.occurrences))).collect();
+    Shares { of: answer.occurrences, by_name }
+}
+
+fn table(answer: &Answer) -> Table {
+    let title = match (&answer.from, &answer.to) {
+        (Some(from), _) => format!("What follows on {from}"),
+        (_, Some(to)) => format!("What leads to {to}"),
+        _ => "How journeys begin".to_owned(),
+    };
+    let mut table = Table::new(&title, &["step", "from", "to", "count", "share"]);
+    for link in &answer.links {
+        let (from, to) = (&answer.nodes[link.from], &answer.nodes[link.to]);
+        let step = format!("{} to {}", from.step, to.step);
+        table.row([
+            Cell::Text(step.into()),
+            Cell::Text(label(from)),
+            Cell::Text(label(to)),
+            Cell::Count(link.count),
+            Cell::Share(link.share),
+        ]);
+    }
+    let (occurrences, journeys) = (Cell::Count(answer.occurrences), Cell::Count(answer.journeys));
+    table.notes.push(format!("{occurrences} occurrences in {journeys} journeys; shares are of the occurrences"));
+    table.doubts(&answer.doubts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journey::Selection;
+
+    fn links(log: &str, options: &Options) -> Vec<(i64, String, String, u64)> {
+        let log = testkit::log(log);
+        let answer =
+            testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect("known moments");
+        let node = |i: usize| &answer.nodes[i];
+        let link =
+            |l: &Link| (node(l.from).step, label(node(l.from)).to_string(), label(node(l.to)).to_string(), l.count);
+        answer.links.iter().map(link).collect()
+    }
+
+    fn link(step: i64, from: &str, to: &str, count: u64) -> (i64, String, String, u64) {
+        (step, from.to_owned(), to.to_owned(), count)
+    }
+
+    #[test]
+    fn forwards_from_every_occurrence() {
+        let options = Options { from: Some("a".to_owned()), steps: 2, ..Options::default() };
+        let found = links("1: a b a; 2: x a b c d", &options);
+        let wanted = [link(0, "a", "b", 2), link(0, "a", "(ended)", 1), link(1, "b", "a", 1), link(1, "b", "c", 1)];
+        assert_eq!(found, wanted);
+        let first = links("1: a b a; 2: x a b c d", &Options { first_only: true, ..options });
+        assert_eq!(first, [link(0, "a", "b", 2), link(1, "b", "a", 1), link(1, "b", "c", 1)]);
+    }
+
+    #[test]
+    fn backwards_the_links_still_go_with_time() {
+        let options = Options { to: Some("c".to_owned()), steps: 2, ..Options::default() };
+        let found = links("1: a b c; 2: b c d", &options);
+        assert_eq!(found, [link(-1, "b", "c", 2), link(-2, "a", "b", 1), link(-2, "(started)", "b", 1)]);
+    }
+
+    #[test]
+    fn rare_moments_are_shown_together() {
+        let options = Options { steps: 1, limit: 1, ..Options::default() };
+        let log = testkit::log("1: a b; 2: a b; 3: a c; 4: a d; 5: x");
+        let answer = testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect("an answer");
+        let nodes: Vec<_> = answer.nodes.iter().map(|n| (n.step, label(n).to_string(), n.moments, n.count)).collect();
+        let node = |step, label: &str, moments, count| (step, label.to_owned(), moments, count);
+        let wanted = [
+            node(0, "a", 1, 4),
+            node(0, "(other)", 1, 1),
+            node(1, "b", 1, 2),
+            node(1, "(other)", 2, 2),
+            node(1, "(ended)", 0, 1),
+        ];
+        assert_eq!(nodes, wanted);
+        assert!(answer.doubts.iter().any(|doubt| matches!(doubt, Doubt::Truncated { shown: 2, of: 5, .. })));
+    }
+
+    #[test]
+    fn from_and_to_at_once_are_no_question() {
+        let both = Options { from: Some("a".to_owned()), to: Some("b".to_owned()), ..Options::default() };
+        assert!(both.check().is_err());
+    }
+}

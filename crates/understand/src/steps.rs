@@ -1,0 +1,242 @@
+//! The step matrix: what share of journeys is at which moment at their first, second, third … step.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use evidence::{Doubt, Share};
+use journey::{Fold, Journey, Moment, Moments};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Shares;
+use crate::count::{Customers, at};
+use crate::limits::STEPS_MAX;
+use crate::question::{Names, Question, number};
+use crate::table::{Cell, Table};
+use crate::{Comparison, Error};
+
+/// The options of the step matrix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// How many steps from the start of a journey are shown.
+    pub steps: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { steps: 10 }
+    }
+}
+
+impl Question for Options {
+    const NAME: &'static str = "steps";
+    const OPTIONS: &'static [&'static str] = &["steps"];
+    type Answer = Answer;
+    type Fold = StepsFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "steps" => self.steps = number(Self::NAME, option, value)?,
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let some = (1..=STEPS_MAX).contains(&self.steps);
+        let expected = format!("a number from 1 to {STEPS_MAX}");
+        if some { Ok(()) } else { Err(Error::wrong_value(Self::NAME, "steps", &self.steps.to_string(), &expected)) }
+    }
+
+    fn fold(&self, _: &Moments) -> StepsFold {
+        StepsFold { counts: vec![Vec::new(); self.steps.min(STEPS_MAX)], journeys: 0, customers: Customers::default() }
+    }
+
+    fn compare(a: (&str, StepsFold), b: (&str, StepsFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        vec![table(answer)]
+    }
+}
+
+/// The first steps of all journeys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The number of journeys.
+    pub journeys: u64,
+    /// The number of customers.
+    pub customers: u64,
+    /// The steps from the start on.
+    pub steps: Vec<Step>,
+    /// What stands against these figures.
+    pub doubts: Vec<Doubt>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Which step, from 1.
+    pub step: u64,
+    /// How many journeys are at which moment, the most frequent first.
+    pub moments: Vec<At>,
+    /// How many journeys ended before this step.
+    pub ended: u64,
+    /// As a share of all journeys.
+    pub ended_share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub ended_share_low: f64,
+    /// Upper end.
+    pub ended_share_high: f64,
+}
+
+/// How many journeys are at a moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct At {
+    /// The moment.
+    pub moment: Arc<str>,
+    /// How many journeys.
+    pub count: u64,
+    /// As a share of all journeys, ended ones included.
+    pub share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub share_low: f64,
+    /// Upper end.
+    pub share_high: f64,
+}
+
+/// What the step matrix counts.
+#[derive(Debug)]
+pub struct StepsFold {
+    /// By step, by moment.
+    counts: Vec<Vec<u64>>,
+    journeys: u64,
+    customers: Customers,
+}
+
+impl Fold for StepsFold {
+    type Answer = Result<Answer, Error>;
+
+    #[inline]
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.customers.enter(journey.customer);
+        self.journeys += 1;
+        for (counts, moment) in self.counts.iter_mut().zip(journey.moments) {
+            *at(counts, moment.index()) += 1;
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.journeys += other.journeys;
+        self.customers.merge(&other.customers);
+        for (ours, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            for (moment, count) in theirs.iter().enumerate() {
+                *at(ours, moment) += count;
+            }
+        }
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        let names = Names::of(moments);
+        let steps =
+            (1..).zip(&self.counts).map(|(number, counts)| step(number, counts, self.journeys, &names)).collect();
+        Ok(Answer {
+            journeys: self.journeys,
+            customers: self.customers.count(),
+            steps,
+            doubts: Doubt::few("journeys", self.journeys).into_iter().collect(),
+        })
+    }
+}
+
+fn step(number: u64, counts: &[u64], journeys: u64, names: &Names) -> Step {
+    let ended = Share::new(journeys - counts.iter().sum::<u64>(), journeys);
+    let mut counts: Vec<(Moment, u64)> =
+        (0..).map(Moment).zip(counts.iter().copied()).filter(|(_, c)| *c > 0).collect();
+    counts.sort_unstable_by_key(|(moment, count)| (Reverse(*count), names.rank(*moment)));
+    let at = |(moment, count)| {
+        let share = Share::new(count, journeys);
+        At { moment: names.name(moment), count, share: share.share, share_low: share.low, share_high: share.high }
+    };
+    Step {
+        step: number,
+        moments: counts.into_iter().map(at).collect(),
+        ended: ended.count,
+        ended_share: ended.share,
+        ended_share_low: ended.low,
+        ended_share_high: ended.high,
+    }
+}
+
+fn shares(answer: &Answer) -> Shares {
+    let mut all = Vec::new();
+    for step in &answer.steps {
+        let name = |what: &str| format!("step {}: {what}", step.step);
+        all.extend(step.moments.iter().map(|at| (name(&at.moment), Share::new(at.count, answer.journeys))));
+        all.push((name(ENDED), Share::new(step.ended, answer.journeys)));
+    }
+    Shares { of: answer.journeys, by_name: all.into_iter().collect() }
+}
+
+/// What stands for the journeys that are over; the parentheses keep it apart from a moment of that name.
+const ENDED: &str = "(ended)";
+
+fn table(answer: &Answer) -> Table {
+    let numbers: Vec<String> = answer.steps.iter().map(|step| step.step.to_string()).collect();
+    let headers: Vec<&str> = std::iter::once("moment").chain(numbers.iter().map(String::as_str)).collect();
+    let mut table = Table::new("Share of journeys at each step", &headers);
+    // In the order in which moments matter from the first step on.
+    let mut moments: Vec<&Arc<str>> = Vec::new();
+    let mut cells = hashbrown::HashMap::with_hasher(rapidhash::fast::SeedableState::fixed());
+    for (i, step) in answer.steps.iter().enumerate() {
+        for at in &step.moments {
+            let row: &mut Vec<Cell> = cells.entry(&at.moment).or_insert_with(|| {
+                moments.push(&at.moment);
+                vec![Cell::Share(0.0); answer.steps.len()]
+            });
+            row[i] = Cell::Share(at.share);
+        }
+    }
+    for moment in moments {
+        let row = cells.remove(moment).unwrap_or_default();
+        table.row([vec![Cell::Text(Arc::clone(moment))], row].concat());
+    }
+    let ended = answer.steps.iter().map(|step| Cell::Share(step.ended_share));
+    table.row(std::iter::once(Cell::Text(ENDED.into())).chain(ended).collect::<Vec<_>>());
+    table.notes.push(format!("{} journeys; each column adds up to all of them", Cell::Count(answer.journeys)));
+    table.doubts(&answer.doubts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use journey::Selection;
+
+    #[test]
+    fn every_step_adds_up_to_all_journeys() {
+        let log = testkit::log("1: a b c; 2: a c; 3: b");
+        let answer = testkit::answer(&log, &Selection::default(), || Options { steps: 4 }.fold(&log.moments))
+            .expect("an answer");
+        let found: Vec<(Vec<_>, u64)> = answer
+            .steps
+            .iter()
+            .map(|step| (step.moments.iter().map(|at| (&*at.moment, at.count)).collect(), step.ended))
+            .collect();
+        let wanted = [(vec![("a", 2), ("b", 1)], 0), (vec![("b", 1), ("c", 1)], 1), (vec![("c", 1)], 2), (vec![], 3)];
+        assert_eq!(found, wanted);
+        let table = table(&answer);
+        assert_eq!(table.headers, ["moment", "1", "2", "3", "4"]);
+        assert_eq!(table.rows.len(), 4);
+    }
+
+    #[test]
+    fn no_steps_are_no_question() {
+        assert!(Options { steps: 0 }.check().is_err());
+        assert!(Options { steps: STEPS_MAX + 1 }.check().is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! All views by name, so that a command, a report or a server asks for any of them in one way.
+
+use std::any::Any;
+
+use journey::{AnyFold, Moments};
+use schemars::{JsonSchema, schema_for};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::question::Question;
+use crate::{Comparison, Error, Table, funnel, map, nearest, sankey, steps, variants};
+
+/// A view with its options.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "view", rename_all = "snake_case")]
+pub enum View {
+    /// The journey map.
+    Map(map::Options),
+    /// The typical paths.
+    Variants(variants::Options),
+    /// The funnel.
+    Funnel(funnel::Options),
+    /// The step matrix.
+    Steps(steps::Options),
+    /// The flow from or to a moment.
+    Sankey(sankey::Options),
+}
+
+/// Does the same with whichever options a view has.
+macro_rules! with_options {
+    ($view:expr, $options:ident => $what:expr) => {
+        match $view {
+            View::Map($options) => $what,
+            View::Variants($options) => $what,
+            View::Funnel($options) => $what,
+            View::Steps($options) => $what,
+            View::Sankey($options) => $what,
+        }
+    };
+}
+
+/// The fold of one group of journeys: what the group is called, and what it saw.
+pub type GroupFold = (String, Box<dyn AnyFold>);
+
+impl View {
+    /// Every view with its usual options, in the order in which they are shown.
+    pub fn all() -> Vec<View> {
+        vec![
+            View::Map(map::Options::default()),
+            View::Variants(variants::Options::default()),
+            View::Funnel(funnel::Options::default()),
+            View::Steps(steps::Options::default()),
+            View::Sankey(sankey::Options::default()),
+        ]
+    }
+
+    /// The names of all views.
+    pub fn names() -> Vec<&'static str> {
+        Self::all().iter().map(View::name).collect()
+    }
+
+    /// The name that people ask for this view by.
+    pub fn name(&self) -> &'static str {
+        fn name<Q: Question>(_: &Q) -> &'static str {
+            Q::NAME
+        }
+        with_options!(self, options => name(options))
+    }
+
+    /// The names of the options that this view takes.
+    pub fn options(&self) -> &'static [&'static str] {
+        fn names<Q: Question>(_: &Q) -> &'static [&'static str] {
+            Q::OPTIONS
+        }
+        with_options!(self, options => names(options))
+    }
+
+    /// The view of this name with its usual options.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn named(name: &str) -> Result<View, Error> {
+        let known = Self::names();
+        Self::all().into_iter().find(|view| view.name() == name).ok_or_else(|| Error::UnknownView {
+            name: name.to_owned(),
+            nearest: nearest(name, known.iter().copied()),
+            known: known.iter().map(|name| (*name).to_owned()).collect(),
+        })
+    }
+
+    /// The view of this name with these options, as they stand on a command line or in a URL.
+    ///
+    /// ```
+    /// use understand::View;
+    /// let view = View::parse("funnel", [("steps", "visit,order"), ("within", "30d")])?;
+    /// assert_eq!(view.name(), "funnel");
+    /// # Ok::<(), understand::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such view or option, when an option cannot have its value, or when one is missing.
+    pub fn parse<'a>(name: &str, options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<View, Error> {
+        let mut view = Self::named(name)?;
+        for (option, value) in options {
+            with_options!(&mut view, all => all.set(option, value))?;
+        }
+        view.check()?;
+        Ok(view)
+    }
+
+    /// Whether the options make a question.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn check(&self) -> Result<(), Error> {
+        with_options!(self, options => options.check())
+    }
+
+    /// A fold that has seen nothing yet: one per worker and group, all with the same `moments`.
+    pub fn fold(&self, moments: &Moments) -> Box<dyn AnyFold> {
+        with_options!(self, options => Box::new(options.fold(moments)))
+    }
+
+    /// What a fold of this view has found out.
+    ///
+    /// # Errors
+    /// When the view names a moment that no event is of.
+    ///
+    /// # Panics
+    /// When the fold is one of another view.
+    pub fn finish(&self, fold: Box<dyn AnyFold>, moments: &Moments) -> Result<Box<dyn Answered>, Error> {
+        fn finish<Q: Question>(_: &Q, fold: Box<dyn AnyFold>, moments: &Moments) -> Result<Box<dyn Answered>, Error> {
+            let answer = journey::Fold::finish(downcast::<Q>(fold), moments)?;
+            Ok(Box::new(One::<Q>(answer)))
+        }
+        with_options!(self, options => finish(options, fold, moments))
+    }
+
+    /// What the folds of two groups have found out, and how the groups differ.
+    ///
+    /// # Errors
+    /// When the view names a moment that no event is of.
+    ///
+    /// # Panics
+    /// When a fold is one of another view.
+    pub fn compare(&self, a: GroupFold, b: GroupFold, moments: &Moments) -> Result<Box<dyn Answered>, Error> {
+        fn compare<Q: Question>(
+            _: &Q,
+            a: GroupFold,
+            b: GroupFold,
+            moments: &Moments,
+        ) -> Result<Box<dyn Answered>, Error> {
+            let (fold_a, fold_b) = (downcast::<Q>(a.1), downcast::<Q>(b.1));
+            let comparison = Q::compare((a.0.as_str(), fold_a), (b.0.as_str(), fold_b), moments)?;
+            Ok(Box::new(Two::<Q>(comparison)))
+        }
+        with_options!(self, options => compare(options, a, b, moments))
+    }
+
+    /// The JSON Schema of the answer.
+    pub fn schema(&self) -> Value {
+        fn schema<Q: Question>(_: &Q) -> Value {
+            schema_for!(Q::Answer).to_value()
+        }
+        with_options!(self, options => schema(options))
+    }
+
+    /// The JSON Schema of the answer for two groups.
+    pub fn comparison_schema(&self) -> Value {
+        fn schema<Q: Question>(_: &Q) -> Value {
+            schema_for!(Comparison<Q::Answer>).to_value()
+        }
+        with_options!(self, options => schema(options))
+    }
+}
+
+fn downcast<Q: Question>(fold: Box<dyn AnyFold>) -> Q::Fold {
+    *fold.into_any().downcast::<Q::Fold>().expect("a view is finished with its own folds")
+}
+
+/// The answer of any view.
+pub trait Answered: Send {
+    /// The name of the view.
+    fn view(&self) -> &'static str;
+
+    /// The answer as a JSON text, on one line or indented.
+    fn json(&self, indented: bool) -> String;
+
+    /// The answer as tables, the main one first.
+    fn tables(&self) -> Vec<Table>;
+
+    /// The main table as CSV.
+    fn csv(&self) -> String {
+        self.tables().first().map(Table::csv).unwrap_or_default()
+    }
+
+    /// The answer itself, such as [`map::Answer`], or [`Comparison`] of it, for whoever knows the view.
+    fn answer(&self) -> &dyn Any;
+}
+
+struct One<Q: Question>(Q::Answer);
+
+impl<Q: Question> Answered for One<Q> {
+    fn view(&self) -> &'static str {
+        Q::NAME
+    }
+
+    fn json(&self, indented: bool) -> String {
+        json(&self.0, indented)
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        Q::tables(&self.0)
+    }
+
+    fn answer(&self) -> &dyn Any {
+        &self.0
+    }
+}
+
+struct Two<Q: Question>(Comparison<Q::Answer>);
+
+impl<Q: Question> Answered for Two<Q> {
+    fn view(&self) -> &'static str {
+        Q::NAME
+    }
+
+    fn json(&self, indented: bool) -> String {
+        json(&self.0, indented)
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        let mut tables = vec![self.0.table(Q::NAME)];
+        for group in &self.0.groups {
+            tables.extend(Q::tables(&group.answer).into_iter().map(|mut table| {
+                table.title = format!("{}: {}", group.name, table.title);
+                table
+            }));
+        }
+        tables
+    }
+
+    fn answer(&self) -> &dyn Any {
+        &self.0
+    }
+}
+
+fn json(answer: &impl Serialize, indented: bool) -> String {
+    let text = if indented { serde_json::to_string_pretty(answer) } else { serde_json::to_string(answer) };
+    text.expect("answers are made of texts, numbers and lists")
+}
