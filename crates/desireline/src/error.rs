@@ -30,9 +30,6 @@ pub(crate) enum Error {
     /// A file could not be read or written.
     #[error("could not {doing} {}", path.display())]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
-    /// The user pressed Ctrl-C.
-    #[error("stopped; nothing of this import was kept, and the same command completes it")]
-    Interrupted,
 }
 
 /// Exit codes, one per next step of the caller; listed in `docs/exit-codes.md`.
@@ -57,7 +54,7 @@ impl Error {
         let code = match self {
             Error::Charter { .. } | Error::Input { .. } | Error::Condition { .. } => code::INPUT,
             Error::Usage(_) => code::USAGE,
-            Error::Interrupted | Error::Lake(lake::Error::Interrupted) => code::INTERRUPTED,
+            Error::Lake(lake::Error::Interrupted) => code::INTERRUPTED,
             Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. }) => code::NOT_FOUND,
             Error::View(_) => code::USAGE,
             Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,

@@ -60,7 +60,7 @@ pub enum Error {
         what: String,
     },
     /// The user stopped it.
-    #[error("stopped by the user; nothing of this import was kept")]
+    #[error("stopped; nothing of this import was kept, and the same command completes it")]
     Interrupted,
     /// What was asked for does not exist.
     #[error("{what}")]

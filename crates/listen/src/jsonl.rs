@@ -10,11 +10,13 @@ mod row;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use event::Event;
+
 use crate::cell::Cell;
 use crate::guess::guess;
 use crate::json::Members;
 use crate::limits::{LINE_BYTES_KEPT, SAMPLE_ROWS};
-use crate::mapping::{Kind, Mapping, Properties};
+use crate::mapping::{Kind, Mapping, Properties, Value};
 use crate::plan::{Options, Plan, PlanError, ReadError};
 use crate::rows::RowMapper;
 use crate::segment::{self, Arrival, MessageError, Taken};
@@ -51,9 +53,10 @@ pub(crate) fn plan(plan: &mut Plan, text: &[u8], options: &Options) -> Result<()
         return Err(PlanError::NoObject { line: first });
     }
     let messages = objects.iter().filter(|object| segment::is_message(object)).count();
-    shape.segment = messages * 2 > objects.len() && options.map == Mapping::default();
+    shape.segment = messages * 2 > objects.len() && only_literals(&options.map);
     plan.json = Some(shape);
     if shape.segment {
+        plan.mapping = options.map.clone();
         return Ok(());
     }
     plan.columns = columns(&objects, &options.map);
@@ -63,6 +66,22 @@ pub(crate) fn plan(plan: &mut Plan, text: &[u8], options: &Options) -> Result<()
     spread(&mut guess.mapping);
     (plan.mapping, plan.notes) = (guess.mapping, guess.notes);
     Ok(())
+}
+
+/// Whether nothing is said about the members of objects, only what the channel, the source or the department always is:
+/// messages of the Segment API are then read as such, with these.
+fn only_literals(map: &Mapping) -> bool {
+    let literal = |value: &Option<Value>| value.as_ref().is_none_or(|value| matches!(value, Value::Literal(_)));
+    let rest = Mapping { channel: None, source: None, department: None, ..map.clone() };
+    rest == Mapping::default() && literal(&map.channel) && literal(&map.source) && literal(&map.department)
+}
+
+/// The text that a role always has.
+fn fixed(value: &Option<Value>) -> Option<&str> {
+    match value {
+        Some(Value::Literal(text)) => Some(text),
+        _ => None,
+    }
 }
 
 /// Whether the first line is an object by itself.
@@ -196,7 +215,17 @@ impl Reader<'_> {
     }
 
     fn message(&mut self, line: u64, text: &str, sink: &mut Counting<'_>) -> Result<(), Stop> {
-        match segment::message(text, Arrival::Recorded, &mut |event| sink.event(event)) {
+        let map = &self.plan.mapping;
+        let [channel, source, department] = [&map.channel, &map.source, &map.department].map(fixed);
+        let mut take = |event: &Event<'_>| {
+            sink.event(&Event {
+                channel: channel.or(event.channel),
+                source: source.or(event.source),
+                department: department.or(event.department),
+                ..*event
+            })
+        };
+        match segment::message(text, Arrival::Recorded, &mut take) {
             Ok(Taken::Event(doubts)) => {
                 self.unreadable_times += u64::from(doubts.unreadable_time);
                 self.from_the_future += u64::from(doubts.from_the_future);

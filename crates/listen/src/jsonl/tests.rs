@@ -91,6 +91,18 @@ fn messages_of_the_segment_api_are_told_by_their_members() {
 }
 
 #[test]
+fn messages_stay_messages_when_only_their_channel_is_given() {
+    let text = concat!(
+        r#"{"type":"track","event":"A","userId":"u1","timestamp":"2026-03-02T09:00:00Z"}"#,
+        "\n",
+        r#"{"type":"page","name":"/help","userId":"u1","timestamp":"2026-03-02T09:00:01Z"}"#,
+    );
+    let (notebook, _) = check(text, "channel='web',source='site'");
+    assert_eq!(notebook.rejected, [] as [&str; 0]);
+    assert!(notebook.events[1].contains("Page Viewed") && notebook.events[1].contains("channel=web"), "{notebook:?}");
+}
+
+#[test]
 fn lines_that_are_no_objects_are_named_and_kept() {
     let mut text = FLAT.join("\n");
     text += "\nno json\n[1,2]\n{\"user_id\":1\n\"text\"\n{\"user_id\":1,\"event\":\"C\",\"timestamp\":\"soon\"}\n{\"a\":\"\0\"}\n";
