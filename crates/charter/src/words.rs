@@ -3,8 +3,8 @@
 
 use event::{Column, Value};
 
-use crate::json_path::json_path;
 use crate::condition::{Answer, EventColumns, Facts, Type, Vocabulary};
+use crate::json_path::json_path;
 use crate::read::{Kind, Names};
 
 /// Something that a condition about a customer names.

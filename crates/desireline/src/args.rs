@@ -7,7 +7,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 /// Shows the journeys that customers really take.
 #[derive(Debug, Parser)]
 #[command(name = "desireline", version, propagate_version = true, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong input, 4 not found, 5 busy, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong input, 4 not found, 5 busy, 130 interrupted."
+)]
 pub(crate) struct Args {
     /// The folder in which everything is kept.
     #[arg(long, global = true, value_name = "DIR", env = "DESIRELINE_HOME", default_value = "desireline-home")]
@@ -42,7 +44,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example: desireline import orders.csv --map event=status,customer=email,at=paid")]
     Import(ImportArgs),
     /// Answers one or several questions about all journeys in one pass.
-    #[command(after_help = "Examples: desireline view map\n          desireline view funnel --steps visit,cart,order --within 30d")]
+    #[command(
+        after_help = "Examples: desireline view map\n          desireline view funnel --steps visit,cart,order --within 30d"
+    )]
     View(Box<ViewArgs>),
     /// Runs SQL over the tables events, customers and links.
     #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
@@ -68,8 +72,8 @@ pub(crate) struct DemoArgs {
     /// The folder with the example organisations.
     #[arg(long, value_name = "DIR", default_value = "charters")]
     pub(crate) charters: PathBuf,
-    /// Where the reports go.
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    /// Where the reports and the imported data go.
+    #[arg(short, long, value_name = "DIR", default_value = "demo")]
     pub(crate) output: PathBuf,
 }
 
@@ -86,7 +90,7 @@ pub(crate) struct SchemaArgs {
     pub(crate) of: String,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 pub(crate) struct ReadArgs {
     /// The files; of a folder, all files in it that the charter's sources name, or all.
     #[arg(required = true, value_name = "FILES")]
@@ -110,6 +114,13 @@ pub(crate) struct ReadArgs {
     /// Who the customer is: of OCEL the object type, of XES the attribute.
     #[arg(long, value_name = "NAME")]
     pub(crate) customer: Option<String>,
+}
+
+impl ReadArgs {
+    /// These files, about which nothing else is said.
+    pub(crate) fn of_files(files: Vec<PathBuf>) -> Self {
+        Self { files, ..Self::default() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -182,6 +193,9 @@ pub(crate) struct ViewArgs {
     /// sankey: the moment that the paths lead to.
     #[arg(long, value_name = "MOMENT")]
     pub(crate) to_moment: Option<String>,
+    /// map: the picture as SVG.
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub(crate) svg: bool,
     /// How many rows are listed; 0 lists all.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,

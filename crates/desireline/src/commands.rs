@@ -4,7 +4,7 @@ mod charter;
 mod customer;
 mod demo;
 mod export;
-mod import;
+pub(crate) mod import;
 mod init;
 mod report;
 mod sql;
@@ -18,7 +18,10 @@ use crate::home::Home;
 
 /// Carries out what was typed.
 pub(crate) fn run(args: Args) -> Result<ExitCode, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::file("start", "the runtime"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::file("start", "the runtime"))?;
     runtime.block_on(async {
         match &args.command {
             Command::Check(of) => charter::check(&args, of.file.as_deref()),

@@ -95,7 +95,12 @@ pub(crate) fn grouped(count: u64) -> String {
 /// A length of time in the unit that a person would use.
 pub(crate) fn span(seconds: f64) -> String {
     let magnitude = seconds.abs();
-    let units = [(604_800.0 * 2.0, 604_800.0, "weeks"), (86_400.0 * 2.0, 86_400.0, "d"), (3_600.0, 3_600.0, "h"), (60.0, 60.0, "min")];
+    let units = [
+        (604_800.0 * 2.0, 604_800.0, "weeks"),
+        (86_400.0 * 2.0, 86_400.0, "d"),
+        (3_600.0, 3_600.0, "h"),
+        (60.0, 60.0, "min"),
+    ];
     match units.iter().find(|(from, ..)| magnitude >= *from) {
         Some((_, size, unit)) => format!("{:.1} {unit}", seconds / size),
         None if magnitude == 0.0 => "0 s".to_owned(),
@@ -109,7 +114,13 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!(["0", "999", "1,000", "1,234,567"], [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str));
-        assert_eq!(["0 s", "59.0 s", "1.5 min", "25.0 h", "3.0 d"], [0.0, 59.0, 90.0, 90_000.0, 259_200.0].map(span).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str)
+        );
+        assert_eq!(
+            ["0 s", "59.0 s", "1.5 min", "25.0 h", "3.0 d"],
+            [0.0, 59.0, 90.0, 90_000.0, 259_200.0].map(span).each_ref().map(String::as_str)
+        );
     }
 }

@@ -55,7 +55,9 @@ impl Error {
             Error::Charter { .. } | Error::Input { .. } | Error::Condition { .. } => code::INPUT,
             Error::Usage(_) => code::USAGE,
             Error::Lake(lake::Error::Interrupted) => code::INTERRUPTED,
-            Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. }) => code::NOT_FOUND,
+            Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. }) => {
+                code::NOT_FOUND
+            }
             Error::View(_) => code::USAGE,
             Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
             Error::Lake(lake::Error::Locked { .. }) => code::BUSY,

@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod draw;
 mod error;
+mod history;
 mod home;
 mod question;
 mod sources;

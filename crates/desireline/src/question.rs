@@ -58,7 +58,9 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         return Ok(Asked { questions: vec![question], groups });
     };
     if select.from.is_some() || select.to.is_some() {
-        return Err(Error::Usage("--compare with two periods says which journeys count; leave --from and --to out".to_owned()));
+        return Err(Error::Usage(
+            "--compare with two periods says which journeys count; leave --from and --to out".to_owned(),
+        ));
     }
     let of_period = |(from, to): (&str, &str)| -> Result<Question, Error> {
         let mut question = question.clone();
@@ -102,13 +104,10 @@ fn cut(journey: Option<&str>, charter: &Charter, moments: &Moments, until_us: i6
     let abandoned_after_us = match journey.abandoned_after {
         None => None,
         Some(span) => Some(span.as_micros().ok_or_else(|| {
-            Error::Usage(format!("journey `{name}`: abandoned_after in business days is not supported here; write it in days"))
+            Error::Usage(format!(
+                "journey `{name}`: abandoned_after in business days is not supported here; write it in days"
+            ))
         })?),
     };
-    Ok(Some(Cut {
-        starts: mask(&journey.starts),
-        succeeds: mask(&journey.succeeds),
-        abandoned_after_us,
-        until_us,
-    }))
+    Ok(Some(Cut { starts: mask(&journey.starts), succeeds: mask(&journey.succeeds), abandoned_after_us, until_us }))
 }

@@ -9,8 +9,8 @@ use charter::sources::{Glob, Member, Members, SourceMap, Taken, Taking};
 use jiff::tz::TimeZone;
 use lake::{ParquetError, plan_parquet, read_parquet};
 use listen::{
-    Aggregate, Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Options, Plan, PlanError,
-    Progress, Properties, Role, Sink, Summary, TimeColumn, TimeFormat, Value,
+    Aggregate, Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Options, Plan,
+    PlanError, Progress, Properties, Role, Sink, Summary, TimeColumn, TimeFormat, Value,
 };
 
 use crate::args::{Dates, ReadArgs};
@@ -88,7 +88,9 @@ enum Trouble {
 impl From<GuessError> for Trouble {
     fn from(error: GuessError) -> Self {
         match &error {
-            GuessError::Times { source: GuessTimesError::Ambiguous { .. }, .. } => Trouble::Ambiguous(error.to_string()),
+            GuessError::Times { source: GuessTimesError::Ambiguous { .. }, .. } => {
+                Trouble::Ambiguous(error.to_string())
+            }
             _ => Trouble::Other(error.to_string()),
         }
     }
@@ -147,7 +149,8 @@ fn options(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Options, E
         (None, None) => Mapping::default(),
     };
     let zone = match &args.timezone {
-        Some(name) => TimeZone::get(name).map_err(|_| usage(format!("--timezone: `{name}` is not a time zone; write one like Europe/Berlin")))?,
+        Some(name) => TimeZone::get(name)
+            .map_err(|_| usage(format!("--timezone: `{name}` is not a time zone; write one like Europe/Berlin")))?,
         None => source.and_then(|s| s.timezone.clone()).unwrap_or_else(|| charter.timezone.clone()),
     };
     let encoding = args.encoding.clone().or_else(|| source.and_then(|s| s.encoding.clone()));
@@ -162,7 +165,9 @@ fn options(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Options, E
         delimiter: delimiter.map(|text| one_byte(&text)).transpose()?,
         encoding: encoding
             .map(|name| {
-                let unknown = || usage(format!("--encoding: `{name}` is not known; write utf-8, utf-16le, utf-16be or windows-1252"));
+                let unknown = || {
+                    usage(format!("--encoding: `{name}` is not known; write utf-8, utf-16le, utf-16be or windows-1252"))
+                };
                 Encoding::from_name(&name).ok_or_else(unknown)
             })
             .transpose()?,
@@ -229,7 +234,9 @@ fn members(listed: &[Member]) -> Result<Vec<listen::Member>, String> {
             Taking::Column(column) | Taking::First(column) => (Some(column.clone()), Aggregate::First),
             Taking::Sum(column) => (Some(column.clone()), Aggregate::Sum),
             Taking::Count => (None, Aggregate::Count),
-            other => return Err(format!("property `{}`: {other:?} is not supported by the reader of files", member.name)),
+            other => {
+                return Err(format!("property `{}`: {other:?} is not supported by the reader of files", member.name));
+            }
         };
         Ok(listen::Member { name: member.name.clone(), column, aggregate, kind: Kind::Number })
     };

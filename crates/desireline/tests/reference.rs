@@ -47,7 +47,10 @@ fn check_map(map: &Value, expected: &Value) {
     assert_eq!(counts(&map["ends"], "moment", "count"), reference_counts(&expected["end_activities"]));
     let edges = map["edges"].as_array().unwrap();
     assert_eq!(edges.len() as u64, expected["dfg_edges"].as_u64().unwrap());
-    assert_eq!(edges.iter().map(|e| e["count"].as_u64().unwrap()).sum::<u64>(), expected["dfg_total"].as_u64().unwrap());
+    assert_eq!(
+        edges.iter().map(|e| e["count"].as_u64().unwrap()).sum::<u64>(),
+        expected["dfg_total"].as_u64().unwrap()
+    );
     let self_loops = edges.iter().filter(|e| e["from"] == e["to"]).map(|e| e["count"].as_u64().unwrap()).sum::<u64>();
     assert_eq!(self_loops, expected["self_loops"].as_u64().unwrap());
     for row in expected["dfg"].as_array().unwrap() {

@@ -4,14 +4,13 @@
 //! [`Value`]s that conditions compare, [`Span`]s of time and working [`Calendar`]s.
 //! It may know units and the calendar; it must not know stages, owners, files or what time it is now.
 
-
-mod data_point;
-mod column;
-mod value;
-mod key;
-mod time;
-mod span;
 mod calendar;
+mod column;
+mod data_point;
+mod key;
+mod span;
+mod time;
+mod value;
 
 pub use calendar::{Calendar, Weekdays};
 pub use column::Column;

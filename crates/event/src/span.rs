@@ -15,7 +15,9 @@ pub enum Span {
 
 /// A text that is not a span of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a span of time: write a whole number and a unit: s, m, h, d, w, or bd for business days, as in 30m or 3bd")]
+#[error(
+    "`{text}` is not a span of time: write a whole number and a unit: s, m, h, d, w, or bd for business days, as in 30m or 3bd"
+)]
 pub struct SpanError {
     /// The text that was given.
     pub text: String,
@@ -23,8 +25,14 @@ pub struct SpanError {
 
 const SECOND: i64 = 1_000_000;
 /// Units, longest first where one divides another, so that `Display` picks the largest that fits.
-const UNITS: [(&str, i64); 6] =
-    [("w", 604_800 * SECOND), ("d", 86_400 * SECOND), ("h", 3_600 * SECOND), ("m", 60 * SECOND), ("s", SECOND), ("us", 1)];
+const UNITS: [(&str, i64); 6] = [
+    ("w", 604_800 * SECOND),
+    ("d", 86_400 * SECOND),
+    ("h", 3_600 * SECOND),
+    ("m", 60 * SECOND),
+    ("s", SECOND),
+    ("us", 1),
+];
 
 impl Span {
     /// A span of whole seconds.
@@ -63,7 +71,8 @@ impl fmt::Display for Span {
             Span::BusinessDays(days) => write!(f, "{days}bd"),
             Span::Elapsed(0) => f.write_str("0s"),
             Span::Elapsed(micros) => {
-                let (unit, size) = UNITS.iter().find(|(_, size)| micros % size == 0).expect("one microsecond divides all");
+                let (unit, size) =
+                    UNITS.iter().find(|(_, size)| micros % size == 0).expect("one microsecond divides all");
                 write!(f, "{}{unit}", micros / size)
             }
         }

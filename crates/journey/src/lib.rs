@@ -5,8 +5,8 @@
 //! the words.
 //! It may know the charter; it must not know storage, other customers, or what to do about what it sees.
 
-mod moments;
 mod fold;
+mod moments;
 mod run;
 mod selection;
 

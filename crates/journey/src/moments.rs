@@ -49,7 +49,8 @@ impl Moments {
         if let Some(known) = names.by_name.get(name) {
             return *known;
         }
-        let moment = Moment(u32::try_from(names.by_number.len()).expect("fewer than 2^32 distinct names fit in memory"));
+        let moment =
+            Moment(u32::try_from(names.by_number.len()).expect("fewer than 2^32 distinct names fit in memory"));
         let name: Arc<str> = name.into();
         names.by_number.push(Arc::clone(&name));
         names.by_name.insert(name, moment);

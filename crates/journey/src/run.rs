@@ -113,8 +113,9 @@ mod tests {
     fn runs_of(batches: &[Rows]) -> Vec<(i64, Vec<u32>, Vec<i64>, Vec<u8>)> {
         let mut runs = Runs::default();
         let mut seen = Vec::new();
-        let mut each =
-            |run: &Run<'_>| seen.push((run.customer, run.moments.iter().map(|m| m.0).collect(), run.at_us.to_vec(), run.flags.to_vec()));
+        let mut each = |run: &Run<'_>| {
+            seen.push((run.customer, run.moments.iter().map(|m| m.0).collect(), run.at_us.to_vec(), run.flags.to_vec()))
+        };
         for rows in batches {
             let customer: Vec<i64> = rows.iter().map(|r| r.0).collect();
             let moments: Vec<Moment> = rows.iter().map(|r| Moment(r.1)).collect();

@@ -123,7 +123,14 @@ impl Selection {
     }
 
     #[inline]
-    fn consider(&self, run: &Run<'_>, start: usize, end: usize, ending: Ending, each: &mut impl FnMut(&Journey<'_>, usize)) {
+    fn consider(
+        &self,
+        run: &Run<'_>,
+        start: usize,
+        end: usize,
+        ending: Ending,
+        each: &mut impl FnMut(&Journey<'_>, usize),
+    ) {
         debug_assert!(start < end, "a journey is never empty");
         let began = run.at_us[start];
         if self.from_us.is_some_and(|from| began < from) || self.to_us.is_some_and(|to| began >= to) {
@@ -137,8 +144,12 @@ impl Selection {
             }
             group = usize::from(self.compare && flags & flag::COMPARE == 0);
         }
-        let journey =
-            Journey { customer: run.customer, moments: &run.moments[start..end], at_us: &run.at_us[start..end], ending };
+        let journey = Journey {
+            customer: run.customer,
+            moments: &run.moments[start..end],
+            at_us: &run.at_us[start..end],
+            ending,
+        };
         each(&journey, group);
     }
 }
@@ -151,12 +162,8 @@ mod tests {
     fn cut(moments: &[u32], at_us: &[i64], until_us: i64) -> Vec<(usize, usize, Ending)> {
         let moments: Vec<Moment> = moments.iter().copied().map(Moment).collect();
         let run = Run { customer: 1, moments: &moments, at_us, flags: &[] };
-        let cut = Cut {
-            starts: vec![true],
-            succeeds: vec![false, false, true],
-            abandoned_after_us: Some(10),
-            until_us,
-        };
+        let cut =
+            Cut { starts: vec![true], succeeds: vec![false, false, true], abandoned_after_us: Some(10), until_us };
         let mut all = Vec::new();
         cut.journeys(&run, |start, end, ending| all.push((start, end, ending)));
         all

@@ -133,7 +133,9 @@ fn writer(format: ExportFormat, path: &Path) -> Result<Box<dyn Write1>, Error> {
         ExportFormat::Csv => Box::new(CsvOut::new(Out::new(file, path))?),
         ExportFormat::Parquet => Box::new(ParquetOut::new(file)?),
         ExportFormat::Xes => Box::new(XesOut::new(Out::new(file, path))?),
-        ExportFormat::OcelJson => Box::new(OcelOut { out: Out::new(file, path), events: Vec::new(), objects: Map::new() }),
+        ExportFormat::OcelJson => {
+            Box::new(OcelOut { out: Out::new(file, path), events: Vec::new(), objects: Map::new() })
+        }
     })
 }
 
@@ -158,14 +160,34 @@ impl Out {
 }
 
 const COLUMNS: [&str; 12] = [
-    "customer", "event", "at", "channel", "resource", "department", "case_id", "phase", "message_id", "properties", "traits",
+    "customer",
+    "event",
+    "at",
+    "channel",
+    "resource",
+    "department",
+    "case_id",
+    "phase",
+    "message_id",
+    "properties",
+    "traits",
     "customer_key",
 ];
 
 fn columns<'a>(row: &Row<'a>, at: &'a str) -> [Option<&'a str>; 12] {
     [
-        Some(row.key.1), Some(row.event), Some(at), row.channel, row.resource, row.department, row.case_id, row.phase,
-        Some(row.message_id), row.properties, row.traits, Some(row.key.0),
+        Some(row.key.1),
+        Some(row.event),
+        Some(at),
+        row.channel,
+        row.resource,
+        row.department,
+        row.case_id,
+        row.phase,
+        Some(row.message_id),
+        row.properties,
+        row.traits,
+        Some(row.key.0),
     ]
 }
 
@@ -225,11 +247,16 @@ impl ParquetOut {
         let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd"));
         let properties = WriterProperties::builder().set_compression(zstd).build();
         let writer = ArrowWriter::try_new(file, export_schema(), Some(properties))?;
-        Ok(Self { writer, builders: COLUMNS.iter().map(|_| arrow::array::StringBuilder::new()).collect(), at_us: Vec::new() })
+        Ok(Self {
+            writer,
+            builders: COLUMNS.iter().map(|_| arrow::array::StringBuilder::new()).collect(),
+            at_us: Vec::new(),
+        })
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        let at = arrow::array::TimestampMicrosecondArray::from(std::mem::take(&mut self.at_us)).with_timezone(crate::schema::utc());
+        let at = arrow::array::TimestampMicrosecondArray::from(std::mem::take(&mut self.at_us))
+            .with_timezone(crate::schema::utc());
         let mut columns: Vec<arrow::array::ArrayRef> =
             self.builders.iter_mut().map(|b| std::sync::Arc::new(b.finish()) as arrow::array::ArrayRef).collect();
         columns[2] = std::sync::Arc::new(at);
@@ -369,9 +396,9 @@ const CUSTOMER: &str = "customer";
 impl Write1 for OcelOut {
     fn event(&mut self, row: &Row<'_>) -> Result<(), Error> {
         let customer = row.key.1.to_owned();
-        self.objects.entry(customer.clone()).or_insert_with(|| {
-            json!({"id": customer, "type": CUSTOMER, "attributes": [], "relationships": []})
-        });
+        self.objects
+            .entry(customer.clone())
+            .or_insert_with(|| json!({"id": customer, "type": CUSTOMER, "attributes": [], "relationships": []}));
         let mut relationships = vec![json!({"objectId": customer, "qualifier": CUSTOMER})];
         let mut attributes = Vec::new();
         let named = [
@@ -387,10 +414,11 @@ impl Write1 for OcelOut {
         for (name, value) in members(row.properties) {
             if let ("objects", Value::Array(objects)) = (name.as_str(), &value) {
                 for object in objects {
-                    let [id, kind, qualifier] = ["id", "type", "qualifier"].map(|m| object[m].as_str().unwrap_or_default());
-                    self.objects.entry(id.to_owned()).or_insert_with(|| {
-                        json!({"id": id, "type": kind, "attributes": [], "relationships": []})
-                    });
+                    let [id, kind, qualifier] =
+                        ["id", "type", "qualifier"].map(|m| object[m].as_str().unwrap_or_default());
+                    self.objects
+                        .entry(id.to_owned())
+                        .or_insert_with(|| json!({"id": id, "type": kind, "attributes": [], "relationships": []}));
                     relationships.push(json!({"objectId": id, "qualifier": qualifier}));
                 }
             } else {
@@ -417,9 +445,7 @@ impl Write1 for OcelOut {
                 names.extend(attributes.filter_map(|a| a["name"].as_str().map(str::to_owned)));
             }
             let attribute = |name: String| json!({"name": name, "type": "string"});
-            let kind = |(name, names): (String, std::collections::BTreeSet<String>)| {
-                json!({"name": name, "attributes": names.into_iter().map(attribute).collect::<Vec<_>>()})
-            };
+            let kind = |(name, names): (String, std::collections::BTreeSet<String>)| json!({"name": name, "attributes": names.into_iter().map(attribute).collect::<Vec<_>>()});
             types.into_iter().map(kind).collect::<Vec<_>>()
         };
         let log = json!({

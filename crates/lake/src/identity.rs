@@ -62,11 +62,13 @@ impl Identity {
         let mut this = Self::new(rules);
         let mut keys: Vec<(i64, String, String, i64)> = Vec::new();
         for batch in read_all(customers).await? {
-            let (number, customer) = (batch.column(0).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<Int64Type>());
+            let (number, customer) =
+                (batch.column(0).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<Int64Type>());
             let (kind, value) = (batch.column(1).as_string::<i32>(), batch.column(2).as_string::<i32>());
-            keys.extend((0..batch.num_rows()).map(|i| {
-                (number.value(i), kind.value(i).to_owned(), value.value(i).to_owned(), customer.value(i))
-            }));
+            keys.extend(
+                (0..batch.num_rows())
+                    .map(|i| (number.value(i), kind.value(i).to_owned(), value.value(i).to_owned(), customer.value(i))),
+            );
         }
         keys.sort_unstable();
         for (number, kind, value, customer) in keys {
@@ -113,8 +115,14 @@ impl Identity {
     }
 
     /// Writes keys that are new and links whose first evidence is new or earlier, so that a later crash finds them known.
-    pub(crate) async fn save(&self, customers_table: &mut Table, links_table: &mut Table, customers: &Customers) -> Result<(), Error> {
-        let new: Vec<u32> = (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
+    pub(crate) async fn save(
+        &self,
+        customers_table: &mut Table,
+        links_table: &mut Table,
+        customers: &Customers,
+    ) -> Result<(), Error> {
+        let new: Vec<u32> =
+            (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
         if !new.is_empty() {
             let batch = self.customers_batch(&new, customers)?;
             append(customers_table, CUSTOMERS, &batch).await?;

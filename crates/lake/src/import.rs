@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::Arc;
 
 use event::Event;
 use listen::stitch::{Customers, Node, Refusal, Rules};
@@ -41,8 +41,8 @@ pub struct Imported {
     pub events: u64,
     /// Events that were there already.
     pub duplicates: u64,
-    /// Rows that were rejected, by the name of the reason.
-    pub rejected: BTreeMap<String, u64>,
+    /// Rows that were rejected, by file and by the name of the reason.
+    pub rejected: BTreeMap<String, BTreeMap<String, u64>>,
     /// Where the rejected rows are.
     pub quarantine: Vec<PathBuf>,
     /// Customers in the lake now.
@@ -72,6 +72,17 @@ pub struct Importer {
     events: u64,
     nodes: Vec<Node>,
     keys: String,
+}
+
+impl Imported {
+    /// Rows that were rejected, by the name of the reason.
+    pub fn rejected_by_reason(&self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        for (reason, count) in self.rejected.values().flatten() {
+            *all.entry(reason.clone()).or_default() += count;
+        }
+        all
+    }
 }
 
 /// The name of the reason for a row none of whose keys names anybody.
@@ -213,10 +224,14 @@ impl Importer {
             (number::LINKS_FILED, links),
             (number::RULES_FILED, fingerprint(&self.options.rules)),
         ];
-        let changes_nothing = imported.events == 0 && work.moves.is_empty() && self.lake.is_filed(&self.options.rules).await?;
+        let changes_nothing =
+            imported.events == 0 && work.moves.is_empty() && self.lake.is_filed(&self.options.rules).await?;
         if changes_nothing {
             // The same file again: the new runs would only say once more what is there.
-            remove_files(self.lake.events.root(), built.iter().filter_map(|b| b.add.as_ref()).map(|add| add.path.as_str()));
+            remove_files(
+                self.lake.events.root(),
+                built.iter().filter_map(|b| b.add.as_ref()).map(|add| add.path.as_str()),
+            );
             return Ok((self.lake, imported));
         }
         let add = built.into_iter().filter_map(|b| b.add).collect();
@@ -372,7 +387,9 @@ fn content_hash(event: &Event<'_>) -> u64 {
         put(Some(key.kind));
         put(Some(key.value));
     }
-    for text in [event.channel, event.resource, event.department, event.case_id, event.phase, event.properties, event.traits] {
+    for text in
+        [event.channel, event.resource, event.department, event.case_id, event.phase, event.properties, event.traits]
+    {
         put(text);
     }
     hasher.write(&event.at.as_micros().to_le_bytes());
@@ -399,7 +416,8 @@ struct Quarantine {
     name: String,
     open: Option<BufWriter<File>>,
     files: Vec<String>,
-    counts: BTreeMap<String, u64>,
+    /// By file and reason.
+    counts: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl Quarantine {
@@ -429,7 +447,7 @@ impl Quarantine {
             self.open = Some(BufWriter::new(File::create(&path).map_err(Error::file("make", &path))?));
             self.files.push(self.name.clone());
         }
-        *self.counts.entry(reason.to_owned()).or_default() += 1;
+        *self.counts.entry(self.name.clone()).or_default().entry(reason.to_owned()).or_default() += 1;
         let record = serde_json::json!({
             "line": line, "reason": reason, "detail": detail, "row": String::from_utf8_lossy(row),
         });
@@ -444,7 +462,7 @@ impl Quarantine {
     }
 
     /// Puts the files where people look for them.
-    fn finish(&mut self) -> Result<(BTreeMap<String, u64>, Vec<PathBuf>), Error> {
+    fn finish(&mut self) -> Result<(BTreeMap<String, BTreeMap<String, u64>>, Vec<PathBuf>), Error> {
         self.close()?;
         let mut kept = Vec::new();
         for name in &self.files {

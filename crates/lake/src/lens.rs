@@ -128,7 +128,13 @@ impl<'a> Looking<'a> {
         Ok(Columns { customer: &self.customer, moments: &self.seen, at_us: &self.at_us, flags: &self.flags })
     }
 
-    fn look_closely(&mut self, batch: &RecordBatch, names: &DictionaryArray<Int32Type>, customer: &[i64], at_us: &[i64]) {
+    fn look_closely(
+        &mut self,
+        batch: &RecordBatch,
+        names: &DictionaryArray<Int32Type>,
+        customer: &[i64],
+        at_us: &[i64],
+    ) {
         self.customer.clear();
         self.at_us.clear();
         self.flags.clear();

@@ -4,32 +4,32 @@
 //! one bucket, sorted by (customer, at, seq); see `ARCHITECTURE.md` for why that makes questions fast.
 //! It may know files and threads; it must not know decisions or HTTP.
 
+mod ask;
 mod error;
+mod export;
+mod identity;
+mod import;
+mod lens;
 mod limits;
-mod schema;
-mod table;
-mod store;
-mod words;
+mod maintain;
 mod message_id;
-mod spill;
+mod parquet_in;
 mod rebuild;
 mod run_file;
-mod import;
-mod identity;
 mod scan;
-mod lens;
-mod ask;
-mod maintain;
-mod parquet_in;
+mod schema;
+mod spill;
 mod sql;
-mod export;
+mod store;
+mod table;
+mod words;
 
-pub use lens::{Lens, Seen};
 pub use ask::{Answered, Question};
 pub use error::Error;
 pub use export::{ExportFormat, Exported};
+pub use import::{ImportOptions, Imported, Importer};
+pub use lens::{Lens, Seen};
 pub use maintain::{Compacted, Receipt};
 pub use parquet_in::{ParquetError, parquet_rows, plan_parquet, read_parquet};
 pub use sql::Rows;
-pub use import::{ImportOptions, Importer, Imported};
 pub use store::Lake;

@@ -67,8 +67,11 @@ impl Lake {
         let leaving: BTreeSet<u32> =
             moves.renamed.keys().chain(&moves.split).map(|customer| bucket_of(*customer)).collect();
         // A bucket to which rows come keeps its run beside the new one, unless it is rebuilt as well.
-        let go: Vec<DataFile> =
-            files.iter().filter(|f| !untouched(f.bucket) || leaving.contains(&f.bucket) || !moves.is_empty()).cloned().collect();
+        let go: Vec<DataFile> = files
+            .iter()
+            .filter(|f| !untouched(f.bucket) || leaving.contains(&f.bucket) || !moves.is_empty())
+            .cloned()
+            .collect();
         if !go.is_empty() {
             self.rebuild(&identity, rules, go, |_| true, Purpose::Compact).await?;
         }
@@ -114,10 +117,10 @@ impl Lake {
             build_run(&known, bytes, |_| true, SeenIds::default(), &root, path, bucket)
         })?;
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-        let numbers =
-            [(number::LINKS, links), (number::LINKS_FILED, links), (number::RULES_FILED, fingerprint(rules))];
+        let numbers = [(number::LINKS, links), (number::LINKS_FILED, links), (number::RULES_FILED, fingerprint(rules))];
         let new = purpose == Purpose::Erase;
-        let add = built.into_iter().filter_map(|b| b.add).map(|add| deltalake_core::kernel::Add { data_change: new, ..add });
+        let add =
+            built.into_iter().filter_map(|b| b.add).map(|add| deltalake_core::kernel::Add { data_change: new, ..add });
         let remove = files.iter().map(|file| {
             let mut remove = file.remove.clone();
             remove.data_change = new;
@@ -181,7 +184,8 @@ impl Lake {
             .chain([&i64::from(customer.0)])
             .map(|customer| bucket_of(*customer))
             .collect();
-        let files: Vec<DataFile> = self.events.files().await?.into_iter().filter(|f| filed.contains(&f.bucket)).collect();
+        let files: Vec<DataFile> =
+            self.events.files().await?.into_iter().filter(|f| filed.contains(&f.bucket)).collect();
         let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
         let events = self.rebuild(&identity, rules, files, |c| c != i64::from(customer.0), Purpose::Erase).await?;
         let links = self.erase_identity(&identity, &theirs, &mut places).await?;
@@ -219,8 +223,12 @@ impl Lake {
         }
         let batch = identity.customers_without(theirs)?;
         replace(&mut customers_table, crate::schema::CUSTOMERS, &batch).await?;
-        let undone: Vec<_> =
-            identity.graph.undone().filter(|(a, b)| !theirs.contains(a) && !theirs.contains(b)).map(|(a, b)| (a, b, 0)).collect();
+        let undone: Vec<_> = identity
+            .graph
+            .undone()
+            .filter(|(a, b)| !theirs.contains(a) && !theirs.contains(b))
+            .map(|(a, b)| (a, b, 0))
+            .collect();
         let batches = [identity.links_batch(&stay, false)?, identity.links_batch(&undone, true)?];
         let batch = arrow::compute::concat_batches(&crate::schema::arrow_schema(LINKS), &batches)?;
         replace(&mut links_table, LINKS, &batch).await?;

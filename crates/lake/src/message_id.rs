@@ -7,7 +7,8 @@ const DERIVED: &str = "~";
 
 /// A number for this id: its hash, or for a derived one the number that it was made from.
 pub(crate) fn hash(id: &str) -> u64 {
-    let derived = id.strip_prefix(DERIVED).filter(|hex| hex.len() == 16).and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    let derived =
+        id.strip_prefix(DERIVED).filter(|hex| hex.len() == 16).and_then(|hex| u64::from_str_radix(hex, 16).ok());
     derived.unwrap_or_else(|| rapidhash_v3(id.as_bytes()))
 }
 

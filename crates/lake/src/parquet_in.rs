@@ -60,8 +60,8 @@ const BATCH_ROWS: usize = 8_192;
 
 fn open(path: &Path, batch_rows: usize) -> Result<ParquetRecordBatchReaderBuilder<File>, ParquetError> {
     let file = File::open(path).map_err(ParquetError::Open)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|source| ParquetError::Broken { events: 0, source })?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| ParquetError::Broken { events: 0, source })?;
     Ok(builder.with_batch_size(batch_rows))
 }
 
@@ -196,7 +196,9 @@ impl Reader {
             DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 if zone_is_utc => {
                 Reader::Time(cast(column, &micros(None))?)
             }
-            DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 => Reader::Local(cast(column, &micros(None))?),
+            DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 => {
+                Reader::Local(cast(column, &micros(None))?)
+            }
             kind if kind.is_nested() => Reader::Json(json_texts(column)?),
             _ => Reader::Text(cast(column, &DataType::Utf8)?),
         })
@@ -255,7 +257,12 @@ fn json_of(column: &ArrayRef, row: usize) -> serde_json::Value {
         DataType::FixedSizeList(..) => list(column.as_fixed_size_list().value(row)),
         DataType::Struct(fields) => {
             let columns = column.as_struct().columns();
-            fields.iter().zip(columns).map(|(f, c)| (f.name().clone(), json_of(c, row))).collect::<serde_json::Map<_, _>>().into()
+            fields
+                .iter()
+                .zip(columns)
+                .map(|(f, c)| (f.name().clone(), json_of(c, row)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
         }
         DataType::Map(..) => list(std::sync::Arc::new(column.as_map().value(row))),
         DataType::Boolean => Value::Bool(column.as_boolean().value(row)),

@@ -205,7 +205,8 @@ fn columns_of(
     schema: &arrow::datatypes::SchemaRef,
 ) -> Result<RecordBatch, Error> {
     let customer = Int64Array::from_iter_values(chunk.iter().map(|(place, _)| place.customer));
-    let at = TimestampMicrosecondArray::from_iter_values(chunk.iter().map(|(place, _)| place.at_us)).with_timezone(utc());
+    let at =
+        TimestampMicrosecondArray::from_iter_values(chunk.iter().map(|(place, _)| place.at_us)).with_timezone(utc());
     let seq = Int64Array::from_iter_values(chunk.iter().map(|(place, _)| place.seq.cast_signed()));
     let mut words: [StringBuilder; WORDS] = std::array::from_fn(|_| StringBuilder::new());
     let mut texts: [StringBuilder; TEXTS] = std::array::from_fn(|_| StringBuilder::new());
@@ -238,8 +239,21 @@ fn columns_of(
     let [message_id, keys, case_id, properties, traits] = texts.map(|mut b| Arc::new(b.finish()) as ArrayRef);
     let received = TimestampMicrosecondArray::from(received).with_timezone(utc());
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(customer), Arc::new(at), Arc::new(seq), event, channel, source, message_id, keys, resource, department,
-        case_id, phase, properties, traits, Arc::new(received),
+        Arc::new(customer),
+        Arc::new(at),
+        Arc::new(seq),
+        event,
+        channel,
+        source,
+        message_id,
+        keys,
+        resource,
+        department,
+        case_id,
+        phase,
+        properties,
+        traits,
+        Arc::new(received),
     ];
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }

@@ -126,9 +126,8 @@ pub(crate) fn read_run(
     batch_rows: usize,
 ) -> Result<ParquetRecordBatchReader, Error> {
     let file = File::open(path).map_err(Error::file("open", path))?;
-    let options = ArrowReaderOptions::new()
-        .with_schema(read_schema(dictionaries))
-        .with_page_index_policy(PageIndexPolicy::Skip);
+    let options =
+        ArrowReaderOptions::new().with_schema(read_schema(dictionaries)).with_page_index_policy(PageIndexPolicy::Skip);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
     let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
     Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?)
@@ -150,4 +149,3 @@ pub(crate) fn read_schema(dictionaries: bool) -> SchemaRef {
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
-

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
-use arrow::compute::{SortColumn, concat_batches, filter_record_batch, interleave_record_batch, lexsort_to_indices, take_record_batch};
+use arrow::compute::{
+    SortColumn, concat_batches, filter_record_batch, interleave_record_batch, lexsort_to_indices, take_record_batch,
+};
 use arrow::datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType};
 use listen::stitch::{Customers, Graph, Node};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
@@ -171,7 +173,8 @@ fn merge_runs(
 ) -> Result<(), Error> {
     let wide = projection.with(&["customer", "at", "seq"]);
     let order = Order(["customer", "at", "seq"].map(|name| wide.position(name)));
-    let narrow: Vec<usize> = projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
+    let narrow: Vec<usize> =
+        projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
     let mut cursors = Vec::new();
     let mut waiting: Vec<RecordBatch> = Vec::new();
     for run in runs {
@@ -187,12 +190,12 @@ fn merge_runs(
             .min_by_key(|i| order.of(&cursors[*i].batch, cursors[*i].row))
             .expect("there is at least one cursor");
         // What the others have next: up to there, this run goes on alone.
-        let limit = (0..cursors.len())
-            .filter(|i| *i != first)
-            .map(|i| order.of(&cursors[i].batch, cursors[i].row))
-            .min();
+        let limit =
+            (0..cursors.len()).filter(|i| *i != first).map(|i| order.of(&cursors[i].batch, cursors[i].row)).min();
         let cursor = &mut cursors[first];
-        while cursor.row < cursor.batch.num_rows() && limit.is_none_or(|limit| order.of(&cursor.batch, cursor.row) < limit) {
+        while cursor.row < cursor.batch.num_rows()
+            && limit.is_none_or(|limit| order.of(&cursor.batch, cursor.row) < limit)
+        {
             taken.push((cursor.waiting, cursor.row));
             cursor.row += 1;
         }
@@ -254,11 +257,17 @@ fn read_moved(runs: &[PathBuf], projection: &Projection, rerouted: &Rerouted) ->
     let all = concat_batches(&wide.schema()?, &found)?;
     let by = [customer, at, seq].map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None });
     let sorted = take_record_batch(&all, &lexsort_to_indices(&by, None)?)?;
-    let narrow: Vec<usize> = projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
+    let narrow: Vec<usize> =
+        projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
     Ok(sorted.project(&narrow)?)
 }
 
-fn with_customers_of_now(batch: &RecordBatch, customer: usize, keys: usize, rerouted: &Rerouted) -> Result<RecordBatch, Error> {
+fn with_customers_of_now(
+    batch: &RecordBatch,
+    customer: usize,
+    keys: usize,
+    rerouted: &Rerouted,
+) -> Result<RecordBatch, Error> {
     let filed = batch.column(customer).as_primitive::<Int64Type>().values();
     let keys = batch.column(keys).as_string::<i32>();
     let (mut now, mut nodes) = (Vec::with_capacity(filed.len()), Vec::new());

@@ -50,9 +50,11 @@ impl Nodes<'_> {
         into.clear();
         match self {
             Nodes::Given(nodes) => into.extend_from_slice(nodes),
-            Nodes::Written(bytes) => into.extend(bytes.chunks_exact(4).map(|four| {
-                listen::stitch::Node(u32::from_le_bytes(four.try_into().expect("chunks of four")))
-            })),
+            Nodes::Written(bytes) => into.extend(
+                bytes
+                    .chunks_exact(4)
+                    .map(|four| listen::stitch::Node(u32::from_le_bytes(four.try_into().expect("chunks of four")))),
+            ),
         }
     }
 }

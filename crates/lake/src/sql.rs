@@ -73,9 +73,10 @@ impl Lake {
                 .map(|column| arrow::util::display::ArrayFormatter::try_new(column, &options))
                 .collect::<Result<Vec<_>, _>>()?;
             for row in 0..batch.num_rows() {
-                let value = |(column, formatter): (&arrow::array::ArrayRef, &arrow::util::display::ArrayFormatter<'_>)| {
-                    column.is_valid(row).then(|| formatter.value(row).to_string())
-                };
+                let value =
+                    |(column, formatter): (&arrow::array::ArrayRef, &arrow::util::display::ArrayFormatter<'_>)| {
+                        column.is_valid(row).then(|| formatter.value(row).to_string())
+                    };
                 rows.push(batch.columns().iter().zip(&formatters).map(value).collect());
             }
         }
@@ -222,4 +223,3 @@ impl ExecutionPlan for EventsScan {
         Ok(stream.build())
     }
 }
-

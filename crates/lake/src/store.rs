@@ -75,6 +75,23 @@ impl Lake {
         Ok(self.events.files().await?.iter().filter_map(|file| file.at_max_us).max().unwrap_or_default())
     }
 
+    /// Since when anything is known: the time of the earliest event, in microseconds since 1970.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn since_us(&self) -> Result<Option<i64>, Error> {
+        Ok(self.events.files().await?.iter().filter_map(|file| file.at_min_us).min())
+    }
+
+    /// How many events and customers there are.
+    ///
+    /// # Errors
+    /// When the log, or the tables of keys and links, cannot be read.
+    pub async fn size(&self, rules: &Rules) -> Result<(u64, u64), Error> {
+        let events = self.events.files().await?.iter().map(|file| file.rows).sum();
+        Ok((events, self.identity(rules.clone()).await?.graph.resolve().len() as u64))
+    }
+
     /// Takes the right to write.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
         let path = self.home.join("lock");
@@ -124,5 +141,6 @@ pub(crate) fn folder(home: &Path, table: &str) -> PathBuf {
 
 /// The bucket in which a customer's events lie.
 pub(crate) fn bucket_of(customer: i64) -> u32 {
-    u32::try_from((customer / CUSTOMERS_PER_BLOCK).rem_euclid(i64::from(BUCKETS))).expect("a remainder of the bucket count")
+    u32::try_from((customer / CUSTOMERS_PER_BLOCK).rem_euclid(i64::from(BUCKETS)))
+        .expect("a remainder of the bucket count")
 }

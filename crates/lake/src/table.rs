@@ -33,7 +33,9 @@ pub(crate) struct DataFile {
     pub bucket: u32,
     /// How many rows it has.
     pub rows: u64,
-    /// The time of its latest event, in microseconds since 1970, where it has events.
+    /// The time of its earliest event, in microseconds since 1970.
+    pub at_min_us: Option<i64>,
+    /// The time of its latest event, in microseconds since 1970.
     pub at_max_us: Option<i64>,
     /// The entry that would take it out of the table.
     pub remove: Remove,
@@ -113,7 +115,9 @@ impl Table {
                 return Err(Error::Corrupt { what });
             }
             let bucket = match view.partition_values_map().get(BUCKET) {
-                Some(Some(bucket)) => bucket.parse().map_err(|_| Error::Corrupt { what: format!("bucket {bucket:?}") })?,
+                Some(Some(bucket)) => {
+                    bucket.parse().map_err(|_| Error::Corrupt { what: format!("bucket {bucket:?}") })?
+                }
                 _ => 0,
             };
             files.push(DataFile {
@@ -121,7 +125,8 @@ impl Table {
                 size: u64::try_from(view.size()).unwrap_or_default(),
                 bucket,
                 rows: view.num_records().unwrap_or_default() as u64,
-                at_max_us: view.stats().as_deref().and_then(at_max_us),
+                at_min_us: view.stats().as_deref().and_then(|stats| at_us(stats, "minValues")),
+                at_max_us: view.stats().as_deref().and_then(|stats| at_us(stats, "maxValues")),
                 remove: view.remove_action(true),
             });
         }
@@ -163,15 +168,21 @@ impl Table {
     }
 }
 
-/// The latest `at` that Delta's statistics of a file name.
-fn at_max_us(stats: &str) -> Option<i64> {
+/// The `at` that Delta's statistics of a file name among their least or greatest values.
+fn at_us(stats: &str, which: &str) -> Option<i64> {
     let stats: serde_json::Value = serde_json::from_str(stats).ok()?;
-    let text = stats.get("maxValues")?.get("at")?.as_str()?;
+    let text = stats.get(which)?.get("at")?.as_str()?;
     Timestamp::parse(text, &TimeZone::UTC).ok().map(Timestamp::as_micros)
 }
 
 /// The log entry for a file that was written into the table's folder; `stats` is Delta's JSON.
-pub(crate) fn add_entry(root: &Path, path: String, bucket: Option<u32>, stats: String, new: bool) -> Result<Add, Error> {
+pub(crate) fn add_entry(
+    root: &Path,
+    path: String,
+    bucket: Option<u32>,
+    stats: String,
+    new: bool,
+) -> Result<Add, Error> {
     let full = root.join(&path);
     let size = std::fs::metadata(&full).map_err(Error::file("look at", &full))?.len();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -189,5 +200,6 @@ pub(crate) fn add_entry(root: &Path, path: String, bucket: Option<u32>, stats: S
 /// A folder as the URL that delta-rs wants.
 fn url_of(folder: &Path) -> Result<Url, Error> {
     let absolute = std::path::absolute(folder).map_err(Error::file("find", folder))?;
-    Url::from_directory_path(&absolute).map_err(|()| Error::Invalid { what: format!("{} is not a folder", folder.display()) })
+    Url::from_directory_path(&absolute)
+        .map_err(|()| Error::Invalid { what: format!("{} is not a folder", folder.display()) })
 }

@@ -27,7 +27,9 @@ impl Fold for Sequences {
 
     fn finish(self, moments: &Moments) -> Self::Answer {
         let names = moments.names();
-        let named = |sequence: Vec<(u32, i64)>| sequence.into_iter().map(|(m, at)| (names[m as usize].to_string(), at)).collect();
+        let named = |sequence: Vec<(u32, i64)>| {
+            sequence.into_iter().map(|(m, at)| (names[m as usize].to_string(), at)).collect()
+        };
         self.0.into_iter().map(|(sequence, n)| (named(sequence), n)).collect()
     }
 }

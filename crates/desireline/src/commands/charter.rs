@@ -15,7 +15,8 @@ use crate::home::{read_charter, rules_of};
 
 fn path_of(args: &Args, file: Option<&Path>) -> Result<PathBuf, Error> {
     let in_home = args.home.join("charter.yaml");
-    let known = file.map(Path::to_owned).or_else(|| args.charter.clone()).or_else(|| in_home.is_file().then_some(in_home));
+    let known =
+        file.map(Path::to_owned).or_else(|| args.charter.clone()).or_else(|| in_home.is_file().then_some(in_home));
     known.ok_or_else(|| Error::Usage("which charter? name its file, as in `desireline check charter.yaml`".to_owned()))
 }
 
@@ -65,7 +66,9 @@ pub(crate) fn test(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error> 
     let passed = charter.tests.len() - failed;
     draw::data(&format!("{passed} passed, {failed} failed"));
     if left_out > 0 {
-        draw::note(&format!("{left_out} expectations about actions, features, outcomes or promises were not looked at: this version does not compute them yet"));
+        draw::note(&format!(
+            "{left_out} expectations about actions, features, outcomes or promises were not looked at: this version does not compute them yet"
+        ));
     }
     if failed > 0 { Err(Error::Tests { failed, all: charter.tests.len() }) } else { Ok(ExitCode::SUCCESS) }
 }
@@ -111,10 +114,9 @@ fn run_scenario(charter: &Charter, scenario: &Scenario) -> Ran {
                 let shown = |all: &[Ending]| format!("{all:?}").to_lowercase();
                 same(&format!("journey.{name}"), shown(wanted), shown(&endings));
             }
-            Expected::Action(_)
-            | Expected::Expectation(..)
-            | Expected::Feature(..)
-            | Expected::Outcome(..) => ran.left_out += 1,
+            Expected::Action(_) | Expected::Expectation(..) | Expected::Feature(..) | Expected::Outcome(..) => {
+                ran.left_out += 1
+            }
         }
     }
     ran

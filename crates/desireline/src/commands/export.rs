@@ -18,7 +18,8 @@ pub(crate) async fn run(home: &Home, args: &ExportArgs) -> Result<ExitCode, Erro
         (Some(ExportAs::Xes), _) | (None, "xes") => ExportFormat::Xes,
         (Some(ExportAs::OcelJson), _) | (None, "json" | "jsonocel") => ExportFormat::OcelJson,
         (None, other) => {
-            let what = format!("`.{other}` is no format of exports: give --format, or one of .csv .parquet .xes .jsonocel");
+            let what =
+                format!("`.{other}` is no format of exports: give --format, or one of .csv .parquet .xes .jsonocel");
             return Err(Error::Usage(what));
         }
     };

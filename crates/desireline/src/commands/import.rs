@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lake::{ImportOptions, Imported, Importer, Lake};
-use listen::Format;
 use listen::stitch::Refusal;
+use listen::{Format, Summary};
 use serde_json::json;
 
 use crate::args::{ImportArgs, ReadArgs};
 use crate::draw;
 use crate::error::Error;
+use crate::history;
 use crate::home::Home;
 use crate::sources::{self, ReadFailure, Source};
 
@@ -40,9 +41,16 @@ pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result
 /// What an import did, and what there is to say about its files.
 pub(crate) struct Done {
     pub(crate) imported: Imported,
+    pub(crate) files: Vec<ReadFile>,
     pub(crate) rows: u64,
     pub(crate) warnings: Vec<String>,
     pub(crate) seconds: f64,
+}
+
+/// What one file gave.
+pub(crate) struct ReadFile {
+    pub(crate) name: String,
+    pub(crate) events: u64,
 }
 
 fn plan_all(home: &Home, args: &ReadArgs) -> Result<Vec<Source>, Error> {
@@ -62,18 +70,26 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     std::fs::create_dir_all(&home.path).map_err(Error::file("make the folder", &home.path))?;
     let lake = Lake::open_or_create(&home.path).await?;
     let mut importer = lake.importer(ImportOptions { rules: home.rules(), interrupted }).await?;
-    let (mut rows, mut warnings) = (0, Vec::new());
+    let (mut rows, mut files, mut warnings) = (0, Vec::new(), Vec::new());
     for source in &sources {
-        rows += read_one(source, &mut importer, &mut warnings)?;
+        let summary = read_one(source, &mut importer, &mut warnings)?;
+        rows += summary.rows;
+        files.push(ReadFile { name: name_of(source), events: summary.events });
     }
     let bar = spinner("sorting and writing");
     let (_, imported) = importer.finish().await?;
     bar.finish_and_clear();
-    Ok(Done { imported, rows, warnings, seconds: start.elapsed().as_secs_f64() })
+    let done = Done { imported, files, rows, warnings, seconds: start.elapsed().as_secs_f64() };
+    history::add(&home.path, &done)?;
+    Ok(done)
 }
 
-fn read_one(source: &Source, importer: &mut Importer, warnings: &mut Vec<String>) -> Result<u64, Error> {
-    let name = source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+fn name_of(source: &Source) -> String {
+    source.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn read_one(source: &Source, importer: &mut Importer, warnings: &mut Vec<String>) -> Result<Summary, Error> {
+    let name = name_of(source);
     importer.begin_file(&name)?;
     let bar = progress_bar(source);
     let (ticking, done) = (bar.clone(), Arc::new(AtomicBool::new(false)));
@@ -99,7 +115,7 @@ fn read_one(source: &Source, importer: &mut Importer, warnings: &mut Vec<String>
             for (kind, count) in &summary.passed_over {
                 warnings.push(format!("{name}: {count} messages of type {kind} are no events and were passed over"));
             }
-            Ok(summary.rows)
+            Ok(summary)
         }
         Err(ReadFailure::Stopped(error)) => Err(match error.downcast::<lake::Error>() {
             Ok(error) => Error::Lake(*error),
@@ -132,7 +148,7 @@ fn as_json_text(done: &Done) -> String {
         "rows": done.rows,
         "events": imported.events,
         "duplicates": imported.duplicates,
-        "rejected": imported.rejected,
+        "rejected": imported.rejected_by_reason(),
         "quarantine": imported.quarantine,
         "customers": imported.customers,
         "keys": imported.keys,
@@ -149,7 +165,10 @@ fn refusal(refusal: &Refusal) -> String {
             format!("{kind} `{value}` came with {count} different {with}: it is shared, and glues nobody together")
         }
         Refusal::Conflict { from, to, of } => {
-            format!("{} `{}` and {} `{}` were not joined: one customer would have too many {of}", from.0, from.1, to.0, to.1)
+            format!(
+                "{} `{}` and {} `{}` were not joined: one customer would have too many {of}",
+                from.0, from.1, to.0, to.1
+            )
         }
     }
 }
@@ -170,10 +189,13 @@ pub(crate) fn summarise(done: &Done) {
         draw::grouped(rate)
     ));
     if imported.duplicates > 0 {
-        draw::note(&format!("{} events were there already and were not taken twice", draw::grouped(imported.duplicates)));
+        draw::note(&format!(
+            "{} events were there already and were not taken twice",
+            draw::grouped(imported.duplicates)
+        ));
     }
-    for (reason, count) in &imported.rejected {
-        draw::note(&format!("{} rows rejected: {reason}", draw::grouped(*count)));
+    for (reason, count) in imported.rejected_by_reason() {
+        draw::note(&format!("{} rows rejected: {reason}", draw::grouped(count)));
     }
     for path in &imported.quarantine {
         draw::note(&format!("  they are kept in {}", path.display()));

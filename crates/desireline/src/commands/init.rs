@@ -62,12 +62,17 @@ pub(crate) async fn run(home: &Home, args: &InitArgs) -> Result<ExitCode, Error>
         match sources::read(&source, &mut counts, &|_| {}, |_| {}) {
             Ok(_) => {}
             Err(ReadFailure::Broken(what)) => return Err(Error::Input { path: path.clone(), what }),
-            Err(ReadFailure::Stopped(error)) => return Err(Error::Input { path: path.clone(), what: error.to_string() }),
+            Err(ReadFailure::Stopped(error)) => {
+                return Err(Error::Input { path: path.clone(), what: error.to_string() });
+            }
         }
         summary.sources.extend(sources::source_map(&source).filter(|_| !source.plan.columns.is_empty()));
     }
     if counts.rejected > 0 {
-        draw::note(&format!("{} rows could not be read; `desireline import` would put them aside by reason", draw::grouped(counts.rejected)));
+        draw::note(&format!(
+            "{} rows could not be read; `desireline import` would put them aside by reason",
+            draw::grouped(counts.rejected)
+        ));
     }
     let by_count = |all: BTreeMap<String, u64>| {
         let mut all: Vec<_> = all.into_iter().collect();

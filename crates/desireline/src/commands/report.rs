@@ -1,12 +1,157 @@
 //! `report`: one self-contained HTML file.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use crate::args::ReportArgs;
+use event::Timestamp;
+use journey::Moments;
+use lake::Lake;
+use report::{
+    Answers, FileRead, Finding, Made, MapOptions, Period, Reading, ReportData, Words, findings, most_telling, render,
+};
+use understand::{View, funnel, map, variants};
+
+use crate::args::{ReportArgs, SelectArgs};
+use crate::commands::view::answer;
+use crate::draw;
 use crate::error::Error;
+use crate::history;
 use crate::home::Home;
+use crate::question::ask;
 
 /// Writes the report.
-pub(crate) async fn run(_: &Home, _: &ReportArgs) -> Result<ExitCode, Error> {
-    Err(Error::Usage("not here yet".to_owned()))
+pub(crate) async fn run(home: &Home, args: &ReportArgs) -> Result<ExitCode, Error> {
+    let found = write(home, &args.select, args.steps.as_deref(), None, &args.output).await?;
+    draw::note(&format!("the report is in {}", args.output.display()));
+    found.iter().for_each(|finding| draw::note(&format!("• {}", finding.text)));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Moments in a funnel that nobody asked for.
+const FUNNEL_STEPS: usize = 5;
+/// Paths that the report lists.
+const PATHS: usize = 10;
+
+/// Writes the report of a home, and gives what it found.
+pub(crate) async fn write(
+    home: &Home,
+    select: &SelectArgs,
+    steps: Option<&str>,
+    within: Option<&str>,
+    path: &Path,
+) -> Result<Vec<Finding>, Error> {
+    if select.compare.is_some() {
+        return Err(Error::Usage("the report shows one group; `desireline view` compares".to_owned()));
+    }
+    let lake = Lake::open(&home.path).await?;
+    let moments = Moments::new();
+    let until_us = lake.until_us().await?;
+    let asked = ask(select, &home.charter, &moments, until_us)?;
+    let views = [View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
+    let answers = answer(&lake, &asked, &views, &moments).await?;
+    let map: map::Answer = typed(&answers[0]);
+    let variants: variants::Answer = typed(&answers[1]);
+    let steps = steps.map_or_else(|| usual_steps(&variants), str::to_owned);
+    let funnel: Option<funnel::Answer> = if steps.is_empty() {
+        None
+    } else {
+        let options = [("steps", steps.as_str())].into_iter().chain(within.map(|within| ("within", within)));
+        let view = View::parse("funnel", options)?;
+        Some(typed(&answer(&lake, &asked, &[view], &moments).await?[0]))
+    };
+    let words = Words::of(&home.charter);
+    let found = most_telling(findings(&Answers {
+        words: &words,
+        map: Some(&map),
+        variants: Some(&variants),
+        funnel: funnel.as_ref(),
+        compared: None,
+    }));
+    let data = ReportData {
+        organisation: home.charter.organisation.clone(),
+        definition: home.charter.definition.clone(),
+        simulated: is_simulated(home),
+        period: period(&lake, home, until_us).await?,
+        selection: selection(select),
+        reading: reading(&lake, home).await?,
+        findings: found.clone(),
+        words,
+        map: Some(map),
+        map_options: MapOptions::default(),
+        variants: Some(variants),
+        funnel,
+        steps: None,
+        compared: None,
+        made: Made {
+            at: jiff::Zoned::now()
+                .with_time_zone(home.charter.timezone.clone())
+                .strftime("%Y-%m-%d %H:%M %Z")
+                .to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            charter_hash: home.charter_path.as_ref().map(|_| home.charter.hash.clone()),
+        },
+    };
+    std::fs::write(path, render(&data)).map_err(Error::file("write", path))?;
+    Ok(found)
+}
+
+/// The answer of a view whose kind is known.
+fn typed<A: Clone + 'static>(answered: &std::boxed::Box<dyn understand::Answered>) -> A {
+    answered.answer().downcast_ref::<A>().expect("the view of this kind was asked").clone()
+}
+
+/// The first distinct moments of the commonest path that has at least two.
+fn usual_steps(variants: &variants::Answer) -> String {
+    let distinct = |sequence: &[std::sync::Arc<str>]| {
+        let mut steps: Vec<String> = Vec::new();
+        for moment in sequence {
+            if !steps.iter().any(|known| **known == **moment) {
+                steps.push(moment.to_string());
+            }
+        }
+        steps.truncate(FUNNEL_STEPS);
+        steps
+    };
+    let steps =
+        variants.variants.iter().map(|v| distinct(&v.sequence)).find(|steps| steps.len() > 1).unwrap_or_default();
+    if steps.is_empty() { String::new() } else { serde_json::Value::from(steps).to_string() }
+}
+
+/// An organisation that says so itself is simulated, and so is everything that is shown of it.
+pub(crate) fn is_simulated(home: &Home) -> bool {
+    home.charter.organisation.as_deref().is_some_and(|name| name.to_lowercase().contains("simulated"))
+}
+
+fn selection(select: &SelectArgs) -> Vec<String> {
+    let named = [
+        ("journey", &select.journey),
+        ("only journeys with an event where", &select.with),
+        ("only events where", &select.events),
+        ("journeys that start from", &select.from),
+        ("journeys that start before", &select.to),
+    ];
+    named.iter().filter_map(|(what, value)| value.as_ref().map(|value| format!("{what} {value}"))).collect()
+}
+
+async fn period(lake: &Lake, home: &Home, until_us: i64) -> Result<Option<Period>, Error> {
+    let shown = |us: i64| {
+        let zoned = Timestamp::from_micros(us).to_jiff().to_zoned(home.charter.timezone.clone());
+        zoned.strftime("%Y-%m-%d").to_string()
+    };
+    Ok(lake.since_us().await?.map(|since_us| Period { from: shown(since_us), to: shown(until_us) }))
+}
+
+async fn reading(lake: &Lake, home: &Home) -> Result<Reading, Error> {
+    let history = history::read(&home.path);
+    let (events, customers) = lake.size(&home.rules()).await?;
+    let file = |(name, (events, rejected)): (String, (u64, u64))| FileRead { name, events, rejected };
+    Ok(Reading {
+        files: history.files.into_iter().map(file).collect(),
+        events,
+        customers,
+        keys: Some(history.keys),
+        links_refused: Some(history.refused),
+        duplicates: Some(history.duplicates),
+        rejected: history.rejected.into_iter().collect(),
+    })
 }

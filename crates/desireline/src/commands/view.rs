@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use journey::{AnyFold, Moments};
 use lake::Lake;
+use report::{MapOptions, Words, draw_map};
 use understand::{Answered, View};
 
 use crate::args::ViewArgs;
@@ -19,7 +20,9 @@ const TABLE_ROWS: &str = "20";
 pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<ExitCode, Error> {
     let views = views(args, as_json || args.csv)?;
     if args.csv && views.len() > 1 {
-        return Err(Error::Usage("--csv answers one view at a time: ask for them one by one, or use --json".to_owned()));
+        return Err(Error::Usage(
+            "--csv answers one view at a time: ask for them one by one, or use --json".to_owned(),
+        ));
     }
     let lake = Lake::open(&home.path).await?;
     let moments = Moments::new();
@@ -31,6 +34,12 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
             [one] => draw::data(&one.json(false)),
             all => draw::data(&format!("{{{}}}", all.iter().map(|a| named(a.as_ref())).collect::<Vec<_>>().join(","))),
         }
+    } else if args.svg {
+        let map = answers[0].answer().downcast_ref::<understand::map::Answer>();
+        let map = map.ok_or_else(|| Error::Usage("--svg draws one map, without --compare".to_owned()))?;
+        let picture = draw_map(map, &Words::of(&home.charter), &MapOptions::default());
+        draw::data(&picture.svg);
+        picture.notes.iter().for_each(|note| draw::note(note));
     } else if args.csv {
         answers.iter().for_each(|answer| draw::data(&answer.csv()));
     } else {

@@ -1,0 +1,76 @@
+//! What was imported and rejected, import by import, so that the report can say what its figures rest on.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::commands::import::Done;
+use crate::error::Error;
+
+/// The file in the home, one JSON object per import and line.
+const FILE: &str = "imports.jsonl";
+
+/// Everything that was ever read into a home. A file that was imported again counts once, as it was last.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// By file name: events and rejected rows.
+    pub(crate) files: BTreeMap<String, (u64, u64)>,
+    /// By reason: rejected rows of the files as they were last.
+    pub(crate) rejected: BTreeMap<String, u64>,
+    /// Events that came again and were not taken twice.
+    pub(crate) duplicates: u64,
+    /// Keys that are known.
+    pub(crate) keys: u64,
+    /// Links that were not followed.
+    pub(crate) refused: u64,
+}
+
+/// Adds an import.
+pub(crate) fn add(home: &Path, done: &Done) -> Result<(), Error> {
+    let files: Vec<Value> = done
+        .files
+        .iter()
+        .map(|file| {
+            let rejected = done.imported.rejected.get(&file.name).cloned().unwrap_or_default();
+            json!({"name": file.name, "events": file.events, "rejected": rejected})
+        })
+        .collect();
+    let record = json!({
+        "at": jiff::Timestamp::now().to_string(),
+        "files": files,
+        "events": done.imported.events,
+        "duplicates": done.imported.duplicates,
+        "keys": done.imported.keys,
+        "refused": done.imported.refused.len(),
+    });
+    let path = home.join(FILE);
+    let open = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    let mut file = open.map_err(Error::file("open", &path))?;
+    writeln!(file, "{record}").map_err(Error::file("write", &path))
+}
+
+/// Reads all imports of a home; a line that cannot be read is passed over.
+pub(crate) fn read(home: &Path) -> History {
+    let text = std::fs::read_to_string(home.join(FILE)).unwrap_or_default();
+    let mut history = History::default();
+    let mut by_file: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for record in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let number = |value: &Value| value.as_u64().unwrap_or_default();
+        for file in record["files"].as_array().into_iter().flatten() {
+            let name = file["name"].as_str().unwrap_or_default().to_owned();
+            let reasons = file["rejected"].as_object().into_iter().flatten();
+            let reasons: BTreeMap<String, u64> = reasons.map(|(reason, n)| (reason.clone(), number(n))).collect();
+            history.files.insert(name.clone(), (number(&file["events"]), reasons.values().sum()));
+            by_file.insert(name, reasons);
+        }
+        history.duplicates += number(&record["duplicates"]);
+        history.keys = number(&record["keys"]);
+        history.refused = number(&record["refused"]);
+    }
+    for (reason, n) in by_file.into_values().flatten() {
+        *history.rejected.entry(reason).or_default() += n;
+    }
+    history
+}

@@ -1,0 +1,217 @@
+//! Funnel, typical paths, step matrix and comparison as HTML: tables that are pictures at the same time, so that
+//! whoever cannot see a picture misses nothing.
+
+use understand::{funnel, steps, variants};
+
+use crate::Words;
+use crate::data::Compared;
+use crate::figures::{count, counted, interval, percent, points, time};
+use crate::style::SHADES;
+use crate::text::{push, safe};
+use crate::words::Colours;
+
+/// More steps of one path than this are not shown as chips.
+const CHIPS_MAX: usize = 24;
+/// Rows of the comparison; its table has been sorted by the size of the difference.
+const DIFFERENCES_MAX: usize = 12;
+/// Rows of the step matrix, the most frequent moments.
+const MATRIX_ROWS_MAX: usize = 20;
+
+/// A bar for a share, with a whisker for its interval.
+fn bar(share: f64, whisker: Option<(f64, f64)>) -> String {
+    let mut svg = String::from("<svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
+    push(
+        &mut svg,
+        format_args!(
+            "<rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"fill\" width=\"{:.2}\" height=\"10\"/>",
+            share * 100.0
+        ),
+    );
+    if let Some((low, high)) = whisker {
+        let (low, high) = (low * 100.0, high * 100.0);
+        push(
+            &mut svg,
+            format_args!("<path class=\"whisker\" d=\"M{low:.2} 5H{high:.2}M{low:.2} 2.5V7.5M{high:.2} 2.5V7.5\"/>"),
+        );
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// The funnel: a bar per step, its share of the first and of the step before.
+pub(crate) fn funnel_table(answer: &funnel::Answer, words: &Words) -> String {
+    let mut html = String::from(
+        "<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Step</th><th scope=\"col\">\
+         Of the first step</th>\
+         <th scope=\"col\" class=\"n\">Customers</th><th scope=\"col\" class=\"n\">Of the first</th>\
+         <th scope=\"col\" class=\"n\">Of the step before</th><th scope=\"col\" class=\"n\">Half of them within</th>\
+         </tr>\
+         </thead><tbody>\n",
+    );
+    for (i, step) in answer.steps.iter().enumerate() {
+        let known = answer.steps[0].customers > 0;
+        let whisker = (i > 0 && known).then_some((step.of_first_low, step.of_first_high));
+        let shares = |share: f64, low: f64, high: f64, of: u64| match of {
+            0 => String::new(),
+            _ => format!("{} <span class=\"note\">({})</span>", safe(&percent(share)), safe(&interval(low, high))),
+        };
+        let before = if i == 0 { 0 } else { answer.steps[i - 1].customers };
+        let first = if i == 0 { 0 } else { answer.steps[0].customers };
+        push(
+            &mut html,
+            format_args!(
+                "<tr><th scope=\"row\">{}. <bdi>{}</bdi></th><td class=\"bar\">{}</td><td class=\"n\">{}</td>\
+                 <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                i + 1,
+                safe(words.label(&step.moment)),
+                bar(step.of_first, whisker),
+                count(step.customers),
+                shares(step.of_first, step.of_first_low, step.of_first_high, first),
+                shares(step.of_previous, step.of_previous_low, step.of_previous_high, before),
+                step.median_s.map(|s| safe(&time(s))).unwrap_or_default(),
+            ),
+        );
+    }
+    html.push_str("</tbody></table></div>\n");
+    html
+}
+
+/// The typical paths, each as a row of coloured steps; the same step several times in a row is one with its number.
+pub(crate) fn paths_table(answer: &variants::Answer, words: &Words, colours: &Colours) -> String {
+    let most = answer.variants.first().map_or(1.0, |first| first.share).max(f64::MIN_POSITIVE);
+    let mut html = String::from(
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"paths\"><thead><tr><th scope=\"col\">Path</th>\
+         <th scope=\"col\">\
+         Frequency</th>\
+         <th scope=\"col\" class=\"n\">Journeys</th><th scope=\"col\" class=\"n\">Share</th>\
+         <th scope=\"col\" class=\"n\">Together</th></tr></thead><tbody>\n",
+    );
+    for variant in &answer.variants {
+        push(
+            &mut html,
+            format_args!(
+                "<tr><td>{}</td><td class=\"bar\">{}</td><td class=\"n\">{}</td>\
+                 <td class=\"n\">{} <span class=\"note\">({})</span></td><td class=\"n\">{}</td></tr>\n",
+                chips(&variant.sequence, words, colours),
+                bar(variant.share / most, None),
+                count(variant.count),
+                safe(&percent(variant.share)),
+                safe(&interval(variant.share_low, variant.share_high)),
+                safe(&percent(variant.covered_share)),
+            ),
+        );
+    }
+    html.push_str("</tbody></table></div>\n");
+    html
+}
+
+fn chips(sequence: &[std::sync::Arc<str>], words: &Words, colours: &Colours) -> String {
+    let mut html = String::from("<ol class=\"steps\">");
+    let mut shown = 0;
+    for run in sequence.chunk_by(|a, b| a == b).take(CHIPS_MAX) {
+        shown += run.len();
+        let times = if run.len() > 1 { format!(" ×{}", count(run.len() as u64)) } else { String::new() };
+        let (class, name) = (colours.class(&run[0]), safe(words.label(&run[0])));
+        push(&mut html, format_args!("<li class=\"{class}\"><bdi>{name}</bdi>{times}</li>"));
+    }
+    if shown < sequence.len() {
+        let more = counted((sequence.len() - shown) as u64, "more step", "more steps");
+        push(&mut html, format_args!("<li class=\"cx\">… {more}</li>"));
+    }
+    html.push_str("</ol>");
+    html
+}
+
+/// The step matrix as a heat table.
+pub(crate) fn matrix_table(answer: &steps::Answer, words: &Words) -> (String, Option<String>) {
+    let mut rows: Vec<(&str, Vec<f64>)> = Vec::new();
+    for (i, step) in answer.steps.iter().enumerate() {
+        for at in &step.moments {
+            let known = rows.iter().position(|(moment, _)| *moment == &*at.moment);
+            let row = known.unwrap_or_else(|| {
+                rows.push((&at.moment, vec![0.0; answer.steps.len()]));
+                rows.len() - 1
+            });
+            rows[row].1[i] = at.share;
+        }
+    }
+    let of = rows.len();
+    let total = |row: &(&str, Vec<f64>)| row.1.iter().sum::<f64>();
+    let mut by_total: Vec<usize> = (0..of).collect();
+    by_total.sort_by(|a, b| total(&rows[*b]).total_cmp(&total(&rows[*a])));
+    by_total.truncate(MATRIX_ROWS_MAX);
+    by_total.sort_unstable();
+    let mut html = String::from(
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"heat\"><thead><tr>\
+    <th scope=\"col\">Moment</th>",
+    );
+    for step in &answer.steps {
+        push(&mut html, format_args!("<th scope=\"col\" class=\"n\">{}</th>", step.step));
+    }
+    html.push_str("</tr></thead><tbody>\n");
+    for i in &by_total {
+        let (moment, shares) = &rows[*i];
+        matrix_row(&mut html, words.label(moment), shares);
+    }
+    let ended: Vec<f64> = answer.steps.iter().map(|step| step.ended_share).collect();
+    matrix_row(&mut html, "(ended)", &ended);
+    html.push_str("</tbody></table></div>\n");
+    let shown = by_total.len();
+    let note = (shown < of)
+        .then(|| format!("The {shown} most frequent of {} are shown.", counted(of as u64, "moment", "moments")));
+    (html, note)
+}
+
+fn matrix_row(html: &mut String, name: &str, shares: &[f64]) {
+    push(html, format_args!("<tr><th scope=\"row\"><bdi>{}</bdi></th>", safe(name)));
+    for share in shares {
+        let text = if *share > 0.0 { safe(&percent(*share)) } else { String::new() };
+        push(html, format_args!("<td class=\"h{}\">{text}</td>", shade(*share)));
+    }
+    html.push_str("</tr>\n");
+}
+
+/// The shade of a share: 0 for none, and the darkest from 90 % on.
+fn shade(share: f64) -> u16 {
+    (0..SHADES).rev().find(|step| share * f64::from(SHADES) >= f64::from(*step)).unwrap_or(0)
+}
+
+/// Two groups: where they differ most.
+pub(crate) fn compared_table(compared: &Compared) -> String {
+    let mut html = String::from("<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Share</th>");
+    for group in [&compared.a, &compared.b] {
+        push(&mut html, format_args!("<th scope=\"col\" class=\"n\"><bdi>{}</bdi></th>", safe(group)));
+    }
+    html.push_str("<th scope=\"col\" class=\"n\">Difference</th></tr></thead><tbody>\n");
+    for d in compared.differences.iter().take(DIFFERENCES_MAX) {
+        let sign = |x: f64| if x < 0.0 { "−" } else { "+" };
+        push(
+            &mut html,
+            format_args!(
+                "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"n\">{} <span class=\"note\">({} of {})</span></td>\
+                 <td class=\"n\">{} <span class=\"note\">({} of {})</span></td>\
+                 <td class=\"n\">{}{} <span class=\"note\">({}{} to {}{})</span></td></tr>\n",
+                safe(&d.what),
+                safe(&percent(d.a)),
+                count(d.a_count),
+                count(d.a_of),
+                safe(&percent(d.b)),
+                count(d.b_count),
+                count(d.b_of),
+                sign(d.difference),
+                points(d.difference),
+                sign(d.low),
+                points(d.low),
+                sign(d.high),
+                points(d.high),
+            ),
+        );
+    }
+    html.push_str("</tbody></table></div>\n");
+    let (shown, of) = (compared.differences.len().min(DIFFERENCES_MAX), compared.differences.len());
+    if shown < of {
+        let of = counted(of as u64, "share", "shares");
+        push(&mut html, format_args!("<p class=\"note\">The {shown} largest differences of {of} are shown.</p>\n"));
+    }
+    html
+}

@@ -1,0 +1,96 @@
+//! Numbers as people read them: `12,345`, `34 %`, `2.4 h`.
+
+use evidence::Share;
+
+/// A count with its noun: `1 customer`, `1,434 customers`.
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
+/// A count with separators: `12,345`.
+pub(crate) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share as a percentage: whole from 1 % to 99 %, with a digit behind the point outside, where whole numbers would
+/// say `0 %` of what happens and `100 %` of what does not always happen.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{} %", percent_digits(share))
+}
+
+fn percent_digits(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent <= 0.0 {
+        "0".to_owned()
+    } else if percent >= 100.0 {
+        "100".to_owned()
+    } else if percent < 0.05 {
+        "<0.1".to_owned()
+    } else if percent >= 99.95 {
+        ">99.9".to_owned()
+    } else if !(0.95..99.5).contains(&percent) {
+        format!("{percent:.1}")
+    } else {
+        format!("{percent:.0}")
+    }
+}
+
+/// An interval of shares: `24–29 %`.
+pub(crate) fn interval(low: f64, high: f64) -> String {
+    format!("{}–{} %", percent_digits(low), percent_digits(high))
+}
+
+/// A share with its interval: `26 %, 24–29 %`.
+pub(crate) fn with_interval(share: &Share) -> String {
+    format!("{}, {}", percent(share.share), interval(share.low, share.high))
+}
+
+/// A difference of shares in points, without sign: `17 points`.
+pub(crate) fn points(difference: f64) -> String {
+    let size = difference.abs() * 100.0;
+    let digits = if size < 9.95 { format!("{size:.1}") } else { format!("{size:.0}") };
+    format!("{digits} {}", if digits == "1.0" { "point" } else { "points" })
+}
+
+/// A length of time in the unit that people would use: `40 s`, `3 min`, `2.4 h`, `5 d`.
+pub(crate) fn time(seconds: f64) -> String {
+    const UNITS: [(f64, f64, &str); 4] =
+        [(1.0, 60.0, "s"), (60.0, 3_600.0, "min"), (3_600.0, 86_400.0, "h"), (86_400.0, f64::INFINITY, "d")];
+    if seconds > 0.0 && seconds < 0.05 {
+        return "<0.1 s".to_owned();
+    }
+    for (size, next, unit) in UNITS {
+        // Up to one and a half of the next unit, where a digit behind the point would hide what is there.
+        if seconds < 1.5 * next {
+            let number = seconds / size;
+            let digits = if number < 9.95 { format!("{number:.1}") } else { format!("{number:.0}") };
+            return format!("{} {unit}", digits.strip_suffix(".0").unwrap_or(&digits));
+        }
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([count(7), count(1_434), count(1_000_000)], ["7", "1,434", "1,000,000"]);
+        assert_eq!([counted(1, "path", "paths"), counted(0, "path", "paths")], ["1 path", "0 paths"]);
+        let shares = [0.0, 0.0001, 0.004, 0.262, 0.996, 0.9999, 1.0].map(percent);
+        assert_eq!(shares, ["0 %", "<0.1 %", "0.4 %", "26 %", "99.6 %", ">99.9 %", "100 %"]);
+        assert_eq!(with_interval(&Share::new(410, 1_559)), "26 %, 24–29 %");
+        assert_eq!([points(-0.17), points(0.01), points(0.0449)], ["17 points", "1.0 point", "4.5 points"]);
+        let times = [0.0, 0.001, 40.0, 89.0, 180.0, 8_640.0, 100_000.0, 432_000.0, 8.64e7].map(time);
+        assert_eq!(times, ["0 s", "<0.1 s", "40 s", "89 s", "3 min", "2.4 h", "28 h", "5 d", "1000 d"]);
+    }
+}

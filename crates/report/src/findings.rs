@@ -1,0 +1,312 @@
+//! What the answers show most, in plain words.
+//!
+//! Every kind of finding is a function from answers to at most one candidate with a strength; the strongest of
+//! different kinds are told. Texts say how many they rest on and how sure the figures are, and speak of association
+//! where nothing shows a cause. Strengths are for choosing only and are never shown: they say how far a finding is from
+//! what would be dull.
+
+use evidence::{FEW, Share};
+use understand::{funnel, map, variants};
+
+use crate::Words;
+use crate::data::{Compared, Unit};
+use crate::figures::{count, counted, percent, points, time, with_interval};
+
+/// The answers that findings are made of; what is not there is not told about.
+#[derive(Debug, Clone, Copy)]
+pub struct Answers<'a> {
+    /// What moments are called.
+    pub words: &'a Words,
+    /// The journey map.
+    pub map: Option<&'a map::Answer>,
+    /// The typical paths.
+    pub variants: Option<&'a variants::Answer>,
+    /// The funnel.
+    pub funnel: Option<&'a funnel::Answer>,
+    /// Two groups side by side.
+    pub compared: Option<&'a Compared>,
+}
+
+/// Something worth telling, with what it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What it is about.
+    pub kind: Kind,
+    /// The finding in plain words, one or a few sentences.
+    pub text: String,
+    /// How telling it is, from 0 to 1.
+    pub strength: f64,
+    /// How many customers, or journeys where the answer counts only these, it rests on.
+    pub n: u64,
+    /// The figures in the text, in their order.
+    pub figures: Vec<Figure>,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Whether few paths cover most journeys.
+    Concentration,
+    /// Where most customers are lost in the funnel.
+    Loss,
+    /// Where the longest typical wait is.
+    Waiting,
+    /// What is repeated directly.
+    Repeats,
+    /// Where journeys end.
+    Ends,
+    /// How two groups differ.
+    Comparison,
+}
+
+/// A figure in the text of a finding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Figure {
+    /// A number of things.
+    Count(u64),
+    /// A share with its interval.
+    Share(Share),
+    /// A share that is given without interval, since it is about what is listed and not a sample of anything.
+    Part(f64),
+    /// A length of time in seconds.
+    Seconds(f64),
+    /// A difference of shares, and the ends of its interval.
+    Difference(f64, f64, f64),
+}
+
+impl Figure {
+    /// How the figure reads in the text.
+    pub fn shown(&self) -> String {
+        match self {
+            Figure::Count(n) => count(*n),
+            Figure::Share(share) => with_interval(share),
+            Figure::Part(share) => percent(*share),
+            Figure::Seconds(seconds) => time(*seconds),
+            Figure::Difference(difference, low, high) => {
+                // Without signs: an interval whose ends have the same one, as it leaves out zero.
+                let (near, far) = if *difference < 0.0 { (high, low) } else { (low, high) };
+                format!("{}, from {} to {}", points(*difference), points(*near), points(*far))
+            }
+        }
+    }
+}
+
+/// The candidates, one for each kind that the answers have something to say about; in the order of [`Kind`].
+pub fn findings(answers: &Answers<'_>) -> Vec<Finding> {
+    let words = answers.words;
+    [
+        answers.variants.and_then(concentration),
+        answers.funnel.and_then(|funnel| loss(funnel, words)),
+        answers.map.and_then(|map| waiting(map, words)),
+        answers.map.and_then(|map| repeats(map, words)),
+        answers.map.and_then(|map| ends(map, words)),
+        answers.compared.and_then(difference),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The three strongest candidates of different kinds, the strongest first.
+pub fn most_telling(mut candidates: Vec<Finding>) -> Vec<Finding> {
+    candidates.sort_by(|a, b| b.strength.total_cmp(&a.strength).then(a.kind.cmp(&b.kind)));
+    let mut told: Vec<Finding> = Vec::new();
+    for candidate in candidates {
+        if told.len() < 3 && told.iter().all(|finding| finding.kind != candidate.kind) {
+            told.push(candidate);
+        }
+    }
+    told
+}
+
+/// A text and the figures in it, written together so that they cannot differ.
+#[derive(Default)]
+struct Telling {
+    text: String,
+    figures: Vec<Figure>,
+}
+
+impl Telling {
+    fn say(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    fn moment(&mut self, name: &str) -> &mut Self {
+        self.say("‘").say(name).say("’")
+    }
+
+    fn figure(&mut self, figure: Figure) -> &mut Self {
+        self.figures.push(figure);
+        self.say(&figure.shown())
+    }
+
+    fn count(&mut self, n: u64) -> &mut Self {
+        self.figure(Figure::Count(n))
+    }
+
+    fn things(&mut self, n: u64, one: &str, many: &str) -> &mut Self {
+        self.figures.push(Figure::Count(n));
+        self.say(&counted(n, one, many))
+    }
+
+    /// Ends the finding; one that rests on few cases says so and gives way to others.
+    fn finding(&mut self, kind: Kind, strength: f64, n: u64, unit: Unit) -> Finding {
+        let few = n < FEW;
+        if few {
+            let (one, many) = unit.nouns();
+            self.say(" Only ").things(n, one, many).say(": too few to say much.");
+        }
+        let strength = if few { strength * 0.2 } else { strength }.clamp(0.0, 1.0);
+        let Telling { text, figures } = std::mem::take(self);
+        Finding { kind, text, strength, n, figures }
+    }
+}
+
+fn concentration(answer: &variants::Answer) -> Option<Finding> {
+    /// So many paths a reader still takes in at once.
+    const FEW_PATHS: usize = 5;
+    let first = answer.variants.first()?;
+    let few = answer.variants.iter().take(FEW_PATHS);
+    let covered = few.clone().map(|variant| variant.count).sum::<u64>() as f64 / answer.journeys as f64;
+    let mut telling = Telling::default();
+    if answer.of == 1 {
+        telling
+            .say("There is one path only: ")
+            .things(answer.journeys, "journey takes it", "journeys take it")
+            .say(".");
+        return Some(telling.finding(Kind::Concentration, 0.6, answer.journeys, Unit::Journeys));
+    }
+    if first.count == 1 {
+        telling.say("No two of ").things(answer.journeys, "journey", "journeys").say(" are alike.");
+        return Some(telling.finding(Kind::Concentration, 0.6, answer.journeys, Unit::Journeys));
+    }
+    let needed = (1..).zip(few).find(|(_, variant)| variant.covered_share >= 0.5);
+    match needed {
+        Some((1, _)) => {
+            telling.say("One path out of ").count(answer.of).say(" covers ").count(first.count).say(" of ");
+            telling.things(answer.journeys, "journey", "journeys").say(" (");
+            telling.figure(Figure::Share(Share::new(first.count, answer.journeys))).say(").");
+        }
+        Some((k, variant)) => {
+            telling.say("The ").count(k).say(" most frequent of ").count(answer.of).say(" different paths cover ");
+            telling.figure(Figure::Part(variant.covered_share));
+            telling.say(" of ").things(answer.journeys, "journey", "journeys").say(".");
+        }
+        None => {
+            telling.say("No path is typical: the most frequent of ").count(answer.of);
+            telling.say(" different ones is taken by ").count(first.count).say(" of ");
+            telling.things(answer.journeys, "journey", "journeys").say(" (");
+            telling.figure(Figure::Share(Share::new(first.count, answer.journeys))).say(")");
+            if answer.variants.len() > 1 {
+                telling.say(", and the ").count(answer.variants.len() as u64).say(" most frequent together by ");
+                telling.figure(Figure::Part(answer.covered_share));
+            }
+            telling.say(".");
+        }
+    }
+    Some(telling.finding(Kind::Concentration, 0.65 * covered.max(1.0 - covered), answer.journeys, Unit::Journeys))
+}
+
+fn loss(answer: &funnel::Answer, words: &Words) -> Option<Finding> {
+    let (first, last) = (answer.steps.first()?, answer.steps.last()?);
+    if answer.steps.len() < 2 || first.customers == 0 {
+        return None;
+    }
+    let lost = |i: usize| answer.steps[i - 1].customers - answer.steps[i].customers;
+    // Of equal losses the first one.
+    let at = (1..answer.steps.len()).rev().max_by_key(|i| lost(*i))?;
+    if lost(at) == 0 {
+        return None;
+    }
+    let mut telling = Telling::default();
+    telling
+        .say("Of ")
+        .things(first.customers, "customer", "customers")
+        .say(" with ")
+        .moment(words.label(&first.moment));
+    telling.say(", ").count(last.customers).say(" (");
+    telling.figure(Figure::Share(Share::new(last.customers, first.customers))).say(") got as far as ");
+    telling.moment(words.label(&last.moment));
+    if let Some(within) = answer.within_s {
+        telling.say(" within ").figure(Figure::Seconds(within));
+    }
+    if answer.steps.len() > 2 {
+        let (before, after) = (&answer.steps[at - 1], &answer.steps[at]);
+        telling.say("; the largest loss is between ").moment(words.label(&before.moment)).say(" and ");
+        telling.moment(words.label(&after.moment)).say(": ").count(lost(at)).say(" of ").count(before.customers);
+        telling.say(" (").figure(Figure::Share(Share::new(lost(at), before.customers))).say(") did not get on");
+    }
+    telling.say(".");
+    let strength = lost(at) as f64 / first.customers as f64;
+    Some(telling.finding(Kind::Loss, strength, first.customers, Unit::Customers))
+}
+
+fn waiting(answer: &map::Answer, words: &Words) -> Option<Finding> {
+    /// Longer waits that hardly anybody has would hide the ones that matter.
+    const CUSTOMERS_SHARE_MIN: f64 = 0.05;
+    let timed = || answer.edges.iter().filter_map(|edge| Some((edge, edge.median_s?, edge.p90_s?, edge.mean_s?)));
+    let usual = timed().filter(|(edge, ..)| edge.customers_share >= CUSTOMERS_SHARE_MIN);
+    // Of equal waits the most frequent one, which comes first.
+    let (edge, median, p90, mean) = usual.reduce(|a, b| if b.1 > a.1 { b } else { a })?;
+    if median <= 0.0 {
+        return None;
+    }
+    let all: f64 = timed().map(|(edge, _, _, mean)| mean * edge.count as f64).sum();
+    let mut telling = Telling::default();
+    telling.say("Among the steps that at least ").figure(Figure::Part(CUSTOMERS_SHARE_MIN));
+    telling.say(" of the customers take, the longest typical wait is ");
+    if edge.from == edge.to {
+        telling.say("from one ").moment(words.label(&edge.from)).say(" to the next");
+    } else {
+        telling.say("between ").moment(words.label(&edge.from)).say(" and ").moment(words.label(&edge.to));
+    }
+    telling.say(": ").things(edge.count, "time", "times").say(", for ");
+    telling.things(edge.customers, "customer", "customers").say("; half of them took ").figure(Figure::Seconds(median));
+    telling.say(" or more, one in ten ").figure(Figure::Seconds(p90)).say(" or more.");
+    let strength = 0.3 + 0.7 * (mean * edge.count as f64 / all);
+    Some(telling.finding(Kind::Waiting, strength, edge.customers, Unit::Customers))
+}
+
+fn repeats(answer: &map::Answer, words: &Words) -> Option<Finding> {
+    // The edges are sorted: the first repeat is the most frequent.
+    let edge = answer.edges.iter().find(|edge| edge.from == edge.to)?;
+    let mut telling = Telling::default();
+    telling.moment(words.label(&edge.from)).say(" is followed directly by another one ");
+    telling.things(edge.count, "time", "times").say(", for ").count(edge.customers).say(" of ");
+    telling.things(answer.customers, "customer", "customers").say(" (");
+    telling.figure(Figure::Share(Share::new(edge.customers, answer.customers))).say(").");
+    Some(telling.finding(Kind::Repeats, 0.8 * edge.customers_share, answer.customers, Unit::Customers))
+}
+
+fn ends(answer: &map::Answer, words: &Words) -> Option<Finding> {
+    let first = answer.ends.first()?;
+    let mut telling = Telling::default();
+    telling.say("Journeys end most often with ").moment(words.label(&first.moment)).say(": ").count(first.count);
+    telling.say(" of ").count(answer.journeys).say(" (");
+    telling.figure(Figure::Share(Share::new(first.count, answer.journeys))).say(")");
+    if let Some(second) = answer.ends.get(1) {
+        telling.say(", then with ").moment(words.label(&second.moment)).say(": ").count(second.count).say(" (");
+        telling.figure(Figure::Share(Share::new(second.count, answer.journeys))).say(")");
+    }
+    telling.say(".");
+    Some(telling.finding(Kind::Ends, 0.35 * first.share, answer.journeys, Unit::Journeys))
+}
+
+fn difference(compared: &Compared) -> Option<Finding> {
+    let d = compared.differences.iter().find(|d| d.low > 0.0 || d.high < 0.0)?;
+    let (one, many) = compared.unit.nouns();
+    let mut telling = Telling::default();
+    telling.moment(&d.what).say(": ").count(d.a_count).say(" of ").things(d.a_of, one, many).say(" in ");
+    telling.moment(&compared.a).say(" (").figure(Figure::Share(Share::new(d.a_count, d.a_of))).say(") against ");
+    telling.count(d.b_count).say(" of ").things(d.b_of, one, many).say(" in ").moment(&compared.b).say(" (");
+    telling.figure(Figure::Share(Share::new(d.b_count, d.b_of))).say("). The difference (");
+    telling.figure(Figure::Difference(d.difference, d.low, d.high));
+    telling.say(") is associated with the groups, and not shown to come from what tells them apart.");
+    if compared.differences.len() > 1 {
+        telling.say(" It is the largest of ").count(compared.differences.len() as u64);
+        telling.say(" differences, so some of it may be chance.");
+    }
+    let strength = 0.4 + d.difference.abs();
+    Some(telling.finding(Kind::Comparison, strength, d.a_of.min(d.b_of), compared.unit))
+}

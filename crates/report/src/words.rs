@@ -1,0 +1,72 @@
+//! What moments and stages are called on the page, and which colour they have.
+
+use std::collections::BTreeMap;
+
+use charter::Charter;
+use understand::map;
+
+/// The labels of moments, and the stages that they belong to. Without a charter a moment is called what its event is
+/// called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    stages: Vec<String>,
+    moments: BTreeMap<String, Named>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    label: String,
+    stage: Option<usize>,
+}
+
+impl Words {
+    /// The words of a charter.
+    pub fn of(charter: &Charter) -> Self {
+        let moments = charter.moments.iter().enumerate().map(|(i, moment)| {
+            let named = Named { label: moment.label.clone(), stage: charter.stage_of(i) };
+            (moment.name.clone(), named)
+        });
+        Self { stages: charter.stages.iter().map(|stage| stage.label.clone()).collect(), moments: moments.collect() }
+    }
+
+    /// What a moment is called.
+    pub fn label<'a>(&'a self, moment: &'a str) -> &'a str {
+        self.moments.get(moment).map_or(moment, |named| &named.label)
+    }
+
+    /// The stage of a moment, as a position in [`stages`](Self::stages).
+    pub fn stage(&self, moment: &str) -> Option<usize> {
+        self.moments.get(moment)?.stage
+    }
+
+    /// What the stages are called, in the charter's order.
+    pub fn stages(&self) -> &[String] {
+        &self.stages
+    }
+}
+
+/// Which of the palette's colours a moment has: its stage's or, where there are no stages, its own if it is a frequent
+/// one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Colours {
+    by_moment: BTreeMap<String, usize>,
+}
+
+/// How many colours people can tell apart, colour-blind people too.
+pub(crate) const COLOURS: usize = 8;
+
+impl Colours {
+    pub(crate) fn of(words: &Words, map: Option<&map::Answer>) -> Self {
+        if !words.stages.is_empty() {
+            let stage = |(name, named): (&String, &Named)| Some((name.clone(), named.stage? % COLOURS));
+            return Self { by_moment: words.moments.iter().filter_map(stage).collect() };
+        }
+        let frequent = map.map_or(&[][..], |map| &map.moments).iter().take(COLOURS);
+        Self { by_moment: frequent.enumerate().map(|(i, moment)| (moment.moment.to_string(), i)).collect() }
+    }
+
+    /// The CSS class that gives the colour.
+    pub(crate) fn class(&self, moment: &str) -> String {
+        self.by_moment.get(moment).map_or_else(|| "cx".to_owned(), |colour| format!("c{colour}"))
+    }
+}
