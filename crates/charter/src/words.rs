@@ -45,12 +45,13 @@ impl<F: Facts + ?Sized> Facts<Fact> for EventFacts<'_, F> {
     }
 }
 
+fn text(text: Option<&str>) -> Value<'_> {
+    text.map_or(Value::Null, Value::Text)
+}
+
 impl Facts for event::Event<'_> {
     fn get(&self, column: &Column) -> Answer<'_> {
         let time = |at: Option<event::Timestamp>| at.map_or(Value::Null, Value::Time);
-        fn text(text: Option<&str>) -> Value<'_> {
-            text.map_or(Value::Null, Value::Text)
-        }
         match column {
             Column::Event => Value::Text(self.event).into(),
             Column::At => time(Some(self.at)).into(),

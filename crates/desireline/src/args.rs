@@ -96,7 +96,7 @@ pub(crate) struct ReadArgs {
     #[arg(required = true, value_name = "FILES")]
     pub(crate) files: Vec<PathBuf>,
     /// Which column plays which role: event=COLUMN,customer=COLUMN,at=COLUMN; also start, end, channel, resource,
-    /// department, case_id, phase, message_id, one_per, properties=A|B, any kind of key; 'text' in quotes is always that text.
+    /// department, `case_id`, phase, `message_id`, `one_per`, properties=A|B, any kind of key; 'text' in quotes is always that text.
     #[arg(long, value_name = "ROLE=COLUMN,…")]
     pub(crate) map: Option<String>,
     /// Whether day or month comes first in dates that could be either.
@@ -218,6 +218,9 @@ pub(crate) struct ReportArgs {
     /// The moments of the funnel, in order; without it, the commonest moments of the commonest path.
     #[arg(long, value_name = "A,B,…")]
     pub(crate) steps: Option<String>,
+    /// The time from the first step of the funnel within which the others count.
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) within: Option<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
 }

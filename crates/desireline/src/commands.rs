@@ -17,25 +17,25 @@ use crate::error::Error;
 use crate::home::Home;
 
 /// Carries out what was typed.
-pub(crate) fn run(args: Args) -> Result<ExitCode, Error> {
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Error::file("start", "the runtime"))?;
     runtime.block_on(async {
         match &args.command {
-            Command::Check(of) => charter::check(&args, of.file.as_deref()),
-            Command::Test(of) => charter::test(&args, of.file.as_deref()),
+            Command::Check(of) => charter::check(args, of.file.as_deref()),
+            Command::Test(of) => charter::test(args, of.file.as_deref()),
             Command::Schema(of) => charter::schema(&of.of),
-            Command::Init(init) => init::run(&Home::open(&args)?, init).await,
-            Command::Import(import) => import::run(&Home::open(&args)?, import, args.json).await,
-            Command::View(view) => view::run(&Home::open(&args)?, view, args.json).await,
-            Command::Sql(sql) => sql::run(&Home::open(&args)?, sql, args.json).await,
-            Command::Report(report) => report::run(&Home::open(&args)?, report).await,
-            Command::Export(export) => export::run(&Home::open(&args)?, export).await,
-            Command::Compact => customer::compact(&Home::open(&args)?, args.json).await,
-            Command::Erase(key) => customer::erase(&Home::open(&args)?, &key.key).await,
-            Command::Unmerge(keys) => customer::unmerge(&Home::open(&args)?, &keys.key, &keys.other).await,
+            Command::Init(init) => init::run(&Home::open(args)?, init),
+            Command::Import(import) => import::run(&Home::open(args)?, import, args.json).await,
+            Command::View(view) => view::run(&Home::open(args)?, view, args.json).await,
+            Command::Sql(sql) => sql::run(&Home::open(args)?, sql, args.json).await,
+            Command::Report(report) => report::run(&Home::open(args)?, report).await,
+            Command::Export(export) => export::run(&Home::open(args)?, export).await,
+            Command::Compact => customer::compact(&Home::open(args)?, args.json).await,
+            Command::Erase(key) => customer::erase(&Home::open(args)?, &key.key).await,
+            Command::Unmerge(keys) => customer::unmerge(&Home::open(args)?, &keys.key, &keys.other).await,
             Command::Demo(demo) => demo::run(demo).await,
         }
     })

@@ -1,5 +1,5 @@
 //! How things look in a terminal. The only place that prints.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is where printing belongs")]
+#![expect(clippy::print_stderr, reason = "this is where printing belongs")]
 
 use std::error::Error as _;
 use std::io::{IsTerminal, Write};
@@ -84,7 +84,7 @@ pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n) % 3 == 0 {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -52,16 +52,17 @@ impl Error {
     /// What the command ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         let code = match self {
-            Error::Charter { .. } | Error::Input { .. } | Error::Condition { .. } => code::INPUT,
-            Error::Usage(_) => code::USAGE,
             Error::Lake(lake::Error::Interrupted) => code::INTERRUPTED,
             Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. }) => {
                 code::NOT_FOUND
             }
-            Error::View(_) => code::USAGE,
+            Error::Usage(_) | Error::View(_) => code::USAGE,
             Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
             Error::Lake(lake::Error::Locked { .. }) => code::BUSY,
-            Error::Lake(lake::Error::Invalid { .. } | lake::Error::Sql(_)) => code::INPUT,
+            Error::Charter { .. }
+            | Error::Input { .. }
+            | Error::Condition { .. }
+            | Error::Lake(lake::Error::Invalid { .. } | lake::Error::Sql(_)) => code::INPUT,
             Error::Tests { .. } | Error::Lake(_) | Error::File { .. } => code::FAILED,
         };
         ExitCode::from(code)

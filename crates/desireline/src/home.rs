@@ -60,7 +60,9 @@ pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
     let name = path.display().to_string();
     match Charter::parse(&text) {
         Ok((charter, warnings)) => {
-            warnings.iter().for_each(|warning| draw::note(&warning.render(&name, &text)));
+            for warning in warnings {
+                draw::note(&warning.render(&name, &text));
+            }
             Ok(charter)
         }
         Err(problems) => {

@@ -20,7 +20,7 @@ static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    match commands::run(args) {
+    match commands::run(&args) {
         Ok(code) => code,
         Err(error) => {
             draw::error(&error);

@@ -109,12 +109,18 @@ mod tests {
     use proptest::prelude::*;
 
     type Rows = Vec<(i64, u32, i64)>;
+    type Seen = (i64, Vec<u32>, Vec<i64>, Vec<u8>);
 
-    fn runs_of(batches: &[Rows]) -> Vec<(i64, Vec<u32>, Vec<i64>, Vec<u8>)> {
+    fn runs_of(batches: &[Rows]) -> Vec<Seen> {
         let mut runs = Runs::default();
         let mut seen = Vec::new();
         let mut each = |run: &Run<'_>| {
-            seen.push((run.customer, run.moments.iter().map(|m| m.0).collect(), run.at_us.to_vec(), run.flags.to_vec()))
+            seen.push((
+                run.customer,
+                run.moments.iter().map(|m| m.0).collect(),
+                run.at_us.to_vec(),
+                run.flags.to_vec(),
+            ));
         };
         for rows in batches {
             let customer: Vec<i64> = rows.iter().map(|r| r.0).collect();

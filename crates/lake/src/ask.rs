@@ -26,10 +26,13 @@ pub struct Question {
     pub rules: Rules,
 }
 
+/// By group, by question: folds.
+type Groups = Vec<Vec<Box<dyn AnyFold>>>;
+
 /// What a pass over the lake gave.
 pub struct Answered {
     /// By group, by question: the merged folds.
-    pub groups: Vec<Vec<Box<dyn AnyFold>>>,
+    pub groups: Groups,
     /// Events that were read.
     pub events: u64,
     /// Events that were part of any customer's run, after `--events` and the charter's moments.
@@ -58,9 +61,9 @@ impl Lake {
         let groups = if question.selection.compare { 2 } else { 1 };
         let next = AtomicUsize::new(0);
         let (events, events_used) = (AtomicU64::new(0), AtomicU64::new(0));
-        let done: Mutex<Vec<Vec<Vec<Box<dyn AnyFold>>>>> = Mutex::new(Vec::new());
+        let done: Mutex<Vec<Groups>> = Mutex::new(Vec::new());
         let worker = || -> Result<(), Error> {
-            let mut folds: Vec<Vec<Box<dyn AnyFold>>> = (0..groups).map(|_| make()).collect();
+            let mut folds: Groups = (0..groups).map(|_| make()).collect();
             let mut looking = Looking::new(&question.lens, projection.clone(), moments);
             let mut runs = Runs::default();
             let (mut read, mut used) = (0, 0);

@@ -1,5 +1,7 @@
 //! The lake as files that other tools read: CSV, Parquet, XES, OCEL 2.0 (JSON).
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -359,7 +361,7 @@ impl Write1 for XesOut {
         }
         text.push_str("<event>\n");
         let at = row.at.to_jiff().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00");
-        text.push_str(&format!("<date key=\"time:timestamp\" value=\"{at}\"/>\n"));
+        let _ = writeln!(text, "<date key=\"time:timestamp\" value=\"{at}\"/>");
         let named = [
             ("concept:name", Some(row.event)),
             ("org:resource", row.resource),
@@ -438,14 +440,14 @@ impl Write1 for OcelOut {
 
     fn finish(mut self: Box<Self>) -> Result<(), Error> {
         let types_of = |items: &mut dyn Iterator<Item = &Value>| {
-            let mut types: std::collections::BTreeMap<String, std::collections::BTreeSet<String>> = Default::default();
+            let mut types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
             for item in items {
                 let names = types.entry(item["type"].as_str().unwrap_or_default().to_owned()).or_default();
                 let attributes = item["attributes"].as_array().into_iter().flatten();
                 names.extend(attributes.filter_map(|a| a["name"].as_str().map(str::to_owned)));
             }
             let attribute = |name: String| json!({"name": name, "type": "string"});
-            let kind = |(name, names): (String, std::collections::BTreeSet<String>)| json!({"name": name, "attributes": names.into_iter().map(attribute).collect::<Vec<_>>()});
+            let kind = |(name, names): (String, BTreeSet<String>)| json!({"name": name, "attributes": names.into_iter().map(attribute).collect::<Vec<_>>()});
             types.into_iter().map(kind).collect::<Vec<_>>()
         };
         let log = json!({

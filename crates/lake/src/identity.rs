@@ -152,9 +152,12 @@ impl Identity {
         let batch = self.customers_batch(&all, &self.graph.resolve())?;
         let (kinds, values): (Vec<String>, Vec<String>) = all
             .iter()
-            .map(|n| match gone.contains(&Node(*n)) {
-                true => ("erased".to_owned(), n.to_string()),
-                false => (self.graph.key(Node(*n)).0.to_owned(), self.graph.key(Node(*n)).1.to_owned()),
+            .map(|n| {
+                if gone.contains(&Node(*n)) {
+                    ("erased".to_owned(), n.to_string())
+                } else {
+                    (self.graph.key(Node(*n)).0.to_owned(), self.graph.key(Node(*n)).1.to_owned())
+                }
             })
             .unzip();
         let mut columns = batch.columns().to_vec();

@@ -34,6 +34,9 @@ pub struct ImportOptions {
     pub interrupted: Arc<AtomicBool>,
 }
 
+/// By file and by the name of the reason: how many rows were rejected.
+pub type Rejected = BTreeMap<String, BTreeMap<String, u64>>;
+
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
@@ -42,7 +45,7 @@ pub struct Imported {
     /// Events that were there already.
     pub duplicates: u64,
     /// Rows that were rejected, by file and by the name of the reason.
-    pub rejected: BTreeMap<String, BTreeMap<String, u64>>,
+    pub rejected: Rejected,
     /// Where the rejected rows are.
     pub quarantine: Vec<PathBuf>,
     /// Customers in the lake now.
@@ -138,7 +141,7 @@ impl Importer {
     }
 
     fn take(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        if self.events % 1024 == 0 && self.options.interrupted.load(Ordering::Relaxed) {
+        if self.events.is_multiple_of(1024) && self.options.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
         self.nodes.clear();
@@ -202,10 +205,7 @@ impl Importer {
     /// When something cannot be written; nothing of the import is kept then.
     pub async fn finish(mut self) -> Result<(Lake, Imported), Error> {
         let customers = self.identity.graph.resolve();
-        let (rejected, quarantine) = self.quarantine.finish()?;
         let mut imported = Imported {
-            rejected,
-            quarantine,
             customers: customers.len() as u64,
             keys: self.identity.graph.len() as u64,
             refused: customers.refused.clone(),
@@ -232,6 +232,7 @@ impl Importer {
                 self.lake.events.root(),
                 built.iter().filter_map(|b| b.add.as_ref()).map(|add| add.path.as_str()),
             );
+            (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
             return Ok((self.lake, imported));
         }
         let add = built.into_iter().filter_map(|b| b.add).collect();
@@ -241,6 +242,7 @@ impl Importer {
             self.identity.rewrite(&mut self.customers_table, &customers).await?;
         }
         remove_files(self.lake.events.root(), work.replaced.iter().map(|file| file.path.as_str()));
+        (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
         Ok((self.lake, imported))
     }
 
@@ -417,7 +419,7 @@ struct Quarantine {
     open: Option<BufWriter<File>>,
     files: Vec<String>,
     /// By file and reason.
-    counts: BTreeMap<String, BTreeMap<String, u64>>,
+    counts: Rejected,
 }
 
 impl Quarantine {
@@ -462,7 +464,7 @@ impl Quarantine {
     }
 
     /// Puts the files where people look for them.
-    fn finish(&mut self) -> Result<(BTreeMap<String, BTreeMap<String, u64>>, Vec<PathBuf>), Error> {
+    fn finish(&mut self) -> Result<(Rejected, Vec<PathBuf>), Error> {
         self.close()?;
         let mut kept = Vec::new();
         for name in &self.files {

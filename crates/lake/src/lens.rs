@@ -3,6 +3,8 @@
 //! The `event` column comes as a dictionary, so most is decided once per distinct name and not per event: a condition is
 //! first asked with nothing but the name known, and only where it cannot say (*pending*) is the rest of the event read.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use charter::{Answer, Condition, EventFacts, Fact, Facts, Truth, json_path};
@@ -141,7 +143,7 @@ impl<'a> Looking<'a> {
         let flagged = self.lens.with.is_some() || self.lens.compare.is_some();
         for (row, key) in names.keys().values().iter().enumerate() {
             let word = &self.words[key.cast_unsigned() as usize];
-            let facts = Row { batch, row, projection: &self.projection };
+            let facts = Row { batch, at: row, projection: &self.projection };
             let moment = word.moment.unwrap_or_else(|| self.moment_of(&facts));
             let told = self.told(moment);
             let name = told.map(|seen| seen.name.as_str()).or_else(|| facts.text("event"));
@@ -195,7 +197,7 @@ impl<'a> Looking<'a> {
         }
         let asked = self.lens.asked().into_iter().any(Option::is_some);
         self.plain = !asked && self.words.iter().all(|word| word.moment.is_some_and(|moment| moment != Moment::NONE));
-        self.dictionary = Some(names.values().clone());
+        self.dictionary = Some(Arc::clone(names.values()));
         Ok(())
     }
 
@@ -247,32 +249,32 @@ impl Facts<Fact> for ByName<'_> {
 /// One row of a batch.
 struct Row<'a> {
     batch: &'a RecordBatch,
-    row: usize,
+    at: usize,
     projection: &'a Projection,
 }
 
 impl Row<'_> {
     fn text(&self, name: &str) -> Option<&str> {
         let column = self.batch.column(self.projection.position(name));
-        if column.is_null(self.row) {
+        if column.is_null(self.at) {
             return None;
         }
         match column.data_type() {
             DataType::Dictionary(..) => {
                 let words = column.as_dictionary::<Int32Type>();
-                let key = usize::try_from(words.keys().value(self.row)).ok()?;
+                let key = usize::try_from(words.keys().value(self.at)).ok()?;
                 Some(words.values().as_string::<i32>().value(key))
             }
-            _ => Some(column.as_string::<i32>().value(self.row)),
+            _ => Some(column.as_string::<i32>().value(self.at)),
         }
     }
 
     fn time(&self, name: &str) -> Value<'_> {
         let column = self.batch.column(self.projection.position(name));
-        if column.is_null(self.row) {
+        if column.is_null(self.at) {
             return Value::Null;
         }
-        Value::Time(Timestamp::from_micros(column.as_primitive::<TimestampMicrosecondType>().value(self.row)))
+        Value::Time(Timestamp::from_micros(column.as_primitive::<TimestampMicrosecondType>().value(self.at)))
     }
 }
 

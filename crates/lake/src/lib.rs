@@ -1,6 +1,6 @@
 //! History: all events at rest, in Delta tables that anybody may read, and the operator that asks them questions.
 //!
-//! This is the only crate that names DataFusion and Arrow, so it also reads Parquet on import. Events of one customer lie in
+//! This is the only crate that names `DataFusion` and Arrow, so it also reads Parquet on import. Events of one customer lie in
 //! one bucket, sorted by (customer, at, seq); see `ARCHITECTURE.md` for why that makes questions fast.
 //! It may know files and threads; it must not know decisions or HTTP.
 
@@ -27,7 +27,7 @@ mod words;
 pub use ask::{Answered, Question};
 pub use error::Error;
 pub use export::{ExportFormat, Exported};
-pub use import::{ImportOptions, Imported, Importer};
+pub use import::{ImportOptions, Imported, Importer, Rejected};
 pub use lens::{Lens, Seen};
 pub use maintain::{Compacted, Receipt};
 pub use parquet_in::{ParquetError, parquet_rows, plan_parquet, read_parquet};

@@ -62,7 +62,9 @@ impl Lake {
         let customers = identity.graph.resolve();
         let moves = identity.moves(&customers);
         let mut runs: BTreeMap<u32, usize> = BTreeMap::new();
-        files.iter().for_each(|file| *runs.entry(file.bucket).or_default() += 1);
+        for file in &files {
+            *runs.entry(file.bucket).or_default() += 1;
+        }
         let untouched = |bucket: u32| runs.get(&bucket) == Some(&1);
         let leaving: BTreeSet<u32> =
             moves.renamed.keys().chain(&moves.split).map(|customer| bucket_of(*customer)).collect();
@@ -192,7 +194,9 @@ impl Lake {
         let values: Vec<&str> = theirs.iter().map(|n| identity.graph.key(*n).1).collect();
         let quarantined_rows = erase_quarantine(&self.home().join("quarantine"), &values, &mut places)?;
         let mut keys: BTreeMap<String, u64> = BTreeMap::new();
-        theirs.iter().for_each(|n| *keys.entry(identity.graph.key(*n).0.to_owned()).or_default() += 1);
+        for node in &theirs {
+            *keys.entry(identity.graph.key(*node).0.to_owned()).or_default() += 1;
+        }
         Ok(Receipt {
             request_sha256: sha256(&format!("{}:{}", key.0, key.1)),
             keys,
@@ -247,7 +251,11 @@ fn find(graph: &Graph, (kind, value): (&str, &str)) -> Result<Node, Error> {
 
 fn sha256(text: &str) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in sha2::Sha256::digest(text.as_bytes()) {
+        let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
+    }
+    hex
 }
 
 /// Deletes files that no commit names any more, because what they hold must be gone.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -181,11 +182,11 @@ impl Readers {
 
 impl Reader {
     fn new(column: &ArrayRef, zone_is_utc: bool) -> Result<Self, arrow::error::ArrowError> {
-        let micros = |zone: Option<std::sync::Arc<str>>| DataType::Timestamp(TimeUnit::Microsecond, zone);
+        let micros = |zone: Option<Arc<str>>| DataType::Timestamp(TimeUnit::Microsecond, zone);
         Ok(match column.data_type() {
             DataType::Null => Reader::Nothing,
-            DataType::Boolean => Reader::Bool(column.clone()),
-            DataType::Utf8 => Reader::Text(column.clone()),
+            DataType::Boolean => Reader::Bool(Arc::clone(column)),
+            DataType::Utf8 => Reader::Text(Arc::clone(column)),
             kind if kind.is_integer() => Reader::Int(cast(column, &DataType::Int64)?),
             kind if kind.is_floating() => Reader::Float(cast(column, &DataType::Float64)?),
             DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
@@ -199,7 +200,7 @@ impl Reader {
             DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 => {
                 Reader::Local(cast(column, &micros(None))?)
             }
-            kind if kind.is_nested() => Reader::Json(json_texts(column)?),
+            kind if kind.is_nested() => Reader::Json(json_texts(column)),
             _ => Reader::Text(cast(column, &DataType::Utf8)?),
         })
     }
@@ -239,10 +240,10 @@ fn micros_at(column: &ArrayRef, row: usize) -> i64 {
 }
 
 /// Nested values as JSON texts.
-fn json_texts(column: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+fn json_texts(column: &ArrayRef) -> ArrayRef {
     let texts: arrow::array::StringArray =
         (0..column.len()).map(|row| column.is_valid(row).then(|| json_of(column, row).to_string())).collect();
-    Ok(std::sync::Arc::new(texts))
+    Arc::new(texts)
 }
 
 fn json_of(column: &ArrayRef, row: usize) -> serde_json::Value {
@@ -264,7 +265,7 @@ fn json_of(column: &ArrayRef, row: usize) -> serde_json::Value {
                 .collect::<serde_json::Map<_, _>>()
                 .into()
         }
-        DataType::Map(..) => list(std::sync::Arc::new(column.as_map().value(row))),
+        DataType::Map(..) => list(Arc::new(column.as_map().value(row))),
         DataType::Boolean => Value::Bool(column.as_boolean().value(row)),
         kind if kind.is_integer() => match cast(&column.slice(row, 1), &DataType::Int64) {
             Ok(one) if one.is_valid(0) => Value::from(one.as_primitive::<Int64Type>().value(0)),

@@ -222,13 +222,12 @@ fn columns_of(
             Some(given) => texts[0].append_value(given),
             None => texts[0].append_value(message_id::text(*id)),
         }
-        match own_keys {
-            Some(given) => texts[1].append_value(given),
-            None => {
-                row.nodes.read(&mut nodes);
-                keys_text(known.graph, &nodes, &mut keys);
-                texts[1].append_value(&keys);
-            }
+        if let Some(given) = own_keys {
+            texts[1].append_value(given);
+        } else {
+            row.nodes.read(&mut nodes);
+            keys_text(known.graph, &nodes, &mut keys);
+            texts[1].append_value(&keys);
         }
         for (builder, text) in texts.iter_mut().skip(2).zip(rest) {
             builder.append_option(text);

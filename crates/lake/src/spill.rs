@@ -61,10 +61,10 @@ impl Nodes<'_> {
 
 fn put(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
-        out.push((n & 0x7f) as u8 | 0x80);
+        out.push(n.to_le_bytes()[0] | 0x80);
         n >>= 7;
     }
-    out.push(n as u8);
+    out.push(n.to_le_bytes()[0]);
 }
 
 fn take(bytes: &mut &[u8]) -> Option<u64> {
@@ -101,7 +101,9 @@ impl<'a> Row<'a> {
         match self.nodes {
             Nodes::Given(nodes) => {
                 put(out, nodes.len() as u64);
-                nodes.iter().for_each(|node| out.extend_from_slice(&node.0.to_le_bytes()));
+                for node in nodes {
+                    out.extend_from_slice(&node.0.to_le_bytes());
+                }
             }
             Nodes::Written(bytes) => {
                 put(out, bytes.len() as u64 / 4);

@@ -1,4 +1,4 @@
-//! SQL over everything, by DataFusion: the tables of the lake as they are read by folds, so that both see the same rows.
+//! SQL over everything, by `DataFusion`: the tables of the lake as they are read by folds, so that both see the same rows.
 
 use std::fmt;
 use std::sync::Arc;

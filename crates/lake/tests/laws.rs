@@ -34,10 +34,12 @@ impl Fold for Sequences {
     }
 }
 
+type Keys = Vec<(&'static str, String)>;
+
 /// An event as a test writes it.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
-    keys: Vec<(&'static str, String)>,
+    keys: Keys,
     event: String,
     at: i64,
     id: Option<String>,
@@ -78,7 +80,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     let row = (key, 0..4u8, any::<bool>());
     // Times are distinct, because the order of equal ones is that of arrival, which a shuffle changes.
     prop::collection::vec(row, 1..60).prop_map(|rows| {
-        let row = |(at, (keys, event, id)): (i64, (Vec<(&'static str, String)>, u8, bool))| {
+        let row = |(at, (keys, event, id)): (i64, (Keys, u8, bool))| {
             let at = at * 1_000_000;
             Row { keys, event: format!("e{event}"), at, id: id.then(|| format!("m{at}")) }
         };

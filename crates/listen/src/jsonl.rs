@@ -77,7 +77,7 @@ fn only_literals(map: &Mapping) -> bool {
 }
 
 /// The text that a role always has.
-fn fixed(value: &Option<Value>) -> Option<&str> {
+fn fixed(value: Option<&Value>) -> Option<&str> {
     match value {
         Some(Value::Literal(text)) => Some(text),
         _ => None,
@@ -216,7 +216,8 @@ impl Reader<'_> {
 
     fn message(&mut self, line: u64, text: &str, sink: &mut Counting<'_>) -> Result<(), Stop> {
         let map = &self.plan.mapping;
-        let [channel, source, department] = [&map.channel, &map.source, &map.department].map(fixed);
+        let [channel, source, department] =
+            [&map.channel, &map.source, &map.department].map(|value| fixed(value.as_ref()));
         let mut take = |event: &Event<'_>| {
             sink.event(&Event {
                 channel: channel.or(event.channel),

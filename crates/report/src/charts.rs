@@ -177,7 +177,7 @@ fn shade(share: f64) -> u16 {
 }
 
 /// Two groups: where they differ most.
-pub(crate) fn compared_table(compared: &Compared) -> String {
+pub(crate) fn compared_table(compared: &Compared, words: &Words) -> String {
     let mut html = String::from("<div class=\"wide\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">Share</th>");
     for group in [&compared.a, &compared.b] {
         push(&mut html, format_args!("<th scope=\"col\" class=\"n\"><bdi>{}</bdi></th>", safe(group)));
@@ -191,7 +191,7 @@ pub(crate) fn compared_table(compared: &Compared) -> String {
                 "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"n\">{} <span class=\"note\">({} of {})</span></td>\
                  <td class=\"n\">{} <span class=\"note\">({} of {})</span></td>\
                  <td class=\"n\">{}{} <span class=\"note\">({}{} to {}{})</span></td></tr>\n",
-                safe(&d.what),
+                safe(&words.label_all(&d.what)),
                 safe(&percent(d.a)),
                 count(d.a_count),
                 count(d.a_of),

@@ -100,7 +100,7 @@ pub fn findings(answers: &Answers<'_>) -> Vec<Finding> {
         answers.map.and_then(|map| waiting(map, words)),
         answers.map.and_then(|map| repeats(map, words)),
         answers.map.and_then(|map| ends(map, words)),
-        answers.compared.and_then(difference),
+        answers.compared.and_then(|compared| difference(compared, words)),
     ]
     .into_iter()
     .flatten()
@@ -293,19 +293,29 @@ fn ends(answer: &map::Answer, words: &Words) -> Option<Finding> {
     Some(telling.finding(Kind::Ends, 0.35 * first.share, answer.journeys, Unit::Journeys))
 }
 
-fn difference(compared: &Compared) -> Option<Finding> {
-    let d = compared.differences.iter().find(|d| d.low > 0.0 || d.high < 0.0)?;
+fn difference(compared: &Compared, words: &Words) -> Option<Finding> {
+    // What nobody or everybody in a group has is most likely what the group was chosen by.
+    let telling_apart = |count: u64, of: u64| count == 0 || count == of;
+    let d = compared.differences.iter().find(|d| {
+        (d.low > 0.0 || d.high < 0.0) && !telling_apart(d.a_count, d.a_of) && !telling_apart(d.b_count, d.b_of)
+    })?;
     let (one, many) = compared.unit.nouns();
     let mut telling = Telling::default();
-    telling.moment(&d.what).say(": ").count(d.a_count).say(" of ").things(d.a_of, one, many).say(" in ");
+    telling
+        .moment(&words.label_all(&d.what))
+        .say(": ")
+        .count(d.a_count)
+        .say(" of ")
+        .things(d.a_of, one, many)
+        .say(" in ");
     telling.moment(&compared.a).say(" (").figure(Figure::Share(Share::new(d.a_count, d.a_of))).say(") against ");
     telling.count(d.b_count).say(" of ").things(d.b_of, one, many).say(" in ").moment(&compared.b).say(" (");
     telling.figure(Figure::Share(Share::new(d.b_count, d.b_of))).say("). The difference (");
     telling.figure(Figure::Difference(d.difference, d.low, d.high));
     telling.say(") is associated with the groups, and not shown to come from what tells them apart.");
     if compared.differences.len() > 1 {
-        telling.say(" It is the largest of ").count(compared.differences.len() as u64);
-        telling.say(" differences, so some of it may be chance.");
+        telling.say(" It was picked from ").count(compared.differences.len() as u64);
+        telling.say(" differences as one of the largest, so some of it may be chance.");
     }
     let strength = 0.4 + d.difference.abs();
     Some(telling.finding(Kind::Comparison, strength, d.a_of.min(d.b_of), compared.unit))

@@ -173,18 +173,23 @@ fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize) 
     // Every event but the last of its journey is followed by one, also where the answer leaves edges out.
     let all = answer.events.saturating_sub(answer.journeys).max(counted_edges);
     let share = if all == 0 { 1.0 } else { drawn as f64 / all as f64 };
-    notes.push(format!(
-        "Drawn: {} of {}, and {} of {}, which are {} of all {} from one moment to the next. The strongest edges that \
-         connect the moments come first.",
-        shown.moments.len(),
-        counted(answer.moments.len() as u64, "moment", "moments"),
-        shown.edges.len(),
-        counted(answer.of, "edge", "edges"),
-        percent(share),
-        counted(all, "step", "steps"),
-    ));
+    let whole = drawn == all && shown.moments.len() == answer.moments.len();
+    notes.push(if whole {
+        "All moments and all edges are drawn.".to_owned()
+    } else {
+        format!(
+            "Drawn: {} of {}, and {} of {}, which are {} of all {} from one moment to the next. The strongest edges that \
+             connect the moments come first.",
+            shown.moments.len(),
+            counted(answer.moments.len() as u64, "moment", "moments"),
+            shown.edges.len(),
+            counted(answer.of, "edge", "edges"),
+            percent(share),
+            counted(all, "step", "steps"),
+        )
+    });
     if unlabelled > 0 {
-        let edges = counted(unlabelled as u64, "thin edge has", "thin edges have");
+        let edges = counted(unlabelled as u64, "edge has", "edges have");
         notes.push(format!("{edges} no figures in the picture for lack of room; the table has them."));
     }
     let few = |list: &[map::Terminal]| list.iter().any(|terminal| terminal.share < TERMINAL_SHARE);

@@ -326,7 +326,7 @@ fn compared(data: &ReportData) -> String {
         compared.unit.nouns().1,
     );
     html.push_str(&banner_inside(data));
-    html.push_str(&compared_table(compared));
+    html.push_str(&compared_table(compared, &data.words));
     html.extend(compared.doubts.iter().map(|doubt| note(&sentence(&doubt.to_string()))));
     section("Two groups side by side", "", &html)
 }

@@ -148,7 +148,8 @@ td.bar svg{display:block;width:100%;height:1.1rem;overflow:visible}\
 .heat td{text-align:right;padding:.3rem .45rem;white-space:nowrap}.heat th[scope=row]{font-weight:400}\
 .steps{margin:0;padding:0;list-style:none;display:flex;flex-wrap:wrap;gap:.25rem;max-width:none}\
 .steps li{padding:.05rem .45rem;border-radius:4px;border:1px solid;border-left-width:5px}\
-.key{display:flex;flex-wrap:wrap;gap:.25rem .9rem;margin:.5rem 0;padding:0;list-style:none;font-size:.875rem;max-width:none}\
+.key{display:flex;flex-wrap:wrap;gap:.25rem .9rem;margin:.5rem 0;padding:0;list-style:none;\
+font-size:.875rem;max-width:none}\
 .key i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.35rem;vertical-align:-1px}\
 summary{cursor:pointer;font-size:.875rem;margin:.25rem 0}caption{text-align:left;font-size:.875rem;padding:.25rem 0}\
 .whisker{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke}\
@@ -169,7 +170,8 @@ fn page_rules(scheme: &Scheme) -> String {
         [scheme.paper, scheme.ink, scheme.faint, scheme.rule, scheme.accent, scheme.back].map(hex);
     let mut css = format!(
         "body{{background:{paper};color:{ink}}}.note,.tiles span,caption,footer{{color:{faint}}}\
-         th,td,footer{{border-color:{rule}}}blockquote{{border-color:{accent}}}.banner{{border-color:{back};color:{back}}}\
+         th,td,footer{{border-color:{rule}}}blockquote{{border-color:{accent}}}\
+         .banner{{border-color:{back};color:{back}}}\
          ol.findings li::before{{border-color:{accent};color:{accent}}}summary{{color:{accent}}}\
          .fill{{fill:{accent};fill-opacity:.55}}.track{{fill:{rule};fill-opacity:.6}}.whisker{{stroke:{ink}}}"
     );

@@ -39,6 +39,22 @@ impl Words {
         self.moments.get(moment)?.stage
     }
 
+    /// What a comparison names, with labels in the place of moments: `a → b`, `step 2: a`, `2. a, of the first step`.
+    pub(crate) fn label_all(&self, what: &str) -> String {
+        let step = what.split_once(": ").filter(|(step, _)| step.starts_with("step "));
+        if let Some((step, moment)) = step {
+            return format!("{step}: {}", self.label(moment));
+        }
+        let number = what.split_once(". ").filter(|(number, _)| number.parse::<usize>().is_ok());
+        if let Some((number, (moment, of))) =
+            number.and_then(|(number, rest)| Some((number, rest.rsplit_once(", of ")?)))
+        {
+            return format!("{number}. {}, of {of}", self.label(moment));
+        }
+        let path: Vec<&str> = what.split(" → ").map(|moment| self.label(moment)).collect();
+        path.join(" → ")
+    }
+
     /// What the stages are called, in the charter's order.
     pub fn stages(&self) -> &[String] {
         &self.stages
@@ -68,5 +84,22 @@ impl Colours {
     /// The CSS class that gives the colour.
     pub(crate) fn class(&self, moment: &str) -> String {
         self.by_moment.get(moment).map_or_else(|| "cx".to_owned(), |colour| format!("c{colour}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparisons_speak_in_labels() {
+        let text = "charter: 1\nmoments: {a: {label: Arrival, when: \"event = 'a'\"}}\n";
+        let words = Words::of(&Charter::parse(text).expect("the charter is well written").0);
+        let told =
+            ["a → x → a", "step 2: a", "2. a, of the first step", "step 1: (ended)"].map(|what| words.label_all(what));
+        assert_eq!(
+            told,
+            ["Arrival → x → Arrival", "step 2: Arrival", "2. Arrival, of the first step", "step 1: (ended)"]
+        );
     }
 }

@@ -52,14 +52,11 @@ fn listed<'a>(tree: &'a Tree, complaints: &mut Vec<Complaint>) -> BTreeMap<&'a s
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        match line.split_once(' ') {
-            Some((name, _)) => {
-                listed.insert(name, number);
-            }
-            None => {
-                let what = format!("`{line}` has no reason");
-                complaints.push(Complaint::new(LISTED, number, what, "write it behind the name"));
-            }
+        if let Some((name, _)) = line.split_once(' ') {
+            listed.insert(name, number);
+        } else {
+            let what = format!("`{line}` has no reason");
+            complaints.push(Complaint::new(LISTED, number, what, "write it behind the name"));
         }
     }
     listed

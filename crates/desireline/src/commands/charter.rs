@@ -115,7 +115,7 @@ fn run_scenario(charter: &Charter, scenario: &Scenario) -> Ran {
                 same(&format!("journey.{name}"), shown(wanted), shown(&endings));
             }
             Expected::Action(_) | Expected::Expectation(..) | Expected::Feature(..) | Expected::Outcome(..) => {
-                ran.left_out += 1
+                ran.left_out += 1;
             }
         }
     }

@@ -13,20 +13,29 @@ use crate::home::Home;
 struct Example {
     /// Its folder.
     name: &'static str,
+    /// The journey that its report is about.
+    journey: &'static str,
     /// The moments of its funnel, and the time that they may take.
     steps: &'static str,
     within: &'static str,
-    /// The journey that its report is about.
-    journey: &'static str,
+    /// Which journeys are compared with the others.
+    compare: &'static str,
 }
 
 const EXAMPLES: [Example; 2] = [
-    Example { name: "grocery", steps: "mailing_chosen,basket,coupon,big_basket", within: "60d", journey: "campaign" },
+    Example {
+        name: "grocery",
+        journey: "campaign",
+        steps: "basket,coupon",
+        within: "60d",
+        compare: "moment = 'mailing_chosen'",
+    },
     Example {
         name: "telecom",
-        steps: "visit,search,product,cart,checkout,order,delivered",
-        within: "30d",
         journey: "purchase",
+        steps: "visit,search,product,cart,checkout,order",
+        within: "14d",
+        compare: "moment = 'checkout_fail'",
     },
 ];
 
@@ -52,8 +61,13 @@ async fn show(example: &Example, folder: &Path, output: &Path) -> Result<(), Err
     let done = import::import(&home, &ReadArgs::of_files(vec![folder.join("data")])).await?;
     import::summarise(&done);
     let path = output.join(format!("{}.html", example.name));
-    let select = SelectArgs { journey: Some(example.journey.to_owned()), ..SelectArgs::default() };
-    let found = report::write(&home, &select, Some(example.steps), Some(example.within), &path).await?;
+    let select = SelectArgs {
+        journey: Some(example.journey.to_owned()),
+        compare: Some(example.compare.to_owned()),
+        ..SelectArgs::default()
+    };
+    let asks = report::Asks { steps: Some(example.steps), within: Some(example.within) };
+    let found = report::write(&home, &select, asks, &path).await?;
     let simulated = if report::is_simulated(&home) { " (simulated data)" } else { "" };
     draw::data(&format!("\n{name}{simulated}: what stands out"));
     for (n, finding) in found.iter().enumerate() {

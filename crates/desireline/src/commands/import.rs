@@ -179,7 +179,8 @@ const REFUSALS_SHOWN: usize = 5;
 /// Says in words what an import did.
 pub(crate) fn summarise(done: &Done) {
     let imported = &done.imported;
-    let rate = (done.rows as f64 / done.seconds.max(0.001)) as u64;
+    let milliseconds = std::time::Duration::from_secs_f64(done.seconds).as_millis().max(1);
+    let rate = u64::try_from(u128::from(done.rows) * 1000 / milliseconds).unwrap_or(u64::MAX);
     draw::note(&format!(
         "{} events of {} customers ({} rows in {:.1} s, {} rows a second)",
         draw::grouped(imported.events),

@@ -52,7 +52,7 @@ impl Sink for Counts {
 }
 
 /// Reads files and proposes a charter.
-pub(crate) async fn run(home: &Home, args: &InitArgs) -> Result<ExitCode, Error> {
+pub(crate) fn run(home: &Home, args: &InitArgs) -> Result<ExitCode, Error> {
     let files = sources::files(&args.read.files, &home.charter)?;
     let mut counts = Counts::default();
     let mut summary = Summary::default();

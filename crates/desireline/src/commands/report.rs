@@ -7,9 +7,10 @@ use event::Timestamp;
 use journey::Moments;
 use lake::Lake;
 use report::{
-    Answers, FileRead, Finding, Made, MapOptions, Period, Reading, ReportData, Words, findings, most_telling, render,
+    Answers, Compared, FileRead, Finding, Made, MapOptions, Period, Reading, ReportData, Words, findings, most_telling,
+    render,
 };
-use understand::{View, funnel, map, variants};
+use understand::{Answered, Comparison, View, funnel, map, variants};
 
 use crate::args::{ReportArgs, SelectArgs};
 use crate::commands::view::answer;
@@ -21,9 +22,12 @@ use crate::question::ask;
 
 /// Writes the report.
 pub(crate) async fn run(home: &Home, args: &ReportArgs) -> Result<ExitCode, Error> {
-    let found = write(home, &args.select, args.steps.as_deref(), None, &args.output).await?;
+    let asks = Asks { steps: args.steps.as_deref(), within: args.within.as_deref() };
+    let found = write(home, &args.select, asks, &args.output).await?;
     draw::note(&format!("the report is in {}", args.output.display()));
-    found.iter().for_each(|finding| draw::note(&format!("• {}", finding.text)));
+    for finding in &found {
+        draw::note(&format!("• {}", finding.text));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -32,40 +36,47 @@ const FUNNEL_STEPS: usize = 5;
 /// Paths that the report lists.
 const PATHS: usize = 10;
 
+/// What a report asks besides the map and the paths.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asks<'a> {
+    /// The moments of the funnel; without them, those of the commonest path.
+    pub(crate) steps: Option<&'a str>,
+    /// The time that the funnel may take.
+    pub(crate) within: Option<&'a str>,
+}
+
 /// Writes the report of a home, and gives what it found.
 pub(crate) async fn write(
     home: &Home,
     select: &SelectArgs,
-    steps: Option<&str>,
-    within: Option<&str>,
+    asks: Asks<'_>,
     path: &Path,
 ) -> Result<Vec<Finding>, Error> {
-    if select.compare.is_some() {
-        return Err(Error::Usage("the report shows one group; `desireline view` compares".to_owned()));
-    }
     let lake = Lake::open(&home.path).await?;
-    let moments = Moments::new();
     let until_us = lake.until_us().await?;
-    let asked = ask(select, &home.charter, &moments, until_us)?;
-    let views = [View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
-    let answers = answer(&lake, &asked, &views, &moments).await?;
-    let map: map::Answer = typed(&answers[0]);
-    let variants: variants::Answer = typed(&answers[1]);
-    let steps = steps.map_or_else(|| usual_steps(&variants), str::to_owned);
-    let funnel: Option<funnel::Answer> = if steps.is_empty() {
-        None
-    } else {
-        let options = [("steps", steps.as_str())].into_iter().chain(within.map(|within| ("within", within)));
-        let view = View::parse("funnel", options)?;
-        Some(typed(&answer(&lake, &asked, &[view], &moments).await?[0]))
-    };
+    let one_group = SelectArgs { compare: None, ..select.clone() };
+    let map_and_paths = [View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
+    let answers = ask_lake(&lake, home, &one_group, until_us, &map_and_paths).await?;
+    let map: map::Answer = typed(answers[0].as_ref());
+    let variants: variants::Answer = typed(answers[1].as_ref());
+    let steps = asks.steps.map_or_else(|| usual_steps(&variants), str::to_owned);
+    let (mut funnel, mut compared) = (None, None);
+    if !steps.is_empty() {
+        let options = [("steps", steps.as_str())].into_iter().chain(asks.within.map(|within| ("within", within)));
+        let view = [View::parse("funnel", options)?];
+        funnel = Some(typed::<funnel::Answer>(ask_lake(&lake, home, &one_group, until_us, &view).await?[0].as_ref()));
+        if select.compare.is_some() {
+            let both = ask_lake(&lake, home, select, until_us, &view).await?;
+            compared = Some(Compared::from(&typed::<Comparison<funnel::Answer>>(both[0].as_ref())));
+        }
+    }
     let words = Words::of(&home.charter);
     let found = most_telling(findings(&Answers {
         words: &words,
         map: Some(&map),
         variants: Some(&variants),
         funnel: funnel.as_ref(),
-        compared: None,
+        compared: compared.as_ref(),
     }));
     let data = ReportData {
         organisation: home.charter.organisation.clone(),
@@ -81,22 +92,35 @@ pub(crate) async fn write(
         variants: Some(variants),
         funnel,
         steps: None,
-        compared: None,
-        made: Made {
-            at: jiff::Zoned::now()
-                .with_time_zone(home.charter.timezone.clone())
-                .strftime("%Y-%m-%d %H:%M %Z")
-                .to_string(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            charter_hash: home.charter_path.as_ref().map(|_| home.charter.hash.clone()),
-        },
+        compared,
+        made: made(home),
     };
     std::fs::write(path, render(&data)).map_err(Error::file("write", path))?;
     Ok(found)
 }
 
+async fn ask_lake(
+    lake: &Lake,
+    home: &Home,
+    select: &SelectArgs,
+    until_us: i64,
+    views: &[View],
+) -> Result<Vec<Box<dyn Answered>>, Error> {
+    let moments = Moments::new();
+    answer(lake, &ask(select, &home.charter, &moments, until_us)?, views, &moments).await
+}
+
+fn made(home: &Home) -> Made {
+    let now = jiff::Zoned::now().with_time_zone(home.charter.timezone.clone());
+    Made {
+        at: now.strftime("%Y-%m-%d %H:%M %Z").to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        charter_hash: home.charter_path.as_ref().map(|_| home.charter.hash.clone()),
+    }
+}
+
 /// The answer of a view whose kind is known.
-fn typed<A: Clone + 'static>(answered: &std::boxed::Box<dyn understand::Answered>) -> A {
+fn typed<A: Clone + 'static>(answered: &dyn Answered) -> A {
     answered.answer().downcast_ref::<A>().expect("the view of this kind was asked").clone()
 }
 

@@ -1,4 +1,4 @@
-//! `sql`: DataFusion SQL over the lake.
+//! `sql`: `DataFusion` SQL over the lake.
 
 use std::process::ExitCode;
 
@@ -29,9 +29,12 @@ pub(crate) async fn run(home: &Home, args: &SqlArgs, as_json: bool) -> Result<Ex
 }
 
 fn csv(rows: &lake::Rows) -> String {
-    let quoted = |value: &str| match value.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", value.replace('"', "\"\"")),
-        false => value.to_owned(),
+    let quoted = |value: &str| {
+        if value.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", value.replace('"', "\"\""))
+        } else {
+            value.to_owned()
+        }
     };
     let line = |values: &mut dyn Iterator<Item = &str>| values.map(quoted).collect::<Vec<_>>().join(",");
     let mut text = line(&mut rows.columns.iter().map(String::as_str));

@@ -41,7 +41,7 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         draw::data(&picture.svg);
         picture.notes.iter().for_each(|note| draw::note(note));
     } else if args.csv {
-        answers.iter().for_each(|answer| draw::data(&answer.csv()));
+        draw::data(&answers[0].csv());
     } else {
         let tables: Vec<String> = answers.iter().flat_map(|answer| answer.tables()).map(|t| draw::table(&t)).collect();
         draw::data(&tables.join("\n"));

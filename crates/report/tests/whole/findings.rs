@@ -112,7 +112,7 @@ fn nothing_is_found_where_nothing_is() {
 }
 
 /// Two groups by the mark of `--compare`, in a map.
-fn two_groups(log: &Log) -> Compared {
+pub(crate) fn two_groups(log: &Log) -> Compared {
     let options = map::Options::default();
     let fold = |with: bool| {
         let mut fold = options.fold(&log.moments);
@@ -127,7 +127,7 @@ fn two_groups(log: &Log) -> Compared {
         runs.finish(&mut each);
         fold
     };
-    let comparison = map::Options::compare(("with coupon", fold(true)), ("without", fold(false)), &log.moments);
+    let comparison = map::Options::compare(("marked", fold(true)), ("others", fold(false)), &log.moments);
     Compared::from(&comparison.expect("a map can be compared"))
 }
 
@@ -139,13 +139,18 @@ fn two_groups_are_associated_with_what_differs() {
     let finding = of(&found, Kind::Comparison);
     assert_eq!(
         finding.text,
-        "‘mail → order’: 40 of 50 customers in ‘with coupon’ (80 %, 67–89 %) against 20 of 100 customers in ‘without’ \
-         (20 %, \
-         13–29 %). The difference (60 points, from 44 points to 71 points) is associated with the groups, and not \
-         shown to \
-         come from what tells them apart. It is the largest of 2 differences, so some of it may be chance."
+        "‘mail → order’: 40 of 50 customers in ‘marked’ (80 %, 67–89 %) against 20 of 100 customers in ‘others’ (20 %, \
+         13–29 %). The difference (60 points, from 44 points to 71 points) is associated with the groups, and not shown \
+         to come from what tells them apart. It was picked from 2 differences as one of the largest, so some of it may \
+         be chance."
     );
     assert_eq!(finding.n, 50);
+    let chosen = repeated(&[(40, "order+"), (40, "visit order+"), (80, "visit leave")]);
+    let found = find(&chosen, &[], &Words::default(), Some(&two_groups(&chosen)));
+    assert!(
+        found.iter().all(|finding| finding.kind != Kind::Comparison),
+        "nobody of the others has what chose the group"
+    );
     let alike = repeated(&[(20, "mail+ order"), (20, "mail+ visit"), (20, "mail order"), (20, "mail visit")]);
     let found = find(&alike, &[], &Words::default(), Some(&two_groups(&alike)));
     assert!(found.iter().all(|finding| finding.kind != Kind::Comparison));

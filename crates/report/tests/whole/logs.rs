@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use charter::Charter;
+use journey::flag;
 use report::Words;
 use testkit::Log;
 
@@ -78,7 +79,7 @@ const WAYS: [(&str, Ways); 13] = [
     ("survey", &[("visit", 20, 3_000_000), ("end", 80, 0)]),
 ];
 
-/// 2,000 made-up customers of a shop, the same in every run.
+/// 2,000 made-up customers of a shop, the same in every run; those who saw an advertisement are marked for `--compare`.
 pub(crate) fn shop() -> Log {
     let mut seed = 7_u64;
     let mut draw = |below: u64| {
@@ -103,7 +104,8 @@ pub(crate) fn shop() -> Log {
             }
             let spread = i64::try_from(draw(200)).expect("small");
             seconds += way.2 * (20 + spread) / 100;
-            events.push((customer, way.0, seconds * 1_000_000, 0));
+            let mark = if way.0 == "advert" { flag::COMPARE } else { 0 };
+            events.push((customer, way.0, seconds * 1_000_000, mark));
             at = way.0;
         }
     }

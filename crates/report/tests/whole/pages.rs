@@ -6,10 +6,11 @@ use journey::Selection;
 use proptest::prelude::*;
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use report::{Answers, MapOptions, ReportData, Words, draw_map, findings, most_telling, render};
+use report::{Answers, Compared, MapOptions, ReportData, Unit, Words, draw_map, findings, most_telling, render};
 use testkit::{Log, answer, log};
-use understand::{Question, funnel, map, steps, variants};
+use understand::{Differing, Question, funnel, map, steps, variants};
 
+use crate::findings::two_groups;
 use crate::logs::{letter_words, receipt, shop, shop_words};
 
 fn ask<Q: Question>(log: &Log, options: &Q) -> Q::Answer {
@@ -119,6 +120,7 @@ fn a_page_about_many_customers() {
     let mut data = report_on(&shop(), shop_words(), &["visit", "cart", "checkout", "order", "delivered"]);
     data.organisation = Some("Example Shop".to_owned());
     data.simulated = true;
+    data.compared = Some(two_groups(&shop()));
     let page = render(&data);
     check_text(&page);
     assert!(page.contains("Simulated data: these customers were made up by a program."));
@@ -151,6 +153,19 @@ fn a_page_about_nothing() {
     assert!(!page.contains("NaN") && !page.contains("inf"));
 }
 
+const NO_DIFFERENCE: Differing = Differing {
+    what: String::new(),
+    a: 0.0,
+    b: 0.0,
+    difference: 0.0,
+    low: -0.1,
+    high: 0.1,
+    a_count: 0,
+    a_of: 10,
+    b_count: 0,
+    b_of: 10,
+};
+
 #[test]
 fn names_cannot_break_out() {
     let names = ["<script>alert(1)</script>", "a\" onload=\"x", "😀 & 'ok'", "הזמנה חדשה", "]]>\u{0}\u{202e}x", "   "];
@@ -162,6 +177,14 @@ fn names_cannot_break_out() {
     data.reading.files = vec![report::FileRead { name: names[0].to_owned(), events: 1, rejected: 0 }];
     data.reading.rejected = vec![(names[4].to_owned(), 1)];
     data.selection = vec![names[0].to_owned()];
+    let differing = |what: &&str| Differing { what: (*what).to_owned(), a: 0.00001, ..NO_DIFFERENCE };
+    data.compared = Some(Compared {
+        a: names[0].to_owned(),
+        b: names[1].to_owned(),
+        unit: Unit::Customers,
+        differences: names.iter().map(differing).collect(),
+        doubts: Vec::new(),
+    });
     let page = render(&data);
     check_text(&page);
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -180,7 +203,7 @@ fn what_is_left_out_is_said() {
     assert!(picture.notes[0].starts_with(&said), "{:?}", picture.notes);
     let whole = MapOptions { moments_max: usize::MAX, edges_max: usize::MAX, coverage: None };
     let picture = draw_map(&answer, &shop_words(), &whole);
-    assert!(picture.notes[0].contains("which are 100 % of all"), "{:?}", picture.notes);
+    assert_eq!(picture.notes[0], "All moments and all edges are drawn.");
     let half = MapOptions { coverage: Some(0.5), ..whole };
     let picture = draw_map(&answer, &shop_words(), &half);
     assert!(picture.svg.matches("<g class=\"edge").count() < answer.edges.len());
@@ -216,7 +239,8 @@ proptest! {
         prop_assert_eq!(&picture, &draw_map(&answer, &words, &options));
         let boxes = rectangles(&picture.svg, "<g class=\"node ");
         prop_assert_eq!(boxes.len(), answer.moments.len());
-        let figures = ["class=\"figure\">", "class=\"figure back\">"].map(|class| rectangles(&picture.svg, class)).concat();
+        let classes = ["class=\"figure\">", "class=\"figure back\">"];
+        let figures = classes.map(|class| rectangles(&picture.svg, class)).concat();
         let all: Vec<&[f64; 4]> = boxes.iter().chain(&figures).collect();
         for (i, a) in all.iter().enumerate() {
             for b in &all[i + 1..] {

@@ -1,0 +1,73 @@
+# The front of the repository: `make` lists what there is. Everything longer than three lines is in `.ci/tools` or `xtask`.
+#
+# All targets build the whole workspace with the same variables: another selection of packages would be another selection
+# of features, and DataFusion would be built once more.
+
+CARGO ?= cargo
+PYTHON ?= python3
+EVENTS ?= 10000000
+RUNS ?= 5
+
+# A target folder outside of the checkout is used where there is one, so that a fresh checkout does not begin cold.
+OUTSIDE := $(HOME)/.cache/desireline/target
+TARGET := $(or $(DESIRELINE_TARGET_DIR),$(CARGO_TARGET_DIR),$(if $(wildcard $(OUTSIDE)),$(OUTSIDE),$(CURDIR)/target))
+override CARGO_TARGET_DIR := $(TARGET)
+
+# rustup puts cargo here and asks for a new shell; this one is not new.
+PATH := $(PATH):$(HOME)/.cargo/bin
+
+# mold or lld, where the C compiler can use them.
+ifeq ($(origin RUSTFLAGS), undefined)
+LINKER := $(shell ./.ci/tools linker)
+RUSTFLAGS := $(if $(LINKER),-C link-arg=-fuse-ld=$(LINKER))
+endif
+
+export CARGO_TARGET_DIR PATH RUSTFLAGS
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test check fmt tidy deny clippy docs bench tools
+
+help: ## list the targets
+	@echo 'make TARGET, where TARGET is one of'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: build ## build, import the two example organisations, print findings, write their reports
+	$(TARGET)/release/desireline demo
+
+build: tools ## build the programs for use
+	$(CARGO) build --release --workspace --bins
+
+test: tools ## all tests, those in the documentation included
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then set -ex; $(CARGO) nextest run --workspace; $(CARGO) test --workspace --doc; \
+	else set -ex; $(CARGO) test --workspace; fi
+
+check: fmt tidy deny clippy docs ## everything but the tests, cheapest first
+
+fmt: tools ## is everything formatted?
+	$(CARGO) fmt --all --check
+
+tidy: tools ## allowed edges between crates, sizes, error pages, links
+	$(CARGO) run --quiet -p xtask -- tidy
+
+deny: tools ## licences and known holes of dependencies (where cargo-deny is installed)
+	@if $(CARGO) deny --version >/dev/null 2>&1; then set -x; $(CARGO) deny check; \
+	else echo 'deny: skipped, cargo-deny is not installed (cargo install cargo-deny)'; fi
+
+# The bans of the pure crates (clippy.toml) hold for what ships; their tests may read files and look at a clock.
+clippy: tools ## lints, warnings count as errors
+	$(CARGO) clippy --workspace --lib --bins -- -D warnings
+	$(CARGO) clippy --workspace --all-targets -- -D warnings -A clippy::disallowed_methods -A clippy::disallowed_types
+
+docs: tools ## the documentation of the sources, warnings count as errors
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+
+bench: build ## measure against other tools (EVENTS=10000000 RUNS=5); needs Python, takes long
+	@./.ci/tools python
+	test -d bench/.venv || $(PYTHON) -m venv bench/.venv
+	bench/.venv/bin/python -m pip install --quiet -r bench/requirements.txt
+	bench/.venv/bin/python bench/run.py --desireline $(TARGET)/release/desireline --sim $(TARGET)/release/sim \
+		--events $(EVENTS) --runs $(RUNS) --work $(TARGET)/bench
+
+tools: ## check what building needs, and say what is missing
+	@./.ci/tools
