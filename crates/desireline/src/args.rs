@@ -167,6 +167,9 @@ pub(crate) struct SelectArgs {
     /// Two groups: journeys with at least one event for which this holds, and the others; or FROM..TO,FROM..TO, two periods.
     #[arg(long, value_name = "SQL")]
     pub(crate) compare: Option<String>,
+    /// What the two groups are called.
+    #[arg(long, value_name = "A,B", requires = "compare")]
+    pub(crate) compare_names: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -55,7 +55,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
     let question = Question { lens, selection, rules: rules_of(charter) };
     let Some([first, second]) = periods else {
         let groups = select.compare.as_ref().map(|text| [text.clone(), format!("not ({text})")]);
-        return Ok(Asked { questions: vec![question], groups });
+        return Ok(Asked { questions: vec![question], groups: named(select, groups)? });
     };
     if select.from.is_some() || select.to.is_some() {
         return Err(Error::Usage(
@@ -69,7 +69,16 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         Ok(question)
     };
     let name = |(from, to): (&str, &str)| format!("{from}..{to}");
-    Ok(Asked { questions: vec![of_period(first)?, of_period(second)?], groups: Some([name(first), name(second)]) })
+    let groups = named(select, Some([name(first), name(second)]))?;
+    Ok(Asked { questions: vec![of_period(first)?, of_period(second)?], groups })
+}
+
+/// The names of the groups, as they were given or else as they are made.
+fn named(select: &SelectArgs, groups: Option<[String; 2]>) -> Result<Option<[String; 2]>, Error> {
+    let Some(names) = &select.compare_names else { return Ok(groups) };
+    let two = names.split_once(',').map(|(a, b)| [a.trim().to_owned(), b.trim().to_owned()]);
+    let wrong = || Error::Usage(format!("--compare-names: write two names with a comma between them, not `{names}`"));
+    two.map(Some).ok_or_else(wrong)
 }
 
 /// `FROM..TO,FROM..TO`; a side may be empty.

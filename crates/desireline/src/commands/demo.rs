@@ -18,8 +18,9 @@ struct Example {
     /// The moments of its funnel, and the time that they may take.
     steps: &'static str,
     within: &'static str,
-    /// Which journeys are compared with the others.
+    /// Which journeys are compared with the others, and what both are called.
     compare: &'static str,
+    compare_names: &'static str,
 }
 
 const EXAMPLES: [Example; 2] = [
@@ -29,6 +30,7 @@ const EXAMPLES: [Example; 2] = [
         steps: "basket,coupon",
         within: "60d",
         compare: "moment = 'mailing_chosen'",
+        compare_names: "campaigns with coupons chosen for the household,campaigns with the same coupons for all",
     },
     Example {
         name: "telecom",
@@ -36,6 +38,7 @@ const EXAMPLES: [Example; 2] = [
         steps: "visit,search,product,cart,checkout,order",
         within: "14d",
         compare: "moment = 'checkout_fail'",
+        compare_names: "purchases in which a checkout failed,purchases without",
     },
 ];
 
@@ -64,6 +67,7 @@ async fn show(example: &Example, folder: &Path, output: &Path) -> Result<(), Err
     let select = SelectArgs {
         journey: Some(example.journey.to_owned()),
         compare: Some(example.compare.to_owned()),
+        compare_names: Some(example.compare_names.to_owned()),
         ..SelectArgs::default()
     };
     let asks = report::Asks { steps: Some(example.steps), within: Some(example.within) };
