@@ -75,7 +75,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
 
 /// The names of the groups, as they were given or else as they are made.
 fn named(select: &SelectArgs, groups: Option<[String; 2]>) -> Result<Option<[String; 2]>, Error> {
-    let Some(names) = &select.compare_names else { return Ok(groups) };
+    let (Some(names), Some(_)) = (&select.compare_names, &groups) else { return Ok(groups) };
     let two = names.split_once(',').map(|(a, b)| [a.trim().to_owned(), b.trim().to_owned()]);
     let wrong = || Error::Usage(format!("--compare-names: write two names with a comma between them, not `{names}`"));
     two.map(Some).ok_or_else(wrong)
