@@ -4,8 +4,7 @@
 use std::error::Error as _;
 use std::io::{IsTerminal, Write};
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
 use understand::{Cell, Table};
 
 use crate::error::Error;
@@ -51,15 +50,26 @@ pub(crate) fn error(error: &Error) {
     }
 }
 
+/// A line under the header, and nothing else.
+const PLAIN: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Rows under headers.
+pub(crate) fn rows<C: Into<comfy_table::Cell>>(
+    headers: &[String],
+    rows: impl IntoIterator<Item = impl IntoIterator<Item = C>>,
+) -> String {
+    let mut drawn = comfy_table::Table::new();
+    drawn.load_style(PLAIN).set_content_arrangement(ContentArrangement::Disabled).set_header(headers);
+    for row in rows {
+        drawn.add_row(row);
+    }
+    drawn.to_string()
+}
+
 /// A table with its title and notes.
 pub(crate) fn table(table: &Table) -> String {
-    let mut drawn = comfy_table::Table::new();
-    drawn.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
-    drawn.set_header(&table.headers);
-    for row in &table.rows {
-        drawn.add_row(row.iter().map(cell));
-    }
-    let mut text = format!("{}\n{drawn}\n", table.title);
+    let drawn = rows(&table.headers, table.rows.iter().map(|row| row.iter().map(cell)));
+    let mut text = format!("{}\n\n{drawn}\n\n", table.title);
     for note in &table.notes {
         text.push_str(note);
         text.push('\n');

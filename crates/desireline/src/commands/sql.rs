@@ -17,12 +17,10 @@ pub(crate) async fn run(home: &Home, args: &SqlArgs, as_json: bool) -> Result<Ex
     } else if args.csv {
         draw::data(&csv(&rows));
     } else {
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY).set_header(&rows.columns);
-        for row in &rows.rows {
-            table.add_row(row.iter().map(|value| value.as_deref().unwrap_or("")));
-        }
-        draw::data(&table.to_string());
+        let values = |row: &'_ Vec<Option<String>>| {
+            row.iter().map(|value| value.clone().unwrap_or_default()).collect::<Vec<_>>()
+        };
+        draw::data(&draw::rows(&rows.columns, rows.rows.iter().map(values)));
         draw::note(&format!("{} rows", draw::grouped(rows.rows.len() as u64)));
     }
     Ok(ExitCode::SUCCESS)
