@@ -3,6 +3,7 @@
 
 use std::error::Error as _;
 use std::io::{IsTerminal, Write};
+use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
 use understand::{Cell, Table};
@@ -43,11 +44,43 @@ pub(crate) fn error(error: &Error) {
         eprintln!("{rendered}\n");
     }
     eprintln!("error: {error}");
+    if let Error::Condition { text, wrong, .. } = error {
+        eprintln!("{}", underlined(text, &wrong.bytes));
+        if let Some(hint) = &wrong.hint {
+            eprintln!("  = hint: {hint}");
+        }
+    }
+    for cause in causes(error) {
+        eprintln!("  because {cause}");
+    }
+}
+
+/// What an error was caused by, each said once.
+fn causes(error: &Error) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
     let mut cause = error.source();
     while let Some(one) = cause {
-        eprintln!("  because {one}");
+        let text = one.to_string();
+        if !said.iter().any(|before| before.contains(&text)) {
+            said.push(text);
+        }
         cause = one.source();
     }
+    if matches!(error, Error::Lake(lake::Error::Sql(_))) {
+        // What stands above the last cause repeats it as a Rust value.
+        said.drain(..said.len().saturating_sub(1));
+    }
+    said
+}
+
+/// The line of a text in which something is wrong, with a mark under it.
+fn underlined(text: &str, bytes: &Range<usize>) -> String {
+    let (before, rest) = text.split_at(text.floor_char_boundary(bytes.start));
+    let (line_before, line_rest) = (before.lines().next_back().unwrap_or(""), rest.lines().next().unwrap_or(""));
+    let line_before = if before.ends_with('\n') { "" } else { line_before };
+    let blamed = text.get(before.len()..bytes.end).and_then(|part| part.lines().next()).unwrap_or("");
+    let indent = " ".repeat(line_before.chars().count());
+    format!("  | {line_before}{line_rest}\n  | {indent}{}", "^".repeat(blamed.chars().count().max(1)))
 }
 
 /// A line under the header, and nothing else.
@@ -121,6 +154,14 @@ pub(crate) fn span(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_is_marked_in_its_line() {
+        assert_eq!(underlined("a = 'é' or b", &(12..13)), "  | a = 'é' or b\n  |            ^");
+        assert_eq!(underlined("a or\nbc or\nd", &(5..7)), "  | bc or\n  | ^^");
+        assert_eq!(underlined("a =", &(3..3)), "  | a =\n  |    ^");
+        assert_eq!(underlined("", &(7..9)), "  | \n  | ^");
+    }
 
     #[test]
     fn numbers_are_readable() {

@@ -1,5 +1,6 @@
 //! Everything that can go wrong, by what the person at the keyboard can do about it.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -19,8 +20,11 @@ pub(crate) enum Error {
     #[error("{}: {what}", path.display())]
     Input { path: PathBuf, what: String },
     /// A condition cannot be understood.
-    #[error("{option}: {source}")]
-    Condition { option: &'static str, source: charter::ConditionError },
+    #[error("{option}: {wrong}")]
+    Condition { option: &'static str, text: String, wrong: charter::ConditionError },
+    /// Something that the charter was to define does not exist.
+    #[error("{0}")]
+    NotFound(String),
     /// A view cannot be answered.
     #[error(transparent)]
     View(#[from] understand::Error),
@@ -49,15 +53,24 @@ impl Error {
         move |source| Error::File { doing, path, source }
     }
 
+    /// An input that cannot be opened or read.
+    pub(crate) fn unreadable(path: impl Into<PathBuf>, error: &std::io::Error) -> Self {
+        let what = match error.kind() {
+            ErrorKind::NotFound => "there is no such file".to_owned(),
+            ErrorKind::InvalidData => "this is not a text in UTF-8".to_owned(),
+            _ => format!("it cannot be read: {error}"),
+        };
+        Error::Input { path: path.into(), what }
+    }
+
     /// What the command ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         let code = match self {
             Error::Lake(lake::Error::Interrupted) => code::INTERRUPTED,
-            Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. }) => {
-                code::NOT_FOUND
-            }
+            Error::NotFound(_)
+            | Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. })
+            | Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
             Error::Usage(_) | Error::View(_) => code::USAGE,
-            Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
             Error::Lake(lake::Error::Locked { .. }) => code::BUSY,
             Error::Charter { .. }
             | Error::Input { .. }

@@ -56,7 +56,7 @@ pub(crate) fn rules_of(charter: &Charter) -> Rules {
 
 /// Reads a charter; its warnings are shown.
 pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
-    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, &error))?;
     let name = path.display().to_string();
     match Charter::parse(&text) {
         Ok((charter, warnings)) => {

@@ -34,7 +34,9 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         moments.intern(&moment.name);
     }
     let condition = |option, text: &Option<String>| -> Result<Option<Condition<Fact>>, Error> {
-        let parse = |text: &String| charter.condition(text).map_err(|source| Error::Condition { option, source });
+        let parse = |text: &String| {
+            charter.condition(text).map_err(|wrong| Error::Condition { option, text: text.clone(), wrong })
+        };
         text.as_ref().map(parse).transpose()
     };
     let periods = select.compare.as_deref().and_then(two_periods);
@@ -101,7 +103,7 @@ fn cut(journey: Option<&str>, charter: &Charter, moments: &Moments, until_us: i6
     let Some(journey) = charter.journeys.iter().find(|journey| journey.name == name) else {
         let known: Vec<&str> = charter.journeys.iter().map(|journey| journey.name.as_str()).collect();
         let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
-        return Err(Error::Usage(format!("--journey: the charter has no journey `{name}`; {known}")));
+        return Err(Error::NotFound(format!("--journey: the charter has no journey `{name}`; {known}")));
     };
     let mask = |names: &[String]| {
         let mut mask = vec![false; if names.is_empty() { 0 } else { moments.len() }];

@@ -42,17 +42,25 @@ pub(crate) fn files(paths: &[PathBuf], charter: &Charter) -> Result<Vec<PathBuf>
         let entries = std::fs::read_dir(path).map_err(Error::file("read the folder", path))?;
         let mut inside: Vec<PathBuf> = entries
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.is_file())
+            .filter(|path| path.is_file() && !is_hidden(path))
             .filter(|path| charter.sources.is_empty() || charter.source_for(&path.to_string_lossy()).is_some())
             .collect();
         if inside.is_empty() {
-            let what = "no file in this folder is named by the charter's sources".to_owned();
-            return Err(Error::Input { path: path.clone(), what });
+            let what = match charter.sources.as_slice() {
+                [] => "there are no files in this folder",
+                _ => "no file in this folder is named by the charter's sources",
+            };
+            return Err(Error::Input { path: path.clone(), what: what.to_owned() });
         }
         inside.sort();
         files.append(&mut inside);
     }
     Ok(files)
+}
+
+/// Whether a file is one that systems put into folders on their own, such as `.DS_Store`.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 /// Plans how to read a file; asks where that is possible and needed.
@@ -75,6 +83,7 @@ pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<So
             Err(Trouble::Ambiguous(what) | Trouble::Other(what)) => {
                 return Err(Error::Input { path: path.to_owned(), what });
             }
+            Err(Trouble::Unreadable(error)) => return Err(Error::unreadable(path, &error)),
         }
     }
 }
@@ -82,6 +91,7 @@ pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<So
 enum Trouble {
     /// A person could decide it.
     Ambiguous(String),
+    Unreadable(std::io::Error),
     Other(String),
 }
 
@@ -104,7 +114,7 @@ fn try_plan(path: &Path, options: &Options) -> Result<(Plan, u64), Trouble> {
         file.take(SAMPLE_BYTES).read_to_end(&mut first)?;
         Ok(size)
     });
-    let size = open.map_err(|error| other(&error))?;
+    let size = open.map_err(Trouble::Unreadable)?;
     if first.is_empty() {
         return Err(other(&PlanError::Empty));
     }

@@ -12,7 +12,7 @@ use crate::limits::SAMPLE_BYTES;
 use crate::mapping::{Mapping, MappingError, Value};
 use crate::sink::{Sink, Stop, Summary};
 use crate::sniff::Format;
-use crate::text::{Decoded, Encoding, decode_sample, decompress, decompress_sample};
+use crate::text::{Compression, Decoded, Encoding, decode_sample, decompress, decompress_sample};
 use crate::times::DateOrder;
 use crate::{jsonl, ocel, xes};
 
@@ -75,6 +75,9 @@ pub enum PlanError {
     /// There is nothing in it.
     #[error("the file is empty")]
     Empty,
+    /// It is compressed, and nothing comes out of it.
+    #[error("the compressed file holds nothing, or is cut off at its very beginning")]
+    NothingInside,
     /// It has a header and nothing else.
     #[error("the file has a header ({}) but no rows", columns.join(", "))]
     HeaderOnly {
@@ -281,7 +284,11 @@ fn text_sample(plan: &mut Plan, first: &[u8], options: &Options) -> Result<Vec<u
     let bytes = decompress_sample(first, SAMPLE_BYTES);
     plan.encoding = options.encoding.unwrap_or_else(|| Encoding::detect(&bytes));
     let text = decode_sample(&bytes, plan.encoding);
-    if text.iter().all(u8::is_ascii_whitespace) { Err(PlanError::Empty) } else { Ok(text) }
+    match Compression::detect(first) {
+        _ if !text.iter().all(u8::is_ascii_whitespace) => Ok(text),
+        Compression::Plain => Err(PlanError::Empty),
+        Compression::Gzip | Compression::Zstd => Err(PlanError::NothingInside),
+    }
 }
 
 /// Reads a file as planned, from its beginning; compression is undone here. Every event and every rejected row goes to

@@ -45,7 +45,7 @@ impl Format {
             Compression::Plain => first.get(..first.len().min(HEAD_BYTES)).unwrap_or_default().to_vec(),
             _ => decompress_sample(first, HEAD_BYTES),
         };
-        let unknown = |seems: &'static str| UnknownFormat { name: name.to_owned(), seems };
+        let unknown = |seems: &'static str| UnknownFormat { seems };
         if inner.starts_with(b"PAR1") {
             return Ok(Format::Parquet);
         }
@@ -83,11 +83,9 @@ const OTHERS: [(&[u8], &str); 5] = [
 /// A file that cannot hold events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{name} seems to be {seems}; readable are CSV, JSON Lines, Parquet, XES and OCEL, also compressed by gzip or zstd"
+    "this seems to be {seems}; readable are CSV, JSON Lines, Parquet, XES and OCEL, also compressed by gzip or zstd"
 )]
 pub struct UnknownFormat {
-    /// The name of the file.
-    pub name: String,
     /// What it seems to be.
     pub seems: &'static str,
 }

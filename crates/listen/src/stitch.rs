@@ -428,9 +428,9 @@ impl Customers {
         Node(self.roots[key.0 as usize])
     }
 
-    /// Whether every key is a customer of its own.
-    pub fn is_trivial(&self) -> bool {
-        self.roots.iter().enumerate().all(|(n, root)| *root as usize == n)
+    /// Keys that came with more keys of a kind than one person may have, and so glue nobody.
+    pub fn shared(&self) -> &BTreeSet<Node> {
+        &self.shared
     }
 
     /// How many customers there are.

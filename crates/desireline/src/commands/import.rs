@@ -32,7 +32,11 @@ pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result
     }
     let nothing = done.imported.events + done.imported.duplicates == 0;
     if nothing {
-        let what = "no event could be read; the rejected rows say why".to_owned();
+        let reasons = done.imported.rejected_by_reason();
+        let reasons: Vec<String> =
+            reasons.iter().map(|(reason, n)| format!("{} {reason}", draw::grouped(*n))).collect();
+        let reasons = if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") };
+        let what = format!("none of the {} rows is an event: {reasons}", draw::grouped(done.rows));
         return Err(Error::Input { path: args.read.files[0].clone(), what });
     }
     Ok(ExitCode::SUCCESS)
@@ -77,8 +81,9 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
         files.push(ReadFile { name: name_of(source), events: summary.events });
     }
     let bar = spinner("sorting and writing");
-    let (_, imported) = importer.finish().await?;
+    let finished = importer.finish().await;
     bar.finish_and_clear();
+    let (_, imported) = finished.map_err(incomplete)?;
     let done = Done { imported, files, rows, warnings, seconds: start.elapsed().as_secs_f64() };
     history::add(&home.path, &done)?;
     Ok(done)
@@ -118,11 +123,22 @@ fn read_one(source: &Source, importer: &mut Importer, warnings: &mut Vec<String>
             Ok(summary)
         }
         Err(ReadFailure::Stopped(error)) => Err(match error.downcast::<lake::Error>() {
-            Ok(error) => Error::Lake(*error),
+            Ok(error) => incomplete(*error),
             Err(error) => Error::Input { path: source.path.clone(), what: error.to_string() },
         }),
-        Err(ReadFailure::Broken(what)) => Err(Error::Input { path: source.path.clone(), what }),
+        Err(ReadFailure::Broken(what)) => {
+            let what = format!("{what}; nothing of this import was kept: repair the file, or leave it out");
+            Err(Error::Input { path: source.path.clone(), what })
+        }
     }
+}
+
+/// An import that the lake could not carry out, such as on a full disk.
+fn incomplete(error: lake::Error) -> Error {
+    if !matches!(error, lake::Error::Interrupted) {
+        draw::note("the import is not complete: once the cause is gone, the same command completes it");
+    }
+    Error::Lake(error)
 }
 
 fn progress_bar(source: &Source) -> ProgressBar {

@@ -10,9 +10,9 @@ pub(super) fn normal(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The first few, for a message.
+/// The first few, for a message; the very first is that of XES, which nobody would type.
 pub(super) fn shown(names: &[&str]) -> String {
-    let shown: Vec<&str> = names.iter().take(6).copied().collect();
+    let shown: Vec<&str> = names.iter().skip(1).take(6).copied().collect();
     format!("{} …", shown.join(", "))
 }
 
