@@ -56,6 +56,26 @@ impl Lake {
         moments: &Moments,
         make: impl Fn() -> Vec<Box<dyn AnyFold>> + Sync,
     ) -> Result<Answered, Error> {
+        let mut answered = self.ask_once(question, moments, &make).await;
+        let mut version = self.events.version();
+        while matches!(&answered, Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound) {
+            // Whoever writes deletes files that a newer commit replaces. Where there is none, a file is really missing.
+            let newer = Self::open(self.home()).await?;
+            if newer.events.version() == version {
+                break;
+            }
+            version = newer.events.version();
+            answered = newer.ask_once(question, moments, &make).await;
+        }
+        answered
+    }
+
+    async fn ask_once(
+        &self,
+        question: &Question,
+        moments: &Moments,
+        make: &(impl Fn() -> Vec<Box<dyn AnyFold>> + Sync),
+    ) -> Result<Answered, Error> {
         let (parts, rerouted) = self.parts(&question.rules).await?;
         let projection = question.lens.projection();
         let groups = if question.selection.compare { 2 } else { 1 };

@@ -1,20 +1,24 @@
 //! The lake as files that other tools read: CSV, Parquet, XES, OCEL 2.0 (JSON).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+mod csv;
+mod ocel;
+mod parquet;
+mod xes;
+
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use event::Timestamp;
 use listen::stitch::{Graph, Node, Rules};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use self::csv::CsvOut;
+use self::ocel::OcelOut;
+use self::parquet::ParquetOut;
+use self::xes::XesOut;
 use crate::error::Error;
 use crate::run_file::read_schema;
 use crate::scan::{Projection, read_part};
@@ -124,27 +128,25 @@ fn text_at(batch: &RecordBatch, column: usize, row: usize) -> Option<&str> {
 }
 
 /// Something that writes one format.
-trait Write1 {
+trait Write {
     fn event(&mut self, row: &Row<'_>) -> Result<(), Error>;
     fn finish(self: Box<Self>) -> Result<(), Error>;
 }
 
-fn writer(format: ExportFormat, path: &Path) -> Result<Box<dyn Write1>, Error> {
+fn writer(format: ExportFormat, path: &Path) -> Result<Box<dyn Write>, Error> {
     let file = File::create(path).map_err(Error::file("make", path))?;
     Ok(match format {
         ExportFormat::Csv => Box::new(CsvOut::new(Out::new(file, path))?),
         ExportFormat::Parquet => Box::new(ParquetOut::new(file)?),
         ExportFormat::Xes => Box::new(XesOut::new(Out::new(file, path))?),
-        ExportFormat::OcelJson => {
-            Box::new(OcelOut { out: Out::new(file, path), events: Vec::new(), objects: Map::new() })
-        }
+        ExportFormat::OcelJson => Box::new(OcelOut::new(Out::new(file, path))),
     })
 }
 
 /// A file that knows its name when something goes wrong.
 struct Out {
     file: BufWriter<File>,
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 impl Out {
@@ -193,270 +195,7 @@ fn columns<'a>(row: &Row<'a>, at: &'a str) -> [Option<&'a str>; 12] {
     ]
 }
 
-struct CsvOut(Out);
-
-impl CsvOut {
-    fn new(mut out: Out) -> Result<Self, Error> {
-        out.put(&COLUMNS.join(","))?;
-        out.put("\n")?;
-        Ok(Self(out))
-    }
-}
-
-impl Write1 for CsvOut {
-    fn event(&mut self, row: &Row<'_>) -> Result<(), Error> {
-        let at = row.at.to_string();
-        let mut line = String::new();
-        for (n, value) in columns(row, &at).into_iter().enumerate() {
-            if n > 0 {
-                line.push(',');
-            }
-            let value = value.unwrap_or_default();
-            if value.contains([',', '"', '\n', '\r']) {
-                line.push('"');
-                line.push_str(&value.replace('"', "\"\""));
-                line.push('"');
-            } else {
-                line.push_str(value);
-            }
-        }
-        line.push('\n');
-        self.0.put(&line)
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), Error> {
-        self.0.finish()
-    }
-}
-
-struct ParquetOut {
-    writer: ArrowWriter<File>,
-    builders: Vec<arrow::array::StringBuilder>,
-    at_us: Vec<i64>,
-}
-
-fn export_schema() -> arrow::datatypes::SchemaRef {
-    use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
-    let field = |name: &&str| match *name {
-        "at" => Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, Some(crate::schema::utc())), false),
-        name => Field::new(name, DataType::Utf8, true),
-    };
-    std::sync::Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
-}
-
-impl ParquetOut {
-    fn new(file: File) -> Result<Self, Error> {
-        let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd"));
-        let properties = WriterProperties::builder().set_compression(zstd).build();
-        let writer = ArrowWriter::try_new(file, export_schema(), Some(properties))?;
-        Ok(Self {
-            writer,
-            builders: COLUMNS.iter().map(|_| arrow::array::StringBuilder::new()).collect(),
-            at_us: Vec::new(),
-        })
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        let at = arrow::array::TimestampMicrosecondArray::from(std::mem::take(&mut self.at_us))
-            .with_timezone(crate::schema::utc());
-        let mut columns: Vec<arrow::array::ArrayRef> =
-            self.builders.iter_mut().map(|b| std::sync::Arc::new(b.finish()) as arrow::array::ArrayRef).collect();
-        columns[2] = std::sync::Arc::new(at);
-        self.writer.write(&RecordBatch::try_new(export_schema(), columns)?)?;
-        Ok(())
-    }
-}
-
-impl Write1 for ParquetOut {
-    fn event(&mut self, row: &Row<'_>) -> Result<(), Error> {
-        for (n, (builder, value)) in self.builders.iter_mut().zip(columns(row, "")).enumerate() {
-            if n != 2 {
-                builder.append_option(value);
-            }
-        }
-        self.at_us.push(row.at.as_micros());
-        if self.at_us.len() >= crate::limits::WRITE_BATCH_ROWS { self.flush() } else { Ok(()) }
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<(), Error> {
-        self.flush()?;
-        self.writer.close()?;
-        Ok(())
-    }
-}
-
-struct XesOut {
-    out: Out,
-    trace: Option<i64>,
-}
-
-/// Properties with this prefix are the trace's, not the event's, as the import of XES writes them.
-const OF_TRACE: &str = "case:";
-
-impl XesOut {
-    fn new(mut out: Out) -> Result<Self, Error> {
-        out.put(concat!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
-            "<log xes.version=\"1849-2016\" xmlns=\"http://www.xes-standard.org/\">\n",
-            "<extension name=\"Concept\" prefix=\"concept\" uri=\"http://www.xes-standard.org/concept.xesext\"/>\n",
-            "<extension name=\"Time\" prefix=\"time\" uri=\"http://www.xes-standard.org/time.xesext\"/>\n",
-            "<extension name=\"Organizational\" prefix=\"org\" uri=\"http://www.xes-standard.org/org.xesext\"/>\n",
-            "<extension name=\"Lifecycle\" prefix=\"lifecycle\" uri=\"http://www.xes-standard.org/lifecycle.xesext\"/>\n",
-        ))?;
-        Ok(Self { out, trace: None })
-    }
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            '\r' => out.push_str("&#13;"),
-            '\t' => out.push_str("&#9;"),
-            // XML 1.0 has no way to write these.
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn attribute(key: &str, value: &Value, out: &mut String) {
-    let simple = |kind: &str, value: &str| format!("<{kind} key=\"{}\" value=\"{}\"/>\n", escaped(key), escaped(value));
-    match value {
-        Value::Null => {}
-        Value::Bool(truth) => out.push_str(&simple("boolean", &truth.to_string())),
-        Value::Number(n) if n.is_i64() => out.push_str(&simple("int", &n.to_string())),
-        Value::Number(n) => out.push_str(&simple("float", &n.to_string())),
-        Value::String(text) => out.push_str(&simple("string", text)),
-        nested => out.push_str(&simple("string", &nested.to_string())),
-    }
-}
-
+/// Properties as they were written.
 fn members(json: Option<&str>) -> Map<String, Value> {
     json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
-}
-
-impl Write1 for XesOut {
-    fn event(&mut self, row: &Row<'_>) -> Result<(), Error> {
-        let mut text = String::new();
-        let properties = members(row.properties);
-        if self.trace != Some(row.customer) {
-            if self.trace.is_some() {
-                text.push_str("</trace>\n");
-            }
-            self.trace = Some(row.customer);
-            text.push_str("<trace>\n");
-            attribute("concept:name", &row.key.1.into(), &mut text);
-            for (key, value) in &properties {
-                if let Some(key) = key.strip_prefix(OF_TRACE) {
-                    attribute(key, value, &mut text);
-                }
-            }
-        }
-        text.push_str("<event>\n");
-        let at = row.at.to_jiff().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00");
-        let _ = writeln!(text, "<date key=\"time:timestamp\" value=\"{at}\"/>");
-        let named = [
-            ("concept:name", Some(row.event)),
-            ("org:resource", row.resource),
-            ("org:group", row.department),
-            ("lifecycle:transition", row.phase),
-            ("channel", row.channel),
-            ("case_id", row.case_id),
-        ];
-        for (key, value) in named {
-            attribute(key, &value.map_or(Value::Null, Value::from), &mut text);
-        }
-        let own = properties.iter().filter(|(key, _)| !key.starts_with(OF_TRACE));
-        own.for_each(|(key, value)| attribute(key, value, &mut text));
-        text.push_str("</event>\n");
-        self.out.put(&text)
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<(), Error> {
-        self.out.put(if self.trace.is_some() { "</trace>\n</log>\n" } else { "</log>\n" })?;
-        self.out.finish()
-    }
-}
-
-/// The whole log is held in memory, because OCEL lists its types, which are known only at the end, first.
-struct OcelOut {
-    out: Out,
-    events: Vec<Value>,
-    objects: Map<String, Value>,
-}
-
-/// The object type of customers.
-const CUSTOMER: &str = "customer";
-
-impl Write1 for OcelOut {
-    fn event(&mut self, row: &Row<'_>) -> Result<(), Error> {
-        let customer = row.key.1.to_owned();
-        self.objects
-            .entry(customer.clone())
-            .or_insert_with(|| json!({"id": customer, "type": CUSTOMER, "attributes": [], "relationships": []}));
-        let mut relationships = vec![json!({"objectId": customer, "qualifier": CUSTOMER})];
-        let mut attributes = Vec::new();
-        let named = [
-            ("channel", row.channel),
-            ("resource", row.resource),
-            ("department", row.department),
-            ("case_id", row.case_id),
-            ("phase", row.phase),
-        ];
-        for (name, value) in named {
-            attributes.extend(value.map(|value| json!({"name": name, "value": value})));
-        }
-        for (name, value) in members(row.properties) {
-            if let ("objects", Value::Array(objects)) = (name.as_str(), &value) {
-                for object in objects {
-                    let [id, kind, qualifier] =
-                        ["id", "type", "qualifier"].map(|m| object[m].as_str().unwrap_or_default());
-                    self.objects
-                        .entry(id.to_owned())
-                        .or_insert_with(|| json!({"id": id, "type": kind, "attributes": [], "relationships": []}));
-                    relationships.push(json!({"objectId": id, "qualifier": qualifier}));
-                }
-            } else {
-                let value = if let Value::String(text) = value { text } else { value.to_string() };
-                attributes.push(json!({"name": name, "value": value}));
-            }
-        }
-        self.events.push(json!({
-            "id": row.message_id,
-            "type": row.event,
-            "time": row.at.to_string(),
-            "attributes": attributes,
-            "relationships": relationships,
-        }));
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<(), Error> {
-        let types_of = |items: &mut dyn Iterator<Item = &Value>| {
-            let mut types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-            for item in items {
-                let names = types.entry(item["type"].as_str().unwrap_or_default().to_owned()).or_default();
-                let attributes = item["attributes"].as_array().into_iter().flatten();
-                names.extend(attributes.filter_map(|a| a["name"].as_str().map(str::to_owned)));
-            }
-            let attribute = |name: String| json!({"name": name, "type": "string"});
-            let kind = |(name, names): (String, BTreeSet<String>)| json!({"name": name, "attributes": names.into_iter().map(attribute).collect::<Vec<_>>()});
-            types.into_iter().map(kind).collect::<Vec<_>>()
-        };
-        let log = json!({
-            "objectTypes": types_of(&mut self.objects.values()),
-            "eventTypes": types_of(&mut self.events.iter()),
-            "objects": self.objects.values().collect::<Vec<_>>(),
-            "events": self.events,
-        });
-        self.out.put(&log.to_string())?;
-        self.out.finish()
-    }
 }

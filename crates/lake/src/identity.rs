@@ -2,8 +2,15 @@
 //!
 //! Rows keep the keys that they came with, and are filed under the customer that the keys meant then. When the evidence or
 //! the rules change, [`Identity::moves`] says whose rows no longer lie where they belong.
+//!
+//! Which values name nobody and how values are made comparable is decided when an event arrives, so a change of these rules
+//! is for later imports; a change of priorities and limits is for everything.
+//!
+//! The table of events is the one whose commits count. Where the small tables have to change with it, their new files are
+//! written first, the commit names their versions, and they follow ([`complete`]): a process that is killed in between leaves
+//! a lake that reads right and that the next writer completes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -28,7 +35,15 @@ pub(crate) struct Identity {
     /// By node: the customer under which its events are filed. Nodes beyond its end are new.
     pub filed: Vec<i64>,
     links_known: BTreeMap<(Node, Node), i64>,
+    /// The keys that were shared when rows were filed; `None` when that is not known.
+    shared_when_filed: Option<BTreeSet<Node>>,
 }
+
+/// The kind of a key that was erased; its number stays taken.
+const ERASED: &str = "erased";
+
+/// How far apart in links two keys of one event can be: all came with the first of them.
+const HOPS_IN_AN_EVENT: usize = 2;
 
 /// Rows that no longer lie where they belong.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -54,11 +69,11 @@ impl Moves {
 impl Identity {
     /// Nobody is known yet.
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { graph: Graph::new(rules), filed: Vec::new(), links_known: BTreeMap::new() }
+        Self { graph: Graph::new(rules), filed: Vec::new(), links_known: BTreeMap::new(), shared_when_filed: None }
     }
 
-    /// Reads all keys and links.
-    pub(crate) async fn load(customers: &Table, links: &Table, rules: Rules) -> Result<Self, Error> {
+    /// Reads all keys and links; `filed` says that rows are filed by just these links and rules.
+    pub(crate) async fn load(customers: &Table, links: &Table, rules: Rules, filed: bool) -> Result<Self, Error> {
         let mut this = Self::new(rules);
         let mut keys: Vec<(i64, String, String, i64)> = Vec::new();
         for batch in read_all(customers).await? {
@@ -93,7 +108,68 @@ impl Identity {
             }
         }
         this.links_known = this.graph.links().into_iter().map(|(a, b, at)| ((a, b), at)).collect();
+        this.shared_when_filed = filed.then(|| this.graph.resolve().shared().clone());
         Ok(this)
+    }
+
+    /// What would be known had these keys never come; numbers stay as they are.
+    pub(crate) fn without(&self, gone: &BTreeSet<Node>, rules: Rules) -> Self {
+        let mut graph = Graph::new(rules);
+        for n in (0u32..).take(self.graph.len()) {
+            let (kind, value) = self.graph.key(Node(n));
+            if gone.contains(&Node(n)) {
+                graph.restore(ERASED, &n.to_string());
+            } else {
+                graph.restore(kind, value);
+            }
+        }
+        let stays = |a: &Node, b: &Node| !gone.contains(a) && !gone.contains(b);
+        for (a, b, at) in self.graph.links().into_iter().filter(|(a, b, _)| stays(a, b)) {
+            graph.link(&[a, b], at);
+        }
+        for (a, b) in self.graph.undone().filter(|(a, b)| stays(a, b)) {
+            graph.undo(a, b);
+        }
+        Self { graph, filed: self.filed.clone(), links_known: BTreeMap::new(), shared_when_filed: None }
+    }
+
+    /// How many customers and keys there are; those that were erased do not count.
+    pub(crate) fn counts(&self, customers: &Customers) -> (u64, u64) {
+        let erased = (0u32..).take(self.graph.len()).filter(|n| self.graph.key(Node(*n)).0 == ERASED).count() as u64;
+        (customers.len() as u64 - erased, self.graph.len() as u64 - erased)
+    }
+
+    /// These keys and all that may have come in one event with one of them.
+    pub(crate) fn around(&self, keys: &BTreeSet<Node>) -> BTreeSet<Node> {
+        let mut all = keys.clone();
+        if all.is_empty() {
+            return all;
+        }
+        let links = self.graph.links();
+        for _ in 0..HOPS_IN_AN_EVENT {
+            let near: Vec<Node> = links
+                .iter()
+                .filter(|(a, b, _)| all.contains(a) != all.contains(b))
+                .flat_map(|(a, b, _)| [*a, *b])
+                .collect();
+            all.extend(near);
+        }
+        all
+    }
+
+    /// Keys of which another key of an event may have been preferred when it was filed, and is not now, or the reverse.
+    /// That matters only where the two are not one customer, which is where a link is not followed.
+    fn preferred_differently(&self, customers: &Customers) -> BTreeSet<Node> {
+        let had_rows = |node: &Node| (node.0 as usize) < self.filed.len();
+        if let Some(then) = &self.shared_when_filed {
+            return then.symmetric_difference(customers.shared()).copied().filter(had_rows).collect();
+        }
+        let apart = |a: Node, b: Node| {
+            customers.of(a) != customers.of(b) || self.filed.get(a.0 as usize) != self.filed.get(b.0 as usize)
+        };
+        let links = self.graph.links().into_iter();
+        let apart = links.filter(|(a, b, _)| had_rows(a) && had_rows(b) && apart(*a, *b));
+        apart.flat_map(|(a, b, _)| [a, b]).collect()
     }
 
     /// Whose rows no longer lie where they belong, now that `customers` is who is who.
@@ -103,9 +179,12 @@ impl Identity {
             let customer = i64::from(customers.of(Node(n)).0);
             now.entry(*filed).and_modify(|(to, split)| *split |= *to != customer).or_insert((customer, false));
         }
+        let uncertain = self.around(&self.preferred_differently(customers));
+        let uncertain: BTreeSet<i64> =
+            uncertain.iter().filter_map(|node| self.filed.get(node.0 as usize).copied()).collect();
         let mut moves = Moves::default();
         for (filed, (customer, split)) in now {
-            if split {
+            if split || uncertain.contains(&filed) {
                 moves.split.push(filed);
             } else if filed != customer {
                 moves.renamed.insert(filed, customer);
@@ -139,31 +218,17 @@ impl Identity {
         Ok(())
     }
 
-    /// Replaces the table of keys, after rows have been filed anew or keys are gone.
-    pub(crate) async fn rewrite(&self, customers_table: &mut Table, customers: &Customers) -> Result<(), Error> {
+    /// Writes what will take the place of all keys; gives the version to [`complete`].
+    pub(crate) fn prepare_customers(&self, table: &Table, customers: &Customers) -> Result<i64, Error> {
         let all: Vec<u32> = (0..).take(self.graph.len()).collect();
-        let batch = self.customers_batch(&all, customers)?;
-        replace(customers_table, CUSTOMERS, &batch).await
+        prepare(table, CUSTOMERS, &self.customers_batch(&all, customers)?)
     }
 
-    /// The rows of the table of keys, with these keys' kinds and values gone; their numbers stay taken.
-    pub(crate) fn customers_without(&self, gone: &std::collections::BTreeSet<Node>) -> Result<RecordBatch, Error> {
-        let all: Vec<u32> = (0..).take(self.graph.len()).collect();
-        let batch = self.customers_batch(&all, &self.graph.resolve())?;
-        let (kinds, values): (Vec<String>, Vec<String>) = all
-            .iter()
-            .map(|n| {
-                if gone.contains(&Node(*n)) {
-                    ("erased".to_owned(), n.to_string())
-                } else {
-                    (self.graph.key(Node(*n)).0.to_owned(), self.graph.key(Node(*n)).1.to_owned())
-                }
-            })
-            .unzip();
-        let mut columns = batch.columns().to_vec();
-        columns[1] = Arc::new(StringArray::from(kinds));
-        columns[2] = Arc::new(StringArray::from(values));
-        Ok(RecordBatch::try_new(batch.schema(), columns)?)
+    /// Writes what will take the place of all links; gives the version to [`complete`].
+    pub(crate) fn prepare_links(&self, table: &Table) -> Result<i64, Error> {
+        let undone: Vec<_> = self.graph.undone().map(|(a, b)| (a, b, 0)).collect();
+        let batches = [self.links_batch(&self.graph.links(), false)?, self.links_batch(&undone, true)?];
+        prepare(table, LINKS, &arrow::compute::concat_batches(&arrow_schema(LINKS), &batches)?)
     }
 
     fn customers_batch(&self, nodes: &[u32], customers: &Customers) -> Result<RecordBatch, Error> {
@@ -198,8 +263,12 @@ impl Identity {
 /// All rows of a small table.
 pub(crate) async fn read_all(table: &Table) -> Result<Vec<RecordBatch>, Error> {
     let mut batches = Vec::new();
-    for file in table.files().await? {
-        let path = table.root().join(&file.path);
+    let paths = match table.prepared() {
+        Some(version) => vec![name_of(version)],
+        None => table.files().await?.into_iter().map(|file| file.path).collect(),
+    };
+    for path in paths {
+        let path = table.root().join(path);
         let file = std::fs::File::open(&path).map_err(Error::file("open", &path))?;
         for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
             batches.push(batch?);
@@ -214,10 +283,25 @@ pub(crate) async fn append(table: &mut Table, columns: &[Column], batch: &Record
     table.commit(Purpose::Append, vec![add], Vec::new(), &[]).await
 }
 
-/// Puts these rows in the place of all others of a small table, and deletes the files that held those.
-pub(crate) async fn replace(table: &mut Table, columns: &[Column], batch: &RecordBatch) -> Result<(), Error> {
+/// Writes rows that will take the place of all others of a small table, once a commit of the events has named the version
+/// that this gives.
+fn prepare(table: &Table, columns: &[Column], batch: &RecordBatch) -> Result<i64, Error> {
+    write_small(table, columns, batch)?;
+    Ok(table.next_version())
+}
+
+/// Puts prepared rows in the place of all others of a small table, and deletes the files that held those. Does nothing when
+/// the table has that version already.
+pub(crate) async fn complete(table: &mut Table, version: i64) -> Result<(), Error> {
+    if table.next_version() > version {
+        return Ok(());
+    }
+    let name = name_of(version);
+    let path = table.root().join(&name);
+    let file = std::fs::File::open(&path).map_err(Error::file("open", &path))?;
+    let rows = ParquetRecordBatchReaderBuilder::try_new(file)?.metadata().file_metadata().num_rows();
+    let add = add_entry(table.root(), name, None, serde_json::json!({"numRecords": rows}).to_string(), true)?;
     let old = table.files().await?;
-    let add = write_small(table, columns, batch)?;
     table.commit(Purpose::Erase, vec![add], old.iter().map(|file| file.remove.clone()).collect(), &[]).await?;
     for file in old {
         let path = table.root().join(&file.path);
@@ -226,8 +310,12 @@ pub(crate) async fn replace(table: &mut Table, columns: &[Column], batch: &Recor
     Ok(())
 }
 
+fn name_of(version: i64) -> String {
+    format!("{version:012}.parquet")
+}
+
 fn write_small(table: &Table, columns: &[Column], batch: &RecordBatch) -> Result<Add, Error> {
-    let name = format!("{:012}.parquet", table.version() + 1);
+    let name = name_of(table.next_version());
     let path = table.root().join(&name);
     let file = std::fs::File::create(&path).map_err(Error::file("make", &path))?;
     let properties = WriterProperties::builder()

@@ -4,8 +4,6 @@
 //! same command again completes it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -16,10 +14,11 @@ use listen::stitch::{Customers, Node, Refusal, Rules};
 use listen::{Rejection, Sink, Stop};
 
 use crate::error::Error;
-use crate::identity::{Identity, Moves};
+use crate::identity::{Identity, Moves, complete};
 use crate::limits::{BUCKETS, RUNS_MAX};
 use crate::message_id;
 use crate::rebuild::{Built, Known, SeenIds, build_run, forward, ids_of_runs, keys_json, unfile};
+use crate::rejected::Quarantine;
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose, Table};
@@ -88,24 +87,17 @@ impl Imported {
     }
 }
 
-/// The name of the reason for a row none of whose keys names anybody.
-const JUNK_KEY: &str = "junk-key";
-
 impl Lake {
     /// Starts an import. Takes the right to write until the importer is gone.
     ///
     /// # Errors
     /// [`Error::Locked`] when another process writes; file and table errors.
-    pub async fn importer(self, options: ImportOptions) -> Result<Importer, Error> {
-        let lock = self.lock()?;
+    pub async fn importer(mut self, options: ImportOptions) -> Result<Importer, Error> {
+        let lock = self.lock().await?;
         let (customers_table, links_table) = self.identity_tables().await?;
-        let identity = Identity::load(&customers_table, &links_table, options.rules.clone()).await?;
+        let identity = self.identity(options.rules.clone()).await?;
         let seq = self.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default().cast_unsigned();
         let folder = self.home().join("tmp");
-        // Whatever lies here is left over from an import that was killed: only who holds the lock is here.
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).map_err(Error::file("clear", &folder))?;
-        }
         Ok(Importer {
             spill: Spill::new(&folder.join("rows"), BUCKETS)?,
             quarantine: Quarantine::new(folder.join("rejected"), self.home().join("quarantine")),
@@ -205,9 +197,10 @@ impl Importer {
     /// When something cannot be written; nothing of the import is kept then.
     pub async fn finish(mut self) -> Result<(Lake, Imported), Error> {
         let customers = self.identity.graph.resolve();
+        let (count, keys) = self.identity.counts(&customers);
         let mut imported = Imported {
-            customers: customers.len() as u64,
-            keys: self.identity.graph.len() as u64,
+            customers: count,
+            keys,
             refused: customers.refused.clone(),
             largest: self.largest(&customers),
             ..Imported::default()
@@ -218,14 +211,16 @@ impl Importer {
         imported.duplicates = built.iter().map(|b| b.duplicates).sum();
         self.identity.save(&mut self.customers_table, &mut self.links_table, &customers).await?;
         let links = i64::try_from(self.links_table.version()).unwrap_or(i64::MAX);
-        let numbers = [
+        let mut numbers = vec![
             (number::NEXT_SEQ, self.seq.cast_signed()),
             (number::LINKS, links),
             (number::LINKS_FILED, links),
             (number::RULES_FILED, fingerprint(&self.options.rules)),
         ];
-        let changes_nothing =
-            imported.events == 0 && work.moves.is_empty() && self.lake.is_filed(&self.options.rules).await?;
+        let changes_nothing = imported.events == 0
+            && work.moves.is_empty()
+            && self.lake.events.transaction(number::LINKS).await? == Some(links)
+            && self.lake.is_filed(&self.options.rules).await?;
         if changes_nothing {
             // The same file again: the new runs would only say once more what is there.
             remove_files(
@@ -237,9 +232,15 @@ impl Importer {
         }
         let add = built.into_iter().filter_map(|b| b.add).collect();
         let remove = work.replaced.iter().map(|file| file.remove.clone()).collect();
+        let replaced = if work.moves.is_empty() {
+            None
+        } else {
+            Some(self.identity.prepare_customers(&self.customers_table, &customers)?)
+        };
+        numbers.extend(replaced.map(|version| (number::CUSTOMERS_REPLACED, version)));
         self.lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
-        if !work.moves.is_empty() {
-            self.identity.rewrite(&mut self.customers_table, &customers).await?;
+        if let Some(version) = replaced {
+            complete(&mut self.customers_table, version).await?;
         }
         remove_files(self.lake.events.root(), work.replaced.iter().map(|file| file.path.as_str()));
         (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
@@ -283,8 +284,9 @@ impl Importer {
             moved.push(bucket_of(i64::from(customer.0)), row)
         })?;
         let known = Known { graph, customers, words: &self.words };
-        let trivial = customers.is_trivial();
-        if !trivial {
+        // Without links every row has one key, and waits where it belongs. A link that is not followed is enough to change
+        // that: of two keys that are two customers, the preferred one's bucket may not be that of the first.
+        if graph.links_len() > 0 {
             forward(&known, &self.spill, &mut moved, BUCKETS)?;
         }
         let (spill, moved) = (&self.spill, &moved);
@@ -404,75 +406,10 @@ impl Sink for Importer {
     }
 
     fn reject(&mut self, rejection: &Rejection<'_>) -> Result<(), Stop> {
+        if self.options.interrupted.load(Ordering::Relaxed) {
+            return Err(Stop::new(Error::Interrupted));
+        }
         let (reason, detail) = (rejection.reason.name(), &rejection.detail);
-        self.quarantine.put(reason, rejection.line, detail, rejection.row).map_err(Stop::new)
-    }
-}
-
-/// Rejected rows, one JSON object a line, in one file per input.
-#[derive(Debug)]
-struct Quarantine {
-    /// Where they wait until the import is committed.
-    waiting: PathBuf,
-    folder: PathBuf,
-    name: String,
-    open: Option<BufWriter<File>>,
-    files: Vec<String>,
-    /// By file and reason.
-    counts: Rejected,
-}
-
-impl Quarantine {
-    fn new(waiting: PathBuf, folder: PathBuf) -> Self {
-        Self { waiting, folder, name: String::new(), open: None, files: Vec::new(), counts: BTreeMap::new() }
-    }
-
-    fn begin(&mut self, name: &str) -> Result<(), Error> {
-        self.close()?;
-        let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
-        self.name = name.chars().map(safe).collect();
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<(), Error> {
-        if let Some(file) = self.open.take() {
-            let path = self.waiting.join(&self.name);
-            file.into_inner().map_err(|e| Error::file("write", &path)(e.into_error()))?;
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, reason: &str, line: u64, detail: &str, row: &[u8]) -> Result<(), Error> {
-        let path = self.waiting.join(&self.name);
-        if self.open.is_none() {
-            std::fs::create_dir_all(&self.waiting).map_err(Error::file("make the folder", &self.waiting))?;
-            self.open = Some(BufWriter::new(File::create(&path).map_err(Error::file("make", &path))?));
-            self.files.push(self.name.clone());
-        }
-        *self.counts.entry(self.name.clone()).or_default().entry(reason.to_owned()).or_default() += 1;
-        let record = serde_json::json!({
-            "line": line, "reason": reason, "detail": detail, "row": String::from_utf8_lossy(row),
-        });
-        let file = self.open.as_mut().expect("opened above");
-        writeln!(file, "{record}").map_err(Error::file("write", &path))
-    }
-
-    fn junk(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        let keys: Vec<String> = event.keys.iter().map(|key| format!("{}={:?}", key.kind, key.value)).collect();
-        let detail = format!("{} of `{}` at {} names nobody", keys.join(", "), event.event, event.at);
-        self.put(JUNK_KEY, 0, &detail, event.properties.unwrap_or_default().as_bytes())
-    }
-
-    /// Puts the files where people look for them.
-    fn finish(&mut self) -> Result<(Rejected, Vec<PathBuf>), Error> {
-        self.close()?;
-        let mut kept = Vec::new();
-        for name in &self.files {
-            std::fs::create_dir_all(&self.folder).map_err(Error::file("make the folder", &self.folder))?;
-            let to = self.folder.join(format!("{name}.jsonl"));
-            std::fs::rename(self.waiting.join(name), &to).map_err(Error::file("keep", &to))?;
-            kept.push(to);
-        }
-        Ok((std::mem::take(&mut self.counts), kept))
+        self.quarantine.put(reason, Some(rejection.line), detail, rejection.row).map_err(Stop::new)
     }
 }

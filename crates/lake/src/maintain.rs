@@ -3,19 +3,19 @@
 //! All three are [`rebuild`](crate::rebuild) with other rows in; only what is committed besides differs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use listen::stitch::{Graph, Node, Rules};
+use listen::stitch::{Customers, Graph, Node, Rules};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::identity::{Identity, append, replace};
+use crate::identity::{Identity, append, complete};
 use crate::import::run_on_buckets;
 use crate::limits::BUCKETS;
-use crate::rebuild::{Known, SeenIds, build_run, unfile};
+use crate::quarantine;
+use crate::rebuild::{Known, SeenIds, build_run, keys_without, unfile};
 use crate::schema::LINKS;
-use crate::spill::Spill;
+use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose};
 use crate::words::Words;
@@ -56,26 +56,18 @@ impl Lake {
     /// # Errors
     /// When another process writes, or a file cannot be read or written.
     pub async fn compact(&mut self, rules: &Rules) -> Result<Compacted, Error> {
-        let _lock = self.lock()?;
+        let _lock = self.lock().await?;
         let identity = self.identity(rules.clone()).await?;
         let files = self.events.files().await?;
-        let customers = identity.graph.resolve();
-        let moves = identity.moves(&customers);
         let mut runs: BTreeMap<u32, usize> = BTreeMap::new();
         for file in &files {
             *runs.entry(file.bucket).or_default() += 1;
         }
-        let untouched = |bucket: u32| runs.get(&bucket) == Some(&1);
-        let leaving: BTreeSet<u32> =
-            moves.renamed.keys().chain(&moves.split).map(|customer| bucket_of(*customer)).collect();
-        // A bucket to which rows come keeps its run beside the new one, unless it is rebuilt as well.
-        let go: Vec<DataFile> = files
-            .iter()
-            .filter(|f| !untouched(f.bucket) || leaving.contains(&f.bucket) || !moves.is_empty())
-            .cloned()
-            .collect();
-        if !go.is_empty() {
-            self.rebuild(&identity, rules, go, |_| true, Purpose::Compact).await?;
+        // Where rows move, every bucket may get some.
+        let moving = !identity.moves(&identity.graph.resolve()).is_empty();
+        let go: Vec<DataFile> = files.iter().filter(|file| moving || runs[&file.bucket] > 1).cloned().collect();
+        if !go.is_empty() || !self.is_filed(rules).await? {
+            self.rebuild(&Change::none(&identity), rules, go, Purpose::Compact).await?;
         }
         let after = self.events.files().await?;
         Ok(Compacted {
@@ -85,41 +77,56 @@ impl Lake {
         })
     }
 
-    /// Puts the rows of these files, as far as `keep` says for their customers, into new runs.
+    /// Puts the rows of these files, as far as they stay, into new runs. Commits that, and what it means for keys and links,
+    /// at once; gives how many rows went.
     async fn rebuild(
         &mut self,
-        identity: &Identity,
+        change: &Change<'_>,
         rules: &Rules,
         files: Vec<DataFile>,
-        keep: impl Fn(i64) -> bool + Sync,
         purpose: Purpose,
     ) -> Result<u64, Error> {
-        let (mut customers_table, links_table) = self.identity_tables().await?;
+        let (mut customers_table, mut links_table) = self.identity_tables().await?;
         let root = self.events.root().to_owned();
-        let customers = identity.graph.resolve();
-        let folder = self.home().join("tmp").join("rebuild");
-        let mut rows = Spill::new(&folder, BUCKETS)?;
+        let Identity { graph, .. } = change.after;
+        let customers = graph.resolve();
+        let mut rows = Spill::new(&self.home().join("tmp").join("rebuild"), BUCKETS)?;
         let mut words = Words::default();
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
-        let mut dropped = 0;
-        unfile(&identity.graph, &mut words, &root, &paths, |nodes, row| {
-            let customer = identity.graph.customer(nodes, &customers).expect("a row of the lake has a key");
-            let customer = i64::from(customer.0);
-            if keep(customer) {
-                return rows.push(bucket_of(customer), row);
+        let (mut gone, mut left) = (0, Vec::new());
+        unfile(&change.before.graph, &mut words, &root, &paths, |nodes, row| {
+            if change.takes(nodes) {
+                gone += 1;
+                return Ok(());
             }
-            dropped += 1;
-            Ok(())
+            left.clear();
+            left.extend(nodes.iter().filter(|node| !change.keys.contains(node)));
+            let keys = match row.texts[1] {
+                Some(keys) if left.len() < nodes.len() => Some(keys_without(&change.before.graph, keys, &change.keys)?),
+                _ => None,
+            };
+            let mut row = Row { nodes: Nodes::Given(&left), ..*row };
+            row.texts[1] = keys.as_deref().or(row.texts[1]);
+            let customer = graph.customer(&left, &customers).expect("a row that stays has a key");
+            rows.push(bucket_of(i64::from(customer.0)), &row)
         })?;
-        let known = Known { graph: &identity.graph, customers: &customers, words: &words };
+        let known = Known { graph, customers: &customers, words: &words };
         let version = self.events.version() + 1;
         let built = run_on_buckets(&std::sync::atomic::AtomicBool::new(false), |bucket, bytes| {
             rows.load(bucket, bytes)?;
             let path = format!("bucket={bucket}/{version:012}.parquet");
             build_run(&known, bytes, |_| true, SeenIds::default(), &root, path, bucket)
         })?;
-        let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-        let numbers = [(number::LINKS, links), (number::LINKS_FILED, links), (number::RULES_FILED, fingerprint(rules))];
+        let mut numbers = vec![(number::RULES_FILED, fingerprint(rules))];
+        let links = if purpose == Purpose::Erase {
+            let version = change.after.prepare_links(&links_table)?;
+            numbers.push((number::LINKS_REPLACED, version));
+            version
+        } else {
+            i64::try_from(links_table.version()).unwrap_or(i64::MAX)
+        };
+        let replaced = change.after.prepare_customers(&customers_table, &customers)?;
+        numbers.extend([(number::LINKS, links), (number::LINKS_FILED, links), (number::CUSTOMERS_REPLACED, replaced)]);
         let new = purpose == Purpose::Erase;
         let add =
             built.into_iter().filter_map(|b| b.add).map(|add| deltalake_core::kernel::Add { data_change: new, ..add });
@@ -129,11 +136,12 @@ impl Lake {
             remove
         });
         self.events.commit(purpose, add.collect(), remove.collect(), &numbers).await?;
-        if !identity.moves(&customers).is_empty() {
-            identity.rewrite(&mut customers_table, &customers).await?;
+        complete(&mut customers_table, replaced).await?;
+        if purpose == Purpose::Erase {
+            complete(&mut links_table, links).await?;
         }
         delete(&root, &paths)?;
-        Ok(dropped)
+        Ok(gone)
     }
 
     /// Takes back the direct link between two keys, for good. Rows stay where they are; whose they are is resolved when
@@ -142,11 +150,12 @@ impl Lake {
     /// # Errors
     /// [`Error::NotFound`] when one of the keys is unknown or nothing links them directly; the message says what does.
     pub async fn unmerge(&mut self, a: (&str, &str), b: (&str, &str), rules: &Rules) -> Result<(), Error> {
-        let _lock = self.lock()?;
+        let _lock = self.lock().await?;
         let mut identity = self.identity(rules.clone()).await?;
         let graph = &mut identity.graph;
         let (a, b) = (find(graph, a)?, find(graph, b)?);
-        if !graph.neighbours(a).contains(&b) {
+        let taken_back = graph.undone().any(|pair| pair == (a.min(b), a.max(b)));
+        if !taken_back && !graph.neighbours(a).contains(&b) {
             let name = |node: Node| format!("{}:{}", graph.key(node).0, graph.key(node).1);
             let linked = |node: Node| match graph.neighbours(node).as_slice() {
                 [] => format!("nothing is linked with {}", name(node)),
@@ -158,88 +167,98 @@ impl Lake {
             let what = format!("{} and {} are not linked directly: {}; {}", name(a), name(b), linked(a), linked(b));
             return Err(Error::NotFound { what });
         }
-        graph.undo(a, b);
-        let batch = identity.links_batch(&[(a, b, 0)], true)?;
         let (_, mut links) = self.identity_tables().await?;
-        append(&mut links, LINKS, &batch).await?;
+        // Once is enough, but a process that was killed may not have come further than this.
+        if !taken_back {
+            graph.undo(a, b);
+            append(&mut links, LINKS, &identity.links_batch(&[(a, b, 0)], true)?).await?;
+        }
         let version = i64::try_from(links.version()).unwrap_or(i64::MAX);
         self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await
     }
 
-    /// Erases a customer: every event, key, link and rejected row that names it, from every file.
+    /// Erases a customer: every event, key, link and rejected row that names it, from every file. Events of others that came
+    /// with one of its keys as well stay, without that key.
     ///
     /// `now` is the time to put on the receipt.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the key is unknown; file and table errors, after which the same call completes it.
+    /// [`Error::NotFound`] when the key is unknown; file and table errors. One that comes before the commit leaves the lake
+    /// as it was, and the same call does everything; after one that comes later, whatever is left goes when the next call
+    /// that writes begins.
     pub async fn erase(&mut self, key: (&str, &str), rules: &Rules, now: &str) -> Result<Receipt, Error> {
-        let _lock = self.lock()?;
+        let _lock = self.lock().await?;
         let identity = self.identity(rules.clone()).await?;
         let node = find(&identity.graph, key)?;
         let customers = identity.graph.resolve();
         let customer = customers.of(node);
-        let all: Vec<u32> = (0..).take(identity.graph.len()).collect();
-        let theirs: BTreeSet<Node> = all.iter().map(|n| Node(*n)).filter(|n| customers.of(*n) == customer).collect();
-        let filed: BTreeSet<u32> = theirs
-            .iter()
-            .filter_map(|n| identity.filed.get(n.0 as usize))
-            .chain([&i64::from(customer.0)])
-            .map(|customer| bucket_of(*customer))
-            .collect();
-        let files: Vec<DataFile> =
-            self.events.files().await?.into_iter().filter(|f| filed.contains(&f.bucket)).collect();
+        let keys: BTreeSet<Node> =
+            (0u32..).take(identity.graph.len()).map(Node).filter(|n| customers.of(*n) == customer).collect();
+        let after = identity.without(&keys, rules.clone());
+        let change = Change { before: &identity, customers: Some((customers, customer)), keys, after: &after };
+        let files = self.files_concerned(&change).await?;
         let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
-        let events = self.rebuild(&identity, rules, files, |c| c != i64::from(customer.0), Purpose::Erase).await?;
-        let links = self.erase_identity(&identity, &theirs, &mut places).await?;
-        let values: Vec<&str> = theirs.iter().map(|n| identity.graph.key(*n).1).collect();
-        let quarantined_rows = erase_quarantine(&self.home().join("quarantine"), &values, &mut places)?;
-        let mut keys: BTreeMap<String, u64> = BTreeMap::new();
-        for node in &theirs {
-            *keys.entry(identity.graph.key(*node).0.to_owned()).or_default() += 1;
+        let (customers_table, links_table) = self.identity_tables().await?;
+        for (folder, table) in [("customers", &customers_table), ("links", &links_table)] {
+            places.extend(table.files().await?.into_iter().map(|file| format!("lake/{folder}/{}", file.path)));
+        }
+        let theirs: Vec<(&str, &str)> = change.keys.iter().map(|n| identity.graph.key(*n)).collect();
+        let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
+        let events = self.rebuild(&change, rules, files, Purpose::Erase).await?;
+        let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
+        for (kind, _) in &theirs {
+            *by_kind.entry((*kind).to_owned()).or_default() += 1;
         }
         Ok(Receipt {
             request_sha256: sha256(&format!("{}:{}", key.0, key.1)),
-            keys,
+            keys: by_kind,
             events,
-            links,
+            links: (identity.graph.links().len() - after.graph.links().len()) as u64,
             quarantined_rows,
             places,
             at: now.to_owned(),
         })
     }
 
-    /// Leaves the keys in their places, so that numbers stay, but without what they were.
-    async fn erase_identity(
-        &mut self,
-        identity: &Identity,
-        theirs: &BTreeSet<Node>,
-        places: &mut Vec<String>,
-    ) -> Result<u64, Error> {
-        let (mut customers_table, mut links_table) = self.identity_tables().await?;
-        let links = identity.graph.links();
-        let (gone, stay): (Vec<_>, Vec<_>) =
-            links.into_iter().partition(|(a, b, _)| theirs.contains(a) || theirs.contains(b));
-        for (table, columns) in [(&mut customers_table, crate::schema::CUSTOMERS), (&mut links_table, LINKS)] {
-            for file in table.files().await? {
-                let folder = if columns == LINKS { "links" } else { "customers" };
-                places.push(format!("lake/{folder}/{}", file.path));
-            }
-        }
-        let batch = identity.customers_without(theirs)?;
-        replace(&mut customers_table, crate::schema::CUSTOMERS, &batch).await?;
-        let undone: Vec<_> = identity
-            .graph
-            .undone()
-            .filter(|(a, b)| !theirs.contains(a) && !theirs.contains(b))
-            .map(|(a, b)| (a, b, 0))
+    /// The files that may hold a row with one of the keys that go, or one whose customer is another one without them.
+    async fn files_concerned(&self, change: &Change<'_>) -> Result<Vec<DataFile>, Error> {
+        let filed = &change.before.filed;
+        let near = change.before.around(&change.keys);
+        let moves = change.after.moves(&change.after.graph.resolve());
+        let buckets: BTreeSet<u32> = near
+            .iter()
+            .filter_map(|node| filed.get(node.0 as usize))
+            .chain(moves.renamed.keys())
+            .chain(&moves.split)
+            .map(|customer| bucket_of(*customer))
             .collect();
-        let batches = [identity.links_batch(&stay, false)?, identity.links_batch(&undone, true)?];
-        let batch = arrow::compute::concat_batches(&crate::schema::arrow_schema(LINKS), &batches)?;
-        replace(&mut links_table, LINKS, &batch).await?;
-        let version = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-        let numbers = [(number::LINKS, version), (number::LINKS_FILED, version)];
-        self.events.commit(Purpose::Erase, Vec::new(), Vec::new(), &numbers).await?;
-        Ok(gone.len() as u64)
+        Ok(self.events.files().await?.into_iter().filter(|file| buckets.contains(&file.bucket)).collect())
+    }
+}
+
+/// What becomes of rows that are put into new runs.
+struct Change<'a> {
+    /// What is known of keys and links.
+    before: &'a Identity,
+    /// Who is who, and whose rows go.
+    customers: Option<(Customers, Node)>,
+    /// Keys that go.
+    keys: BTreeSet<Node>,
+    /// What will be known.
+    after: &'a Identity,
+}
+
+impl<'a> Change<'a> {
+    /// Nothing goes.
+    fn none(identity: &'a Identity) -> Self {
+        Self { before: identity, customers: None, keys: BTreeSet::new(), after: identity }
+    }
+
+    /// Whether a row that came with these keys goes.
+    fn takes(&self, keys: &[Node]) -> bool {
+        self.customers
+            .as_ref()
+            .is_some_and(|(customers, gone)| self.before.graph.customer(keys, customers) == Some(*gone))
     }
 }
 
@@ -265,30 +284,4 @@ fn delete(root: &Path, paths: &[String]) -> Result<(), Error> {
         std::fs::remove_file(&full).map_err(Error::file("delete", &full))?;
     }
     Ok(())
-}
-
-/// Takes every line that contains one of the values out of the quarantine files.
-fn erase_quarantine(folder: &Path, values: &[&str], places: &mut Vec<String>) -> Result<u64, Error> {
-    let mut gone = 0;
-    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(0) };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    paths.sort();
-    for path in paths {
-        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-        let (theirs, others): (Vec<&str>, Vec<&str>) =
-            text.lines().partition(|line| values.iter().any(|value| line.contains(value)));
-        if theirs.is_empty() {
-            continue;
-        }
-        gone += theirs.len() as u64;
-        let temporary = path.with_extension("tmp");
-        let mut file = std::fs::File::create(&temporary).map_err(Error::file("make", &temporary))?;
-        for line in others {
-            writeln!(file, "{line}").map_err(Error::file("write", &temporary))?;
-        }
-        file.sync_all().map_err(Error::file("sync", &temporary))?;
-        std::fs::rename(&temporary, &path).map_err(Error::file("replace", &path))?;
-        places.push(format!("quarantine/{}", path.file_name().unwrap_or_default().to_string_lossy()));
-    }
-    Ok(gone)
 }

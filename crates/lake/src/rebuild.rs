@@ -305,6 +305,29 @@ pub(crate) fn nodes_of_keys(graph: &Graph, text: &str, nodes: &mut Vec<Node>) ->
     if nodes.is_empty() { Err(bad()) } else { Ok(()) }
 }
 
+/// Keys as [`keys_json`] wrote them, without these.
+pub(crate) fn keys_without(graph: &Graph, text: &str, gone: &BTreeSet<Node>) -> Result<String, Error> {
+    let bad = || Error::Corrupt { what: format!("keys {text:?} of an event are not a JSON object") };
+    let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).map_err(|_| bad())?;
+    let values = |value: &'_ serde_json::Value| match value {
+        serde_json::Value::Array(values) => values.clone(),
+        one => vec![one.clone()],
+    };
+    let all: Vec<(&str, String)> = keys
+        .iter()
+        .flat_map(|(kind, value)| {
+            values(value)
+                .into_iter()
+                .map(|one| (kind.as_str(), one.as_str().unwrap_or_default().to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .filter(|(kind, value)| graph.find(kind, value).is_none_or(|node| !gone.contains(&node)))
+        .collect();
+    let mut out = String::new();
+    keys_json(all.iter().map(|(kind, value)| (*kind, value.as_str())), &mut out);
+    Ok(out)
+}
+
 /// Takes all rows of these runs out of the lake and into the spill, where they wait to be filed again.
 pub(crate) fn unfile(
     graph: &Graph,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use listen::stitch::Rules;
 
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::identity::{Identity, complete};
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
 use crate::schema::{CUSTOMERS, EVENTS, LINKS};
 use crate::table::Table;
@@ -21,6 +21,10 @@ pub(crate) mod number {
     pub(crate) const LINKS_FILED: &str = "links_filed";
     /// The fingerprint of the rules by which rows are filed.
     pub(crate) const RULES_FILED: &str = "rules_filed";
+    /// The version of the table of keys whose rows took the place of all others last.
+    pub(crate) const CUSTOMERS_REPLACED: &str = "customers_replaced";
+    /// The same of the links.
+    pub(crate) const LINKS_REPLACED: &str = "links_replaced";
 }
 
 /// All events of an organisation at rest, in a home folder.
@@ -51,8 +55,14 @@ impl Lake {
     /// Opens the lake in this home, or makes one.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and when the folder cannot be written.
+    /// As [`open`](Self::open), when the folder cannot be written, and [`Error::Locked`] when another process makes one.
     pub async fn open_or_create(home: &Path) -> Result<Self, Error> {
+        match Self::open(home).await {
+            Err(Error::NoLake { .. }) => {}
+            other => return other,
+        }
+        // Of two first imports at once, one makes the tables.
+        let _lock = lock(home)?;
         match Self::open(home).await {
             Err(Error::NoLake { .. }) => {
                 let events = Table::create(&folder(home, "events"), EVENTS, true).await?;
@@ -89,36 +99,52 @@ impl Lake {
     /// When the log, or the tables of keys and links, cannot be read.
     pub async fn size(&self, rules: &Rules) -> Result<(u64, u64), Error> {
         let events = self.events.files().await?.iter().map(|file| file.rows).sum();
-        Ok((events, self.identity(rules.clone()).await?.graph.resolve().len() as u64))
+        let identity = self.identity(rules.clone()).await?;
+        Ok((events, identity.counts(&identity.graph.resolve()).0))
     }
 
-    /// Takes the right to write.
-    pub(crate) fn lock(&self) -> Result<Lock, Error> {
-        let path = self.home.join("lock");
-        let file = File::create(&path).map_err(Error::file("make", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: self.home.clone() }),
-            Err(std::fs::TryLockError::Error(source)) => Err(Error::File { doing: "lock", path, source }),
+    /// Takes the right to write; completes and clears away what a process that was killed has left.
+    pub(crate) async fn lock(&mut self) -> Result<Lock, Error> {
+        let lock = lock(&self.home)?;
+        // Whoever had the lock before may have committed since this lake was opened.
+        self.events = Self::open(&self.home).await?.events;
+        let (mut customers, mut links) = self.identity_tables().await?;
+        for table in [&mut customers, &mut links] {
+            if let Some(version) = table.prepared() {
+                complete(table, version).await?;
+            }
         }
+        for table in [&self.events, &customers, &links] {
+            table.remove_orphans().await?;
+        }
+        // Only who has the lock keeps rows here.
+        let waiting = self.home.join("tmp");
+        if waiting.exists() {
+            std::fs::remove_dir_all(&waiting).map_err(Error::file("clear", &waiting))?;
+        }
+        Ok(lock)
     }
 
     /// The tables of keys and of links.
     pub(crate) async fn identity_tables(&self) -> Result<(Table, Table), Error> {
-        let open_or_create = async |name: &str, columns| {
+        let open_or_create = async |name: &str, columns, replaced: &str| {
             let root = folder(&self.home, name);
-            match Table::open(&root).await? {
-                Some(table) => Ok::<_, Error>(table),
-                None => Table::create(&root, columns, false).await,
-            }
+            let table = match Table::open(&root).await? {
+                Some(table) => table,
+                None => Table::create(&root, columns, false).await?,
+            };
+            Ok::<_, Error>(table.with_prepared(self.events.transaction(replaced).await?))
         };
-        Ok((open_or_create("customers", CUSTOMERS).await?, open_or_create("links", LINKS).await?))
+        let customers = open_or_create("customers", CUSTOMERS, number::CUSTOMERS_REPLACED).await?;
+        Ok((customers, open_or_create("links", LINKS, number::LINKS_REPLACED).await?))
     }
 
     /// All keys and links, under these rules.
     pub(crate) async fn identity(&self, rules: Rules) -> Result<Identity, Error> {
         let (customers, links) = self.identity_tables().await?;
-        Identity::load(&customers, &links, rules).await
+        let current = i64::try_from(links.version()).ok() == self.events.transaction(number::LINKS).await?;
+        let filed = current && self.is_filed(&rules).await?;
+        Identity::load(&customers, &links, rules, filed).await
     }
 
     /// Whether every row lies where these rules and the links that are known now put it.
@@ -126,6 +152,16 @@ impl Lake {
         let links = self.events.transaction(number::LINKS).await?;
         Ok(links == self.events.transaction(number::LINKS_FILED).await?
             && self.events.transaction(number::RULES_FILED).await? == Some(fingerprint(rules)))
+    }
+}
+
+fn lock(home: &Path) -> Result<Lock, Error> {
+    let path = home.join("lock");
+    let file = File::create(&path).map_err(Error::file("make", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: file }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: home.to_owned() }),
+        Err(std::fs::TryLockError::Error(source)) => Err(Error::File { doing: "lock", path, source }),
     }
 }
 

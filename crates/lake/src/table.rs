@@ -1,7 +1,7 @@
 //! One Delta table: its files, its commits, its transactions. The log is delta-rs'; the files are ours, because delta-rs' own
 //! writer and compaction do not keep the order that everything here rests on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -58,12 +58,13 @@ pub(crate) struct Table {
     delta: DeltaTable,
     root: PathBuf,
     partitioned: bool,
+    prepared: Option<i64>,
 }
 
 impl Table {
     /// Opens the table in this folder; `None` when there is none.
     pub(crate) async fn open(root: &Path) -> Result<Option<Self>, Error> {
-        if !root.join("_delta_log").is_dir() {
+        if !has_log(root)? {
             return Ok(None);
         }
         let delta = DeltaTableBuilder::from_url(url_of(root)?)?.load().await?;
@@ -73,7 +74,7 @@ impl Table {
             return Err(Error::NewerFormat { path: root.to_owned(), found, known: FORMAT });
         }
         let partitioned = metadata.partition_columns().iter().any(|column| column == BUCKET);
-        Ok(Some(Self { delta, root: root.to_owned(), partitioned }))
+        Ok(Some(Self { delta, root: root.to_owned(), partitioned, prepared: None }))
     }
 
     /// Makes a table in this folder, by bucket where `partitioned`.
@@ -90,7 +91,7 @@ impl Table {
             .with_configuration([(FORMAT_PROPERTY, Some(FORMAT.to_string()))])
             .with_raise_if_key_not_exists(false)
             .await?;
-        Ok(Self { delta, root: root.to_owned(), partitioned })
+        Ok(Self { delta, root: root.to_owned(), partitioned, prepared: None })
     }
 
     /// The folder of the table.
@@ -101,6 +102,52 @@ impl Table {
     /// The number of the latest commit.
     pub(crate) fn version(&self) -> u64 {
         self.delta.version().unwrap_or_default()
+    }
+
+    /// The number that the next commit gets.
+    pub(crate) fn next_version(&self) -> i64 {
+        i64::try_from(self.version() + 1).expect("commits are counted in 63 bits")
+    }
+
+    /// The version of which the rows are written and count already, though the table's own log does not name them yet.
+    pub(crate) fn prepared(&self) -> Option<i64> {
+        self.prepared
+    }
+
+    /// Says that the rows of this version count, unless the table is as far already.
+    pub(crate) fn with_prepared(self, version: Option<i64>) -> Self {
+        let prepared = version.filter(|version| *version >= self.next_version());
+        Self { prepared, ..self }
+    }
+
+    /// Deletes data files of ours that no commit names: an import or a compaction that was killed left them. Only for who
+    /// has the right to write.
+    pub(crate) async fn remove_orphans(&self) -> Result<(), Error> {
+        let named: BTreeSet<PathBuf> = self.files().await?.iter().map(|file| self.root.join(&file.path)).collect();
+        let list = |folder: &Path| -> Result<Vec<PathBuf>, Error> {
+            let entries = std::fs::read_dir(folder).map_err(Error::file("read the folder", folder))?;
+            Ok(entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect())
+        };
+        let mut inside = list(&self.root)?;
+        if self.partitioned {
+            let is_bucket = |path: &PathBuf| {
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("bucket=")) && path.is_dir()
+            };
+            let buckets: Vec<PathBuf> = inside.iter().filter(|path| is_bucket(path)).cloned().collect();
+            for bucket in buckets {
+                inside.append(&mut list(&bucket)?);
+            }
+        }
+        let is_ours = |path: &Path| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            path.extension().is_some_and(|e| e == "parquet")
+                && stem.len() == 12
+                && stem.bytes().all(|b| b.is_ascii_digit())
+        };
+        for path in inside.iter().filter(|path| is_ours(path) && !named.contains(*path)) {
+            std::fs::remove_file(path).map_err(Error::file("delete", path))?;
+        }
+        Ok(())
     }
 
     /// All files, in order of their names.
@@ -166,6 +213,19 @@ impl Table {
         self.delta.state = Some(commit.snapshot());
         Ok(())
     }
+}
+
+/// Whether a table was ever committed here. The folder of its log alone is left by a program that was killed, or found no
+/// room on the disk, before the first commit.
+fn has_log(root: &Path) -> Result<bool, Error> {
+    let log = root.join("_delta_log");
+    let entries = match std::fs::read_dir(&log) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::file("read the folder", &log)(error)),
+    };
+    let is_commit = |name: &Path| name.extension().is_some_and(|ending| ending == "json" || ending == "parquet");
+    Ok(entries.filter_map(Result::ok).any(|entry| is_commit(Path::new(&entry.file_name()))))
 }
 
 /// The `at` that Delta's statistics of a file name among their least or greatest values.

@@ -1,75 +1,9 @@
 //! What must hold however events reach the lake: any split over imports and any order of them gives the same journeys, the same
 //! events twice are once, and every event is somebody's.
 
-use std::collections::BTreeMap;
-
-use event::{Event, Key, Timestamp};
-use journey::{AnyFold, Fold, Journey, Moments};
-use lake::{ImportOptions, Lake, Question};
-use listen::Sink;
 use proptest::prelude::*;
 
-/// How many journeys have each sequence of (moment, time).
-#[derive(Default)]
-struct Sequences(BTreeMap<Vec<(u32, i64)>, u64>);
-
-impl Fold for Sequences {
-    type Answer = BTreeMap<Vec<(String, i64)>, u64>;
-
-    fn journey(&mut self, journey: &Journey<'_>) {
-        let sequence = journey.moments.iter().map(|m| m.0).zip(journey.at_us.iter().copied()).collect();
-        *self.0.entry(sequence).or_default() += 1;
-    }
-
-    fn merge(&mut self, other: Self) {
-        other.0.into_iter().for_each(|(sequence, n)| *self.0.entry(sequence).or_default() += n);
-    }
-
-    fn finish(self, moments: &Moments) -> Self::Answer {
-        let names = moments.names();
-        let named = |sequence: Vec<(u32, i64)>| {
-            sequence.into_iter().map(|(m, at)| (names[m as usize].to_string(), at)).collect()
-        };
-        self.0.into_iter().map(|(sequence, n)| (named(sequence), n)).collect()
-    }
-}
-
-type Keys = Vec<(&'static str, String)>;
-
-/// An event as a test writes it.
-#[derive(Debug, Clone, PartialEq)]
-struct Row {
-    keys: Keys,
-    event: String,
-    at: i64,
-    id: Option<String>,
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
-}
-
-async fn import(home: &std::path::Path, rows: &[Row]) -> lake::Imported {
-    let lake = Lake::open_or_create(home).await.expect("a lake");
-    let mut importer = lake.importer(ImportOptions::default()).await.expect("an importer");
-    importer.begin_file("test").expect("a file");
-    for row in rows {
-        let keys: Vec<Key<'_>> = row.keys.iter().map(|(kind, value)| Key { kind, value }).collect();
-        let mut event = Event::new(&row.event, Timestamp::from_micros(row.at), &keys);
-        event.message_id = row.id.as_deref();
-        importer.event(&event).expect("taken in");
-    }
-    importer.finish().await.expect("committed").1
-}
-
-async fn sequences(home: &std::path::Path) -> BTreeMap<Vec<(String, i64)>, u64> {
-    let lake = Lake::open(home).await.expect("a lake");
-    let moments = Moments::new();
-    let make = || vec![Box::new(Sequences::default()) as Box<dyn AnyFold>];
-    let answered = lake.ask(&Question::default(), &moments, make).await.expect("an answer");
-    let fold = answered.groups.into_iter().flatten().next().expect("one fold");
-    fold.into_any().downcast::<Sequences>().expect("of this kind").finish(&moments)
-}
+use crate::home::{Keys, Row, import, runtime, sequences};
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let key = prop_oneof![
@@ -82,7 +16,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec(row, 1..60).prop_map(|rows| {
         let row = |(at, (keys, event, id)): (i64, (Keys, u8, bool))| {
             let at = at * 1_000_000;
-            Row { keys, event: format!("e{event}"), at, id: id.then(|| format!("m{at}")) }
+            Row { id: id.then(|| format!("m{at}")), ..Row::new(keys, &format!("e{event}"), at) }
         };
         (0i64..).zip(rows).map(row).collect()
     })
@@ -132,11 +66,8 @@ proptest! {
 fn a_customer_that_is_known_only_later_gets_the_earlier_events() {
     runtime().block_on(async {
         let home = tempfile::tempdir().expect("a folder");
-        let row = |keys: &[(&'static str, &str)], event: &str, at| Row {
-            keys: keys.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(),
-            event: event.into(),
-            at,
-            id: None,
+        let row = |keys: &[(&'static str, &str)], event: &str, at| {
+            Row::new(keys.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(), event, at)
         };
         import(home.path(), &[row(&[("user_id", "u")], "b", 2), row(&[("anonymous_id", "a")], "a", 1)]).await;
         assert_eq!(sequences(home.path()).await.len(), 2, "nothing links them yet");

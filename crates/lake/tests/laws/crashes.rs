@@ -1,0 +1,194 @@
+//! A process that is killed between any two commits leaves a lake that reads as before or as after, and the next one that
+//! writes completes it and clears away what was left.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use lake::{Error, Lake};
+use listen::stitch::Rules;
+
+use crate::home::{Row, Told, import, runtime, sequences, spread, without_ballast};
+
+fn row(keys: &[(&'static str, &str)], event: &str, at: i64) -> Row {
+    Row::new(keys.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(), event, at)
+}
+
+fn files(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut all = BTreeSet::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return all };
+    for entry in entries.map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            all.append(&mut files(&entry));
+        } else {
+            all.insert(entry);
+        }
+    }
+    all
+}
+
+fn copy(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) {
+    for file in files(from) {
+        let inside = file.strip_prefix(from).expect("inside");
+        if wanted(&inside.to_string_lossy()) {
+            let target = to.join(inside);
+            std::fs::create_dir_all(target.parent().expect("a folder")).expect("made");
+            std::fs::copy(&file, &target).expect("copied");
+        }
+    }
+}
+
+fn commits(home: &Path, table: &str) -> BTreeSet<PathBuf> {
+    let log = home.join("lake").join(table).join("_delta_log");
+    files(&log).into_iter().map(|file| file.strip_prefix(home).expect("inside").to_owned()).collect()
+}
+
+/// The states in which a process killed between two commits leaves the home: all data files of before and after, and the
+/// commits up to one of them, in this order of tables.
+fn states(before: &Path, after: &Path, order: &[&str]) -> Vec<(String, tempfile::TempDir)> {
+    let mut new: Vec<PathBuf> = Vec::new();
+    for table in order {
+        let known: BTreeSet<PathBuf> = commits(before, table).into_iter().chain(new.iter().cloned()).collect();
+        new.extend(commits(after, table).into_iter().find(|commit| !known.contains(commit)));
+    }
+    let all = ["events", "customers", "links"].map(|table| commits(after, table).len() - commits(before, table).len());
+    assert_eq!(all.iter().sum::<usize>(), new.len(), "all commits are in the order {order:?}");
+    (0..=new.len())
+        .map(|n| {
+            let home = tempfile::tempdir().expect("a folder");
+            copy(after, home.path(), |path| !path.contains("_delta_log"));
+            copy(before, home.path(), |_| true);
+            for commit in &new[..n] {
+                std::fs::copy(after.join(commit), home.path().join(commit)).expect("copied");
+            }
+            (format!("{n} of the commits of {order:?}"), home)
+        })
+        .collect()
+}
+
+/// Data files of the events and the small tables, which must be the ones that the log names.
+async fn no_orphans(home: &Path) {
+    let lake = Lake::open(home).await.expect("a lake");
+    let size = lake.size(&Rules::default()).await.expect("a size").0;
+    drop(lake);
+    let rows = |table: &str| -> u64 {
+        let parquet = files(&home.join("lake").join(table))
+            .into_iter()
+            .filter(|file| file.extension().is_some_and(|e| e == "parquet"));
+        let rows = |path: PathBuf| {
+            let file = std::fs::File::open(path).expect("a file");
+            let builder =
+                parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
+            u64::try_from(builder.metadata().file_metadata().num_rows()).expect("a count")
+        };
+        parquet.map(rows).sum()
+    };
+    assert_eq!(rows("events"), size);
+    assert!(files(&home.join("tmp")).is_empty());
+}
+
+async fn told(home: &Path) -> Told {
+    without_ballast(sequences(home).await)
+}
+
+/// Rows whose customers change when `later` comes.
+fn first() -> Vec<Row> {
+    spread(&[
+        row(&[("user_id", "u")], "a", 1),
+        row(&[("anonymous_id", "x")], "b", 2),
+        row(&[("user_id", "v")], "c", 3),
+        row(&[("user_id", "v"), ("email", "v@x.org")], "d", 4),
+        row(&[("email", "v@x.org"), ("anonymous_id", "y")], "e", 5),
+    ])
+}
+
+fn later() -> Vec<Row> {
+    vec![row(&[("user_id", "u"), ("anonymous_id", "x")], "f", 6)]
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Import,
+    Compact,
+    Unmerge,
+    Erase,
+}
+
+async fn carry_out(home: &Path, step: Step) -> Result<(), Error> {
+    let rules = Rules::default();
+    if step == Step::Import {
+        import(home, &later()).await;
+        return Ok(());
+    }
+    let mut lake = Lake::open(home).await?;
+    match step {
+        Step::Import => {}
+        Step::Compact => drop(lake.compact(&rules).await?),
+        Step::Unmerge => lake.unmerge(("user_id", "v"), ("email", "v@x.org"), &rules).await?,
+        Step::Erase => drop(lake.erase(("user_id", "v"), &rules, "now").await?),
+    }
+    Ok(())
+}
+
+async fn check(before: &Path, step: Step, order: &[&str]) -> tempfile::TempDir {
+    let after = tempfile::tempdir().expect("a folder");
+    copy(before, after.path(), |_| true);
+    carry_out(after.path(), step).await.expect("carried out");
+    let (was, is) = (told(before).await, told(after.path()).await);
+    for (what, home) in states(before, after.path(), order) {
+        let now = told(home.path()).await;
+        assert!(now == was || now == is, "{step:?}, {what}: {now:?}");
+        let done = carry_out(home.path(), step).await;
+        let complete = matches!(done, Ok(())) || (step == Step::Erase && matches!(done, Err(Error::NotFound { .. })));
+        assert!(complete, "{step:?}, {what}: {done:?}");
+        assert_eq!(told(home.path()).await, is, "{step:?}, {what}, completed");
+        no_orphans(home.path()).await;
+        // What rows are filed under must be known right, or taking back a link would not be seen.
+        if step == Step::Import {
+            let mut lake = Lake::open(home.path()).await.expect("a lake");
+            lake.unmerge(("user_id", "u"), ("anonymous_id", "x"), &Rules::default()).await.expect("there is a link");
+            let apart = told(home.path()).await;
+            let expected = Told::from([
+                (vec![("a".to_owned(), 1), ("f".to_owned(), 6)], 1),
+                (vec![("b".to_owned(), 2)], 1),
+                (vec![("c".to_owned(), 3), ("d".to_owned(), 4), ("e".to_owned(), 5)], 1),
+            ]);
+            assert_eq!(apart, expected, "{what}, then taken back");
+        }
+        carry_out(home.path(), Step::Compact).await.expect("compacted");
+        no_orphans(home.path()).await;
+    }
+    after
+}
+
+#[test]
+fn a_process_killed_between_two_commits_loses_nothing_and_the_same_command_completes() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        import(home.path(), &first()).await;
+        let linked = check(home.path(), Step::Import, &["links", "events", "customers"]).await;
+        let apart = check(linked.path(), Step::Unmerge, &["links", "events"]).await;
+        check(apart.path(), Step::Compact, &["events", "customers"]).await;
+        check(linked.path(), Step::Erase, &["events", "customers", "links"]).await;
+    });
+}
+
+#[test]
+fn what_a_killed_import_left_is_taken_away_and_nothing_else() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        import(home.path(), &first()).await;
+        let before = files(&home.path().join("lake"));
+        let bucket = home.path().join("lake/events/bucket=0");
+        for orphan in ["000000000099.parquet", "notes.txt", "of-somebody-else.parquet"] {
+            std::fs::write(bucket.join(orphan), b"x").expect("written");
+        }
+        std::fs::create_dir_all(home.path().join("tmp/rows")).expect("made");
+        std::fs::write(home.path().join("tmp/rows/0.rows"), b"x").expect("written");
+        import(home.path(), &[]).await;
+        let after = files(&home.path().join("lake"));
+        let new: Vec<_> = after.difference(&before).map(|path| path.file_name().expect("a name").to_owned()).collect();
+        assert_eq!(new, ["notes.txt", "of-somebody-else.parquet"]);
+        assert!(before.is_subset(&after));
+        assert!(files(&home.path().join("tmp")).is_empty());
+    });
+}

@@ -1,0 +1,176 @@
+//! Whatever happens to a lake, in whatever order (imports, links taken back, customers erased, rules changed, files merged), it
+//! tells the same journeys as all rows read again from the beginning.
+
+use event::Normalise;
+use lake::{Error, Lake, Question};
+use listen::stitch::{KeyRule, Rules};
+use proptest::prelude::*;
+
+use crate::home::{Keys, Model, Row, answer, import_by, runtime, spread, without_ballast};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Import(Vec<(Keys, u8, u8)>),
+    /// Takes back one of the links.
+    Unmerge(usize),
+    /// Erases the customer of one of the keys.
+    Erase(usize),
+    Compact,
+    Rules(usize),
+}
+
+fn key() -> impl Strategy<Value = (&'static str, String)> {
+    prop_oneof![
+        (0..5u8).prop_map(|n| ("user_id", format!("u{n}"))),
+        (0..5u8).prop_map(|n| ("email", format!("E{n}@x.org"))),
+        (0..5u8).prop_map(|n| ("anonymous_id", format!("a{n}"))),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let keys = prop_oneof![key().prop_map(|one| vec![one]), (key(), key()).prop_map(|(one, other)| vec![one, other]),];
+    prop_oneof![
+        6 => prop::collection::vec((keys, 0..4u8, 0..40u8), 1..10).prop_map(Step::Import),
+        2 => any::<usize>().prop_map(Step::Unmerge),
+        2 => any::<usize>().prop_map(Step::Erase),
+        1 => Just(Step::Compact),
+        2 => (0..4usize).prop_map(Step::Rules),
+    ]
+}
+
+/// Rules that differ in priorities and limits.
+fn rules(n: usize) -> Rules {
+    let rule = |kind: &str, priority, unique, limit, normalise| KeyRule {
+        kind: kind.to_owned(),
+        priority,
+        unique,
+        limit,
+        normalise,
+    };
+    let (email, anonymous) = match n {
+        0 => return Rules::default(),
+        1 => (rule("email", 2, true, None, Normalise::Email), rule("anonymous_id", 3, false, Some(2), Normalise::Trim)),
+        2 => (rule("email", 0, false, Some(1), Normalise::Email), rule("anonymous_id", 3, true, None, Normalise::Trim)),
+        _ => (rule("email", 3, false, None, Normalise::Email), rule("anonymous_id", 2, false, None, Normalise::Trim)),
+    };
+    Rules::new(vec![rule("user_id", 1, n != 3, None, Normalise::Trim), email, anonymous], ["null".to_owned()])
+}
+
+async fn carry_out(home: &std::path::Path, step: &Step, model: &mut Model, by: &mut Rules, first: bool) {
+    match step {
+        Step::Import(events) => {
+            let row = |(n, (keys, event, at)): (usize, &(Keys, u8, u8))| {
+                // Many share a time, so that the order of arrival decides.
+                let mut row = Row::new(keys.clone(), &format!("e{event}"), i64::from(*at) * 1_000_000);
+                row.id = Some(format!("{}", model.arrived + n));
+                row
+            };
+            let rows: Vec<Row> = events.iter().enumerate().map(row).collect();
+            let taken = if first { spread(&rows) } else { rows.clone() };
+            import_by(home, &taken, by).await;
+            model.arrived += rows.len();
+            model.rows.extend(rows);
+        }
+        Step::Unmerge(n) => {
+            let links = model.links(by);
+            if links.is_empty() {
+                return;
+            }
+            let [a, b] = links[n % links.len()].clone();
+            let mut lake = Lake::open(home).await.expect("a lake");
+            lake.unmerge((&a.0, &a.1), (&b.0, &b.1), by).await.expect("there is a link");
+            model.undone.insert([a, b]);
+        }
+        Step::Erase(n) => {
+            let keys: Keys = model.rows.iter().flat_map(|row| row.keys.clone()).collect();
+            if keys.is_empty() {
+                return;
+            }
+            let key = &keys[n % keys.len()];
+            let mut lake = Lake::open(home).await.expect("a lake");
+            let before = lake.size(by).await.expect("a size");
+            let receipt = lake.erase((key.0, &key.1), by, "now").await.expect("the key is known");
+            let after = lake.size(by).await.expect("a size");
+            assert_eq!(before.0 - after.0, receipt.events);
+            model.erase(by, key);
+            let again = lake.erase((key.0, &key.1), by, "now").await;
+            assert!(matches!(again, Err(Error::NotFound { .. })), "{again:?}");
+        }
+        Step::Compact => {
+            let mut lake = Lake::open(home).await.expect("a lake");
+            let done = lake.compact(by).await.expect("compacted");
+            assert!(done.files_after <= done.files_before + 64);
+        }
+        Step::Rules(n) => *by = rules(*n),
+    }
+}
+
+async fn told(home: &std::path::Path, by: &Rules) -> crate::home::Told {
+    without_ballast(answer(home, Question { rules: by.clone(), ..Question::default() }).await)
+}
+
+/// The same journeys, from SQL.
+async fn told_by_sql(home: &std::path::Path, by: &Rules) -> crate::home::Told {
+    let lake = Lake::open(home).await.expect("a lake");
+    let query = "select customer, event, cast(at as bigint), seq from events where event <> 'ballast' order by 1, 3, 4";
+    let mut by_customer: std::collections::BTreeMap<String, Vec<(String, i64)>> = std::collections::BTreeMap::new();
+    for row in lake.sql(query, by).await.expect("an answer").rows {
+        let [customer, event, at, _] =
+            <[Option<String>; 4]>::try_from(row).expect("four columns").map(|v| v.expect("no null"));
+        by_customer.entry(customer).or_default().push((event, at.parse().expect("a number")));
+    }
+    let mut told = crate::home::Told::new();
+    for sequence in by_customer.into_values() {
+        *told.entry(sequence).or_default() += 1;
+    }
+    told
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn a_lake_tells_what_all_rows_read_again_would(steps in prop::collection::vec(step(), 1..10)) {
+        runtime().block_on(async {
+            let home = tempfile::tempdir().expect("a folder");
+            let (mut model, mut by, mut first) = (Model::default(), Rules::default(), true);
+            for (n, step) in steps.iter().enumerate() {
+                if first && !matches!(step, Step::Import(_) | Step::Rules(_)) {
+                    continue;
+                }
+                carry_out(home.path(), step, &mut model, &mut by, first).await;
+                first &= !matches!(step, Step::Import(_));
+                if first {
+                    continue;
+                }
+                prop_assert_eq!(told(home.path(), &by).await, model.told(&by), "after step {} {:?}", n, step);
+                prop_assert_eq!(told_by_sql(home.path(), &by).await, model.told(&by), "SQL, after step {} {:?}", n, step);
+            }
+            if !first {
+                Lake::open(home.path()).await.expect("a lake").compact(&by).await.expect("compacted");
+                prop_assert_eq!(told(home.path(), &by).await, model.told(&by), "compacted");
+            }
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn many_small_imports_are_one_and_stay_within_the_limit_of_runs() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut model = Model::default();
+        for n in 0..30i64 {
+            // Larger ones first, so that not each one is merged into the one before.
+            let size = if n < 12 { 1 << (12 - n) } else { 3 };
+            let row =
+                |i: i64| Row::new(vec![("user_id", format!("u{}", i % 7))], &format!("e{n}-{i}"), (i % 50) * 1000);
+            let rows: Vec<Row> = (0..size).map(row).collect();
+            import_by(home.path(), &rows, &Rules::default()).await;
+            model.rows.extend(rows);
+            assert_eq!(told(home.path(), &Rules::default()).await, model.told(&Rules::default()), "import {n}");
+            let runs = std::fs::read_dir(home.path().join("lake/events/bucket=0")).expect("a folder").count();
+            assert!(runs <= 8, "{runs} runs after import {n}");
+        }
+    });
+}

@@ -1,0 +1,9 @@
+//! What must hold of the lake whatever happens to it: one target, because linking it takes longer than running it.
+
+mod conditions;
+mod crashes;
+mod export;
+mod home;
+mod life;
+mod splits;
+mod traces;
