@@ -72,8 +72,7 @@ async fn show(example: &Example, folder: &Path, output: &Path) -> Result<(), Err
     };
     let asks = report::Asks { steps: Some(example.steps), within: Some(example.within) };
     let found = report::write(&home, &select, asks, &path).await?;
-    let simulated = if report::is_simulated(&home) { " (simulated data)" } else { "" };
-    draw::data(&format!("\n{name}{simulated}: what stands out"));
+    draw::data(&format!("\n{name}: what stands out"));
     for (n, finding) in found.iter().enumerate() {
         draw::data(&format!("{}. {}", n + 1, finding.text));
     }

@@ -1,0 +1,180 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Events as lists of `kind:value`, in time order.
+fn graph(events: &[&[&str]]) -> Graph {
+    let mut graph = Graph::new(Rules::default());
+    for (at, keys) in (0i64..).zip(events) {
+        let nodes: Vec<Node> = keys
+            .iter()
+            .filter_map(|key| {
+                let (kind, value) = key.split_once(':').expect("kind:value");
+                graph.admit(kind, value)
+            })
+            .collect();
+        graph.link(&nodes, at);
+    }
+    graph
+}
+
+fn same(graph: &Graph, a: &str, b: &str) -> bool {
+    let customers = graph.resolve();
+    let of = |key: &str| {
+        let (kind, value) = key.split_once(':').expect("kind:value");
+        customers.of(graph.find(kind, value).expect("known"))
+    };
+    of(a) == of(b)
+}
+
+#[test]
+fn keys_that_come_together_are_one_customer() {
+    let graph = graph(&[
+        &["anonymous_id:a"],
+        &["anonymous_id:a", "user_id:u"],
+        &["user_id:u", "email:Ann@Example.com"],
+        &["email:ann@example.com", "phone:+49 30 123456"],
+    ]);
+    assert!(same(&graph, "anonymous_id:a", "phone:004930123456"));
+    assert_eq!(graph.resolve().len(), 1);
+}
+
+#[test]
+fn two_unique_keys_are_never_one_customer() {
+    let graph = graph(&[&["email:a@x.org", "user_id:1"], &["user_id:1", "user_id:2"]]);
+    assert!(!same(&graph, "user_id:1", "user_id:2"));
+    assert_eq!(graph.resolve().refused.len(), 1);
+}
+
+#[test]
+fn a_shared_device_or_mailbox_glues_nobody() {
+    let graph = graph(&[
+        &["anonymous_id:kiosk", "user_id:1"],
+        &["anonymous_id:kiosk", "user_id:2"],
+        &["user_id:1", "email:one@x.org"],
+    ]);
+    for user in ["user_id:1", "user_id:2"] {
+        assert!(!same(&graph, "anonymous_id:kiosk", user), "{user}");
+    }
+    assert!(same(&graph, "user_id:1", "email:one@x.org"), "other evidence still counts");
+    let customers = graph.resolve();
+    let refused =
+        [Refusal::SharedKey { kind: "anonymous_id".into(), value: "kiosk".into(), with: "user_id".into(), count: 2 }];
+    assert_eq!(customers.refused, refused);
+    let nodes = [graph.find("anonymous_id", "kiosk"), graph.find("user_id", "2")].map(|n| n.expect("known"));
+    assert_eq!(graph.customer(&nodes, &customers), Some(nodes[1]), "an event with both is the user's");
+}
+
+#[test]
+fn more_of_a_kind_than_the_limit_are_not_followed() {
+    let events: Vec<[String; 2]> = (0..5).map(|n| ["user_id:1".to_owned(), format!("email:{n}@x.org")]).collect();
+    let events: Vec<Vec<&str>> = events.iter().map(|e| e.iter().map(String::as_str).collect()).collect();
+    let graph = graph(&events.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    assert!(same(&graph, "user_id:1", "email:2@x.org"));
+    assert!(!same(&graph, "user_id:1", "email:3@x.org"), "the first three stay");
+    assert_eq!(graph.resolve().refused.len(), 2);
+}
+
+#[test]
+fn junk_names_nobody() {
+    let mut graph = Graph::new(Rules::default());
+    for (kind, value) in [("user_id", "null"), ("user_id", " NULL "), ("email", "not an address"), ("user_id", "")] {
+        assert_eq!(graph.admit(kind, value), None, "{kind}:{value}");
+    }
+}
+
+#[test]
+fn kinds_without_a_rule_are_unique() {
+    let graph = graph(&[&["card:1", "card:2"]]);
+    assert!(!same(&graph, "card:1", "card:2"));
+}
+
+fn any_key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0..4u8).prop_map(|n| format!("user_id:{n}")),
+        (0..6u8).prop_map(|n| format!("email:{n}@x.org")),
+        (0..6u8).prop_map(|n| format!("anonymous_id:{n}")),
+    ]
+}
+
+/// Every key with the smallest text of its customer, which does not depend on the numbering of nodes.
+fn partition(graph: &Graph) -> BTreeMap<String, String> {
+    let customers = graph.resolve();
+    let text = |n: u32| {
+        let (kind, value) = graph.key(Node(n));
+        format!("{kind}:{value}")
+    };
+    let mut smallest: BTreeMap<Node, String> = BTreeMap::new();
+    let all: Vec<u32> = (0..).take(graph.len()).collect();
+    for n in &all {
+        let name = smallest.entry(customers.of(Node(*n))).or_insert_with(|| text(*n));
+        *name = text(*n).min(name.clone());
+    }
+    all.iter().map(|n| (text(*n), smallest[&customers.of(Node(*n))].clone())).collect()
+}
+
+fn build(events: &[(i64, Vec<String>)], undo: Option<(&str, &str)>) -> Graph {
+    let mut graph = Graph::new(Rules::default());
+    for (at, keys) in events {
+        let nodes: Vec<Node> = keys
+            .iter()
+            .filter_map(|key| key.split_once(':').and_then(|(kind, value)| graph.admit(kind, value)))
+            .collect();
+        graph.link(&nodes, *at);
+    }
+    if let Some((a, b)) = undo {
+        let find = |key: &str| key.split_once(':').and_then(|(kind, value)| graph.find(kind, value));
+        if let (Some(a), Some(b)) = (find(a), find(b)) {
+            graph.undo(a, b);
+        }
+    }
+    graph
+}
+
+proptest! {
+    #[test]
+    fn who_is_who_does_not_depend_on_the_order_of_events(
+        events in prop::collection::vec((0i64..50, prop::collection::vec(any_key(), 1..3)), 0..30),
+        shuffle in any::<u64>(),
+    ) {
+        let mut other = events.clone();
+        other.sort_by_key(|(at, keys)| {
+            rapidhash::v3::rapidhash_v3_seeded(format!("{at}{keys:?}").as_bytes(), &rapidhash::v3::RapidSecrets::seed(shuffle))
+        });
+        prop_assert_eq!(partition(&build(&events, None)), partition(&build(&other, None)));
+    }
+
+    #[test]
+    fn a_link_taken_back_never_was(
+        events in prop::collection::vec((0i64..50, prop::collection::vec(any_key(), 1..2)), 0..20),
+        links in prop::collection::vec((0i64..50, any_key(), any_key()), 1..8),
+        taken in 0usize..8,
+    ) {
+        let taken = &links[taken % links.len()];
+        let pair = |l: &(i64, String, String)| (l.1.clone().min(l.2.clone()), l.1.clone().max(l.2.clone()));
+        let with: Vec<_> = events.iter().cloned()
+            .chain(links.iter().map(|l| (l.0, vec![l.1.clone(), l.2.clone()]))).collect();
+        let without: Vec<_> = events.iter().cloned()
+            .chain(links.iter().map(|l| if pair(l) == pair(taken) { (l.0, vec![l.1.clone()]) } else { (l.0, vec![l.1.clone(), l.2.clone()]) }))
+            .chain([(0, vec![taken.2.clone()])]).collect();
+        let undone = build(&with, Some((&taken.1, &taken.2)));
+        let mut never = build(&without, None);
+        for (_, keys) in &with {
+            for (kind, value) in keys.iter().filter_map(|k| k.split_once(':')) {
+                never.admit(kind, value);
+            }
+        }
+        prop_assert_eq!(partition(&undone), partition(&never));
+    }
+
+    #[test]
+    fn no_customer_has_two_unique_keys(
+        events in prop::collection::vec((0i64..50, prop::collection::vec(any_key(), 1..4)), 0..40),
+    ) {
+        let partition = partition(&build(&events, None));
+        let mut users: BTreeMap<&str, u32> = BTreeMap::new();
+        for (key, customer) in &partition {
+            if key.starts_with("user_id") { *users.entry(customer).or_default() += 1; }
+        }
+        prop_assert!(users.values().all(|n| *n == 1));
+    }
+}
