@@ -1,6 +1,7 @@
 //! Where things are: the home folder and the charter that holds there.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use charter::Charter;
 use listen::stitch::{KeyRule, Rules};
@@ -12,7 +13,7 @@ use crate::error::Error;
 /// The home, and what is known before a command starts.
 pub(crate) struct Home {
     pub(crate) path: PathBuf,
-    pub(crate) charter: Charter,
+    pub(crate) charter: Arc<Charter>,
     /// Where the charter came from; `None` when there is none.
     pub(crate) charter_path: Option<PathBuf>,
 }
@@ -30,7 +31,7 @@ impl Home {
         let in_home = home.join(CHARTER);
         let charter_path = charter.map(Path::to_owned).or_else(|| in_home.is_file().then_some(in_home));
         let charter = charter_path.as_deref().map_or_else(|| Ok(Charter::without_file()), read_charter)?;
-        Ok(Self { path: home.to_owned(), charter, charter_path })
+        Ok(Self { path: home.to_owned(), charter: Arc::new(charter), charter_path })
     }
 
     /// By which rules keys lead to customers.

@@ -1,34 +1,37 @@
 //! Typed options into a question to the lake: which cut, which conditions, which period, compared with what.
 
+use std::sync::Arc;
+
 use charter::{Charter, Condition, Fact};
 use event::Timestamp;
-use journey::{Cut, Moments, Selection};
-use lake::{Lens, Question, Seen};
+use journey::{Cut, Moments, Selection, Setting, Wanted};
+use lake::{Lake, Lens, Seen, Vocabulary};
+use understand::{Answered, View};
 
 use crate::args::SelectArgs;
 use crate::error::Error;
-use crate::home::rules_of;
+use crate::home::Home;
 
-/// A question, and what its groups are called.
+/// Which journeys are asked about, and what their groups are called.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    /// Two where periods are compared: one question for each; otherwise one, whose groups are told apart by a condition.
-    pub(crate) questions: Vec<Question>,
+    /// Two where periods are compared: one for each; otherwise one, whose groups are told apart by a condition.
+    pub(crate) selected: Vec<(Lens, Selection)>,
     /// The names of the two groups that are compared.
     pub(crate) groups: Option<[String; 2]>,
 }
 
 /// The charter's view of an event.
-pub(crate) fn lens_of(charter: &Charter) -> Lens {
+fn lens_of(charter: &Charter) -> Lens {
     let seen = |moment: &charter::moments::Moment| Seen {
         name: moment.name.clone(),
         stage: moment.stage.clone(),
         when: moment.when.clone(),
     };
-    Lens { moments: charter.moments.iter().map(seen).collect(), ..Lens::default() }
+    Lens { moments: charter.moments.iter().map(seen).collect(), channels: charter.channels.clone(), ..Lens::default() }
 }
 
-/// Makes the question; `moments` learns the charter's, `until_us` is up to when events are known.
+/// Turns options into what is looked at; `moments` learns the charter's, `until_us` is up to when events are known.
 pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, until_us: i64) -> Result<Asked, Error> {
     for moment in &charter.moments {
         moments.intern(&moment.name);
@@ -54,25 +57,92 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         with: lens.with.is_some(),
         compare: lens.compare.is_some(),
     };
-    let question = Question { lens, selection, rules: rules_of(charter) };
     let Some([first, second]) = periods else {
         let groups = select.compare.as_ref().map(|text| [text.clone(), format!("not ({text})")]);
-        return Ok(Asked { questions: vec![question], groups: named(select, groups)? });
+        return Ok(Asked { selected: vec![(lens, selection)], groups: named(select, groups)? });
     };
     if select.from.is_some() || select.to.is_some() {
         return Err(Error::Usage(
             "--compare with two periods says which journeys count; leave --from and --to out".to_owned(),
         ));
     }
-    let of_period = |(from, to): (&str, &str)| -> Result<Question, Error> {
-        let mut question = question.clone();
-        question.selection.from_us = time("--compare", Some(from).filter(|t| !t.is_empty()), charter)?;
-        question.selection.to_us = time("--compare", Some(to).filter(|t| !t.is_empty()), charter)?;
-        Ok(question)
+    let of_period = |(from, to): (&str, &str)| -> Result<(Lens, Selection), Error> {
+        let mut selection = selection.clone();
+        selection.from_us = time("--compare", Some(from).filter(|t| !t.is_empty()), charter)?;
+        selection.to_us = time("--compare", Some(to).filter(|t| !t.is_empty()), charter)?;
+        Ok((lens.clone(), selection))
     };
     let name = |(from, to): (&str, &str)| format!("{from}..{to}");
     let groups = named(select, Some([name(first), name(second)]))?;
-    Ok(Asked { questions: vec![of_period(first)?, of_period(second)?], groups })
+    Ok(Asked { selected: vec![of_period(first)?, of_period(second)?], groups })
+}
+
+/// Asks the lake in one pass and gives the answers in the order of the views.
+///
+/// A view that is about the charter's journeys looks at the first of them where none is chosen; all others then look at
+/// whole runs.
+pub(crate) async fn answer(
+    lake: &Lake,
+    home: &Home,
+    select: &SelectArgs,
+    views: &[View],
+) -> Result<Vec<Box<dyn Answered>>, Error> {
+    let charter = &home.charter;
+    let vocabulary = Vocabulary::default();
+    let (since_us, until_us) = (lake.since_us().await?.unwrap_or_default(), lake.until_us().await?);
+    let mut wanted = Wanted::default();
+    views.iter().try_for_each(|view| view.wants(charter, &mut wanted))?;
+    let wanted = Arc::new(wanted);
+    let own = charter.journeys.first().filter(|_| select.journey.is_none()).map(|journey| journey.name.clone());
+    let (of_journeys, others): (Vec<usize>, Vec<usize>) =
+        (0..views.len()).partition(|view| own.is_some() && views[*view].is_about_journeys());
+    let mut parts = Vec::new();
+    for (journey, views) in [(select.journey.clone(), others), (own, of_journeys)] {
+        if views.is_empty() {
+            continue;
+        }
+        let asked =
+            ask(&SelectArgs { journey: journey.clone(), ..select.clone() }, charter, &vocabulary.moments, until_us)?;
+        let setting = Setting {
+            charter: Arc::clone(charter),
+            journey,
+            moments: vocabulary.moments.clone(),
+            words: vocabulary.words.clone(),
+            wanted: Arc::clone(&wanted),
+            since_us,
+            until_us,
+        };
+        parts.push((asked, setting, views));
+    }
+    let mut questions = Vec::new();
+    for (asked, setting, of) in &parts {
+        for (lens, selection) in &asked.selected {
+            questions.push(lake::Question {
+                lens: Lens { wanted: Arc::clone(&wanted), ..lens.clone() },
+                selection: selection.clone(),
+                folds: Box::new(move || of.iter().map(|view| views[*view].fold(setting)).collect()),
+            });
+        }
+    }
+    let mut groups = lake.ask(&home.rules(), &vocabulary, &questions).await?.groups.into_iter();
+    drop(questions);
+    let mut answers: Vec<Option<Box<dyn Answered>>> = views.iter().map(|_| None).collect();
+    for (asked, _, of) in parts {
+        let mut folds = groups.by_ref().take(asked.selected.len()).flatten();
+        let first = folds.next().expect("a question has at least one group");
+        let Some([a, b]) = &asked.groups else {
+            for (view, fold) in of.into_iter().zip(first) {
+                answers[view] = Some(views[view].finish(fold, &vocabulary.moments)?);
+            }
+            continue;
+        };
+        let second = folds.next().expect("a comparison has two groups");
+        for (view, (x, y)) in of.into_iter().zip(first.into_iter().zip(second)) {
+            let compared = views[view].compare((a.clone(), x), (b.clone(), y), &vocabulary.moments)?;
+            answers[view] = Some(compared);
+        }
+    }
+    Ok(answers.into_iter().map(|answer| answer.expect("every view was asked")).collect())
 }
 
 /// The names of the groups, as they were given or else as they are made.

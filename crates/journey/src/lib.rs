@@ -6,11 +6,15 @@
 //! It may know the charter; it must not know storage, other customers, or what to do about what it sees.
 
 mod fold;
-mod moments;
+mod names;
 mod run;
 mod selection;
+mod setting;
+mod wanted;
 
 pub use fold::{AnyFold, Fold};
-pub use moments::{Moment, Moments};
+pub use names::{Moment, Moments, Names, WORDS_MAX, Word, Words};
 pub use run::{Columns, Run, Runs};
 pub use selection::{Cut, Ending, Journey, Selection, flag};
+pub use setting::Setting;
+pub use wanted::{Details, Of, Want, Wanted};

@@ -3,7 +3,7 @@
 //! The lake delivers batches sorted by customer and time, cut anywhere. [`Runs`] finds where one customer ends and the next
 //! begins and hands out slices of the batch itself; only a customer that spans two batches is copied.
 
-use crate::Moment;
+use crate::{Details, Moment};
 
 /// Events of any number of customers, sorted by (customer, time), as columns of one length.
 #[derive(Debug, Clone, Copy)]
@@ -15,11 +15,15 @@ pub struct Columns<'a> {
     /// When, in microseconds since 1970 in UTC.
     pub at_us: &'a [i64],
     /// What conditions say of each event, see [`flag`](crate::flag); empty where nothing was asked.
-    pub flags: &'a [u8],
+    pub flags: &'a [u64],
+    /// What else was wanted of each event, as columns in which these events begin at `begins`.
+    pub details: &'a Details,
+    /// Where in `details` these events begin.
+    pub begins: usize,
 }
 
 /// All events of one customer, in time order; events of the same time in the order of arrival.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run<'a> {
     /// The customer.
     pub customer: i64,
@@ -28,7 +32,18 @@ pub struct Run<'a> {
     /// When, in microseconds since 1970 in UTC, never decreasing.
     pub at_us: &'a [i64],
     /// What conditions say of each event; empty where nothing was asked.
-    pub flags: &'a [u8],
+    pub flags: &'a [u64],
+    /// What else was wanted of each event, as columns in which the run begins at `begins`.
+    pub details: &'a Details,
+    /// Where in `details` the run begins.
+    pub begins: usize,
+}
+
+impl<'a> Run<'a> {
+    /// A run of which nothing but moments and times is known.
+    pub fn plain(customer: i64, moments: &'a [Moment], at_us: &'a [i64]) -> Self {
+        Self { customer, moments, at_us, flags: &[], details: Details::NONE, begins: 0 }
+    }
 }
 
 /// Cuts batches of [`Columns`] into [`Run`]s.
@@ -37,7 +52,8 @@ pub struct Runs {
     customer: i64,
     moments: Vec<Moment>,
     at_us: Vec<i64>,
-    flags: Vec<u8>,
+    flags: Vec<u64>,
+    details: Details,
 }
 
 impl Runs {
@@ -66,6 +82,8 @@ impl Runs {
                 moments: &columns.moments[start..end],
                 at_us: &columns.at_us[start..end],
                 flags: columns.flags.get(start..end).unwrap_or(&[]),
+                details: columns.details,
+                begins: columns.begins + start,
             });
             start = end;
         }
@@ -76,17 +94,26 @@ impl Runs {
     /// Hands out the customer that was kept, if any.
     pub fn finish(&mut self, mut each: impl FnMut(&Run<'_>)) {
         if !self.moments.is_empty() {
-            each(&Run { customer: self.customer, moments: &self.moments, at_us: &self.at_us, flags: &self.flags });
+            each(&Run {
+                customer: self.customer,
+                moments: &self.moments,
+                at_us: &self.at_us,
+                flags: &self.flags,
+                details: &self.details,
+                begins: 0,
+            });
         }
         self.moments.clear();
         self.at_us.clear();
         self.flags.clear();
+        self.details.clear();
     }
 
     fn keep(&mut self, columns: &Columns<'_>, start: usize, end: usize) {
         self.moments.extend_from_slice(&columns.moments[start..end]);
         self.at_us.extend_from_slice(&columns.at_us[start..end]);
         self.flags.extend_from_slice(columns.flags.get(start..end).unwrap_or(&[]));
+        self.details.extend(columns.details, columns.begins + start..columns.begins + end);
     }
 }
 
@@ -109,7 +136,7 @@ mod tests {
     use proptest::prelude::*;
 
     type Rows = Vec<(i64, u32, i64)>;
-    type Seen = (i64, Vec<u32>, Vec<i64>, Vec<u8>);
+    type Seen = (i64, Vec<u32>, Vec<i64>, Vec<u64>, Vec<f64>);
 
     fn runs_of(batches: &[Rows]) -> Vec<Seen> {
         let mut runs = Runs::default();
@@ -120,14 +147,25 @@ mod tests {
                 run.moments.iter().map(|m| m.0).collect(),
                 run.at_us.to_vec(),
                 run.flags.to_vec(),
+                run.details.numbers[0][run.begins..run.begins + run.moments.len()].to_vec(),
             ));
         };
         for rows in batches {
             let customer: Vec<i64> = rows.iter().map(|r| r.0).collect();
             let moments: Vec<Moment> = rows.iter().map(|r| Moment(r.1)).collect();
             let at_us: Vec<i64> = rows.iter().map(|r| r.2).collect();
-            let flags: Vec<u8> = rows.iter().map(|r| (r.1 % 2) as u8).collect();
-            runs.feed(&Columns { customer: &customer, moments: &moments, at_us: &at_us, flags: &flags }, &mut each);
+            let flags: Vec<u64> = rows.iter().map(|r| u64::from(r.1 % 2)).collect();
+            let details =
+                Details { numbers: vec![rows.iter().map(|r| f64::from(r.1)).collect()], ..Details::default() };
+            let columns = Columns {
+                customer: &customer,
+                moments: &moments,
+                at_us: &at_us,
+                flags: &flags,
+                details: &details,
+                begins: 0,
+            };
+            runs.feed(&columns, &mut each);
         }
         runs.finish(&mut each);
         seen

@@ -3,14 +3,21 @@
 //! The charter cuts a customer's run into journeys ([`Cut`]); conditions, a period and a comparison then choose among them
 //! ([`Selection`]). All views share this one place, so that two views that show the same number mean the same journeys.
 
-use crate::{Moment, Run};
+use crate::{Moment, Run, Word};
 
 /// Bits that say which conditions hold for an event.
 pub mod flag {
     /// The event satisfies `--where`.
-    pub const WHERE: u8 = 1;
+    pub const WHERE: u64 = 1;
     /// The event satisfies `--compare`.
-    pub const COMPARE: u8 = 2;
+    pub const COMPARE: u64 = 2;
+    /// The most conditions that one question wants to know of each event.
+    pub const WANTED_MAX: usize = 62;
+
+    /// The event satisfies this condition of [`Wanted`](crate::Wanted), by its position.
+    pub const fn wanted(position: usize) -> u64 {
+        4 << position
+    }
 }
 
 /// How a journey ended.
@@ -27,7 +34,7 @@ pub enum Ending {
 }
 
 /// One customer's own run of events towards something, as the charter cuts it, as borrowed columns of one length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Journey<'a> {
     /// The customer.
     pub customer: i64,
@@ -37,6 +44,36 @@ pub struct Journey<'a> {
     pub at_us: &'a [i64],
     /// How it ended.
     pub ending: Ending,
+    /// The customer's whole run, which the journey is a part of.
+    pub run: &'a Run<'a>,
+    /// Where in the run it starts.
+    pub start: usize,
+}
+
+impl<'a> Journey<'a> {
+    /// The words of each of its events that were wanted at this position of [`Wanted`](crate::Wanted).
+    pub fn words(&self, wanted: usize) -> &'a [Word] {
+        self.part(&self.run.details.words[wanted])
+    }
+
+    /// The keys of each of its events that were wanted at this position; 0 where there is none.
+    pub fn keys(&self, wanted: usize) -> &'a [u64] {
+        self.part(&self.run.details.keys[wanted])
+    }
+
+    /// The numbers of each of its events that were wanted at this position; NaN where there is none.
+    pub fn numbers(&self, wanted: usize) -> &'a [f64] {
+        self.part(&self.run.details.numbers[wanted])
+    }
+
+    /// Whether the condition that was wanted at this position holds for the event at `i`.
+    pub fn holds(&self, wanted: usize, i: usize) -> bool {
+        self.run.flags[self.start + i] & flag::wanted(wanted) != 0
+    }
+
+    fn part<T>(&self, column: &'a [T]) -> &'a [T] {
+        &column[self.run.begins + self.start..][..self.moments.len()]
+    }
 }
 
 /// How the charter cuts a customer's run into journeys.
@@ -149,6 +186,8 @@ impl Selection {
             moments: &run.moments[start..end],
             at_us: &run.at_us[start..end],
             ending,
+            run,
+            start,
         };
         each(&journey, group);
     }
@@ -161,7 +200,7 @@ mod tests {
     /// Moments 0 = start, 1 = other, 2 = goal; times are given.
     fn cut(moments: &[u32], at_us: &[i64], until_us: i64) -> Vec<(usize, usize, Ending)> {
         let moments: Vec<Moment> = moments.iter().copied().map(Moment).collect();
-        let run = Run { customer: 1, moments: &moments, at_us, flags: &[] };
+        let run = Run::plain(1, &moments, at_us);
         let cut =
             Cut { starts: vec![true], succeeds: vec![false, false, true], abandoned_after_us: Some(10), until_us };
         let mut all = Vec::new();
@@ -187,7 +226,7 @@ mod tests {
     fn conditions_period_and_comparison_choose() {
         let moments = [Moment(0); 4];
         let flags = [0, flag::WHERE, flag::COMPARE, 0];
-        let run = Run { customer: 1, moments: &moments, at_us: &[5, 6, 7, 8], flags: &flags };
+        let run = Run { flags: &flags, ..Run::plain(1, &moments, &[5, 6, 7, 8]) };
         let groups = |selection: &Selection| {
             let mut all = Vec::new();
             selection.journeys(&run, |_, group| all.push(group));

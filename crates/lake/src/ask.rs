@@ -6,37 +6,41 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use journey::{AnyFold, Moments, Runs, Selection};
+use arrow::array::RecordBatch;
+use journey::{AnyFold, Moments, Run, Runs, Selection, Words, flag};
 use listen::stitch::Rules;
 
 use crate::error::Error;
 use crate::import::run_on_all_cores;
 use crate::lens::{Lens, Looking};
-use crate::scan::{Part, Rerouted, full_paths, read_part};
+use crate::scan::{Part, Projection, Rerouted, full_paths, read_part};
 use crate::store::Lake;
 
-/// What is looked at, and which journeys count.
-#[derive(Debug, Clone, Default)]
-pub struct Question {
-    /// What is seen in an event.
+/// What is looked at, which journeys count, and what they are shown to.
+pub struct Question<'a> {
+    /// What is seen in an event. Questions with the same lens share the looking.
     pub lens: Lens,
     /// Which journeys count.
     pub selection: Selection,
-    /// By which rules keys lead to customers.
-    pub rules: Rules,
+    /// Makes folds that have seen nothing, one set for each core and group.
+    pub folds: Box<dyn Fn() -> Vec<Box<dyn AnyFold>> + Sync + 'a>,
 }
 
-/// By group, by question: folds.
-type Groups = Vec<Vec<Box<dyn AnyFold>>>;
+impl std::fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question").field("lens", &self.lens).field("selection", &self.selection).finish_non_exhaustive()
+    }
+}
+
+/// By question, by group (two where something is compared): folds.
+pub type Groups = Vec<Vec<Vec<Box<dyn AnyFold>>>>;
 
 /// What a pass over the lake gave.
 pub struct Answered {
-    /// By group, by question: the merged folds.
+    /// The merged folds.
     pub groups: Groups,
     /// Events that were read.
     pub events: u64,
-    /// Events that were part of any customer's run, after `--events` and the charter's moments.
-    pub events_used: u64,
 }
 
 impl std::fmt::Debug for Answered {
@@ -45,18 +49,31 @@ impl std::fmt::Debug for Answered {
     }
 }
 
+/// The numbers of names, which all questions of a pass share.
+#[derive(Debug, Clone, Default)]
+pub struct Vocabulary {
+    /// Of moments.
+    pub moments: Moments,
+    /// Of other words.
+    pub words: Words,
+}
+
 impl Lake {
-    /// Shows every journey to folds that `make` makes, one set for each core and group, and merges them.
+    /// Shows every journey to the folds of all questions in one pass; `rules` say by which keys lead to customers.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// When a file cannot be read, or a question wants to know more of an event than there are flags.
     pub async fn ask(
         &self,
-        question: &Question,
-        moments: &Moments,
-        make: impl Fn() -> Vec<Box<dyn AnyFold>> + Sync,
+        rules: &Rules,
+        vocabulary: &Vocabulary,
+        questions: &[Question<'_>],
     ) -> Result<Answered, Error> {
-        let mut answered = self.ask_once(question, moments, &make).await;
+        let most = questions.iter().map(|question| question.lens.wanted.conditions.len()).max().unwrap_or(0);
+        if most > flag::WANTED_MAX {
+            return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
+        }
+        let mut answered = self.ask_once(rules, vocabulary, questions).await;
         let mut version = self.events.version();
         while matches!(&answered, Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound) {
             // Whoever writes deletes files that a newer commit replaces. Where there is none, a file is really missing.
@@ -65,62 +82,50 @@ impl Lake {
                 break;
             }
             version = newer.events.version();
-            answered = newer.ask_once(question, moments, &make).await;
+            answered = newer.ask_once(rules, vocabulary, questions).await;
         }
         answered
     }
 
     async fn ask_once(
         &self,
-        question: &Question,
-        moments: &Moments,
-        make: &(impl Fn() -> Vec<Box<dyn AnyFold>> + Sync),
+        rules: &Rules,
+        vocabulary: &Vocabulary,
+        questions: &[Question<'_>],
     ) -> Result<Answered, Error> {
-        let (parts, rerouted) = self.parts(&question.rules).await?;
-        let projection = question.lens.projection();
-        let groups = if question.selection.compare { 2 } else { 1 };
+        let (parts, rerouted) = self.parts(rules).await?;
+        let lenses = lenses(questions);
+        let projection = lenses.iter().map(|(lens, _)| lens.projection()).reduce(Projection::and);
+        let Some(projection) = projection else { return Ok(Answered { groups: Vec::new(), events: 0 }) };
         let next = AtomicUsize::new(0);
-        let (events, events_used) = (AtomicU64::new(0), AtomicU64::new(0));
+        let events = AtomicU64::new(0);
         let done: Mutex<Vec<Groups>> = Mutex::new(Vec::new());
         let worker = || -> Result<(), Error> {
-            let mut folds: Groups = (0..groups).map(|_| make()).collect();
-            let mut looking = Looking::new(&question.lens, projection.clone(), moments);
-            let mut runs = Runs::default();
-            let (mut read, mut used) = (0, 0);
-            let mut show = |run: &journey::Run<'_>| {
-                question.selection.journeys(run, |journey, group| {
-                    for fold in &mut folds[group] {
-                        fold.journey(journey);
-                    }
-                });
-            };
+            let groups = |question: &Question<'_>| if question.selection.compare { 2 } else { 1 };
+            let mut folds: Groups =
+                questions.iter().map(|question| (0..groups(question)).map(|_| (question.folds)()).collect()).collect();
+            let mut looks: Vec<Look<'_>> =
+                lenses.iter().map(|(lens, of)| Look::new(lens, of, &projection, vocabulary)).collect();
+            let mut read = 0;
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
                 read_part(part, &projection, rerouted.as_ref(), |batch| {
                     read += batch.num_rows() as u64;
-                    let columns = looking.look(batch)?;
-                    used += columns.customer.len() as u64;
-                    runs.feed(&columns, &mut show);
-                    Ok(())
+                    looks.iter_mut().try_for_each(|look| look.show(batch, questions, &mut folds))
                 })?;
-                runs.finish(&mut show);
+                looks.iter_mut().for_each(|look| look.finish(questions, &mut folds));
             }
             events.fetch_add(read, Ordering::Relaxed);
-            events_used.fetch_add(used, Ordering::Relaxed);
             done.lock().expect("no holder of this lock panics").push(folds);
             Ok(())
         };
         run_on_all_cores(worker)?;
         let merged = done.into_inner().expect("no holder of this lock panics").into_iter().reduce(|mut all, more| {
-            for (all, more) in all.iter_mut().flatten().zip(more.into_iter().flatten()) {
+            for (all, more) in all.iter_mut().flatten().flatten().zip(more.into_iter().flatten().flatten()) {
                 all.merge(more);
             }
             all
         });
-        Ok(Answered {
-            groups: merged.expect("there is at least one core"),
-            events: events.into_inner(),
-            events_used: events_used.into_inner(),
-        })
+        Ok(Answered { groups: merged.expect("there is at least one core"), events: events.into_inner() })
     }
 
     /// What there is to read, the largest first so that no core is left with it at the end.
@@ -144,5 +149,54 @@ impl Lake {
         by_size.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
         parts.extend(by_size.into_iter().map(|(_, p)| Part::Bucket(paths(&p))));
         Ok((parts, rerouted))
+    }
+}
+
+/// The distinct lenses, each with the questions that look through it.
+fn lenses<'q>(questions: &'q [Question<'_>]) -> Vec<(&'q Lens, Vec<usize>)> {
+    let mut lenses: Vec<(&Lens, Vec<usize>)> = Vec::new();
+    for (number, question) in questions.iter().enumerate() {
+        match lenses.iter_mut().find(|(lens, _)| **lens == question.lens) {
+            Some((_, of)) => of.push(number),
+            None => lenses.push((&question.lens, vec![number])),
+        }
+    }
+    lenses
+}
+
+/// One lens at work on one core.
+struct Look<'a> {
+    looking: Looking<'a>,
+    runs: Runs,
+    /// The questions that look through it.
+    of: &'a [usize],
+}
+
+impl<'a> Look<'a> {
+    fn new(lens: &'a Lens, of: &'a [usize], projection: &Projection, vocabulary: &Vocabulary) -> Self {
+        let looking = Looking::new(lens, projection.clone(), &vocabulary.moments, &vocabulary.words);
+        Self { looking, runs: Runs::default(), of }
+    }
+
+    fn show(&mut self, batch: &RecordBatch, questions: &[Question<'_>], folds: &mut Groups) -> Result<(), Error> {
+        let columns = self.looking.look(batch)?;
+        self.runs.feed(&columns, |run| show(run, self.of, questions, folds));
+        Ok(())
+    }
+
+    fn finish(&mut self, questions: &[Question<'_>], folds: &mut Groups) {
+        self.runs.finish(|run| show(run, self.of, questions, folds));
+    }
+}
+
+#[inline]
+fn show(run: &Run<'_>, of: &[usize], questions: &[Question<'_>], folds: &mut Groups) {
+    for number in of {
+        let folds = &mut folds[*number];
+        questions[*number].selection.journeys(run, |journey, group| {
+            for fold in &mut folds[group] {
+                fold.journey(journey);
+            }
+        });
     }
 }

@@ -59,6 +59,14 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A question wants more conditions of each event than there are flags.
+    #[error("a question can ask {most} conditions of each event, this one asks {asked}: ask fewer views at once")]
+    TooManyConditions {
+        /// How many it asks.
+        asked: usize,
+        /// How many there can be.
+        most: usize,
+    },
     /// The user stopped it.
     #[error("stopped; nothing of this import was kept, and the same command completes it")]
     Interrupted,

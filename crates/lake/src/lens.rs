@@ -9,14 +9,15 @@ use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use charter::{Answer, Condition, EventFacts, Fact, Facts, Truth, json_path};
 use event::{Column, Timestamp, Value};
-use journey::{Columns, Moment, Moments, flag};
+use journey::{Columns, Details, Moment, Moments, Wanted, Words, flag};
 
+use crate::details::Reading;
 use crate::error::Error;
 use crate::scan::Projection;
 use crate::schema::event_column;
 
 /// What is seen in an event.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lens {
     /// The moments of the charter in its order; none: every distinct event name is a moment.
     pub moments: Vec<Seen>,
@@ -26,10 +27,14 @@ pub struct Lens {
     pub with: Option<Condition<Fact>>,
     /// Sets [`flag::COMPARE`].
     pub compare: Option<Condition<Fact>>,
+    /// The channels of the charter.
+    pub channels: Vec<charter::moments::Channel>,
+    /// What views want to know besides.
+    pub wanted: Arc<Wanted>,
 }
 
 /// A moment of the charter, as a lens needs it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
     /// Its name.
     pub name: String,
@@ -40,27 +45,36 @@ pub struct Seen {
 }
 
 impl Lens {
-    fn asked(&self) -> [&Option<Condition<Fact>>; 3] {
-        [&self.events, &self.with, &self.compare]
+    /// The conditions that an event is asked: `events`, `with`, `compare`, then those that are wanted.
+    fn asked(&self) -> impl Iterator<Item = Option<&Condition<Fact>>> {
+        let own = [&self.events, &self.with, &self.compare].map(Option::as_ref);
+        own.into_iter().chain(self.wanted.conditions.iter().map(Some))
     }
 
     /// The columns that have to be read.
     pub(crate) fn projection(&self) -> Projection {
-        let asked = self.asked().into_iter().flatten().flat_map(Condition::columns).filter_map(|fact| match fact {
+        let asked = self.asked().flatten().flat_map(Condition::columns).filter_map(|fact| match fact {
             Fact::Event(column) => Some(column),
             _ => None,
         });
-        let mut columns: Vec<usize> =
-            self.moments.iter().flat_map(|seen| seen.when.columns()).chain(asked).map(column_of).collect();
+        let details = self.wanted.columns().chain(self.channel_conditions().flat_map(Condition::columns));
+        let moments = self.moments.iter().flat_map(|seen| seen.when.columns());
+        let mut columns: Vec<usize> = moments.chain(asked).chain(details).map(column_of).collect();
         columns.extend(["customer", "at", "event"].map(event_column));
         columns.sort_unstable();
         columns.dedup();
         Projection { columns, dictionaries: true }
     }
+
+    /// What decides on channels, where any view wants to know them.
+    fn channel_conditions(&self) -> impl Iterator<Item = &Condition> {
+        let wanted = self.wanted.words.iter().any(|want| want.column == Column::Channel);
+        self.channels.iter().filter(move |_| wanted).filter_map(|channel| channel.when.as_ref())
+    }
 }
 
 /// The column of the table that a column of a condition lies in.
-fn column_of(column: &Column) -> usize {
+pub(crate) fn column_of(column: &Column) -> usize {
     match column {
         Column::Property(_) => event_column("properties"),
         Column::Trait(_) => event_column("traits"),
@@ -73,8 +87,8 @@ fn column_of(column: &Column) -> usize {
 struct Word {
     /// Its moment; `None` when that depends on more than the name.
     moment: Option<Moment>,
-    /// By condition (events, with, compare): what it says.
-    says: [Truth; 3],
+    /// By condition that is asked: what it says.
+    says: Vec<Truth>,
 }
 
 /// A lens at work on one core.
@@ -89,15 +103,19 @@ pub(crate) struct Looking<'a> {
     words: Vec<Word>,
     /// Whether every word is a moment by its name alone, and nothing else is asked.
     plain: bool,
+    details: Details,
+    reading: Reading<'a>,
     customer: Vec<i64>,
     seen: Vec<Moment>,
     at_us: Vec<i64>,
-    flags: Vec<u8>,
+    flags: Vec<u64>,
 }
 
 impl<'a> Looking<'a> {
-    pub(crate) fn new(lens: &'a Lens, projection: Projection, moments: &Moments) -> Self {
+    pub(crate) fn new(lens: &'a Lens, projection: Projection, moments: &Moments, words: &Words) -> Self {
         Self {
+            details: Details::of(&lens.wanted),
+            reading: Reading::new(lens, moments, words),
             lens,
             numbers: lens.moments.iter().map(|seen| moments.intern(&seen.name)).collect(),
             moments: moments.clone(),
@@ -124,10 +142,17 @@ impl<'a> Looking<'a> {
             let words = &self.words;
             let moment = |key: &i32| words[key.cast_unsigned() as usize].moment.unwrap_or(Moment::NONE);
             self.seen.extend(names.keys().values().iter().map(moment));
-            return Ok(Columns { customer, moments: &self.seen, at_us, flags: &[] });
+            return Ok(Columns { customer, moments: &self.seen, at_us, flags: &[], details: Details::NONE, begins: 0 });
         }
         self.look_closely(batch, names, customer, at_us);
-        Ok(Columns { customer: &self.customer, moments: &self.seen, at_us: &self.at_us, flags: &self.flags })
+        Ok(Columns {
+            customer: &self.customer,
+            moments: &self.seen,
+            at_us: &self.at_us,
+            flags: &self.flags,
+            details: &self.details,
+            begins: 0,
+        })
     }
 
     fn look_closely(
@@ -140,26 +165,36 @@ impl<'a> Looking<'a> {
         self.customer.clear();
         self.at_us.clear();
         self.flags.clear();
-        let flagged = self.lens.with.is_some() || self.lens.compare.is_some();
+        self.details.clear();
+        self.reading.begin(batch, &self.projection);
+        let lens = self.lens;
+        let conditions = lens.wanted.conditions.as_slice();
+        let flagged = lens.with.is_some() || lens.compare.is_some() || !conditions.is_empty();
         for (row, key) in names.keys().values().iter().enumerate() {
             let word = &self.words[key.cast_unsigned() as usize];
-            let facts = Row { batch, at: row, projection: &self.projection };
-            let moment = word.moment.unwrap_or_else(|| self.moment_of(&facts));
+            let row_facts = Row { batch, at: row, projection: &self.projection };
+            let moment = word.moment.unwrap_or_else(|| self.moment_of(&row_facts));
             let told = self.told(moment);
-            let name = told.map(|seen| seen.name.as_str()).or_else(|| facts.text("event"));
-            let facts = EventFacts { event: &facts, moment: name, stage: told.and_then(|seen| seen.stage.as_deref()) };
+            let name = told.map(|seen| seen.name.as_str()).or_else(|| row_facts.text("event"));
+            let stage = told.and_then(|seen| seen.stage.as_deref());
+            let facts = EventFacts { event: &row_facts, moment: name, stage };
             let holds = |n: usize, condition: Option<&Condition<Fact>>| match word.says[n] {
                 Truth::Pending => condition.is_some_and(|condition| condition.eval(&facts) == Truth::True),
                 known => known == Truth::True,
             };
-            if moment == Moment::NONE || !holds(0, self.lens.events.as_ref()) {
+            if moment == Moment::NONE || !holds(0, lens.events.as_ref()) {
                 continue;
             }
+            let mut flags = 0;
             if flagged {
-                let with = u8::from(holds(1, self.lens.with.as_ref())) * flag::WHERE;
-                let compare = u8::from(holds(2, self.lens.compare.as_ref())) * flag::COMPARE;
-                self.flags.push(with | compare);
+                flags |= u64::from(holds(1, lens.with.as_ref())) * flag::WHERE;
+                flags |= u64::from(holds(2, lens.compare.as_ref())) * flag::COMPARE;
+                for (position, condition) in conditions.iter().enumerate() {
+                    flags |= u64::from(holds(3 + position, Some(condition))) * flag::wanted(position);
+                }
+                self.flags.push(flags);
             }
+            self.reading.read(&row_facts, moment, flags, &mut self.details);
             self.customer.push(customer[row]);
             self.seen.push(moment);
             self.at_us.push(at_us[row]);
@@ -192,10 +227,11 @@ impl<'a> Looking<'a> {
             let says = self
                 .lens
                 .asked()
-                .map(|condition| condition.as_ref().map_or(Truth::True, |condition| condition.eval(&facts)));
+                .map(|condition| condition.map_or(Truth::True, |condition| condition.eval(&facts)))
+                .collect();
             self.words.push(Word { moment, says });
         }
-        let asked = self.lens.asked().into_iter().any(Option::is_some);
+        let asked = self.lens.asked().any(|condition| condition.is_some()) || !self.lens.wanted.is_empty();
         self.plain = !asked && self.words.iter().all(|word| word.moment.is_some_and(|moment| moment != Moment::NONE));
         self.dictionary = Some(Arc::clone(names.values()));
         Ok(())
@@ -247,9 +283,9 @@ impl Facts<Fact> for ByName<'_> {
 }
 
 /// One row of a batch.
-struct Row<'a> {
-    batch: &'a RecordBatch,
-    at: usize,
+pub(crate) struct Row<'a> {
+    pub(crate) batch: &'a RecordBatch,
+    pub(crate) at: usize,
     projection: &'a Projection,
 }
 

@@ -5,6 +5,7 @@
 //! It may know files and threads; it must not know decisions or HTTP.
 
 mod ask;
+mod details;
 mod error;
 mod export;
 mod identity;
@@ -26,7 +27,7 @@ mod store;
 mod table;
 mod words;
 
-pub use ask::{Answered, Question};
+pub use ask::{Answered, Groups, Question, Vocabulary};
 pub use error::Error;
 pub use export::{ExportFormat, Exported};
 pub use import::{ImportOptions, Imported, Importer, Rejected};

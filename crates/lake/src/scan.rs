@@ -36,6 +36,14 @@ impl Projection {
         self.columns.binary_search(&column).expect("only columns of the projection are asked for")
     }
 
+    /// The columns of both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let mut columns = [self.columns, other.columns].concat();
+        columns.sort_unstable();
+        columns.dedup();
+        Self { columns, dictionaries: self.dictionaries }
+    }
+
     fn with(&self, names: &[&str]) -> Self {
         let mut columns = self.columns.clone();
         columns.extend(names.iter().map(|name| event_column(name)));

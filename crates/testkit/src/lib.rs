@@ -6,7 +6,9 @@
 mod log;
 mod random;
 mod split;
+mod told;
 
 pub use log::{Log, log};
 pub use random::{logs, splits};
 pub use split::{Split, answer, answer_split};
+pub use told::{Told, told};

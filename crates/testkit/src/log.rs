@@ -1,10 +1,10 @@
 //! Small logs as text.
 
 use event::Span;
-use journey::{Columns, Moment, Moments, flag};
+use journey::{Columns, Details, Moment, Moments, Setting, flag};
 
 /// Events as sorted columns, as the lake would deliver them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Log {
     /// The names of the moments.
     pub moments: Moments,
@@ -15,13 +15,37 @@ pub struct Log {
     /// When, in microseconds since 1970, sorted within a customer.
     pub at_us: Vec<i64>,
     /// What the conditions say of it.
-    pub flags: Vec<u8>,
+    pub flags: Vec<u64>,
+    /// What else is known of it.
+    pub details: Details,
+    /// The charter that it is read by, and what was wanted.
+    pub setting: Setting,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        let moments = Moments::new();
+        Self {
+            setting: Setting::plain(&moments),
+            moments,
+            customer: Vec::new(),
+            moment: Vec::new(),
+            at_us: Vec::new(),
+            flags: Vec::new(),
+            details: Details::default(),
+        }
+    }
 }
 
 impl Log {
+    /// What the folds that are shown this log share.
+    pub fn setting(&self) -> Setting {
+        self.setting.clone()
+    }
+
     /// A log of these events: customer, moment, microseconds since 1970, flags. They are sorted by customer and time;
     /// events of the same time stay in the order given.
-    pub fn new<'a>(events: impl IntoIterator<Item = (i64, &'a str, i64, u8)>) -> Self {
+    pub fn new<'a>(events: impl IntoIterator<Item = (i64, &'a str, i64, u64)>) -> Self {
         let mut events: Vec<_> = events.into_iter().collect();
         events.sort_by_key(|(customer, _, at_us, _)| (*customer, *at_us));
         let mut log = Log::default();
@@ -46,6 +70,8 @@ impl Log {
             moments: &self.moment[start..end],
             at_us: &self.at_us[start..end],
             flags: &self.flags[start..end],
+            details: &self.details,
+            begins: start,
         }
     }
 }
@@ -76,18 +102,24 @@ pub fn log(text: &str) -> Log {
         });
         let mut before_us = -1_000_000;
         for word in rest.split_whitespace() {
-            let bare = word.trim_end_matches(['*', '+']);
-            let marks = word.strip_prefix(bare).unwrap_or("").chars();
-            let flags = marks.fold(0, |all, mark| all | if mark == '*' { flag::WHERE } else { flag::COMPARE });
-            let (moment, at_us) = match bare.split_once('@') {
-                Some((moment, time)) => (moment, micros(time)),
-                None => (bare, before_us + 1_000_000),
-            };
+            let (moment, at_us, flags) = event(word, before_us);
             before_us = at_us;
             events.push((i64::try_from(number).expect("few customers") + 1, moment, at_us, flags));
         }
     }
     Log::new(events)
+}
+
+/// The name, the time and the flags of one event of a log.
+pub(crate) fn event(word: &str, before_us: i64) -> (&str, i64, u64) {
+    let bare = word.trim_end_matches(['*', '+']);
+    let marks = word.strip_prefix(bare).unwrap_or("").chars();
+    let flags = marks.fold(0, |all, mark| all | if mark == '*' { flag::WHERE } else { flag::COMPARE });
+    let (name, at_us) = match bare.split_once('@') {
+        Some((name, time)) => (name, micros(time)),
+        None => (bare, before_us + 1_000_000),
+    };
+    (name, at_us, flags)
 }
 
 fn micros(time: &str) -> i64 {

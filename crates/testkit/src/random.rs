@@ -8,7 +8,7 @@ use crate::{Log, Split};
 /// Logs of up to `customers` customers and `events` events over the first `moments` letters, in which about half of the
 /// events happen at the same time as another, and some are flagged.
 pub fn logs(customers: i64, events: u16, moments: u16) -> impl Strategy<Value = Log> {
-    let event = (0..customers, 0..usize::from(moments), 0..=i64::from(events / 2), 0u8..4);
+    let event = (0..customers, 0..usize::from(moments), 0..=i64::from(events / 2), 0u64..4);
     vec(event, 0..=usize::from(events)).prop_map(move |events| {
         let names: Vec<String> = (0..usize::from(moments)).map(name).collect();
         // Seconds of uneven length, so that sums and interpolations are not all whole.

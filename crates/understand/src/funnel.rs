@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments};
+use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl Question for Options {
         self.within.as_deref().map_or(Ok(()), |within| elapsed_us(Self::NAME, "within", within).map(|_| ()))
     }
 
-    fn fold(&self, moments: &Moments) -> FunnelFold {
+    fn fold(&self, setting: &Setting) -> FunnelFold {
         let within = self.within.as_deref().and_then(|within| elapsed_us(Options::NAME, "within", within).ok());
         let count = self.steps.len();
         let mut durations = Durations::new(EXACT_TIMES_BYTES);
@@ -63,7 +63,7 @@ impl Question for Options {
         FunnelFold {
             options: self.clone(),
             within_us: within.map_or(u64::MAX, i64::unsigned_abs),
-            moments: moments.clone(),
+            moments: setting.moments.clone(),
             roles: Vec::new(),
             wanted: vec![Moment::NONE; count + 1],
             same_before: vec![NONE; count],
@@ -411,7 +411,7 @@ mod tests {
         }
         let log = testkit::log(log);
         let answer =
-            testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect("known moments");
+            testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("known moments");
         answer.steps.iter().map(|step| (step.customers, step.median_s)).collect()
     }
 
@@ -450,7 +450,7 @@ mod tests {
         let log = testkit::log("ann: a@0 b@1 a@100 b@103 c@104 a@300");
         let cut = Cut { abandoned_after_us: Some(50_000_000), ..Cut::default() };
         let selection = Selection { cut: Some(cut), ..Selection::default() };
-        let answer = testkit::answer(&log, &selection, || options.fold(&log.moments)).expect("known moments");
+        let answer = testkit::answer(&log, &selection, || options.fold(&log.setting())).expect("known moments");
         let steps: Vec<_> = answer.steps.iter().map(|step| (step.customers, step.median_s)).collect();
         assert_eq!(steps, [(1, None), (1, Some(1.0)), (1, Some(1.0))]);
         assert_eq!((answer.journeys, answer.customers), (3, 1));
@@ -460,7 +460,7 @@ mod tests {
     fn an_unknown_moment_is_told_with_what_was_meant() {
         let options = Options { steps: ["visit", "oder"].map(str::to_owned).to_vec(), ..Options::default() };
         let log = testkit::log("ann: visit order");
-        let error = testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect_err("unknown");
+        let error = testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect_err("unknown");
         assert_eq!(error.to_string(), "`oder` is no moment of these events (did you mean `order`?)");
     }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments};
+use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ impl Question for Options {
         Ok(())
     }
 
-    fn fold(&self, _: &Moments) -> MapFold {
+    fn fold(&self, _: &Setting) -> MapFold {
         MapFold {
             options: self.clone(),
             journeys: 0,
@@ -400,7 +400,7 @@ mod tests {
 
     fn map(log: &str, options: &Options) -> Answer {
         let log = testkit::log(log);
-        testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect("always an answer")
+        testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("always an answer")
     }
 
     #[test]
@@ -451,7 +451,7 @@ mod tests {
     #[test]
     fn times_from_one_end_of_time_to_the_other() {
         let log = testkit::Log::new([(1, "a", i64::MIN, 0), (1, "b", i64::MAX, 0)]);
-        let answer = testkit::answer(&log, &Selection::default(), || Options::default().fold(&log.moments))
+        let answer = testkit::answer(&log, &Selection::default(), || Options::default().fold(&log.setting()))
             .expect("always an answer");
         assert_eq!(answer.edges[0].mean_s, Some(u64::MAX as f64 / 1e6));
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use charter::Charter;
 use event::Span;
-use journey::{Fold, Moment, Moments};
+use journey::{Fold, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,8 @@ pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema 
     const NAME: &'static str;
     /// The names of its options.
     const OPTIONS: &'static [&'static str];
+    /// Whether it is about the charter's journeys and says little about a customer's whole run.
+    const ABOUT_JOURNEYS: bool = false;
     /// What is known at the end.
     type Answer: Clone + PartialEq + Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     /// What sees the journeys.
@@ -35,8 +38,18 @@ pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema 
         Ok(())
     }
 
-    /// A fold that has seen nothing yet. All folds of one question share `moments`.
-    fn fold(&self, moments: &Moments) -> Self::Fold;
+    /// Says what has to be known of events besides their moments and times.
+    ///
+    /// # Errors
+    /// When the charter has not what the view is about.
+    fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        let _ = (charter, wanted);
+        Ok(())
+    }
+
+    /// A fold that has seen nothing yet. All folds of one question share the setting, in which everything is wanted that
+    /// [`wants`](Self::wants) said.
+    fn fold(&self, setting: &Setting) -> Self::Fold;
 
     /// The answers of two groups and how they differ.
     ///

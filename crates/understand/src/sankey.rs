@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments};
+use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +65,10 @@ impl Question for Options {
         if some { Ok(()) } else { Err(Error::wrong_value(Self::NAME, "steps", &self.steps.to_string(), &expected)) }
     }
 
-    fn fold(&self, moments: &Moments) -> SankeyFold {
+    fn fold(&self, setting: &Setting) -> SankeyFold {
         SankeyFold {
             options: Options { steps: self.steps.min(STEPS_MAX), ..self.clone() },
-            moments: moments.clone(),
+            moments: setting.moments.clone(),
             anchor: None,
             journeys: 0,
             anchors: Vec::new(),
@@ -437,7 +437,7 @@ mod tests {
     fn links(log: &str, options: &Options) -> Vec<(i64, String, String, u64)> {
         let log = testkit::log(log);
         let answer =
-            testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect("known moments");
+            testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("known moments");
         let node = |i: usize| &answer.nodes[i];
         let link =
             |l: &Link| (node(l.from).step, label(node(l.from)).to_string(), label(node(l.to)).to_string(), l.count);
@@ -469,7 +469,7 @@ mod tests {
     fn rare_moments_are_shown_together() {
         let options = Options { steps: 1, limit: 1, ..Options::default() };
         let log = testkit::log("1: a b; 2: a b; 3: a c; 4: a d; 5: x");
-        let answer = testkit::answer(&log, &Selection::default(), || options.fold(&log.moments)).expect("an answer");
+        let answer = testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("an answer");
         let nodes: Vec<_> = answer.nodes.iter().map(|n| (n.step, label(n).to_string(), n.moments, n.count)).collect();
         let node = |step, label: &str, moments, count| (step, label.to_owned(), moments, count);
         let wanted = [

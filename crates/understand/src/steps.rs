@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments};
+use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ impl Question for Options {
         if some { Ok(()) } else { Err(Error::wrong_value(Self::NAME, "steps", &self.steps.to_string(), &expected)) }
     }
 
-    fn fold(&self, _: &Moments) -> StepsFold {
+    fn fold(&self, _: &Setting) -> StepsFold {
         StepsFold { counts: vec![Vec::new(); self.steps.min(STEPS_MAX)], journeys: 0, customers: Customers::default() }
     }
 
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn every_step_adds_up_to_all_journeys() {
         let log = testkit::log("1: a b c; 2: a c; 3: b");
-        let answer = testkit::answer(&log, &Selection::default(), || Options { steps: 4 }.fold(&log.moments))
+        let answer = testkit::answer(&log, &Selection::default(), || Options { steps: 4 }.fold(&log.setting()))
             .expect("an answer");
         let found: Vec<(Vec<_>, u64)> = answer
             .steps

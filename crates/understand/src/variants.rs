@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moments};
+use journey::{Fold, Journey, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ impl Question for Options {
         Ok(())
     }
 
-    fn fold(&self, _: &Moments) -> VariantsFold {
+    fn fold(&self, _: &Setting) -> VariantsFold {
         VariantsFold {
             limit: self.limit,
             journeys: 0,
@@ -261,7 +261,8 @@ mod tests {
 
     fn variants(log: &str, limit: usize) -> Answer {
         let log = testkit::log(log);
-        testkit::answer(&log, &Selection::default(), || Options { limit }.fold(&log.moments)).expect("always an answer")
+        testkit::answer(&log, &Selection::default(), || Options { limit }.fold(&log.setting()))
+            .expect("always an answer")
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::any::Any;
 
-use journey::{AnyFold, Moments};
+use charter::Charter;
+use journey::{AnyFold, Moments, Setting, Wanted};
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,6 +76,14 @@ impl View {
         with_options!(self, options => names(options))
     }
 
+    /// Whether it is about the charter's journeys and says little about a customer's whole run.
+    pub fn is_about_journeys(&self) -> bool {
+        fn about<Q: Question>(_: &Q) -> bool {
+            Q::ABOUT_JOURNEYS
+        }
+        with_options!(self, options => about(options))
+    }
+
     /// The view of this name with its usual options.
     ///
     /// # Errors
@@ -116,9 +125,17 @@ impl View {
         with_options!(self, options => options.check())
     }
 
-    /// A fold that has seen nothing yet: one per worker and group, all with the same `moments`.
-    pub fn fold(&self, moments: &Moments) -> Box<dyn AnyFold> {
-        with_options!(self, options => Box::new(options.fold(moments)))
+    /// Says what has to be known of events besides their moments and times.
+    ///
+    /// # Errors
+    /// When the charter has not what the view is about.
+    pub fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        with_options!(self, options => options.wants(charter, wanted))
+    }
+
+    /// A fold that has seen nothing yet: one per worker and group, all in the same setting.
+    pub fn fold(&self, setting: &Setting) -> Box<dyn AnyFold> {
+        with_options!(self, options => Box::new(options.fold(setting)))
     }
 
     /// What a fold of this view has found out.

@@ -16,22 +16,22 @@ fn cut(seconds: Option<i64>) -> Selection {
 }
 
 fn ask<Q: Question>(options: &Q, log: &Log, selection: &Selection) -> Q::Answer {
-    answer(log, selection, || options.fold(&log.moments)).expect("known moments")
+    answer(log, selection, || options.fold(&log.setting())).expect("known moments")
 }
 
 fn same<Q: Question + std::fmt::Debug>(options: &Q, log: &Log, split: &testkit::Split) -> Result<(), TestCaseError>
 where
     Q::Answer: std::fmt::Debug,
 {
-    let found = answer_split(log, &cut(Some(5)), split, || options.fold(&log.moments));
-    prop_assert_eq!(found, answer(log, &cut(Some(5)), || options.fold(&log.moments)));
+    let found = answer_split(log, &cut(Some(5)), split, || options.fold(&log.setting()));
+    prop_assert_eq!(found, answer(log, &cut(Some(5)), || options.fold(&log.setting())));
     Ok(())
 }
 
 /// Both groups of a comparison, as one pass over the log finds them.
 fn compare(view: &View, log: &Log) -> Box<dyn understand::Answered> {
     let selection = Selection { compare: true, ..Selection::default() };
-    let mut folds = [view.fold(&log.moments), view.fold(&log.moments)];
+    let mut folds = [view.fold(&log.setting()), view.fold(&log.setting())];
     let mut runs = Runs::default();
     let mut each = |run: &journey::Run<'_>| selection.journeys(run, |journey, group| folds[group].journey(journey));
     runs.feed(&log.columns(), &mut each);
@@ -154,7 +154,7 @@ fn every_view_answers_for_no_events_and_round_trips() {
         let text = serde_json::to_string(&view).expect("plain data");
         assert_eq!(serde_json::from_str::<View>(&text).expect("as written"), view);
         let log = testkit::log(if name == "funnel" { "1: a b" } else { "" });
-        let answered = view.finish(view.fold(&log.moments), &log.moments).expect(name);
+        let answered = view.finish(view.fold(&log.setting()), &log.moments).expect(name);
         assert_eq!(answered.view(), name);
         let indented: serde_json::Value = serde_json::from_str(&answered.json(true)).expect("JSON");
         let schema = view.schema();
@@ -186,7 +186,7 @@ fn what_is_misspelt_is_told() {
 fn several_views_share_one_pass() {
     let log = testkit::log("1: a b*; 2: a; 3: b*");
     let views: Vec<View> = ["map", "steps"].map(|name| View::named(name).expect("a view")).into();
-    let mut folds: Vec<Box<dyn AnyFold>> = views.iter().map(|view| view.fold(&log.moments)).collect();
+    let mut folds: Vec<Box<dyn AnyFold>> = views.iter().map(|view| view.fold(&log.setting())).collect();
     let selection = Selection { with: true, ..Selection::default() };
     assert_eq!(log.flags, [0, flag::WHERE, 0, flag::WHERE]);
     let mut runs = Runs::default();

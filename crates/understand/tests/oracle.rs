@@ -253,9 +253,9 @@ proptest! {
     #[test]
     fn the_map(log in logs(6, 60, 4), selection in selections(), split in splits(), exact_bytes in 0u64..600) {
         let options = map::Options { exact_bytes, ..map::Options::default() };
-        let found = answer_split(&log, &selection, &split, || options.fold(&log.moments)).expect("an answer");
+        let found = answer_split(&log, &selection, &split, || options.fold(&log.setting())).expect("an answer");
         check_map(&paths(&log, &selection), &found)?;
-        let whole = testkit::answer(&log, &selection, || options.fold(&log.moments)).expect("an answer");
+        let whole = testkit::answer(&log, &selection, || options.fold(&log.setting())).expect("an answer");
         prop_assert_eq!(whole, found);
     }
 
@@ -274,14 +274,14 @@ proptest! {
         }
         log.moments = moments;
         let (options, selection) = (map::Options::default(), Selection::default());
-        let found = answer_split(&log, &selection, &split, || options.fold(&log.moments)).expect("an answer");
+        let found = answer_split(&log, &selection, &split, || options.fold(&log.setting())).expect("an answer");
         check_map(&paths(&log, &selection), &found)?;
     }
 
     #[test]
     fn the_variants(log in logs(30, 60, 3), selection in selections(), split in splits(), limit in 0usize..5) {
         let options = variants::Options { limit };
-        let found = answer_split(&log, &selection, &split, || options.fold(&log.moments)).expect("an answer");
+        let found = answer_split(&log, &selection, &split, || options.fold(&log.setting())).expect("an answer");
         let paths = paths(&log, &selection);
         let mut wanted: Vec<_> = count(paths.iter().map(|path| path.moments.clone())).into_iter().collect();
         // They are in the order of their names already.
@@ -304,7 +304,7 @@ proptest! {
         from_first in any::<bool>(),
     ) {
         let options = funnel::Options { steps, within: within.map(|within| format!("{within}s")), from_first };
-        let found = answer_split(&log, &selection, &split, || options.fold(&log.moments)).expect("known moments");
+        let found = answer_split(&log, &selection, &split, || options.fold(&log.setting())).expect("known moments");
         let within_us = within.map_or(i64::MAX, |within| within * 1_000_000);
         check_funnel(&paths(&log, &selection), &options, within_us, &found)?;
     }
@@ -312,7 +312,7 @@ proptest! {
     #[test]
     fn the_steps(log in logs(8, 60, 4), selection in selections(), split in splits(), n in 1usize..6) {
         let options = steps::Options { steps: n };
-        let found = answer_split(&log, &selection, &split, || options.fold(&log.moments)).expect("an answer");
+        let found = answer_split(&log, &selection, &split, || options.fold(&log.setting())).expect("an answer");
         let paths = paths(&log, &selection);
         prop_assert_eq!(found.steps.len(), n);
         for (i, step) in found.steps.iter().enumerate() {
@@ -336,7 +336,7 @@ proptest! {
         if let Some((forwards, mut name)) = anchor {
             *(if forwards { &mut options.from } else { &mut options.to }) = name.pop();
         }
-        let found = answer_split(&log, &selection, &split, || options.fold(&log.moments)).expect("known moments");
+        let found = answer_split(&log, &selection, &split, || options.fold(&log.setting())).expect("known moments");
         check_sankey(&paths(&log, &selection), &options, &found)?;
     }
 

@@ -129,10 +129,10 @@ fn endings(charter: &Charter, scenario: &Scenario, name: &str, moments: &[usize]
     let Ok(asked) = crate::question::ask(&select, charter, &numbers, until) else { return Vec::new() };
     let moments: Vec<journey::Moment> =
         moments.iter().map(|m| journey::Moment(u32::try_from(*m).expect("fewer moments than 2^32"))).collect();
-    let run = journey::Run { customer: 0, moments: &moments, at_us, flags: &[] };
+    let run = journey::Run::plain(0, &moments, at_us);
     let mut endings = Vec::new();
     if !moments.is_empty() {
-        asked.questions[0].selection.journeys(&run, |journey, _| {
+        asked.selected[0].1.journeys(&run, |journey, _| {
             endings.push(match journey.ending {
                 journey::Ending::Succeeded => Ending::Succeeded,
                 journey::Ending::Abandoned => Ending::Abandoned,

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use event::Timestamp;
-use journey::Moments;
 use lake::Lake;
 use report::{
     Answers, Compared, FileRead, Finding, Made, MapOptions, Period, Reading, ReportData, Words, findings, most_telling,
@@ -13,12 +12,11 @@ use report::{
 use understand::{Answered, Comparison, View, funnel, map, variants};
 
 use crate::args::{ReportArgs, SelectArgs};
-use crate::commands::view::answer;
 use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
-use crate::question::ask;
+use crate::question::answer;
 
 /// Writes the report.
 pub(crate) async fn run(home: &Home, args: &ReportArgs) -> Result<ExitCode, Error> {
@@ -56,7 +54,7 @@ pub(crate) async fn write(
     let until_us = lake.until_us().await?;
     let one_group = SelectArgs { compare: None, ..select.clone() };
     let map_and_paths = [View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
-    let answers = ask_lake(&lake, home, &one_group, until_us, &map_and_paths).await?;
+    let answers = answer(&lake, home, &one_group, &map_and_paths).await?;
     let map: map::Answer = typed(answers[0].as_ref());
     let variants: variants::Answer = typed(answers[1].as_ref());
     let steps = asks.steps.map_or_else(|| usual_steps(&variants), str::to_owned);
@@ -64,9 +62,9 @@ pub(crate) async fn write(
     if !steps.is_empty() {
         let options = [("steps", steps.as_str())].into_iter().chain(asks.within.map(|within| ("within", within)));
         let view = [View::parse("funnel", options)?];
-        funnel = Some(typed::<funnel::Answer>(ask_lake(&lake, home, &one_group, until_us, &view).await?[0].as_ref()));
+        funnel = Some(typed::<funnel::Answer>(answer(&lake, home, &one_group, &view).await?[0].as_ref()));
         if select.compare.is_some() {
-            let both = ask_lake(&lake, home, select, until_us, &view).await?;
+            let both = answer(&lake, home, select, &view).await?;
             compared = Some(Compared::from(&typed::<Comparison<funnel::Answer>>(both[0].as_ref())));
         }
     }
@@ -97,17 +95,6 @@ pub(crate) async fn write(
     };
     std::fs::write(path, render(&data)).map_err(Error::file("write", path))?;
     Ok(found)
-}
-
-async fn ask_lake(
-    lake: &Lake,
-    home: &Home,
-    select: &SelectArgs,
-    until_us: i64,
-    views: &[View],
-) -> Result<Vec<Box<dyn Answered>>, Error> {
-    let moments = Moments::new();
-    answer(lake, &ask(select, &home.charter, &moments, until_us)?, views, &moments).await
 }
 
 fn made(home: &Home) -> Made {

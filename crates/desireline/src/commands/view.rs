@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use journey::{AnyFold, Moments};
 use lake::Lake;
 use report::{MapOptions, Words, draw_map};
 use understand::{Answered, View};
@@ -11,7 +10,7 @@ use crate::args::ViewArgs;
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
-use crate::question::{Asked, ask};
+use crate::question::answer;
 
 /// Rows that a table in the terminal shows where nobody says how many.
 const TABLE_ROWS: &str = "20";
@@ -25,9 +24,7 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         ));
     }
     let lake = Lake::open(&home.path).await?;
-    let moments = Moments::new();
-    let asked = ask(&args.select, &home.charter, &moments, lake.until_us().await?)?;
-    let answers = answer(&lake, &asked, &views, &moments).await?;
+    let answers = answer(&lake, home, &args.select, &views).await?;
     if as_json {
         let named = |answer: &dyn Answered| format!("\"{}\":{}", answer.view(), answer.json(false));
         match answers.as_slice() {
@@ -47,28 +44,6 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         draw::data(&tables.join("\n"));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Asks the lake and gives the answers in the order of the views.
-pub(crate) async fn answer(
-    lake: &Lake,
-    asked: &Asked,
-    views: &[View],
-    moments: &Moments,
-) -> Result<Vec<Box<dyn Answered>>, Error> {
-    let make = || -> Vec<Box<dyn AnyFold>> { views.iter().map(|view| view.fold(moments)).collect() };
-    let mut groups = Vec::new();
-    for question in &asked.questions {
-        groups.extend(lake.ask(question, moments, make).await?.groups);
-    }
-    let mut groups = groups.into_iter();
-    let first = groups.next().expect("a question has at least one group");
-    let Some([a, b]) = &asked.groups else {
-        return Ok(views.iter().zip(first).map(|(view, fold)| view.finish(fold, moments)).collect::<Result<_, _>>()?);
-    };
-    let second = groups.next().expect("a comparison has two groups");
-    let both = views.iter().zip(first.into_iter().zip(second));
-    Ok(both.map(|(view, (x, y))| view.compare((a.clone(), x), (b.clone(), y), moments)).collect::<Result<_, _>>()?)
 }
 
 fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {

@@ -7,12 +7,12 @@
 use charter::{Condition, EventColumns, Fact, Type, Vocabulary};
 use event::Column;
 use jiff::tz::TimeZone;
-use journey::Moments;
-use lake::{Lake, Lens, Question};
+use journey::{Fold, Journey, Moments};
+use lake::{Lake, Lens};
 use listen::stitch::Rules;
 use proptest::prelude::*;
 
-use crate::home::{Row, import, runtime};
+use crate::home::{Row, answer, import, runtime};
 
 /// The columns of an event, as a lens wants them.
 struct Words;
@@ -95,6 +95,23 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
+/// How many events there are.
+#[derive(Debug, Default)]
+struct Events(u64);
+
+impl Fold for Events {
+    type Answer = u64;
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.0 += journey.moments.len() as u64;
+    }
+    fn merge(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+    fn finish(self, _: &Moments) -> u64 {
+        self.0
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
@@ -108,8 +125,7 @@ proptest! {
                 let condition = Condition::parse_with(text, &Words, &TimeZone::UTC);
                 let condition = condition.map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
                 let lens = Lens { events: Some(condition), ..Lens::default() };
-                let question = Question { lens, ..Question::default() };
-                let ours = lake.ask(&question, &Moments::new(), Vec::new).await.expect("an answer").events_used;
+                let ours = answer::<Events>(&lake, &Rules::default(), lens).await;
                 let query = format!("select count(*) from events where {text}");
                 let theirs = lake.sql(&query, &Rules::default()).await;
                 let theirs = theirs.map_err(|error| TestCaseError::fail(format!("{text}: {error:?}")))?;

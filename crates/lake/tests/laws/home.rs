@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use event::{Event, Key, Timestamp};
-use journey::{AnyFold, Fold, Journey, Moments};
-use lake::{ImportOptions, Lake, Question};
+use journey::{AnyFold, Fold, Journey, Moments, Selection};
+use lake::{ImportOptions, Lake, Lens, Question, Vocabulary};
 use listen::Sink;
 use listen::stitch::{Graph, Node, Rules};
 
@@ -83,16 +83,21 @@ pub(crate) async fn import_by(home: &Path, rows: &[Row], rules: &Rules) -> lake:
 }
 
 pub(crate) async fn sequences(home: &Path) -> Told {
-    answer(home, Question::default()).await
+    sequences_by(home, &Rules::default()).await
 }
 
-pub(crate) async fn answer(home: &Path, question: Question) -> Told {
-    let lake = Lake::open(home).await.expect("a lake");
-    let moments = Moments::new();
-    let make = || vec![Box::new(Sequences::default()) as Box<dyn AnyFold>];
-    let answered = lake.ask(&question, &moments, make).await.expect("an answer");
-    let fold = answered.groups.into_iter().flatten().next().expect("one fold");
-    fold.into_any().downcast::<Sequences>().expect("of this kind").finish(&moments)
+pub(crate) async fn sequences_by(home: &Path, rules: &Rules) -> Told {
+    answer::<Sequences>(&Lake::open(home).await.expect("a lake"), rules, Lens::default()).await
+}
+
+/// What one fold says of all journeys.
+pub(crate) async fn answer<F: Fold + Default>(lake: &Lake, rules: &Rules, lens: Lens) -> F::Answer {
+    let vocabulary = Vocabulary::default();
+    let folds = Box::new(|| vec![Box::new(F::default()) as Box<dyn AnyFold>]);
+    let question = Question { lens, selection: Selection::default(), folds };
+    let answered = lake.ask(rules, &vocabulary, &[question]).await.expect("an answer");
+    let fold = answered.groups.into_iter().flatten().flatten().next().expect("one fold");
+    fold.into_any().downcast::<F>().expect("of this kind").finish(&vocabulary.moments)
 }
 
 /// The name of events that are only there so that the keys of a test lie in many buckets.

@@ -2,11 +2,11 @@
 //! tells the same journeys as all rows read again from the beginning.
 
 use event::Normalise;
-use lake::{Error, Lake, Question};
+use lake::{Error, Lake};
 use listen::stitch::{KeyRule, Rules};
 use proptest::prelude::*;
 
-use crate::home::{Keys, Model, Row, answer, import_by, runtime, spread, without_ballast};
+use crate::home::{Keys, Model, Row, import_by, runtime, sequences_by, spread, without_ballast};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -106,7 +106,7 @@ async fn carry_out(home: &std::path::Path, step: &Step, model: &mut Model, by: &
 }
 
 async fn told(home: &std::path::Path, by: &Rules) -> crate::home::Told {
-    without_ballast(answer(home, Question { rules: by.clone(), ..Question::default() }).await)
+    without_ballast(sequences_by(home, by).await)
 }
 
 /// The same journeys, from SQL.

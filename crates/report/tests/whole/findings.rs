@@ -10,7 +10,7 @@ use testkit::{Log, answer, log};
 use understand::{Question, funnel, map, variants};
 
 fn ask<Q: Question>(log: &Log, options: &Q) -> Q::Answer {
-    answer(log, &Selection::default(), || options.fold(&log.moments)).expect("the options fit the log")
+    answer(log, &Selection::default(), || options.fold(&log.setting())).expect("the options fit the log")
 }
 
 fn find(log: &Log, steps: &[&str], words: &Words, compared: Option<&Compared>) -> Vec<Finding> {
@@ -115,7 +115,7 @@ fn nothing_is_found_where_nothing_is() {
 pub(crate) fn two_groups(log: &Log) -> Compared {
     let options = map::Options::default();
     let fold = |with: bool| {
-        let mut fold = options.fold(&log.moments);
+        let mut fold = options.fold(&log.setting());
         let mut runs = journey::Runs::default();
         let mut each = |run: &journey::Run<'_>| {
             let marked = run.flags.iter().any(|flags| flags & flag::COMPARE != 0);

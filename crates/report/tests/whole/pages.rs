@@ -14,7 +14,7 @@ use crate::findings::two_groups;
 use crate::logs::{letter_words, receipt, shop, shop_words};
 
 fn ask<Q: Question>(log: &Log, options: &Q) -> Q::Answer {
-    answer(log, &Selection::default(), || options.fold(&log.moments)).expect("the options fit the log")
+    answer(log, &Selection::default(), || options.fold(&log.setting())).expect("the options fit the log")
 }
 
 /// All answers about a log.

@@ -1,0 +1,47 @@
+//! What a question may know besides the journeys that it is shown.
+
+use std::sync::Arc;
+
+use charter::Charter;
+
+use crate::{Moments, Wanted, Words};
+
+/// The organisation's own words, and up to when anything is known. All folds of one question share it.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The charter that the events are read by.
+    pub charter: Arc<Charter>,
+    /// The name of the charter's journey that runs are cut into; without it, a run is one journey.
+    pub journey: Option<String>,
+    /// The numbers of moments.
+    pub moments: Moments,
+    /// The numbers of other words.
+    pub words: Words,
+    /// What is known of events besides, of all views together.
+    pub wanted: Arc<Wanted>,
+    /// From when on events are known, in microseconds since 1970.
+    pub since_us: i64,
+    /// Up to when events are known, in microseconds since 1970: what has not happened by then may still happen.
+    pub until_us: i64,
+}
+
+impl Setting {
+    /// A setting without a charter of its own, for events of any name.
+    pub fn plain(moments: &Moments) -> Self {
+        Self {
+            charter: Arc::new(Charter::without_file()),
+            journey: None,
+            moments: moments.clone(),
+            words: Words::new(),
+            wanted: Arc::default(),
+            since_us: i64::MIN,
+            until_us: i64::MAX,
+        }
+    }
+
+    /// The charter's journey that runs are cut into.
+    pub fn journey(&self) -> Option<&charter::journeys::Journey> {
+        let name = self.journey.as_deref()?;
+        self.charter.journeys.iter().find(|journey| journey.name == name)
+    }
+}
