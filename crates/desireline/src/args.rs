@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -174,34 +175,65 @@ pub(crate) struct SelectArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ViewArgs {
-    /// One view, or several with commas between them: map, variants, funnel, steps, sankey.
+    /// One view, or several with commas between them: map, variants, funnel and more; a wrong name lists all.
     pub(crate) names: String,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
     /// Answer as CSV.
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
-    /// funnel: the moments, in order; steps, sankey: how many steps.
-    #[arg(long, value_name = "A,B,… | N")]
-    pub(crate) steps: Vec<String>,
-    /// funnel: the time from the first step within which the others count.
-    #[arg(long, value_name = "SPAN")]
-    pub(crate) within: Option<String>,
-    /// funnel: take the earliest first step and go on from there, instead of the best chain over every start.
-    #[arg(long)]
-    pub(crate) from_first: bool,
-    /// sankey: the moment that the paths come from.
-    #[arg(long, value_name = "MOMENT")]
-    pub(crate) from_moment: Option<String>,
-    /// sankey: the moment that the paths lead to.
-    #[arg(long, value_name = "MOMENT")]
-    pub(crate) to_moment: Option<String>,
+    #[command(flatten)]
+    pub(crate) options: ViewOptions,
     /// map: the picture as SVG.
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     pub(crate) svg: bool,
-    /// How many rows are listed; 0 lists all.
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+}
+
+/// The options that only some views take, as these views name and explain them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ViewOptions {
+    /// Option and value, as given.
+    pub(crate) given: Vec<(String, String)>,
+}
+
+impl ViewOptions {
+    /// Every option once, with the help of each view that takes it.
+    fn all() -> BTreeMap<&'static str, Vec<String>> {
+        let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for view in understand::View::all() {
+            for (name, help) in view.options() {
+                all.entry(name).or_default().push(format!("{}: {help}", view.name()));
+            }
+        }
+        all
+    }
+}
+
+impl clap::Args for ViewOptions {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        Self::all().into_iter().fold(command, |command, (name, help)| {
+            let arg = clap::Arg::new(name).long(name.replace('_', "-")).value_name("VALUE").num_args(0..=1);
+            let arg = arg.default_missing_value("true").action(clap::ArgAction::Append).help(help.join("; "));
+            command.arg(arg.help_heading("Options of some views"))
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for ViewOptions {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let values = |name| matches.get_many::<String>(name).into_iter().flatten().cloned();
+        let all = Self::all().into_keys();
+        Ok(Self { given: all.flat_map(|name| values(name).map(|value| (name.to_owned(), value))).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 #[derive(Debug, ClapArgs)]

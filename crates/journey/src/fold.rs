@@ -41,6 +41,29 @@ pub trait Fold: Send + 'static {
 
     /// The answer, in an order that depends on the journeys alone; `moments` has the names.
     fn finish(self, moments: &Moments) -> Self::Answer;
+
+    /// What it has counted, for a fold of the same question that [resumes](Self::resume) it another day; the numbers of
+    /// moments and words in it are those of the setting. `None` where counting cannot go on from such a state: then the
+    /// question is always asked afresh.
+    fn keep(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes up what another fold has kept; whether it could. A fold that could not has to be replaced.
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let _ = kept;
+        false
+    }
+
+    /// Takes out what another fold of the same question has seen and this one has seen too: the inverse of
+    /// [`merge`](Self::merge). Only asked of folds that keep.
+    fn subtract(&mut self, other: Self)
+    where
+        Self: Sized,
+    {
+        drop(other);
+        unreachable!("only folds that keep what they count are subtracted from");
+    }
 }
 
 /// A [`Fold`] whose kind is known only when the program runs, so that several questions share one pass.
@@ -53,6 +76,18 @@ pub trait AnyFold: Send {
     /// # Panics
     /// When `other` is a fold of another kind.
     fn merge(&mut self, other: Box<dyn AnyFold>);
+
+    /// As [`Fold::keep`].
+    fn keep(&self) -> Option<Vec<u8>>;
+
+    /// As [`Fold::resume`].
+    fn resume(&mut self, kept: &[u8]) -> bool;
+
+    /// As [`Fold::subtract`].
+    ///
+    /// # Panics
+    /// When `other` is a fold of another kind, or this one does not keep.
+    fn subtract(&mut self, other: Box<dyn AnyFold>);
 
     /// The fold itself, for whoever knows its kind.
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
@@ -67,6 +102,19 @@ impl<F: Fold> AnyFold for F {
     fn merge(&mut self, other: Box<dyn AnyFold>) {
         let other = other.into_any().downcast::<F>().expect("only folds of one question are merged");
         Fold::merge(self, *other);
+    }
+
+    fn keep(&self) -> Option<Vec<u8>> {
+        Fold::keep(self)
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        Fold::resume(self, kept)
+    }
+
+    fn subtract(&mut self, other: Box<dyn AnyFold>) {
+        let other = other.into_any().downcast::<F>().expect("only folds of one question are subtracted");
+        Fold::subtract(self, *other);
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any> {

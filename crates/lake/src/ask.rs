@@ -112,7 +112,9 @@ impl Lake {
                     read += batch.num_rows() as u64;
                     looks.iter_mut().try_for_each(|look| look.show(batch, questions, &mut folds))
                 })?;
-                looks.iter_mut().for_each(|look| look.finish(questions, &mut folds));
+                for look in &mut looks {
+                    look.finish(questions, &mut folds);
+                }
             }
             events.fetch_add(read, Ordering::Relaxed);
             done.lock().expect("no holder of this lock panics").push(folds);

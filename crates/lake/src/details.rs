@@ -3,6 +3,8 @@
 //! Columns that come as dictionaries are looked up once per distinct word and batch; members of the properties are read out
 //! of their JSON text, and only of the events of which they are wanted.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type};
 use charter::Facts;
@@ -108,7 +110,7 @@ impl<'a> Reading<'a> {
             let texts = words.values().as_string::<i32>();
             known.by_number.clear();
             known.by_number.extend(texts.iter().map(|text| text.map_or(Word::NONE, |text| self.vocabulary.word(text))));
-            known.dictionary = Some(words.values().clone());
+            known.dictionary = Some(Arc::clone(words.values()));
         }
     }
 

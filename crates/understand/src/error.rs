@@ -50,12 +50,12 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn unknown_option(view: &str, option: &str, known: &[&str]) -> Self {
+    pub(crate) fn unknown_option(view: &str, option: &str, known: &[(&str, &str)]) -> Self {
         Error::UnknownOption {
             view: view.to_owned(),
             option: option.to_owned(),
-            nearest: nearest(option, known.iter().copied()),
-            known: known.iter().map(|name| (*name).to_owned()).collect(),
+            nearest: nearest(option, known.iter().map(|(name, _)| *name)),
+            known: known.iter().map(|(name, _)| (*name).to_owned()).collect(),
         }
     }
 

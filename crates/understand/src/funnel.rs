@@ -31,7 +31,11 @@ pub struct Options {
 
 impl Question for Options {
     const NAME: &'static str = "funnel";
-    const OPTIONS: &'static [&'static str] = &["steps", "within", "from_first"];
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[
+        ("steps", "the moments, in order, with commas between them"),
+        ("within", "the time from the first step within which the others count, such as 30d"),
+        ("from_first", "take the earliest first step and go on from there, instead of the best chain over every start"),
+    ];
     type Answer = Answer;
     type Fold = FunnelFold;
 

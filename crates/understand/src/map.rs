@@ -37,7 +37,11 @@ impl Default for Options {
 
 impl Question for Options {
     const NAME: &'static str = "map";
-    const OPTIONS: &'static [&'static str] = &["times", "exact_bytes", "limit"];
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[
+        ("times", "`false`: without the times between moments"),
+        ("exact_bytes", "how many bytes of times are kept before medians become approximate"),
+        ("limit", "how many edges are listed; 0 for all"),
+    ];
     type Answer = Answer;
     type Fold = MapFold;
 

@@ -15,8 +15,8 @@ use crate::{Comparison, Error, Table};
 pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The name that people ask for it by.
     const NAME: &'static str;
-    /// The names of its options.
-    const OPTIONS: &'static [&'static str];
+    /// The names of its options, each with what it means in a few words.
+    const OPTIONS: &'static [(&'static str, &'static str)];
     /// Whether it is about the charter's journeys and says little about a customer's whole run.
     const ABOUT_JOURNEYS: bool = false;
     /// What is known at the end.

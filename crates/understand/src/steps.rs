@@ -31,7 +31,7 @@ impl Default for Options {
 
 impl Question for Options {
     const NAME: &'static str = "steps";
-    const OPTIONS: &'static [&'static str] = &["steps"];
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[("steps", "how many steps it goes")];
     type Answer = Answer;
     type Fold = StepsFold;
 

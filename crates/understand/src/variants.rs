@@ -32,7 +32,7 @@ impl Default for Options {
 
 impl Question for Options {
     const NAME: &'static str = "variants";
-    const OPTIONS: &'static [&'static str] = &["limit"];
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[("limit", "how many paths are listed; 0 for all")];
     type Answer = Answer;
     type Fold = VariantsFold;
 

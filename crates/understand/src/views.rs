@@ -68,9 +68,9 @@ impl View {
         with_options!(self, options => name(options))
     }
 
-    /// The names of the options that this view takes.
-    pub fn options(&self) -> &'static [&'static str] {
-        fn names<Q: Question>(_: &Q) -> &'static [&'static str] {
+    /// The names of the options that this view takes, each with what it means.
+    pub fn options(&self) -> &'static [(&'static str, &'static str)] {
+        fn names<Q: Question>(_: &Q) -> &'static [(&'static str, &'static str)] {
             Q::OPTIONS
         }
         with_options!(self, options => names(options))

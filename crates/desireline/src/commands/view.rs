@@ -50,25 +50,18 @@ fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {
     let names: Vec<&str> = args.names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     let parse = |name: &&str| -> Result<View, Error> {
         let known = View::named(name)?.options();
-        let limit = args.limit.map(|n| n.to_string());
-        let mut options: Vec<(&str, &str)> = Vec::new();
-        for steps in &args.steps {
-            let is_number = steps.bytes().all(|b| b.is_ascii_digit());
-            if names.len() == 1 || is_number == (*name != "funnel") {
-                options.push(("steps", steps));
-            }
+        // `steps` means moments to a funnel and a number to others; with several views, an option goes to those that
+        // know it.
+        let is_meant = |option: &str, value: &str| {
+            let counts = value.bytes().all(|b| b.is_ascii_digit());
+            let knows = known.iter().any(|(name, _)| *name == option);
+            names.len() == 1 || (knows && (option != "steps" || counts == (*name != "funnel")))
+        };
+        let given = args.options.given.iter().map(|(option, value)| (option.as_str(), value.as_str()));
+        let mut options: Vec<(&str, &str)> = given.filter(|(option, value)| is_meant(option, value)).collect();
+        if !machine && *name == "variants" && !options.iter().any(|(option, _)| *option == "limit") {
+            options.push(("limit", TABLE_ROWS));
         }
-        options.extend(args.within.as_deref().map(|within| ("within", within)));
-        options.extend(args.from_first.then_some(("from_first", "true")));
-        options.extend(args.from_moment.as_deref().map(|moment| ("from", moment)));
-        options.extend(args.to_moment.as_deref().map(|moment| ("to", moment)));
-        match &limit {
-            Some(limit) => options.push(("limit", limit)),
-            None if !machine && *name == "variants" => options.push(("limit", TABLE_ROWS)),
-            None => {}
-        }
-        // With several views, an option goes to those that know it.
-        options.retain(|(option, _)| names.len() == 1 || known.contains(option));
         Ok(View::parse(name, options)?)
     };
     names.iter().map(parse).collect()
