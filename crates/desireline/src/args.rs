@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Runs the `tests:` of a charter.
     #[command(after_help = "Example: desireline test charter.yaml")]
     Test(CharterArgs),
+    /// Compares two charters over the same events: every figure that changes, the largest change first.
+    #[command(after_help = "Example: desireline diff charter.yaml new-charter.yaml")]
+    Diff(DiffArgs),
     /// Prints the JSON Schema of charters, or of the answer of a view.
     #[command(after_help = "Example: desireline schema map")]
     Schema(SchemaArgs),
@@ -82,6 +85,17 @@ pub(crate) struct DemoArgs {
 pub(crate) struct CharterArgs {
     /// The charter; without it, the one that `--charter` names.
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DiffArgs {
+    /// The charter as it is.
+    pub(crate) old: PathBuf,
+    /// The charter as it might become.
+    pub(crate) new: PathBuf,
+    /// How many figures are listed.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -3,6 +3,7 @@
 mod charter;
 mod customer;
 mod demo;
+mod diff;
 mod export;
 pub(crate) mod import;
 mod init;
@@ -27,6 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Check(of) => charter::check(args, of.file.as_deref()),
             Command::Test(of) => charter::test(args, of.file.as_deref()),
             Command::Schema(of) => charter::schema(&of.of),
+            Command::Diff(diff) => diff::run(&Home::open(args)?, diff, args.json).await,
             Command::Init(init) => init::run(&Home::open(args)?, init),
             Command::Import(import) => import::run(&Home::open(args)?, import, args.json).await,
             Command::View(view) => view::run(&Home::open(args)?, view, args.json).await,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
 use event::Timestamp;
-use journey::{Cut, Moments, Selection, Setting, Wanted};
+use journey::{AnyFold, Cut, Moments, Selection, Setting, Wanted};
 use lake::{Lake, Lens, Seen, Vocabulary};
+use listen::stitch::Rules;
 use understand::{Answered, View};
 
 use crate::args::SelectArgs;
@@ -77,72 +78,123 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
     Ok(Asked { selected: vec![of_period(first)?, of_period(second)?], groups })
 }
 
-/// Asks the lake in one pass and gives the answers in the order of the views.
-///
-/// A view that is about the charter's journeys looks at the first of them where none is chosen; all others then look at
-/// whole runs.
+/// Views that are asked of the same journeys, as one charter sees them.
+#[derive(Debug)]
+pub(crate) struct Asking<'a> {
+    pub(crate) charter: &'a Arc<Charter>,
+    pub(crate) select: SelectArgs,
+    pub(crate) views: &'a [View],
+}
+
+/// The answers in the order of the views.
 pub(crate) async fn answer(
     lake: &Lake,
     home: &Home,
     select: &SelectArgs,
     views: &[View],
 ) -> Result<Vec<Box<dyn Answered>>, Error> {
-    let charter = &home.charter;
+    let asking = Asking { charter: &home.charter, select: select.clone(), views };
+    Ok(answer_all(lake, &home.rules(), &[asking]).await?.remove(0))
+}
+
+/// Asks the lake everything in one pass and gives the answers in the order of the views of each asking.
+///
+/// A view that is about the charter's journeys looks at the first of them where none is chosen; all others then look at
+/// whole runs.
+pub(crate) async fn answer_all(
+    lake: &Lake,
+    rules: &Rules,
+    askings: &[Asking<'_>],
+) -> Result<Vec<Vec<Box<dyn Answered>>>, Error> {
     let vocabulary = Vocabulary::default();
-    let (since_us, until_us) = (lake.since_us().await?.unwrap_or_default(), lake.until_us().await?);
-    let mut wanted = Wanted::default();
-    views.iter().try_for_each(|view| view.wants(charter, &mut wanted))?;
-    let wanted = Arc::new(wanted);
-    let own = charter.journeys.first().filter(|_| select.journey.is_none()).map(|journey| journey.name.clone());
-    let (of_journeys, others): (Vec<usize>, Vec<usize>) =
-        (0..views.len()).partition(|view| own.is_some() && views[*view].is_about_journeys());
+    let known = (lake.since_us().await?.unwrap_or_default(), lake.until_us().await?);
     let mut parts = Vec::new();
-    for (journey, views) in [(select.journey.clone(), others), (own, of_journeys)] {
-        if views.is_empty() {
-            continue;
-        }
-        let asked =
-            ask(&SelectArgs { journey: journey.clone(), ..select.clone() }, charter, &vocabulary.moments, until_us)?;
-        let setting = Setting {
-            charter: Arc::clone(charter),
-            journey,
-            moments: vocabulary.moments.clone(),
-            words: vocabulary.words.clone(),
-            wanted: Arc::clone(&wanted),
-            since_us,
-            until_us,
-        };
-        parts.push((asked, setting, views));
+    for asking in askings {
+        parts.push(asking.parts(&vocabulary, known)?);
     }
     let mut questions = Vec::new();
-    for (asked, setting, of) in &parts {
-        for (lens, selection) in &asked.selected {
+    for (asking, part) in askings.iter().zip(&parts).flat_map(|(asking, parts)| parts.iter().map(move |p| (asking, p)))
+    {
+        for (lens, selection) in &part.asked.selected {
             questions.push(lake::Question {
-                lens: Lens { wanted: Arc::clone(&wanted), ..lens.clone() },
+                lens: Lens { wanted: Arc::clone(&part.setting.wanted), ..lens.clone() },
                 selection: selection.clone(),
-                folds: Box::new(move || of.iter().map(|view| views[*view].fold(setting)).collect()),
+                folds: Box::new(move || part.views.iter().map(|v| asking.views[*v].fold(&part.setting)).collect()),
             });
         }
     }
-    let mut groups = lake.ask(&home.rules(), &vocabulary, &questions).await?.groups.into_iter();
+    let mut groups = lake.ask(rules, &vocabulary, &questions).await?.groups.into_iter();
     drop(questions);
-    let mut answers: Vec<Option<Box<dyn Answered>>> = views.iter().map(|_| None).collect();
-    for (asked, _, of) in parts {
-        let mut folds = groups.by_ref().take(asked.selected.len()).flatten();
-        let first = folds.next().expect("a question has at least one group");
-        let Some([a, b]) = &asked.groups else {
-            for (view, fold) in of.into_iter().zip(first) {
-                answers[view] = Some(views[view].finish(fold, &vocabulary.moments)?);
+    let mut answers = Vec::new();
+    for (asking, parts) in askings.iter().zip(parts) {
+        let mut of_views: Vec<Option<Box<dyn Answered>>> = asking.views.iter().map(|_| None).collect();
+        for part in parts {
+            let folds = groups.by_ref().take(part.asked.selected.len()).flatten();
+            for (view, answer) in part.finish(asking.views, folds, &vocabulary.moments)? {
+                of_views[view] = Some(answer);
             }
-            continue;
-        };
-        let second = folds.next().expect("a comparison has two groups");
-        for (view, (x, y)) in of.into_iter().zip(first.into_iter().zip(second)) {
-            let compared = views[view].compare((a.clone(), x), (b.clone(), y), &vocabulary.moments)?;
-            answers[view] = Some(compared);
         }
+        answers.push(of_views.into_iter().map(|answer| answer.expect("every view was asked")).collect());
     }
-    Ok(answers.into_iter().map(|answer| answer.expect("every view was asked")).collect())
+    Ok(answers)
+}
+
+/// Views of an asking that look at the same journeys.
+struct Part {
+    asked: Asked,
+    setting: Setting,
+    /// Positions among the views of the asking.
+    views: Vec<usize>,
+}
+
+impl Asking<'_> {
+    fn parts(&self, vocabulary: &Vocabulary, (since_us, until_us): (i64, i64)) -> Result<Vec<Part>, Error> {
+        let (charter, chosen) = (self.charter, &self.select.journey);
+        let mut wanted = Wanted::default();
+        self.views.iter().try_for_each(|view| view.wants(charter, &mut wanted))?;
+        let wanted = Arc::new(wanted);
+        let own = charter.journeys.first().filter(|_| chosen.is_none()).map(|journey| journey.name.clone());
+        let (of_journeys, others): (Vec<usize>, Vec<usize>) =
+            (0..self.views.len()).partition(|view| own.is_some() && self.views[*view].is_about_journeys());
+        let mut parts = Vec::new();
+        for (journey, views) in [(chosen.clone(), others), (own, of_journeys)] {
+            if views.is_empty() {
+                continue;
+            }
+            let select = SelectArgs { journey: journey.clone(), ..self.select.clone() };
+            let setting = Setting {
+                charter: Arc::clone(charter),
+                journey,
+                moments: vocabulary.moments.clone(),
+                words: vocabulary.words.clone(),
+                wanted: Arc::clone(&wanted),
+                since_us,
+                until_us,
+            };
+            parts.push(Part { asked: ask(&select, charter, &vocabulary.moments, until_us)?, setting, views });
+        }
+        Ok(parts)
+    }
+}
+
+/// The folds of one group, by view.
+type Folds = Vec<Box<dyn AnyFold>>;
+
+impl Part {
+    /// The answers by the positions of their views.
+    fn finish(
+        self,
+        views: &[View],
+        mut folds: impl Iterator<Item = Folds>,
+        moments: &Moments,
+    ) -> Result<Vec<(usize, Box<dyn Answered>)>, Error> {
+        let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
+        let Some([a, b]) = self.asked.groups else {
+            return first.map(|(view, fold)| Ok((view, views[view].finish(fold, moments)?))).collect();
+        };
+        let both = first.zip(folds.next().expect("a comparison has two groups"));
+        both.map(|((view, x), y)| Ok((view, views[view].compare((a.clone(), x), (b.clone(), y), moments)?))).collect()
+    }
 }
 
 /// The names of the groups, as they were given or else as they are made.

@@ -1,0 +1,94 @@
+//! `diff`: two charters over the same lake, and every figure that changes.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use charter::Charter;
+use lake::Lake;
+use understand::{Answered, Changed, View, changes, changes_table, sort_by_size};
+
+use crate::args::{DiffArgs, SelectArgs};
+use crate::draw;
+use crate::error::Error;
+use crate::home::{Home, read_charter, rules_of};
+use crate::question::{Asking, answer_all};
+
+/// Paths that are compared, the most frequent ones of either charter.
+const PATHS: &str = "100";
+/// Figures that the terminal shows.
+const ROWS: usize = 50;
+
+/// Shows what a change of the charter does to every figure.
+pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<ExitCode, Error> {
+    let [old, new] = [&args.old, &args.new].map(|path| read_charter(path).map(Arc::new));
+    let (old, new) = (old?, new?);
+    let lake = Lake::open(&home.path).await?;
+    let (views, left_out) = views(&old, &new)?;
+    let asking = |charter, journey: Option<&String>, views| Asking {
+        charter,
+        select: SelectArgs { journey: journey.cloned(), ..SelectArgs::default() },
+        views,
+    };
+    let (of_journeys, of_runs): (Vec<View>, Vec<View>) = views.into_iter().partition(View::is_about_journeys);
+    // Whole runs first, then every journey that both charters have.
+    let journeys: Vec<&String> = old.journeys.iter().map(|j| &j.name).filter(|n| has_journey(&new, n)).collect();
+    let asked: Vec<(Option<&String>, &[View])> = std::iter::once((None, of_runs.as_slice()))
+        .chain(journeys.iter().map(|name| (Some(*name), of_journeys.as_slice())))
+        .filter(|(_, views)| !views.is_empty())
+        .collect();
+    let askings = |charter| asked.iter().map(|(journey, views)| asking(charter, *journey, views)).collect::<Vec<_>>();
+    let (olds, news) = if rules_of(&old) == rules_of(&new) {
+        let both = [askings(&old), askings(&new)].into_iter().flatten().collect::<Vec<_>>();
+        let mut answers = answer_all(&lake, &rules_of(&old), &both).await?;
+        let news = answers.split_off(asked.len());
+        (answers, news)
+    } else {
+        draw::note("the charters recognise people by different keys, so each is asked in a pass of its own");
+        let olds = answer_all(&lake, &rules_of(&old), &askings(&old)).await?;
+        (olds, answer_all(&lake, &rules_of(&new), &askings(&new)).await?)
+    };
+    let mut found: Vec<Changed> = Vec::new();
+    for ((journey, _), (olds, news)) in asked.iter().zip(olds.iter().zip(&news)) {
+        for (old, new) in olds.iter().zip(news) {
+            let view = journey.map_or_else(|| old.view().to_owned(), |journey| format!("{} of {journey}", old.view()));
+            found.extend(changes(&view, &value(old.as_ref())?, &value(new.as_ref())?));
+        }
+    }
+    sort_by_size(&mut found);
+    if as_json {
+        draw::data(&serde_json::to_string(&found).expect("figures are numbers and texts"));
+    } else if found.is_empty() {
+        draw::data("no figure changes");
+    } else {
+        draw::data(&draw::table(&changes_table(&found, args.limit.unwrap_or(ROWS))));
+    }
+    left_out.iter().for_each(|note| draw::note(note));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn has_journey(charter: &Charter, name: &str) -> bool {
+    charter.journeys.iter().any(|journey| journey.name == name)
+}
+
+fn value(answer: &dyn Answered) -> Result<serde_json::Value, Error> {
+    serde_json::from_str(&answer.json(false)).map_err(|error| Error::Usage(format!("an answer is not JSON: {error}")))
+}
+
+/// The views that both charters can answer without more being said, and why others are left out.
+fn views(old: &Charter, new: &Charter) -> Result<(Vec<View>, Vec<String>), Error> {
+    let (mut views, mut left_out) = (Vec::new(), Vec::new());
+    for view in View::all() {
+        let view = if view.name() == "variants" { View::parse("variants", [("limit", PATHS)])? } else { view };
+        if view.check().is_err() {
+            continue;
+        }
+        let can = [old, new].map(|charter| view.wants(charter, &mut journey::Wanted::default()).is_ok());
+        match can {
+            [true, true] => views.push(view),
+            [true, false] => left_out.push(format!("{}: only the old charter has what it is about", view.name())),
+            [false, true] => left_out.push(format!("{}: only the new charter has what it is about", view.name())),
+            [false, false] => {}
+        }
+    }
+    Ok((views, left_out))
+}
