@@ -1,7 +1,7 @@
 //! What a report is made from: plain data that the caller gathers.
 
 use evidence::Doubt;
-use understand::{Comparison, Differing, funnel, map, steps, variants};
+use understand::{Comparison, Differing, Table, funnel, map, steps, variants};
 
 use crate::{Finding, MapOptions, Words};
 
@@ -34,10 +34,23 @@ pub struct ReportData {
     pub funnel: Option<funnel::Answer>,
     /// The step matrix.
     pub steps: Option<steps::Answer>,
+    /// What other views say, in the order to be shown in.
+    pub sections: Vec<Section>,
     /// Two groups side by side.
     pub compared: Option<Compared>,
     /// How the page came about.
     pub made: Made,
+}
+
+/// What one more view says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Section {
+    /// Its heading, as a manager would put it.
+    pub title: String,
+    /// What its figures mean, in a sentence or two.
+    pub about: String,
+    /// Its tables, the main one first.
+    pub tables: Vec<Table>,
 }
 
 /// A period, both ends as they are to be read.

@@ -12,10 +12,11 @@ mod layout;
 mod map_svg;
 mod page;
 mod style;
+mod tables;
 mod text;
 mod words;
 
-pub use data::{Compared, FileRead, Made, Period, Reading, ReportData, Unit};
+pub use data::{Compared, FileRead, Made, Period, Reading, ReportData, Section, Unit};
 pub use findings::{Answers, Figure, Finding, Kind, findings, most_telling};
 pub use map_svg::{MapOptions, MapPicture, draw_map};
 pub use page::render;

@@ -3,10 +3,11 @@
 use understand::{Times, funnel, map};
 
 use crate::charts::{compared_table, funnel_table, matrix_table, paths_table};
-use crate::data::{Reading, ReportData};
+use crate::data::{Reading, ReportData, Section};
 use crate::figures::{count, counted, interval, percent, time};
 use crate::map_svg::draw_map;
 use crate::style::page_css;
+use crate::tables::tables;
 use crate::text::{push, safe, sentence};
 use crate::words::Colours;
 
@@ -41,6 +42,7 @@ pub fn render(data: &ReportData) -> String {
         paths(data, &colours),
         funnel_section(data),
         matrix(data),
+        more(data),
         compared(data),
         how(data),
     ];
@@ -313,6 +315,14 @@ fn matrix(data: &ReportData) -> String {
     html.extend(left_out.iter().map(|text| note(text)));
     html.extend(answer.doubts.iter().map(|doubt| note(&sentence(&doubt.to_string()))));
     section("Step by step", "", &html)
+}
+
+fn more(data: &ReportData) -> String {
+    let one = |of: &Section| {
+        let about = format!("<p>{}</p>\n{}{}", safe(&of.about), banner_inside(data), tables(of, &data.words));
+        section(&of.title, "", &about)
+    };
+    data.sections.iter().map(one).collect()
 }
 
 fn compared(data: &ReportData) -> String {

@@ -29,23 +29,28 @@ pub struct Changed {
 
 /// How two answers of a view differ: the figures that changed.
 ///
-/// Ends of intervals are left out: they follow from the figures.
+/// Ends of intervals are left out: they follow from the figures. Of what only one answer has, the counts are told and not
+/// the shares and times besides.
 pub fn changes(view: &str, old: &Value, new: &Value) -> Vec<Changed> {
     let (old, new) = (figures(old), figures(new));
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
     names.sort_unstable();
     names.dedup();
     let both = names.into_iter().map(|name| (name, old.get(name).copied(), new.get(name).copied()));
-    let changed = both.filter(|(_, old, new)| old.map(f64::to_bits) != new.map(f64::to_bits));
+    let counts = |name: &str| !name.ends_with("_s") && !name.ends_with("share") && !name.contains(".of_");
+    let changed = both
+        .filter(|(_, old, new)| old.map(f64::to_bits) != new.map(f64::to_bits))
+        .filter(|(name, old, new)| (old.is_some() && new.is_some()) || counts(name));
     changed.map(|(figure, old, new)| Changed::of(view, figure, old, new)).collect()
 }
 
-/// The largest first: by relative change, of equal ones by the change itself; then by name.
+/// The largest first: by relative change, of equal ones by the change itself; then by name. What only one answer has comes
+/// behind what both have.
 pub fn sort_by_size(changes: &mut [Changed]) {
     changes.sort_by(|a, b| {
-        let size = |c: &Changed| (c.relative.abs(), c.change.abs());
-        let ((a_relative, a_change), (b_relative, b_change)) = (size(a), size(b));
-        let by_size = b_relative.total_cmp(&a_relative).then(b_change.total_cmp(&a_change));
+        let size = |c: &Changed| (c.old.is_some() && c.new.is_some(), c.relative.abs(), c.change.abs());
+        let ((a_both, a_relative, a_change), (b_both, b_relative, b_change)) = (size(a), size(b));
+        let by_size = b_both.cmp(&a_both).then(b_relative.total_cmp(&a_relative)).then(b_change.total_cmp(&a_change));
         by_size.then_with(|| (&a.view, &a.figure).cmp(&(&b.view, &b.figure)))
     });
 }

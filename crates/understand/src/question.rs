@@ -15,6 +15,10 @@ use crate::{Comparison, Error, Table};
 pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// The name that people ask for it by.
     const NAME: &'static str;
+    /// Its heading in a report, as a manager would put it; empty where it has a part of the report of its own.
+    const TITLE: &'static str = "";
+    /// What its figures mean, in a sentence or two that a manager reads.
+    const ABOUT: &'static str = "";
     /// The names of its options, each with what it means in a few words.
     const OPTIONS: &'static [(&'static str, &'static str)];
     /// Whether it is about the charter's journeys and says little about a customer's whole run.

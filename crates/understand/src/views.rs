@@ -68,6 +68,14 @@ impl View {
         with_options!(self, options => name(options))
     }
 
+    /// Its heading in a report, and what its figures mean; both empty where it has a part of the report of its own.
+    pub fn heading(&self) -> (&'static str, &'static str) {
+        fn heading<Q: Question>(_: &Q) -> (&'static str, &'static str) {
+            (Q::TITLE, Q::ABOUT)
+        }
+        with_options!(self, options => heading(options))
+    }
+
     /// The names of the options that this view takes, each with what it means.
     pub fn options(&self) -> &'static [(&'static str, &'static str)] {
         fn names<Q: Question>(_: &Q) -> &'static [(&'static str, &'static str)] {

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use charter::Charter;
 use event::Timestamp;
 use lake::Lake;
 use report::{
-    Answers, Compared, FileRead, Finding, Made, MapOptions, Period, Reading, ReportData, Words, findings, most_telling,
-    render,
+    Answers, Compared, FileRead, Finding, Made, MapOptions, Period, Reading, ReportData, Section, Words, findings,
+    most_telling, render,
 };
 use understand::{Answered, Comparison, View, funnel, map, variants};
 
@@ -53,8 +54,11 @@ pub(crate) async fn write(
     let lake = Lake::open(&home.path).await?;
     let until_us = lake.until_us().await?;
     let one_group = SelectArgs { compare: None, ..select.clone() };
-    let map_and_paths = [View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
-    let answers = answer(&lake, home, &one_group, &map_and_paths).await?;
+    let mut views = vec![View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
+    views.extend(others(&home.charter));
+    let answers = answer(&lake, home, &one_group, &views).await?;
+    let sections = views.iter().zip(&answers).filter(|(view, _)| !view.heading().0.is_empty());
+    let sections = sections.map(|(view, answer)| section(view, answer.as_ref())).collect();
     let map: map::Answer = typed(answers[0].as_ref());
     let variants: variants::Answer = typed(answers[1].as_ref());
     let steps = asks.steps.map_or_else(|| usual_steps(&variants), str::to_owned);
@@ -90,11 +94,26 @@ pub(crate) async fn write(
         variants: Some(variants),
         funnel,
         steps: None,
+        sections,
         compared,
         made: made(home),
     };
     std::fs::write(path, render(&data)).map_err(Error::file("write", path))?;
     Ok(found)
+}
+
+/// The views that this charter can answer without more being said, and that have no part of the page of their own.
+fn others(charter: &Charter) -> Vec<View> {
+    let can = |view: &View| {
+        let asks_enough = !view.heading().0.is_empty() && view.check().is_ok();
+        asks_enough && view.wants(charter, &mut journey::Wanted::default()).is_ok()
+    };
+    View::all().into_iter().filter(can).collect()
+}
+
+fn section(view: &View, answer: &dyn Answered) -> Section {
+    let (title, about) = view.heading();
+    Section { title: title.to_owned(), about: about.to_owned(), tables: answer.tables() }
 }
 
 fn made(home: &Home) -> Made {
