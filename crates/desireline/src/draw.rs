@@ -41,7 +41,7 @@ pub(crate) fn ask(question: &str) -> Option<String> {
 /// An error with its causes.
 pub(crate) fn error(error: &Error) {
     if let Error::Charter { rendered, .. } = error {
-        eprintln!("{rendered}\n");
+        eprintln!("{rendered}");
     }
     eprintln!("error: {error}");
     if let Error::Condition { text, wrong, .. } = error {
@@ -114,12 +114,31 @@ fn cell(cell: &Cell) -> comfy_table::Cell {
     let right = |text: String| comfy_table::Cell::new(text).set_alignment(CellAlignment::Right);
     match cell {
         Cell::Empty => comfy_table::Cell::new(""),
-        Cell::Text(text) => comfy_table::Cell::new(text),
+        Cell::Text(text) => comfy_table::Cell::new(shortened(text)),
+        path @ Cell::Path(_) => comfy_table::Cell::new(path.to_string()),
         Cell::Count(count) => right(grouped(*count)),
         Cell::Share(share) => right(format!("{:.1} %", share * 100.0)),
         Cell::Difference(difference) => right(format!("{:+.1} pts", difference * 100.0)),
         Cell::Seconds(seconds) => right(span(*seconds)),
     }
+}
+
+/// A longer text would push everything else out of the terminal.
+const TEXT_SHOWN: usize = 120;
+
+/// The beginning of a text, and how much is not shown.
+fn shortened(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.char_indices().nth(TEXT_SHOWN) {
+        None => text.into(),
+        Some((end, _)) => {
+            format!("{}… {} more characters", &text[..end], grouped(text[end..].chars().count() as u64)).into()
+        }
+    }
+}
+
+/// A count and what is counted, in the right number.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 /// A count with its thousands apart.
@@ -161,6 +180,13 @@ mod tests {
         assert_eq!(underlined("a or\nbc or\nd", &(5..7)), "  | bc or\n  | ^^");
         assert_eq!(underlined("a =", &(3..3)), "  | a =\n  |    ^");
         assert_eq!(underlined("", &(7..9)), "  | \n  | ^");
+    }
+
+    #[test]
+    fn a_long_text_says_how_much_is_not_shown() {
+        assert_eq!(shortened("visit"), "visit");
+        let long = "é".repeat(1_300);
+        assert!(shortened(&long).ends_with("é… 1,180 more characters"), "{}", shortened(&long));
     }
 
     #[test]

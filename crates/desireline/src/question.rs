@@ -55,6 +55,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         compare: lens.compare.is_some(),
     };
     let question = Question { lens, selection, rules: rules_of(charter) };
+    not_backwards("--from", &question.selection)?;
     let Some([first, second]) = periods else {
         let groups = select.compare.as_ref().map(|text| [text.clone(), format!("not ({text})")]);
         return Ok(Asked { questions: vec![question], groups: named(select, groups)? });
@@ -68,6 +69,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         let mut question = question.clone();
         question.selection.from_us = time("--compare", Some(from).filter(|t| !t.is_empty()), charter)?;
         question.selection.to_us = time("--compare", Some(to).filter(|t| !t.is_empty()), charter)?;
+        not_backwards("--compare", &question.selection)?;
         Ok(question)
     };
     let name = |(from, to): (&str, &str)| format!("{from}..{to}");
@@ -87,6 +89,16 @@ fn named(select: &SelectArgs, groups: Option<[String; 2]>) -> Result<Option<[Str
 fn two_periods(text: &str) -> Option<[(&str, &str); 2]> {
     let (first, second) = text.split_once(',')?;
     Some([first.trim().split_once("..")?, second.trim().split_once("..")?])
+}
+
+/// No journey starts in a period that ends before it begins, and no answer says so as well as an error does.
+fn not_backwards(option: &str, selection: &Selection) -> Result<(), Error> {
+    match (selection.from_us, selection.to_us) {
+        (Some(from), Some(to)) if from >= to => {
+            Err(Error::Usage(format!("{option}: the period ends before it begins, or where it begins")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn time(option: &'static str, text: Option<&str>, charter: &Charter) -> Result<Option<i64>, Error> {

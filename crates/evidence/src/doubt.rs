@@ -66,6 +66,7 @@ impl Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Doubt::FewCases { what, n: 0, .. } => write!(f, "no {what}: nothing fits the question"),
             Doubt::FewCases { what, n, wanted } => write!(f, "only {n} {what}; below {wanted} the shares say little"),
             Doubt::Truncated { what, shown, of } => write!(f, "{shown} of {of} {what} are shown"),
             Doubt::Approximate { what, relative_error } => {
@@ -76,7 +77,8 @@ impl fmt::Display for Doubt {
             }
             Doubt::ManyCompared { n } => {
                 let by_chance = *n as f64 * 0.05;
-                write!(f, "{n} differences at 95 % each: about {by_chance:.0} would exclude zero by chance alone")
+                let digits = usize::from(by_chance < 1.0);
+                write!(f, "{n} differences at 95 % each: about {by_chance:.digits$} would exclude zero by chance alone")
             }
         }
     }
@@ -93,6 +95,14 @@ mod tests {
         assert!(width(FEW - 2) > 1.0 / 3.0 && width(FEW + 4) < 1.0 / 3.0);
         assert_eq!(Doubt::few("journeys", FEW), None);
         assert!(Doubt::few("journeys", FEW - 1).is_some());
+    }
+
+    #[test]
+    fn figures_stay_figures_where_they_are_small() {
+        let said = |doubt: Option<Doubt>| doubt.expect("a doubt").to_string();
+        assert!(said(Doubt::many_compared(2)).contains("about 0.1 would"));
+        assert!(said(Doubt::many_compared(278)).contains("about 14 would"));
+        assert_eq!(said(Doubt::few("journeys", 0)), "no journeys: nothing fits the question");
     }
 
     #[test]

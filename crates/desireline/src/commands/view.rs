@@ -73,6 +73,7 @@ pub(crate) async fn answer(
 
 fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {
     let names: Vec<&str> = args.names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    check_flags(args, &names)?;
     let parse = |name: &&str| -> Result<View, Error> {
         let known = View::named(name)?.options();
         let limit = args.limit.map(|n| n.to_string());
@@ -94,7 +95,53 @@ fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {
         }
         // With several views, an option goes to those that know it.
         options.retain(|(option, _)| names.len() == 1 || known.contains(option));
-        Ok(View::parse(name, options)?)
+        Ok(View::parse(name, options).map_err(in_flags)?)
     };
     names.iter().map(parse).collect()
+}
+
+/// The options of views, and how they are typed: `--from` and `--to` are periods here.
+const FLAGS: [(&str, &str); 6] = [
+    ("steps", "--steps"),
+    ("within", "--within"),
+    ("from_first", "--from-first"),
+    ("from", "--from-moment"),
+    ("to", "--to-moment"),
+    ("limit", "--limit"),
+];
+
+/// An option that none of the views knows would be passed over in silence.
+fn check_flags(args: &ViewArgs, names: &[&str]) -> Result<(), Error> {
+    let typed = [
+        !args.steps.is_empty(),
+        args.within.is_some(),
+        args.from_first,
+        args.from_moment.is_some(),
+        args.to_moment.is_some(),
+        args.limit.is_some(),
+    ];
+    let mut known = Vec::new();
+    for name in names {
+        known.extend(View::named(name)?.options());
+    }
+    for ((option, flag), _) in FLAGS.iter().zip(typed).filter(|((option, _), typed)| *typed && !known.contains(option))
+    {
+        let all = View::all();
+        let takers: Vec<&str> = all.iter().filter(|v| v.options().contains(option)).map(View::name).collect();
+        let (asked, takers) = (names.join(", "), takers.join(", "));
+        return Err(Error::Usage(format!("{flag} is an option of {takers}, not of {asked}")));
+    }
+    Ok(())
+}
+
+/// The same error, with options as they are typed.
+fn in_flags(error: understand::Error) -> understand::Error {
+    let typed =
+        |option: String| FLAGS.iter().find(|(name, _)| *name == option).map_or(option, |(_, flag)| (*flag).to_owned());
+    match error {
+        understand::Error::WrongValue { view, option, value, expected } => {
+            understand::Error::WrongValue { view, option: typed(option), value, expected }
+        }
+        other => other,
+    }
 }
