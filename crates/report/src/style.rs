@@ -159,6 +159,7 @@ footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid;font-size:.8125re
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}\
 h2,caption,summary{break-after:avoid}tr,li,blockquote{break-inside:avoid}thead{display:table-header-group}\
 section.map-page{page:map;break-before:page;break-after:page}section.map-page p{max-width:none}\
+section.map-page.upright{page:auto}section.map-page.upright .picture svg{max-height:215mm}\
 section.map-page h2{margin-top:0}.picture{overflow:visible}\
 .picture svg{min-width:0;max-width:100%;max-height:142mm;margin:0 auto}.wide{overflow:visible}\
 details:not([open]){display:none}\
