@@ -182,6 +182,7 @@ fn mistakes_are_explained() {
         "coalesce(event, 5) = 'x'",
         "1e999 > 1",
         "exists (select 1)",
+        "impact = 'Low'",
     ] {
         let error = Condition::parse(text, &berlin()).expect_err(text);
         let blamed = text.get(error.bytes.clone()).expect("on character boundaries");
