@@ -114,8 +114,9 @@ fn cell(cell: &Cell) -> comfy_table::Cell {
     let right = |text: String| comfy_table::Cell::new(text).set_alignment(CellAlignment::Right);
     match cell {
         Cell::Empty => comfy_table::Cell::new(""),
-        Cell::Text(text) => comfy_table::Cell::new(shortened(text)),
-        path @ Cell::Path(_) => comfy_table::Cell::new(path.to_string()),
+        // As people read them: without anything in them that would steer the terminal.
+        Cell::Text(_) => comfy_table::Cell::new(shortened(&cell.to_string())),
+        Cell::Path(_) => comfy_table::Cell::new(cell.to_string()),
         Cell::Count(count) => right(grouped(*count)),
         Cell::Share(share) => right(format!("{:.1} %", share * 100.0)),
         Cell::Difference(difference) => right(format!("{:+.1} pts", difference * 100.0)),
@@ -124,16 +125,19 @@ fn cell(cell: &Cell) -> comfy_table::Cell {
 }
 
 /// A longer text would push everything else out of the terminal.
+const TEXT_MAX: usize = 160;
+
+/// How much of a longer text is shown: enough is left out to be worth saying so.
 const TEXT_SHOWN: usize = 120;
 
 /// The beginning of a text, and how much is not shown.
-fn shortened(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.char_indices().nth(TEXT_SHOWN) {
-        None => text.into(),
-        Some((end, _)) => {
-            format!("{}… {} more characters", &text[..end], grouped(text[end..].chars().count() as u64)).into()
-        }
+fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= TEXT_MAX {
+        return text.to_owned();
     }
+    let shown: String = text.chars().take(TEXT_SHOWN).collect();
+    format!("{shown}… {} more characters", grouped((length - TEXT_SHOWN) as u64))
 }
 
 /// A count and what is counted, in the right number.
@@ -187,6 +191,17 @@ mod tests {
         assert_eq!(shortened("visit"), "visit");
         let long = "é".repeat(1_300);
         assert!(shortened(&long).ends_with("é… 1,180 more characters"), "{}", shortened(&long));
+    }
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        for name in ["a\u{1b}[31m", "a\nb", "a\rb\tc"] {
+            for cell_of in [|name: &str| Cell::Text(name.into()), |name: &str| Cell::Path(vec![name.into()])] {
+                let shown = rows(&["what".to_owned()], [[cell(&cell_of(name))]]);
+                assert_eq!(shown.lines().count(), 3, "{shown:?}");
+                assert!(!shown.contains(['\u{1b}', '\r', '\t']), "{shown:?}");
+            }
+        }
     }
 
     #[test]

@@ -124,14 +124,12 @@ fn check_flags(args: &ViewArgs, names: &[&str]) -> Result<(), Error> {
     for name in names {
         known.extend(View::named(name)?.options());
     }
-    for ((option, flag), _) in FLAGS.iter().zip(typed).filter(|((option, _), typed)| *typed && !known.contains(option))
-    {
-        let all = View::all();
-        let takers: Vec<&str> = all.iter().filter(|v| v.options().contains(option)).map(View::name).collect();
-        let (asked, takers) = (names.join(", "), takers.join(", "));
-        return Err(Error::Usage(format!("{flag} is an option of {takers}, not of {asked}")));
-    }
-    Ok(())
+    let unknown = FLAGS.iter().zip(typed).find(|((option, _), typed)| *typed && !known.contains(option));
+    let Some(((option, flag), _)) = unknown else { return Ok(()) };
+    let all = View::all();
+    let takers: Vec<&str> = all.iter().filter(|v| v.options().contains(option)).map(View::name).collect();
+    let (asked, takers) = (names.join(", "), takers.join(", "));
+    Err(Error::Usage(format!("{flag} is an option of {takers}, not of {asked}")))
 }
 
 /// The same error, with options as they are typed.
