@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
+pub(crate) use evidence::thousands as grouped;
 use understand::{Cell, Table};
 
 use crate::error::Error;
@@ -145,19 +146,6 @@ pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
-/// A count with its thousands apart.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A length of time in the unit that a person would use.
 pub(crate) fn span(seconds: f64) -> String {
     let magnitude = seconds.abs();
@@ -206,10 +194,6 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"],
-            [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str)
-        );
         assert_eq!(
             ["0 s", "59.0 s", "1.5 min", "25.0 h", "3.0 d"],
             [0.0, 59.0, 90.0, 90_000.0, 259_200.0].map(span).each_ref().map(String::as_str)

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::thousands;
+
 /// Below this many cases a share says little: its interval is wider than a third of the whole scale in the middle.
 pub const FEW: u64 = 30;
 
@@ -68,7 +70,9 @@ impl fmt::Display for Doubt {
         match self {
             Doubt::FewCases { what, n: 0, .. } => write!(f, "no {what}: nothing fits the question"),
             Doubt::FewCases { what, n, wanted } => write!(f, "only {n} {what}; below {wanted} the shares say little"),
-            Doubt::Truncated { what, shown, of } => write!(f, "{shown} of {of} {what} are shown"),
+            Doubt::Truncated { what, shown, of } => {
+                write!(f, "{} of {} {what} are shown", thousands(*shown), thousands(*of))
+            }
             Doubt::Approximate { what, relative_error } => {
                 write!(f, "{what} are approximate, by at most {:.1} %", relative_error * 100.0)
             }
@@ -78,7 +82,11 @@ impl fmt::Display for Doubt {
             Doubt::ManyCompared { n } => {
                 let by_chance = *n as f64 * 0.05;
                 let digits = usize::from(by_chance < 1.0);
-                write!(f, "{n} differences at 95 % each: about {by_chance:.digits$} would exclude zero by chance alone")
+                write!(
+                    f,
+                    "{} differences at 95 % each: about {by_chance:.digits$} would exclude zero by chance alone",
+                    thousands(*n)
+                )
             }
         }
     }
@@ -110,5 +118,7 @@ mod tests {
         assert_eq!(Doubt::truncated("variants", 5, 5), None);
         let doubt = Doubt::truncated("variants", 20, 845).expect("in part");
         assert_eq!(doubt.to_string(), "20 of 845 variants are shown");
+        let doubt = Doubt::truncated("variants", 20, 3_255).expect("in part");
+        assert_eq!(doubt.to_string(), "20 of 3,255 variants are shown");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use evidence::Doubt;
+use evidence::{Doubt, thousands};
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,18 +124,6 @@ fn path(names: &[Arc<str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         left -= same.len();
     }
     Ok(())
-}
-
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Each unit is used up to one and a half of the next, where one digit behind the point still tells neighbours apart.

@@ -198,9 +198,11 @@ pub(crate) fn summarise(done: &Done) {
     let imported = &done.imported;
     let milliseconds = std::time::Duration::from_secs_f64(done.seconds).as_millis().max(1);
     let rate = u64::try_from(u128::from(done.rows) * 1000 / milliseconds).unwrap_or(u64::MAX);
+    let new = if imported.duplicates > 0 { "new " } else { "" };
+    let events = format!("{new}{}", if imported.events == 1 { "event" } else { "events" });
     draw::note(&format!(
-        "{} of {} ({} in {:.1} s, {} rows a second)",
-        draw::counted(imported.events, "event", "events"),
+        "{} {events} of {} ({} in {:.1} s, {} rows a second)",
+        draw::grouped(imported.events),
         draw::counted(imported.customers, "customer", "customers"),
         draw::counted(done.rows, "row", "rows"),
         done.seconds,
