@@ -23,7 +23,12 @@ pub(crate) fn data(text: &str) {
 
 /// A remark, to standard error.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", tame(text));
+}
+
+/// Messages quote names from data, which must not steer the terminal either.
+fn tame(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '·' } else { c }).collect()
 }
 
 /// Whether somebody sits in front of it and can answer.
@@ -44,7 +49,7 @@ pub(crate) fn error(error: &Error) {
     if let Error::Charter { rendered, .. } = error {
         eprintln!("{rendered}");
     }
-    eprintln!("error: {error}");
+    eprintln!("error: {}", tame(&error.to_string()));
     if let Error::Condition { text, wrong, .. } = error {
         eprintln!("{}", underlined(text, &wrong.bytes));
         if let Some(hint) = &wrong.hint {
@@ -52,7 +57,7 @@ pub(crate) fn error(error: &Error) {
         }
     }
     for cause in causes(error) {
-        eprintln!("  because {cause}");
+        eprintln!("  because {}", tame(&cause));
     }
 }
 
@@ -183,6 +188,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(tame("there are a\u{1b}[31m, b\n\tc"), "there are a·[31m, b\n\tc");
         for name in ["a\u{1b}[31m", "a\nb", "a\rb\tc"] {
             for cell_of in [|name: &str| Cell::Text(name.into()), |name: &str| Cell::Path(vec![name.into()])] {
                 let shown = rows(&["what".to_owned()], [[cell(&cell_of(name))]]);

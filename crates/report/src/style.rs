@@ -157,7 +157,7 @@ footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid;font-size:.8125re
 @page{size:A4;margin:14mm}@page map{size:A4 landscape;margin:10mm}\
 @media print{:root{font-size:9.5pt}body{padding:0;max-width:none}\
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}\
-h2,h2+p,h2+p+p,caption,summary{break-after:avoid}tr,li,blockquote{break-inside:avoid}thead{display:table-header-group}\
+h2,h2+p,h2+p+p,caption,summary{break-after:avoid}tr,li,p,blockquote{break-inside:avoid}thead{display:table-header-group}\
 section.map-page{page:map;break-before:page;break-after:page}section.map-page p{max-width:none}\
 section.map-page.upright{page:auto}section.map-page.upright .picture svg{max-height:215mm}\
 section.map-page h2{margin-top:0}.picture{overflow:visible}\
