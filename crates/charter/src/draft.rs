@@ -19,7 +19,7 @@ pub struct Summary {
     pub events: Vec<(String, u64)>,
     /// How often each channel occurred.
     pub channels: Vec<(String, u64)>,
-    /// The departments that did something.
+    /// The departments that did something, the busiest first.
     pub departments: Vec<String>,
     /// The kinds of identifiers, and how many different values each has.
     pub keys: Vec<(String, u64)>,
@@ -29,6 +29,9 @@ pub struct Summary {
 
 /// More distinct events than this are not listed as moments one by one.
 pub const DRAFT_MOMENTS_MAX: usize = 60;
+
+/// More departments than this are not listed.
+pub const DRAFT_DEPARTMENTS_MAX: usize = 40;
 
 /// Writes the text of a first charter.
 pub fn draft(summary: &Summary) -> String {
@@ -54,13 +57,14 @@ pub fn draft(summary: &Summary) -> String {
     keys(&mut out, summary);
     sources(&mut out, summary);
     names(&mut out, "channels", "where things happen; `human: true` where a person answers", &channels(summary));
-    let departments: Vec<(String, String)> =
-        summary.departments.iter().map(|name| (name.clone(), String::new())).collect();
-    if !departments.is_empty() {
+    if !summary.departments.is_empty() {
         out.push_str("\n# Departments are seen in the data and own nothing yet: name them as `owner:` of moments.\n");
         out.push_str("# departments:\n");
-        for (name, _) in &departments {
+        for name in summary.departments.iter().take(DRAFT_DEPARTMENTS_MAX) {
             let _ = writeln!(out, "#   {}: {{}}", comment(&quoted(name)));
+        }
+        if let more @ 1.. = summary.departments.len().saturating_sub(DRAFT_DEPARTMENTS_MAX) {
+            let _ = writeln!(out, "#   and {more} more, which did less");
         }
     }
     moments(&mut out, summary);

@@ -21,7 +21,10 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     /// More names than this are not worth reading.
     const LISTED_MAX: usize = 20;
-    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let mut candidates: Vec<&str> = candidates.into_iter().collect();
+    // A name that is defined twice is one name.
+    let mut seen = std::collections::BTreeSet::new();
+    candidates.retain(|candidate| seen.insert(*candidate));
     if let Some(near) = nearest(name, candidates.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }
@@ -41,6 +44,7 @@ mod tests {
         assert_eq!(nearest("oder", known), Some("order"));
         assert_eq!(nearest("Ticket_doen", known), Some("ticket_done"));
         assert_eq!(nearest("delivered", known), None);
+        assert_eq!(hint("delivered", ["order", "visit", "order"]).as_deref(), Some("one of: order, visit"));
         assert_eq!(hint("delivered", known).as_deref(), Some("one of: order, visit, ticket_done"));
     }
 }

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
+pub(crate) use evidence::thousands as grouped;
 use understand::{Cell, Table};
 
 use crate::error::Error;
@@ -22,7 +23,12 @@ pub(crate) fn data(text: &str) {
 
 /// A remark, to standard error.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", tame(text));
+}
+
+/// Messages quote names from data, which must not steer the terminal either.
+fn tame(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '·' } else { c }).collect()
 }
 
 /// Whether somebody sits in front of it and can answer.
@@ -41,9 +47,9 @@ pub(crate) fn ask(question: &str) -> Option<String> {
 /// An error with its causes.
 pub(crate) fn error(error: &Error) {
     if let Error::Charter { rendered, .. } = error {
-        eprintln!("{rendered}\n");
+        eprintln!("{rendered}");
     }
-    eprintln!("error: {error}");
+    eprintln!("error: {}", tame(&error.to_string()));
     if let Error::Condition { text, wrong, .. } = error {
         eprintln!("{}", underlined(text, &wrong.bytes));
         if let Some(hint) = &wrong.hint {
@@ -51,7 +57,7 @@ pub(crate) fn error(error: &Error) {
         }
     }
     for cause in causes(error) {
-        eprintln!("  because {cause}");
+        eprintln!("  because {}", tame(&cause));
     }
 }
 
@@ -114,7 +120,9 @@ fn cell(cell: &Cell) -> comfy_table::Cell {
     let right = |text: String| comfy_table::Cell::new(text).set_alignment(CellAlignment::Right);
     match cell {
         Cell::Empty => comfy_table::Cell::new(""),
-        Cell::Text(text) => comfy_table::Cell::new(text),
+        // As people read them: without anything in them that would steer the terminal.
+        Cell::Text(_) => comfy_table::Cell::new(shortened(&cell.to_string())),
+        Cell::Path(_) => comfy_table::Cell::new(cell.to_string()),
         Cell::Count(count) => right(grouped(*count)),
         Cell::Share(share) => right(format!("{:.1} %", share * 100.0)),
         Cell::Difference(difference) => right(format!("{:+.1} pts", difference * 100.0)),
@@ -122,17 +130,25 @@ fn cell(cell: &Cell) -> comfy_table::Cell {
     }
 }
 
-/// A count with its thousands apart.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+/// A longer text would push everything else out of the terminal.
+const TEXT_MAX: usize = 160;
+
+/// How much of a longer text is shown: enough is left out to be worth saying so.
+const TEXT_SHOWN: usize = 120;
+
+/// The beginning of a text, and how much is not shown.
+fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= TEXT_MAX {
+        return text.to_owned();
     }
-    text
+    let shown: String = text.chars().take(TEXT_SHOWN).collect();
+    format!("{shown}… {} more characters", grouped((length - TEXT_SHOWN) as u64))
+}
+
+/// A count and what is counted, in the right number.
+pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 /// A length of time in the unit that a person would use.
@@ -164,11 +180,26 @@ mod tests {
     }
 
     #[test]
+    fn a_long_text_says_how_much_is_not_shown() {
+        assert_eq!(shortened("visit"), "visit");
+        let long = "é".repeat(1_300);
+        assert!(shortened(&long).ends_with("é… 1,180 more characters"), "{}", shortened(&long));
+    }
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(tame("there are a\u{1b}[31m, b\n\tc"), "there are a·[31m, b\n\tc");
+        for name in ["a\u{1b}[31m", "a\nb", "a\rb\tc"] {
+            for cell_of in [|name: &str| Cell::Text(name.into()), |name: &str| Cell::Path(vec![name.into()])] {
+                let shown = rows(&["what".to_owned()], [[cell(&cell_of(name))]]);
+                assert_eq!(shown.lines().count(), 3, "{shown:?}");
+                assert!(!shown.contains(['\u{1b}', '\r', '\t']), "{shown:?}");
+            }
+        }
+    }
+
+    #[test]
     fn numbers_are_readable() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"],
-            [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str)
-        );
         assert_eq!(
             ["0 s", "59.0 s", "1.5 min", "25.0 h", "3.0 d"],
             [0.0, 59.0, 90.0, 90_000.0, 259_200.0].map(span).each_ref().map(String::as_str)

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The charter is wrong; the problems have their places.
-    #[error("{count} problems in {}", path.display())]
-    Charter { path: PathBuf, count: usize, rendered: String },
+    #[error("{} in {}", crate::draw::counted(problems.len() as u64, "problem", "problems"), path.display())]
+    Charter { path: PathBuf, problems: Vec<charter::Problem>, rendered: String },
     /// Tests of the charter fail.
     #[error("{failed} of {all} tests fail")]
     Tests { failed: usize, all: usize },

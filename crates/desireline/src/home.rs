@@ -68,7 +68,7 @@ pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
         }
         Err(problems) => {
             let rendered = problems.iter().map(|problem| problem.render(&name, &text)).collect::<Vec<_>>().join("\n");
-            Err(Error::Charter { path: path.to_owned(), count: problems.len(), rendered })
+            Err(Error::Charter { path: path.to_owned(), problems, rendered })
         }
     }
 }

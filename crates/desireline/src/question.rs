@@ -58,6 +58,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         with: lens.with.is_some(),
         compare: lens.compare.is_some(),
     };
+    not_backwards("--from", &selection)?;
     let Some([first, second]) = periods else {
         let groups = select.compare.as_ref().map(|text| [text.clone(), format!("not ({text})")]);
         return Ok(Asked { selected: vec![(lens, selection)], groups: named(select, groups)? });
@@ -71,6 +72,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         let mut selection = selection.clone();
         selection.from_us = time("--compare", Some(from).filter(|t| !t.is_empty()), charter)?;
         selection.to_us = time("--compare", Some(to).filter(|t| !t.is_empty()), charter)?;
+        not_backwards("--compare", &selection)?;
         Ok((lens.clone(), selection))
     };
     let name = |(from, to): (&str, &str)| format!("{from}..{to}");
@@ -209,6 +211,16 @@ fn named(select: &SelectArgs, groups: Option<[String; 2]>) -> Result<Option<[Str
 fn two_periods(text: &str) -> Option<[(&str, &str); 2]> {
     let (first, second) = text.split_once(',')?;
     Some([first.trim().split_once("..")?, second.trim().split_once("..")?])
+}
+
+/// No journey starts in a period that ends before it begins, and no answer says so as well as an error does.
+fn not_backwards(option: &str, selection: &Selection) -> Result<(), Error> {
+    match (selection.from_us, selection.to_us) {
+        (Some(from), Some(to)) if from >= to => {
+            Err(Error::Usage(format!("{option}: the period ends before it begins, or where it begins")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn time(option: &'static str, text: Option<&str>, charter: &Charter) -> Result<Option<i64>, Error> {

@@ -285,6 +285,7 @@ pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
         department: text(&mapping.department),
         case_id: text(&mapping.case_id),
         phase: text(&mapping.phase),
+        object_type: source.plan.customer.clone(),
         ..SourceMap::new(Glob::new(&name))
     })
 }
@@ -324,6 +325,7 @@ pub(crate) fn read(
     let input = Box::new(BufReader::with_capacity(1 << 20, counted));
     listen::read(&source.plan, input, sink).map_err(|error| match error {
         listen::ReadError::Stopped(stop) => ReadFailure::Stopped(stop.0),
+        error @ listen::ReadError::WhichCustomer { .. } => ReadFailure::Unsaid(error.to_string()),
         error => ReadFailure::Broken(with_causes(&error)),
     })
 }
@@ -332,6 +334,8 @@ pub(crate) fn read(
 pub(crate) enum ReadFailure {
     /// Whoever took the events wanted no more.
     Stopped(Box<dyn std::error::Error + Send + Sync>),
+    /// The file is in order, and whoever gave it has to say more.
+    Unsaid(String),
     /// The rest of the file cannot be read; what came before has been taken.
     Broken(String),
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::thousands;
+
 /// Below this many cases a share says little: its interval is wider than a third of the whole scale in the middle.
 pub const FEW: u64 = 30;
 
@@ -66,8 +68,11 @@ impl Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Doubt::FewCases { what, n: 0, .. } => write!(f, "no {what}: nothing fits the question"),
             Doubt::FewCases { what, n, wanted } => write!(f, "only {n} {what}; below {wanted} the shares say little"),
-            Doubt::Truncated { what, shown, of } => write!(f, "{shown} of {of} {what} are shown"),
+            Doubt::Truncated { what, shown, of } => {
+                write!(f, "{} of {} {what} are shown", thousands(*shown), thousands(*of))
+            }
             Doubt::Approximate { what, relative_error } => {
                 write!(f, "{what} are approximate, by at most {:.1} %", relative_error * 100.0)
             }
@@ -76,7 +81,12 @@ impl fmt::Display for Doubt {
             }
             Doubt::ManyCompared { n } => {
                 let by_chance = *n as f64 * 0.05;
-                write!(f, "{n} differences at 95 % each: about {by_chance:.0} would exclude zero by chance alone")
+                let digits = usize::from(by_chance < 1.0);
+                write!(
+                    f,
+                    "{} differences at 95 % each: about {by_chance:.digits$} would exclude zero by chance alone",
+                    thousands(*n)
+                )
             }
         }
     }
@@ -96,9 +106,19 @@ mod tests {
     }
 
     #[test]
+    fn figures_stay_figures_where_they_are_small() {
+        let said = |doubt: Option<Doubt>| doubt.expect("a doubt").to_string();
+        assert!(said(Doubt::many_compared(2)).contains("about 0.1 would"));
+        assert!(said(Doubt::many_compared(278)).contains("about 14 would"));
+        assert_eq!(said(Doubt::few("journeys", 0)), "no journeys: nothing fits the question");
+    }
+
+    #[test]
     fn a_whole_answer_is_not_doubted() {
         assert_eq!(Doubt::truncated("variants", 5, 5), None);
         let doubt = Doubt::truncated("variants", 20, 845).expect("in part");
         assert_eq!(doubt.to_string(), "20 of 845 variants are shown");
+        let doubt = Doubt::truncated("variants", 20, 3_255).expect("in part");
+        assert_eq!(doubt.to_string(), "20 of 3,255 variants are shown");
     }
 }

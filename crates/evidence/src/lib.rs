@@ -4,10 +4,12 @@
 //! that every view answers in, so that a share means the same wherever it is shown. It may know statistics; it must not
 //! know how a figure was computed or what it is about.
 
+mod count;
 mod difference;
 mod doubt;
 mod share;
 
+pub use count::thousands;
 pub use difference::Difference;
 pub use doubt::{Doubt, FEW};
 pub use share::Share;

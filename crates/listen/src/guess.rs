@@ -180,6 +180,12 @@ impl<'a, 'c> Guesser<'a, 'c> {
         let candidates: Vec<Column<'a, 'c>> =
             self.table.iter().filter(|c| self.is_free(c.name) && c.looks_like_times(false)).copied().collect();
         let Some(first) = candidates.first() else {
+            // Whoever called a column `at` wants to hear what is wrong with it.
+            if let Some(column) = self.named(names::AT, |column| !column.rows.is_empty() && column.has_values())
+                && let Err(source) = column.time_format(Some(DateOrder::DayMonthYear))
+            {
+                return Err(GuessError::Times { role: Role::At, column: column.name.to_owned(), source });
+            }
             let looked_for = format!("the names {}, and values that are times", names::shown(names::AT));
             return Err(self.not_found(Role::At, "when it happened", looked_for));
         };
@@ -238,11 +244,13 @@ impl<'a, 'c> Guesser<'a, 'c> {
         Ok(())
     }
 
-    /// The column of texts with the fewest different values, at least two.
+    /// The column of texts with the fewest different values, at least two. One whose name says something else, such as
+    /// `channel`, is only taken where there is no other, and an identifier never.
     fn few_values(&self) -> Option<(Column<'a, 'c>, usize)> {
-        let free = self.table.iter().filter(|c| self.is_free(c.name) && c.is_words());
+        let free = self.table.iter().filter(|c| self.is_free(c.name) && !names::identifies(c.name) && c.is_words());
         let counted = free.map(|column| (*column, column.distinct()));
-        counted.filter(|(column, n)| *n >= 2 && n * 4 <= column.filled()).min_by_key(|(_, n)| *n)
+        let few = counted.filter(|(column, n)| *n >= 2 && n * 4 <= column.filled());
+        few.min_by_key(|(column, n)| (names::describes(column.name), *n))
     }
 
     fn customer(&mut self) -> Result<(), GuessError> {
@@ -287,7 +295,8 @@ impl<'a, 'c> Guesser<'a, 'c> {
 
     /// The column of identifiers with the most different values, of which some repeat.
     fn many_values(&self) -> Option<Column<'a, 'c>> {
-        let free = self.table.iter().filter(|c| self.is_free(c.name) && c.is_identifiers());
+        let free =
+            self.table.iter().filter(|c| self.is_free(c.name) && !names::describes(c.name) && c.is_identifiers());
         let counted = free.map(|column| (*column, column.distinct()));
         counted
             .filter(|(column, n)| *n >= 2 && *n < column.filled())

@@ -1,23 +1,11 @@
 //! Numbers as people read them: `12,345`, `34 %`, `2.4 h`.
 
 use evidence::Share;
+pub(crate) use evidence::thousands as count;
 
 /// A count with its noun: `1 customer`, `1,434 customers`.
 pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
-}
-
-/// A count with separators: `12,345`.
-pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A share as a percentage: whole from 1 % to 99 %, with a digit behind the point outside, where whole numbers would

@@ -40,6 +40,8 @@ pub struct MapPicture {
     pub svg: String,
     /// What the picture leaves out, in plain words.
     pub notes: Vec<String>,
+    /// Whether it is larger on an upright sheet of paper.
+    pub upright: bool,
 }
 
 const SPACING: Spacing = Spacing { node_width: 168.0, lane_gap: 108.0, node_gap: 38.0, line_gap: 15.0 };
@@ -71,7 +73,15 @@ pub fn draw_map(answer: &map::Answer, words: &Words, options: &MapOptions) -> Ma
     let sheet =
         Sheet { answer, words, shown: &shown, boxes: &boxes, headings: &headings, graph: &graph, drawn: &drawn };
     let (svg, unlabelled) = sheet.draw();
-    MapPicture { svg, notes: notes(answer, words, &shown, unlabelled) }
+    let (wide, high) = sheet.size();
+    MapPicture { svg, notes: notes(answer, words, &shown, unlabelled), upright: larger_upright(wide, high) }
+}
+
+/// Whether a picture is larger in what a sheet of paper has left for it when the sheet stands upright than when it lies.
+fn larger_upright(wide: f64, high: f64) -> bool {
+    // In millimetres, of A4, as the style of the page has it.
+    let scale = |paper: (f64, f64)| (paper.0 / wide).min(paper.1 / high);
+    scale((182.0, 215.0)) > scale((277.0, 142.0))
 }
 
 /// What stands in a moment's box.
@@ -225,11 +235,19 @@ struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
+    /// The height of the headings.
+    fn top(&self) -> f64 {
+        let lines = self.headings.iter().map(|heading| heading.lines.len()).max().unwrap_or(0);
+        if lines > 0 { HEADING + 16.0 * lines as f64 } else { 0.0 }
+    }
+
+    fn size(&self) -> (f64, f64) {
+        (self.drawn.width + 2.0 * MARGIN, self.drawn.height + 2.0 * MARGIN + self.top())
+    }
+
     /// The picture, and how many edges have no figures in it.
     fn draw(&self) -> (String, usize) {
-        let lines = self.headings.iter().map(|heading| heading.lines.len()).max().unwrap_or(0);
-        let top = if lines > 0 { HEADING + 16.0 * lines as f64 } else { 0.0 };
-        let (wide, high) = (self.drawn.width + 2.0 * MARGIN, self.drawn.height + 2.0 * MARGIN + top);
+        let (top, (wide, high)) = (self.top(), self.size());
         let mut svg = String::new();
         push(
             &mut svg,
@@ -452,4 +470,17 @@ fn tip(route: &Route, wide: f64) -> String {
     let base = Point { x: end.x - along.x * length, y: end.y - along.y * length };
     let (x, y) = (along.y * half, along.x * half);
     format!("M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z", end.x, end.y, base.x + x, base.y - y, base.x - x, base.y + y)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_lies_or_stands_as_it_is_larger() {
+        assert!(larger_upright(1_000.0, 1_400.0));
+        assert!(larger_upright(1_280.0, 1_340.0));
+        assert!(!larger_upright(1_400.0, 700.0));
+        assert!(!larger_upright(960.0, 700.0));
+    }
 }

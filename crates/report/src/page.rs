@@ -180,7 +180,8 @@ fn map_section(data: &ReportData) -> String {
     push(&mut html, format_args!("<div class=\"picture\" tabindex=\"0\">{}</div>\n", picture.svg));
     html.extend(picture.notes.iter().map(|text| note(text)));
     html.push_str(&map_tables(answer, data));
-    section("How journeys really go", "map-page", &html)
+    let class = if picture.upright { "map-page upright" } else { "map-page" };
+    section("How journeys really go", class, &html)
 }
 
 /// Where a picture may be cut out of the page, the words go with it.

@@ -147,7 +147,7 @@ td.bar svg{display:block;width:100%;height:1.1rem;overflow:visible}\
 .paths td.bar{width:12%;min-width:6rem}.paths .steps li{max-width:24rem}\
 .heat td{text-align:right;padding:.3rem .45rem;white-space:nowrap}.heat th[scope=row]{font-weight:400}\
 .steps{margin:0;padding:0;list-style:none;display:flex;flex-wrap:wrap;gap:.25rem;max-width:none}\
-.steps li{padding:.05rem .45rem;border-radius:4px;border:1px solid;border-left-width:5px}\
+.steps li{overflow-wrap:anywhere;padding:.05rem .45rem;border-radius:4px;border:1px solid;border-left-width:5px}\
 .key{display:flex;flex-wrap:wrap;gap:.25rem .9rem;margin:.5rem 0;padding:0;list-style:none;\
 font-size:.875rem;max-width:none}\
 .key i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.35rem;vertical-align:-1px}\
@@ -157,8 +157,9 @@ footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid;font-size:.8125re
 @page{size:A4;margin:14mm}@page map{size:A4 landscape;margin:10mm}\
 @media print{:root{font-size:9.5pt}body{padding:0;max-width:none}\
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}\
-h2,caption,summary{break-after:avoid}tr,li,blockquote{break-inside:avoid}thead{display:table-header-group}\
+h2,h2+p,h2+p+p,caption,summary{break-after:avoid}tr,li,p,blockquote{break-inside:avoid}thead{display:table-header-group}\
 section.map-page{page:map;break-before:page;break-after:page}section.map-page p{max-width:none}\
+section.map-page.upright{page:auto}section.map-page.upright .picture svg{max-height:215mm}\
 section.map-page h2{margin-top:0}.picture{overflow:visible}\
 .picture svg{min-width:0;max-width:100%;max-height:142mm;margin:0 auto}.wide{overflow:visible}\
 details:not([open]){display:none}\

@@ -28,7 +28,7 @@ pub enum Error {
         known: Vec<String>,
     },
     /// An option has a value that it cannot have.
-    #[error("`{option}` of `{view}` cannot be `{value}`: write {expected}")]
+    #[error("{}: write {expected}", cannot_be(view, option, value))]
     WrongValue {
         /// The view.
         view: String,
@@ -40,12 +40,14 @@ pub enum Error {
         expected: String,
     },
     /// A moment that the question names is not among the moments of the events.
-    #[error("`{moment}` is no moment of these events{}", did_you_mean(nearest))]
+    #[error("`{moment}` is no moment of these events{}", did_you_mean_or_list(nearest, known))]
     UnknownMoment {
         /// The name that was given.
         moment: String,
         /// Names that look like it, nearest first.
         nearest: Vec<String>,
+        /// All moments, in the order in which they were first seen.
+        known: Vec<String>,
     },
 }
 
@@ -66,6 +68,27 @@ impl Error {
             value: value.to_owned(),
             expected: expected.to_owned(),
         }
+    }
+}
+
+fn cannot_be(view: &str, option: &str, value: &str) -> String {
+    match value {
+        "" => format!("`{view}` needs `{option}`"),
+        value => format!("`{option}` of `{view}` cannot be `{value}`"),
+    }
+}
+
+/// How many names are listed where none looks like the one that was given.
+const LISTED: usize = 20;
+
+fn did_you_mean_or_list(nearest: &[String], known: &[String]) -> String {
+    match (nearest, known) {
+        ([], []) => "; there are none: nothing fits the question".to_owned(),
+        ([], known) if known.len() > LISTED => {
+            format!("; there are {} and {} more", known[..LISTED].join(", "), known.len() - LISTED)
+        }
+        ([], known) => format!("; there are {}", known.join(", ")),
+        _ => did_you_mean(nearest),
     }
 }
 

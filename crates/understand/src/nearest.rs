@@ -9,7 +9,8 @@ const OFFERED_MAX: usize = 3;
 /// or swapped with its neighbour; or what begins with `name`.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let wanted: Vec<char> = name.to_lowercase().chars().collect();
-    let allowed = (wanted.len() / 3).max(1);
+    // A name of one letter is like no other.
+    let allowed = (wanted.len() / 3).max(1).min(wanted.len().saturating_sub(1));
     let mut close: Vec<(usize, &str)> = known
         .into_iter()
         .filter_map(|other| {
@@ -54,5 +55,7 @@ mod tests {
         assert_eq!(nearest("VISIT", known), ["visit"]);
         assert_eq!(nearest("ord", known), ["order", "Order Completed"], "a beginning");
         assert_eq!(nearest("refund", known), [] as [&str; 0]);
+        assert_eq!(nearest("x", ["a", "b", "x1"]), [] as [&str; 0], "one letter is like no other");
+        assert_eq!(nearest("X", ["a", "x"]), ["x"]);
     }
 }

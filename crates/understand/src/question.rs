@@ -102,7 +102,11 @@ pub(crate) fn known_moment(moments: &Moments, name: &str) -> Result<Moment, Erro
     moments.find(name).ok_or_else(|| {
         let names = moments.names();
         let nearest = crate::nearest(name, names.iter().map(AsRef::as_ref));
-        Error::UnknownMoment { moment: name.to_owned(), nearest }
+        Error::UnknownMoment {
+            moment: name.to_owned(),
+            nearest,
+            known: names.iter().map(ToString::to_string).collect(),
+        }
     })
 }
 

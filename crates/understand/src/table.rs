@@ -4,7 +4,7 @@ use std::fmt;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use evidence::Doubt;
+use evidence::{Doubt, thousands};
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,8 @@ pub enum Cell {
     Empty,
     /// A name.
     Text(Arc<str>),
+    /// The names of the steps of a path, repeats kept.
+    Path(Vec<Arc<str>>),
     /// A number of things.
     Count(u64),
     /// A share, from 0 to 1.
@@ -74,6 +76,7 @@ impl Cell {
             Cell::Empty => Ok(()),
             Cell::Count(count) => write!(text, "{count}"),
             Cell::Share(number) | Cell::Difference(number) | Cell::Seconds(number) => write!(text, "{number}"),
+            Cell::Path(names) => return Cell::Text(names.join(" → ").into()).csv(text),
             Cell::Text(name) if name.contains([',', '"', '\n', '\r']) => {
                 write!(text, "\"{}\"", name.replace('"', "\"\""))
             }
@@ -83,13 +86,14 @@ impl Cell {
     }
 }
 
-/// For people: `12,345`, `34.5 %`, `2.5 d`. Control characters in names show as `·`, so that a name cannot steer a
-/// terminal.
+/// For people: `12,345`, `34.5 %`, `2.5 d`, `visit ×3 → order`. Control characters in names show as `·`, so that a name
+/// cannot steer a terminal.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cell::Empty => Ok(()),
-            Cell::Text(name) => name.chars().try_for_each(|c| f.write_char(if c.is_control() { '·' } else { c })),
+            Cell::Text(name) => tame(name, f),
+            Cell::Path(names) => path(names, f),
             Cell::Count(count) => f.write_str(&thousands(*count)),
             Cell::Share(share) => write!(f, "{:.1} %", share * 100.0),
             Cell::Difference(difference) => write!(f, "{:+.1} points", difference * 100.0),
@@ -98,16 +102,28 @@ impl fmt::Display for Cell {
     }
 }
 
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
+fn tame(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    name.chars().try_for_each(|c| f.write_char(if c.is_control() { '·' } else { c }))
+}
+
+/// Longer paths are shown up to here; CSV and JSON have them whole.
+const PATH_SHOWN: usize = 12;
+
+/// A path with what is repeated written once.
+fn path(names: &[Arc<str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut left = names.len();
+    for (i, same) in names.chunk_by(|a, b| a == b).enumerate() {
+        f.write_str(if i > 0 { " → " } else { "" })?;
+        if i == PATH_SHOWN {
+            return write!(f, "… {} more", thousands(left as u64));
         }
-        text.push(digit);
+        tame(&same[0], f)?;
+        if same.len() > 1 {
+            write!(f, " ×{}", thousands(same.len() as u64))?;
+        }
+        left -= same.len();
     }
-    text
+    Ok(())
 }
 
 /// Each unit is used up to one and a half of the next, where one digit behind the point still tells neighbours apart.
@@ -137,6 +153,18 @@ mod tests {
         assert_eq!(shown(Cell::Text("a\u{1b}[31m".into())), "a·[31m");
         let times = [0.25, 89.0, 91.0, 100_000.0, 200_000.0].map(|s| shown(Cell::Seconds(s)));
         assert_eq!(times, ["0.2 s", "89.0 s", "1.5 min", "27.8 h", "2.3 d"]);
+    }
+
+    #[test]
+    fn a_path_is_short_for_people_and_whole_for_machines() {
+        let names = |text: &str| -> Vec<Arc<str>> { text.split(' ').map(Arc::from).collect() };
+        assert_eq!(Cell::Path(names("visit visit visit cart visit")).to_string(), "visit ×3 → cart → visit");
+        let long = names("a b ".repeat(500).trim_end());
+        let shown = Cell::Path(long.clone()).to_string();
+        assert!(shown.starts_with("a → b → a") && shown.ends_with(" → … 988 more"), "{shown}");
+        let mut table = Table::new("t", &["sequence"]);
+        table.row([Cell::Path(long)]);
+        assert_eq!(table.csv().matches('a').count(), 500);
     }
 
     #[test]

@@ -243,7 +243,7 @@ fn table(answer: &Answer) -> Table {
     let mut table = Table::new("Typical paths", &["sequence", "count", "share", "covered_share"]);
     for variant in &answer.variants {
         table.row([
-            Cell::Text(path(&variant.sequence).into()),
+            Cell::Path(variant.sequence.clone()),
             Cell::Count(variant.count),
             Cell::Share(variant.share),
             Cell::Share(variant.covered_share),

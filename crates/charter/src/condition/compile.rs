@@ -204,6 +204,13 @@ impl<V: Vocabulary> Compiler<'_, V> {
             [only] if matches!(only.value.as_str(), "properties" | "traits") => {
                 Some(format!("name a member: `{name}.total`"))
             }
+            // A column of a file that plays no role is a property, which is not seen from its name alone.
+            [only]
+                if nearest::nearest(&name, known.iter().map(String::as_str)).is_none()
+                    && self.words.find(&["properties", &only.value]).is_some() =>
+            {
+                Some(format!("`properties.{name}`, if it is a column of the file; others are {}", known.join(", ")))
+            }
             _ => nearest::hint(&name, known.iter().map(String::as_str))
                 .or_else(|| Some("members of an event are written `properties.name`".to_owned())),
         };

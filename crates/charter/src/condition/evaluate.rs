@@ -131,6 +131,8 @@ fn order(left: Value<'_>, right: Value<'_>) -> Option<Ordering> {
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(&b)),
         (Value::Time(a), Value::Time(b)) => Some(a.cmp(&b)),
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(&b)),
+        (Value::Text(a), Value::Int(_) | Value::Float(_)) => order(read_number(a)?, right),
+        (Value::Int(_) | Value::Float(_), Value::Text(b)) => order(left, read_number(b)?),
         (a, b) => {
             let (a, b) = (number(a)?, number(b)?);
             Some(a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan())))
@@ -142,8 +144,17 @@ fn number(value: Value<'_>) -> Option<f64> {
     match value {
         Value::Int(i) => Some(i as f64),
         Value::Float(x) => Some(x),
+        Value::Text(text) => read_number(text).and_then(number),
         _ => None,
     }
+}
+
+/// A text that is a number. Whoever compares a property with a number means numbers, also where the sender wrote `"40"`, or
+/// the column had none yet when its kind was guessed.
+fn read_number(text: &str) -> Option<Value<'static>> {
+    let text = text.trim();
+    let whole = text.parse().ok().map(Value::Int);
+    whole.or_else(|| text.parse().ok().filter(|x: &f64| x.is_finite()).map(Value::Float))
 }
 
 /// The value of `expr`.

@@ -27,13 +27,14 @@ impl Facts for Known<'_> {
     }
 }
 
-const EVENT: [(&str, Value<'_>); 7] = [
+const EVENT: [(&str, Value<'_>); 8] = [
     ("event", Value::Text("Order Completed")),
     ("channel", Value::Text("web")),
     ("at", Value::Time(Timestamp::from_micros(1_772_442_000_000_000))), // 2026-03-02T09:00:00Z
     ("properties.total", Value::Float(99.5)),
     ("properties.items", Value::Int(7)),
     ("properties.code", Value::Text("7")),
+    ("properties.word", Value::Text("seven")),
     ("properties.gift", Value::Bool(true)),
 ];
 
@@ -58,6 +59,8 @@ fn conditions_that_hold() {
         "properties.total between 99 and 100",
         "properties.total not between 1 and 2",
         "properties.items = 7.0",
+        "properties.code = 7 and properties.code < 10 and properties.code in (6, 7) and 6.5 < properties.code",
+        "properties.code + 1 = 8",
         "properties.items / 2 = 3.5",
         "7 / 2 = 3 and 7 % 4 = 3 and 7 / 2.0 = 3.5 and 1 + 2 * 3 - 4 = 3 and -7 / 2 = -3",
         "properties.gift and properties.gift = true and properties.gift is true",
@@ -87,12 +90,13 @@ fn what_is_missing_or_of_another_kind_is_null() {
     for text in [
         "case_id = 'x'",
         "not case_id = 'x'",
-        "properties.code = 7",
+        "properties.word = 7",
+        "properties.word < 10",
         "properties.total = 'abc'",
         "properties.items / 0 = 1",
         "properties.items % 0 = 1",
         "9223372036854775807 + 1 > 0",
-        "properties.code + 1 = 8",
+        "properties.word + 1 = 8",
         "case_id in ('a', 'b')",
         "event in ('a', null)",
         "event not in ('a', null)",
@@ -178,6 +182,7 @@ fn mistakes_are_explained() {
         "coalesce(event, 5) = 'x'",
         "1e999 > 1",
         "exists (select 1)",
+        "impact = 'Low'",
     ] {
         let error = Condition::parse(text, &berlin()).expect_err(text);
         let blamed = text.get(error.bytes.clone()).expect("on character boundaries");

@@ -98,3 +98,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn many_departments_are_not_a_list() {
+    let departments = |n: usize| Summary { departments: (0..n).map(|i| format!("G{i}")).collect(), ..summary() };
+    let lines = |n| draft(&departments(n)).lines().filter(|line| line.starts_with("#   G")).count();
+    assert_eq!((lines(3), lines(40), lines(700)), (3, 40, 40));
+    assert!(draft(&departments(700)).contains("and 660 more"));
+    assert!(!draft(&departments(40)).contains("more, which"));
+}

@@ -23,6 +23,9 @@ fn path_of(args: &Args, file: Option<&Path>) -> Result<PathBuf, Error> {
 /// Reports everything that is wrong with a charter, or says what it defines.
 pub(crate) fn check(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error> {
     let path = path_of(args, file)?;
+    if args.json {
+        return check_for_machines(&path);
+    }
     let charter = read_charter(&path)?;
     let counts = [
         ("moments", charter.moments.len()),
@@ -38,6 +41,36 @@ pub(crate) fn check(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error>
     let hash = charter.hash.get(..12).unwrap_or(&charter.hash);
     draw::data(&format!("{} is in order ({hash}): {}", path.display(), counts.join(", ")));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same as JSON: all problems, warnings included, with their places.
+fn check_for_machines(path: &Path) -> Result<ExitCode, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, &error))?;
+    let (problems, hash) = match Charter::parse(&text) {
+        Ok((charter, warnings)) => (warnings, Some(charter.hash)),
+        Err(problems) => (problems, None),
+    };
+    let problem = |problem: &charter::Problem| {
+        serde_json::json!({
+            "code": problem.code.as_str(),
+            "severity": match problem.code.severity() {
+                charter::Severity::Error => "error",
+                charter::Severity::Warning => "warning",
+            },
+            "line": problem.line,
+            "column": problem.column,
+            "reason": problem.reason,
+            "quote": problem.quote,
+            "hint": problem.hint,
+        })
+    };
+    let all: Vec<_> = problems.iter().map(problem).collect();
+    let answer = serde_json::json!({ "in_order": hash.is_some(), "hash": hash, "problems": all });
+    draw::data(&answer.to_string());
+    match hash {
+        Some(_) => Ok(ExitCode::SUCCESS),
+        None => Err(Error::Charter { path: path.to_owned(), problems, rendered: String::new() }),
+    }
 }
 
 /// Prints a JSON Schema.

@@ -126,6 +126,7 @@ fn read_one(source: &Source, importer: &mut Importer, warnings: &mut Vec<String>
             Ok(error) => incomplete(*error),
             Err(error) => Error::Input { path: source.path.clone(), what: error.to_string() },
         }),
+        Err(ReadFailure::Unsaid(what)) => Err(Error::Input { path: source.path.clone(), what }),
         Err(ReadFailure::Broken(what)) => {
             let what = format!("{what}; nothing of this import was kept: repair the file, or leave it out");
             Err(Error::Input { path: source.path.clone(), what })
@@ -197,22 +198,24 @@ pub(crate) fn summarise(done: &Done) {
     let imported = &done.imported;
     let milliseconds = std::time::Duration::from_secs_f64(done.seconds).as_millis().max(1);
     let rate = u64::try_from(u128::from(done.rows) * 1000 / milliseconds).unwrap_or(u64::MAX);
+    let new = if imported.duplicates > 0 { "new " } else { "" };
+    let events = format!("{new}{}", if imported.events == 1 { "event" } else { "events" });
     draw::note(&format!(
-        "{} events of {} customers ({} rows in {:.1} s, {} rows a second)",
+        "{} {events} of {} ({} in {:.1} s, {} rows a second)",
         draw::grouped(imported.events),
-        draw::grouped(imported.customers),
-        draw::grouped(done.rows),
+        draw::counted(imported.customers, "customer", "customers"),
+        draw::counted(done.rows, "row", "rows"),
         done.seconds,
         draw::grouped(rate)
     ));
     if imported.duplicates > 0 {
         draw::note(&format!(
-            "{} events were there already and were not taken twice",
-            draw::grouped(imported.duplicates)
+            "{} there already and not taken twice",
+            draw::counted(imported.duplicates, "event was", "events were")
         ));
     }
     for (reason, count) in imported.rejected_by_reason() {
-        draw::note(&format!("{} rows rejected: {reason}", draw::grouped(count)));
+        draw::note(&format!("{} rejected: {reason}", draw::counted(count, "row", "rows")));
     }
     for path in &imported.quarantine {
         draw::note(&format!("  they are kept in {}", path.display()));

@@ -61,12 +61,16 @@ pub(crate) fn run(home: &Home, args: &InitArgs) -> Result<ExitCode, Error> {
         sources::describe(&source);
         match sources::read(&source, &mut counts, &|_| {}, |_| {}) {
             Ok(_) => {}
-            Err(ReadFailure::Broken(what)) => return Err(Error::Input { path: path.clone(), what }),
+            Err(ReadFailure::Broken(what) | ReadFailure::Unsaid(what)) => {
+                return Err(Error::Input { path: path.clone(), what });
+            }
             Err(ReadFailure::Stopped(error)) => {
                 return Err(Error::Input { path: path.clone(), what: error.to_string() });
             }
         }
-        summary.sources.extend(sources::source_map(&source).filter(|_| !source.plan.columns.is_empty()));
+        // Formats that say themselves what everything is need no source, unless the customer was chosen.
+        let said = !source.plan.columns.is_empty() || source.plan.customer.is_some();
+        summary.sources.extend(sources::source_map(&source).filter(|_| said));
     }
     if counts.rejected > 0 {
         draw::note(&format!(

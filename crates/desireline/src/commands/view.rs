@@ -48,6 +48,7 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
 
 fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {
     let names: Vec<&str> = args.names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    check_flags(args, &names)?;
     let parse = |name: &&str| -> Result<View, Error> {
         let known = View::named(name)?.options();
         // `steps` means moments to a funnel and a number to others; with several views, an option goes to those that
@@ -62,7 +63,38 @@ fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {
         if !machine && *name == "variants" && !options.iter().any(|(option, _)| *option == "limit") {
             options.push(("limit", TABLE_ROWS));
         }
-        Ok(View::parse(name, options)?)
+        Ok(View::parse(name, options).map_err(in_flags)?)
     };
     names.iter().map(parse).collect()
+}
+
+/// An option as it is typed.
+fn flag(option: &str) -> String {
+    format!("--{}", option.replace('_', "-"))
+}
+
+/// An option that none of the views knows would be passed over in silence.
+fn check_flags(args: &ViewArgs, names: &[&str]) -> Result<(), Error> {
+    let mut known = Vec::new();
+    for name in names {
+        known.extend(View::named(name)?.options().iter().map(|(option, _)| *option));
+    }
+    let Some((option, _)) = args.options.given.iter().find(|(option, _)| !known.contains(&option.as_str())) else {
+        return Ok(());
+    };
+    let takes = |view: &&View| view.options().iter().any(|(name, _)| name == option);
+    let all = View::all();
+    let takers: Vec<&str> = all.iter().filter(takes).map(View::name).collect();
+    let (asked, takers) = (names.join(", "), takers.join(", "));
+    Err(Error::Usage(format!("{} is an option of {takers}, not of {asked}", flag(option))))
+}
+
+/// The same error, with options as they are typed.
+fn in_flags(error: understand::Error) -> understand::Error {
+    match error {
+        understand::Error::WrongValue { view, option, value, expected } => {
+            understand::Error::WrongValue { view, option: flag(&option), value, expected }
+        }
+        other => other,
+    }
 }

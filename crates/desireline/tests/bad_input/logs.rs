@@ -74,7 +74,13 @@ fn ocel_with_dangling_references() {
     let file = home.file("x.json", text);
     let kept = home.import_gives(&file, &[], 1, &[("dangling-reference", 2)]);
     assert!(kept[0].2.contains("e2") && kept[1].2.contains("e3"), "{kept:?}");
-    home.run(&["import", &file, "--customer", "buyer"]).expect(3, &["no objects of type `buyer`", "customer (1)"]);
+    let unsaid = home.run(&["import", &file, "--customer", "buyer"]);
+    unsaid.expect(3, &["no objects of type `buyer`", "customer (1)"]);
+    assert!(!unsaid.err.contains("repair"), "nothing is wrong with the file: {}", unsaid.err);
+    let draft = home.run(&["init", &file, "--customer", "customer"]);
+    let charter = home.file("charter.yaml", &draft.out);
+    assert!(draft.out.contains("object_type: \"customer\""), "{}", draft.out);
+    home.run(&["check", &charter]).expect(0, &[]);
 }
 
 #[test]

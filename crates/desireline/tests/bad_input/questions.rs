@@ -32,7 +32,18 @@ fn names_that_do_not_exist() {
     home.run(&["view", "map", "--journey", "buy"]).expect(4, &["the charter has no journey `buy`"]);
     home.run(&["erase", "email:nobody@example.com"]).expect(4, &["no event came with email `nobody@example.com`"]);
     home.run(&["view", "map", "--from", "soon"]).expect(2, &["--from: `soon`"]);
-    home.run(&["view", "funnel"]).expect(2, &["write the moments in order"]);
+    home.run(&["view", "funnel", "--steps", "zzzzzzzz"])
+        .expect(4, &["`zzzzzzzz` is no moment of these events; there are "]);
+    home.run(&["view", "funnel"]).expect(2, &["`funnel` needs `--steps`: write the moments in order"]);
+    home.run(&["view", "steps", "--steps", "0"]).expect(2, &["`--steps` of `steps` cannot be `0`"]);
+    home.run(&["view", "map", "--from-moment", "visit"])
+        .expect(2, &["--from-moment is an option of sankey, not of map"]);
+    home.run(&["view", "map,variants", "--within", "3d"])
+        .expect(2, &["--within is an option of funnel, not of map, variants"]);
+    for backwards in [&["--from", "2026-02-01", "--to", "2026-01-01"][..], &["--compare", "2026-02-01..2026-01-01,.."]]
+    {
+        home.run(&[&["view", "map"], backwards].concat()).expect(2, &["the period ends before it begins"]);
+    }
     home.run(&["view", "map", "--nonsense"]).expect(2, &["--nonsense"]);
     home.run(&["view", "map", "--charter", "nowhere.yaml"]).expect(3, &["nowhere.yaml: there is no such file"]);
 }
@@ -113,4 +124,21 @@ fn a_home_in_which_somebody_else_writes() {
     assert_eq!(home.events(), 300, "reading goes on");
     drop(lock);
     home.import(&more, &[]);
+}
+
+#[test]
+fn a_check_for_machines_has_all_problems_as_data() {
+    let home = Home::new();
+    let wrong = home.file("wrong.yaml", "charter: 1\ncurrncy: EUR\nmoments:\n  a: {when: \"event = \"}\n");
+    let ended = home.run(&["check", &wrong, "--json"]);
+    ended.expect(3, &["error: 2 problems in "]);
+    let answer: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(answer["in_order"], false);
+    let found: Vec<_> =
+        answer["problems"].as_array().unwrap().iter().map(|p| (p["code"].clone(), p["line"].clone())).collect();
+    assert_eq!(found, [("DL-C004".into(), 2.into()), ("DL-C009".into(), 4.into())]);
+    assert_eq!(answer["problems"][0]["hint"], "did you mean `currency`?");
+    let right = home.file("right.yaml", "charter: 1\n");
+    let answer = home.run(&["check", &right, "--json"]).json();
+    assert_eq!((&answer["in_order"], &answer["problems"]), (&true.into(), &serde_json::json!([])));
 }

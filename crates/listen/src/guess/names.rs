@@ -162,3 +162,16 @@ pub(super) const OTHERS: &[(Role, &[&str])] = &[
     (Role::Source, &["source", "sourcesystem", "datasource"]),
     (Role::MessageId, &["messageid", "msgid", "eventid", "eventuuid", "insertid", "oceleid"]),
 ];
+
+/// Whether a column of this name says who, or which one, and so not what happened.
+pub(super) fn identifies(name: &str) -> bool {
+    let name = normal(name);
+    let persons = PERSON.iter().flat_map(|(known, _, _)| known.iter());
+    persons.chain(CASE).chain(SESSION).any(|known| *known == name)
+}
+
+/// Whether a column of this name says how, where or by whom something happened, and so neither what nor to whom.
+pub(super) fn describes(name: &str) -> bool {
+    let name = normal(name);
+    OTHERS.iter().any(|(_, known)| known.contains(&name.as_str()))
+}

@@ -52,6 +52,33 @@ fn values_decide_where_names_do_not() {
 }
 
 #[test]
+fn a_column_whose_name_says_something_else_is_no_event() {
+    let row = |n: usize| format!("k{},{},2026-03-{:02},{}", n % 5, ["M1", "M2"][n % 2], n + 1, ["x", "y", "z"][n % 3]);
+    let rows: Vec<String> = (0..12).map(row).collect();
+    let table = |head: &str| format!("{head}\n{}", rows.join("\n"));
+    assert_eq!(
+        check("", &table("user_id,channel,date,what")).as_deref(),
+        Ok("at=date event=what? user_id=user_id channel=channel")
+    );
+    assert_eq!(
+        check("", &table("user_id,channel,date,agent")).as_deref(),
+        Ok("at=date event=channel? user_id=user_id resource=agent"),
+        "where there is no other"
+    );
+    let two = rows.iter().map(|row| row.rsplit_once(',').expect("four columns").0).collect::<Vec<_>>().join("\n");
+    let error = check("", &format!("student,case,date\n{two}")).expect_err("no column says what happened");
+    assert!(error.starts_with("no column says what happened"), "{error}");
+}
+
+#[test]
+fn a_column_of_times_by_its_name_says_what_is_wrong_with_it() {
+    let error = check("", "user_id,event,at\n1,A,soon\n1,A,later").expect_err("no times");
+    assert!(error.starts_with("column `at`: `soon` is not a time"), "{error}");
+    let error = check("", "user_id,event,x\n1,A,soon\n1,A,later").expect_err("no times");
+    assert!(error.starts_with("no column says when it happened"), "{error}");
+}
+
+#[test]
 fn an_id_that_repeats_is_no_message_id() {
     let table = "user_id,event,at,event_id\n1,A,2026-01-01,7\n1,A,2026-01-02,7";
     assert_eq!(check("", table).as_deref(), Ok("at=at event=event user_id=user_id properties=event_id"));
