@@ -276,7 +276,8 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExportArgs {
-    /// The file to write; its ending says the format.
+    /// The file to write; its ending says the format: .csv, .parquet, .xes, .jsonocel, .xmlocel, .sqlite; .gz behind a
+    /// text format compresses it.
     pub(crate) file: PathBuf,
     /// The format, where the ending does not say it.
     #[arg(long, value_enum)]
@@ -293,6 +294,10 @@ pub(crate) enum ExportAs {
     Xes,
     /// OCEL 2.0 as JSON.
     OcelJson,
+    /// OCEL 2.0 as XML.
+    OcelXml,
+    /// OCEL 2.0 as an `SQLite` database.
+    OcelSqlite,
 }
 
 #[derive(Debug, ClapArgs)]

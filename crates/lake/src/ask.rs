@@ -3,6 +3,7 @@
 //! Every core takes the next bucket, reads its sorted runs, cuts them into customers and journeys, and shows each journey to
 //! its own folds; at the end the folds of all cores merge. A customer lies in one bucket, so nothing has to be exchanged.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -13,7 +14,8 @@ use listen::stitch::Rules;
 use crate::error::Error;
 use crate::import::run_on_all_cores;
 use crate::lens::{Lens, Looking};
-use crate::scan::{Part, Projection, Rerouted, full_paths, read_part};
+use crate::open_file::OpenFile;
+use crate::scan::{Part, Projection, Rerouted, read_part};
 use crate::store::Lake;
 
 /// What is looked at, which journeys count, and what they are shown to.
@@ -73,27 +75,7 @@ impl Lake {
         if most > flag::WANTED_MAX {
             return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
         }
-        let mut answered = self.ask_once(rules, vocabulary, questions).await;
-        let mut version = self.events.version();
-        while matches!(&answered, Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound) {
-            // Whoever writes deletes files that a newer commit replaces. Where there is none, a file is really missing.
-            let newer = Self::open(self.home()).await?;
-            if newer.events.version() == version {
-                break;
-            }
-            version = newer.events.version();
-            answered = newer.ask_once(rules, vocabulary, questions).await;
-        }
-        answered
-    }
-
-    async fn ask_once(
-        &self,
-        rules: &Rules,
-        vocabulary: &Vocabulary,
-        questions: &[Question<'_>],
-    ) -> Result<Answered, Error> {
-        let (parts, rerouted) = self.parts(rules).await?;
+        let (parts, rerouted) = self.settled(async |lake| lake.parts(rules).await).await?;
         let lenses = lenses(questions);
         let projection = lenses.iter().map(|(lens, _)| lens.projection()).reduce(Projection::and);
         let Some(projection) = projection else { return Ok(Answered { groups: Vec::new(), events: 0 }) };
@@ -130,26 +112,26 @@ impl Lake {
         Ok(Answered { groups: merged.expect("there is at least one core"), events: events.into_inner() })
     }
 
-    /// What there is to read, the largest first so that no core is left with it at the end.
+    /// What there is to read, the largest first so that no core is left with it at the end; to be taken
+    /// [`settled`](Self::settled).
     pub(crate) async fn parts(&self, rules: &Rules) -> Result<(Vec<Part>, Option<Rerouted>), Error> {
-        let mut buckets: std::collections::BTreeMap<u32, (u64, Vec<String>)> = std::collections::BTreeMap::new();
+        let mut buckets: BTreeMap<u32, (u64, Vec<OpenFile>)> = BTreeMap::new();
         for file in self.events.files().await? {
-            let (size, paths) = buckets.entry(file.bucket).or_default();
+            let (size, runs) = buckets.entry(file.bucket).or_default();
             *size += file.size;
-            paths.push(file.path);
+            runs.push(OpenFile::open(&self.events.root().join(&file.path))?);
         }
         let rerouted =
             if self.is_filed(rules).await? { None } else { Rerouted::new(self.identity(rules.clone()).await?) };
-        let paths = |paths: &[String]| full_paths(self.events.root(), paths.iter().map(String::as_str));
         let mut parts = Vec::new();
         if let Some(rerouted) = &rerouted {
             let concerned = rerouted.buckets();
-            let runs = buckets.iter().filter(|(bucket, _)| concerned.contains(bucket)).flat_map(|(_, (_, p))| paths(p));
-            parts.push(Part::Moved(runs.collect()));
+            let runs = buckets.iter().filter(|(bucket, _)| concerned.contains(bucket)).flat_map(|(_, (_, runs))| runs);
+            parts.push(Part::Moved(runs.cloned().collect()));
         }
-        let mut by_size: Vec<(u64, Vec<String>)> = buckets.into_values().collect();
+        let mut by_size: Vec<(u64, Vec<OpenFile>)> = buckets.into_values().collect();
         by_size.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-        parts.extend(by_size.into_iter().map(|(_, p)| Part::Bucket(paths(&p))));
+        parts.extend(by_size.into_iter().map(|(_, runs)| Part::Bucket(runs)));
         Ok((parts, rerouted))
     }
 }

@@ -27,6 +27,9 @@ pub enum Error {
         /// The home that is locked.
         path: PathBuf,
     },
+    /// Somebody else wrote while this was read.
+    #[error("the lake was changed while it was read: ask again")]
+    Overtaken,
     /// A file could not be read or written.
     #[error("could not {doing} {}", path.display())]
     File {
@@ -53,6 +56,12 @@ pub enum Error {
     /// SQL failed.
     #[error("the query failed")]
     Sql(#[from] datafusion::error::DataFusionError),
+    /// A database that is exported could not be written.
+    #[error("the SQLite database failed")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A value of such a database is not what was put there.
+    #[error("the SQLite database failed")]
+    SqliteValue(#[from] rusqlite::types::FromSqlError),
     /// A table is not as it should be.
     #[error("the lake is damaged: {what}")]
     Corrupt {
@@ -85,6 +94,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a commit of somebody else explains it.
+    pub(crate) fn may_be_overtaken(&self) -> bool {
+        match self {
+            Error::Overtaken => true,
+            Error::File { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
     /// A file error with what was being done.
     pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();

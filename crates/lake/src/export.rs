@@ -1,27 +1,31 @@
-//! The lake as files that other tools read: CSV, Parquet, XES, OCEL 2.0 (JSON).
+//! The lake as files that other tools read: CSV, Parquet, XES, OCEL 2.0 (JSON, XML, `SQLite`).
+//!
+//! Events are written as they are read, so memory follows neither their number nor that of the customers' objects. Each
+//! format says what an event is in its own way; what all say is decided here: the order, and the [`Names`] of customers.
 
 mod csv;
+mod fields;
 mod ocel;
+mod out;
 mod parquet;
 mod xes;
+mod xml;
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use event::Timestamp;
-use listen::stitch::{Graph, Node, Rules};
-use serde_json::{Map, Value};
+use listen::stitch::{Names, Node, Rules};
 
 use self::csv::CsvOut;
 use self::ocel::OcelOut;
+use self::out::{Draft, Out};
 use self::parquet::ParquetOut;
 use self::xes::XesOut;
 use crate::error::Error;
 use crate::run_file::read_schema;
-use crate::scan::{Projection, read_part};
+use crate::scan::{Part, Projection, Rerouted, read_part};
 use crate::store::Lake;
 
 /// A format that events are exported in.
@@ -35,6 +39,32 @@ pub enum ExportFormat {
     Xes,
     /// OCEL 2.0 as JSON, customers as objects.
     OcelJson,
+    /// The same as XML.
+    OcelXml,
+    /// The same as an `SQLite` database.
+    OcelSqlite,
+}
+
+impl ExportFormat {
+    /// The format that the ending of a file's name says; `.gz` behind it does not matter.
+    pub fn of_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        Some(match name.rsplit_once('.')?.1 {
+            "csv" => ExportFormat::Csv,
+            "parquet" => ExportFormat::Parquet,
+            "xes" => ExportFormat::Xes,
+            "jsonocel" | "json" => ExportFormat::OcelJson,
+            "xmlocel" | "xml" => ExportFormat::OcelXml,
+            "sqlite" | "sqlite3" | "db" => ExportFormat::OcelSqlite,
+            _ => return None,
+        })
+    }
+
+    /// Whether a file of this format may be compressed as a whole: not one that is read in no order.
+    pub fn can_be_gzipped(self) -> bool {
+        !matches!(self, ExportFormat::Parquet | ExportFormat::OcelSqlite)
+    }
 }
 
 /// What was exported.
@@ -48,12 +78,15 @@ pub struct Exported {
 
 /// One event with the name of its customer.
 struct Row<'a> {
-    customer: i64,
-    /// The kind and value of the customer's oldest key.
-    key: (&'a str, &'a str),
+    /// Another one than before: all events of a customer come together.
+    new_customer: bool,
+    customer: &'a str,
+    /// The value of the key that names the customer.
+    key: &'a str,
     at: Timestamp,
     event: &'a str,
     channel: Option<&'a str>,
+    source: Option<&'a str>,
     message_id: &'a str,
     resource: Option<&'a str>,
     department: Option<&'a str>,
@@ -63,70 +96,6 @@ struct Row<'a> {
     traits: Option<&'a str>,
 }
 
-impl Lake {
-    /// Writes all events to a file, customer by customer in time order.
-    ///
-    /// # Errors
-    /// When the lake cannot be read or the file not be written.
-    pub async fn export(&self, format: ExportFormat, path: &Path, rules: &Rules) -> Result<Exported, Error> {
-        let identity = self.identity(rules.clone()).await?;
-        let mut writer = writer(format, path)?;
-        let mut exported = Exported::default();
-        let mut last = None;
-        let graph = identity.graph;
-        self.each_row(&graph, rules, |row| {
-            exported.events += 1;
-            exported.customers += u64::from(last != Some(row.customer));
-            last = Some(row.customer);
-            writer.event(row)
-        })
-        .await?;
-        writer.finish()?;
-        Ok(exported)
-    }
-
-    async fn each_row(
-        &self,
-        graph: &Graph,
-        rules: &Rules,
-        mut each: impl FnMut(&Row<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let (parts, rerouted) = self.parts(rules).await?;
-        let projection = Projection { columns: (0..read_schema(false).fields().len()).collect(), dictionaries: false };
-        for part in &parts {
-            read_part(part, &projection, rerouted.as_ref(), |batch| {
-                let text = |column: usize, i: usize| text_at(batch, column, i);
-                for i in 0..batch.num_rows() {
-                    let customer = batch.column(0).as_primitive::<Int64Type>().value(i);
-                    let node = u32::try_from(customer)
-                        .map_err(|_| Error::Corrupt { what: format!("customer number {customer}") })?;
-                    each(&Row {
-                        customer,
-                        key: graph.key(Node(node)),
-                        at: Timestamp::from_micros(batch.column(1).as_primitive::<TimestampMicrosecondType>().value(i)),
-                        event: text(3, i).unwrap_or_default(),
-                        channel: text(4, i),
-                        message_id: text(6, i).unwrap_or_default(),
-                        resource: text(8, i),
-                        department: text(9, i),
-                        case_id: text(10, i),
-                        phase: text(11, i),
-                        properties: text(12, i),
-                        traits: text(13, i),
-                    })?;
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-}
-
-fn text_at(batch: &RecordBatch, column: usize, row: usize) -> Option<&str> {
-    let column = batch.column(column).as_string::<i32>();
-    column.is_valid(row).then(|| column.value(row))
-}
-
 /// Something that writes one format.
 trait Write {
     fn event(&mut self, row: &Row<'_>) -> Result<(), Error>;
@@ -134,40 +103,96 @@ trait Write {
 }
 
 fn writer(format: ExportFormat, path: &Path) -> Result<Box<dyn Write>, Error> {
-    let file = File::create(path).map_err(Error::file("make", path))?;
     Ok(match format {
-        ExportFormat::Csv => Box::new(CsvOut::new(Out::new(file, path))?),
-        ExportFormat::Parquet => Box::new(ParquetOut::new(file)?),
-        ExportFormat::Xes => Box::new(XesOut::new(Out::new(file, path))?),
-        ExportFormat::OcelJson => Box::new(OcelOut::new(Out::new(file, path))),
+        ExportFormat::Csv => Box::new(CsvOut::new(Out::new(path)?)?),
+        ExportFormat::Parquet => Box::new(ParquetOut::new(Draft::new(path)?)?),
+        ExportFormat::Xes => Box::new(XesOut::new(Out::new(path)?)?),
+        ExportFormat::OcelJson | ExportFormat::OcelXml | ExportFormat::OcelSqlite => {
+            Box::new(OcelOut::new(format, path)?)
+        }
     })
 }
 
-/// A file that knows its name when something goes wrong.
-struct Out {
-    file: BufWriter<File>,
-    path: PathBuf,
+impl Lake {
+    /// Writes all events to a file, customer by customer in time order; compressed where its name ends in `.gz` and the
+    /// format [can be](ExportFormat::can_be_gzipped). The file takes its name when it is complete.
+    ///
+    /// # Errors
+    /// When the lake cannot be read or the file not be written.
+    pub async fn export(&self, format: ExportFormat, path: &Path, rules: &Rules) -> Result<Exported, Error> {
+        let taken = self.settled(async |lake| Ok((lake.parts(rules).await?, lake.identity(rules.clone()).await?)));
+        let ((parts, rerouted), identity) = taken.await?;
+        // Whose a key is follows from where the rows are that are read, not from evidence that has come since.
+        let names = match &rerouted {
+            Some(rerouted) => rerouted.names(),
+            None => identity.names(),
+        };
+        let mut writer = writer(format, path)?;
+        let exported = each_row(&parts, rerouted.as_ref(), &names, |row| writer.event(row))?;
+        writer.finish()?;
+        Ok(exported)
+    }
 }
 
-impl Out {
-    fn new(file: File, path: &Path) -> Self {
-        Self { file: BufWriter::with_capacity(1 << 20, file), path: path.to_owned() }
+fn each_row(
+    parts: &[Part],
+    rerouted: Option<&Rerouted>,
+    names: &Names<'_>,
+    mut each: impl FnMut(&Row<'_>) -> Result<(), Error>,
+) -> Result<Exported, Error> {
+    let projection = Projection { columns: (0..read_schema(false).fields().len()).collect(), dictionaries: false };
+    let mut exported = Exported::default();
+    let mut last = None;
+    let mut name = String::new();
+    for part in parts {
+        read_part(part, &projection, rerouted, |batch| {
+            let text = |column: usize, i: usize| text_at(batch, column, i);
+            for i in 0..batch.num_rows() {
+                let number = batch.column(0).as_primitive::<Int64Type>().value(i);
+                let customer = u32::try_from(number).map(Node);
+                let customer = customer.map_err(|_| Error::Corrupt { what: format!("customer number {number}") })?;
+                let new_customer = last != Some(customer);
+                if new_customer {
+                    last = Some(customer);
+                    name = names.name(customer).into_owned();
+                }
+                exported.events += 1;
+                exported.customers += u64::from(new_customer);
+                each(&Row {
+                    new_customer,
+                    customer: &name,
+                    key: names.key(customer).1,
+                    at: Timestamp::from_micros(batch.column(1).as_primitive::<TimestampMicrosecondType>().value(i)),
+                    event: text(3, i).unwrap_or_default(),
+                    channel: text(4, i),
+                    source: text(5, i),
+                    message_id: text(6, i).unwrap_or_default(),
+                    resource: text(8, i),
+                    department: text(9, i),
+                    case_id: text(10, i),
+                    phase: text(11, i),
+                    properties: text(12, i),
+                    traits: text(13, i),
+                })?;
+            }
+            Ok(())
+        })?;
     }
-
-    fn put(&mut self, text: &str) -> Result<(), Error> {
-        self.file.write_all(text.as_bytes()).map_err(Error::file("write", &self.path))
-    }
-
-    fn finish(mut self) -> Result<(), Error> {
-        self.file.flush().map_err(Error::file("write", &self.path))
-    }
+    Ok(exported)
 }
 
+fn text_at(batch: &RecordBatch, column: usize, row: usize) -> Option<&str> {
+    let column = batch.column(column).as_string::<i32>();
+    column.is_valid(row).then(|| column.value(row))
+}
+
+/// The columns of CSV and Parquet.
 const COLUMNS: [&str; 12] = [
     "customer",
     "event",
     "at",
     "channel",
+    "source",
     "resource",
     "department",
     "case_id",
@@ -175,15 +200,15 @@ const COLUMNS: [&str; 12] = [
     "message_id",
     "properties",
     "traits",
-    "customer_key",
 ];
 
 fn columns<'a>(row: &Row<'a>, at: &'a str) -> [Option<&'a str>; 12] {
     [
-        Some(row.key.1),
+        Some(row.customer),
         Some(row.event),
         Some(at),
         row.channel,
+        row.source,
         row.resource,
         row.department,
         row.case_id,
@@ -191,11 +216,5 @@ fn columns<'a>(row: &Row<'a>, at: &'a str) -> [Option<&'a str>; 12] {
         Some(row.message_id),
         row.properties,
         row.traits,
-        Some(row.key.0),
     ]
-}
-
-/// Properties as they were written.
-fn members(json: Option<&str>) -> Map<String, Value> {
-    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
-use listen::stitch::{Customers, Graph, Node, Rules};
+use listen::stitch::{Customers, Graph, Names, Node, Rules};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -41,6 +41,11 @@ pub(crate) struct Identity {
 
 /// The kind of a key that was erased; its number stays taken.
 const ERASED: &str = "erased";
+
+/// Whether this was the number of a key that was erased.
+pub(crate) fn is_erased(graph: &Graph, key: Node) -> bool {
+    graph.key(key).0 == ERASED
+}
 
 /// How far apart in links two keys of one event can be: all came with the first of them.
 const HOPS_IN_AN_EVENT: usize = 2;
@@ -73,7 +78,12 @@ impl Identity {
     }
 
     /// Reads all keys and links; `filed` says that rows are filed by just these links and rules.
-    pub(crate) async fn load(customers: &Table, links: &Table, rules: Rules, filed: bool) -> Result<Self, Error> {
+    pub(crate) async fn load(
+        customers: Option<&Table>,
+        links: Option<&Table>,
+        rules: Rules,
+        filed: bool,
+    ) -> Result<Self, Error> {
         let mut this = Self::new(rules);
         let mut keys: Vec<(i64, String, String, i64)> = Vec::new();
         for batch in read_all(customers).await? {
@@ -133,9 +143,16 @@ impl Identity {
         Self { graph, filed: self.filed.clone(), links_known: BTreeMap::new(), shared_when_filed: None }
     }
 
+    /// What customers are called whose rows lie where they are filed.
+    pub(crate) fn names(&self) -> Names<'_> {
+        let filed =
+            |(n, filed): (u32, &i64)| u32::try_from(*filed).ok().map(Node).filter(|_| !is_erased(&self.graph, Node(n)));
+        Names::new(&self.graph, (0..).zip(&self.filed).map(filed).collect())
+    }
+
     /// How many customers and keys there are; those that were erased do not count.
     pub(crate) fn counts(&self, customers: &Customers) -> (u64, u64) {
-        let erased = (0u32..).take(self.graph.len()).filter(|n| self.graph.key(Node(*n)).0 == ERASED).count() as u64;
+        let erased = (0u32..).take(self.graph.len()).filter(|n| is_erased(&self.graph, Node(*n))).count() as u64;
         (customers.len() as u64 - erased, self.graph.len() as u64 - erased)
     }
 
@@ -260,13 +277,19 @@ impl Identity {
     }
 }
 
-/// All rows of a small table.
-pub(crate) async fn read_all(table: &Table) -> Result<Vec<RecordBatch>, Error> {
+/// All rows of a small table; none where there is no table yet.
+pub(crate) async fn read_all(table: Option<&Table>) -> Result<Vec<RecordBatch>, Error> {
     let mut batches = Vec::new();
+    let Some(table) = table else { return Ok(batches) };
     let paths = match table.prepared() {
         Some(version) => vec![name_of(version)],
         None => table.files().await?.into_iter().map(|file| file.path).collect(),
     };
+    // The first file holds what took the place of all others last. Is it newer than the events know, then so are the
+    // customers that it says rows are filed under.
+    if paths.first().is_some_and(|first| *first > name_of(table.replaced().unwrap_or(FIRST_VERSION))) {
+        return Err(Error::Overtaken);
+    }
     for path in paths {
         let path = table.root().join(path);
         let file = std::fs::File::open(&path).map_err(Error::file("open", &path))?;
@@ -309,6 +332,9 @@ pub(crate) async fn complete(table: &mut Table, version: i64) -> Result<(), Erro
     }
     Ok(())
 }
+
+/// The version of the first rows of a table; 0 makes the table.
+const FIRST_VERSION: i64 = 1;
 
 fn name_of(version: i64) -> String {
     format!("{version:012}.parquet")

@@ -17,8 +17,8 @@ use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::limits::{BUCKETS, RUNS_MAX};
 use crate::message_id;
+use crate::quarantine::Quarantine;
 use crate::rebuild::{Built, Known, SeenIds, build_run, forward, ids_of_runs, keys_json, unfile};
-use crate::rejected::Quarantine;
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose, Table};
@@ -94,7 +94,7 @@ impl Lake {
     /// [`Error::Locked`] when another process writes; file and table errors.
     pub async fn importer(mut self, options: ImportOptions) -> Result<Importer, Error> {
         let lock = self.lock().await?;
-        let (customers_table, links_table) = self.identity_tables().await?;
+        let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let identity = self.identity(options.rules.clone()).await?;
         let seq = self.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default().cast_unsigned();
         let folder = self.home().join("tmp");

@@ -25,3 +25,6 @@ pub(crate) const WRITE_BATCH_ROWS: usize = 1 << 16;
 
 /// The format of the lake that this program writes. A lake with a higher number was written by a newer program.
 pub(crate) const FORMAT: u32 = 1;
+
+/// Columns that a table of `SQLite` may have: one for each attribute of a type of events.
+pub(crate) const SQLITE_COLUMNS_MAX: usize = 2000;

@@ -16,7 +16,7 @@ use crate::quarantine;
 use crate::rebuild::{Known, SeenIds, build_run, keys_without, unfile};
 use crate::schema::LINKS;
 use crate::spill::{Nodes, Row, Spill};
-use crate::store::{Lake, bucket_of, fingerprint, number};
+use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose};
 use crate::words::Words;
 
@@ -56,7 +56,7 @@ impl Lake {
     /// # Errors
     /// When another process writes, or a file cannot be read or written.
     pub async fn compact(&mut self, rules: &Rules) -> Result<Compacted, Error> {
-        let _lock = self.lock().await?;
+        let lock = self.lock().await?;
         let identity = self.identity(rules.clone()).await?;
         let files = self.events.files().await?;
         let mut runs: BTreeMap<u32, usize> = BTreeMap::new();
@@ -67,7 +67,7 @@ impl Lake {
         let moving = !identity.moves(&identity.graph.resolve()).is_empty();
         let go: Vec<DataFile> = files.iter().filter(|file| moving || runs[&file.bucket] > 1).cloned().collect();
         if !go.is_empty() || !self.is_filed(rules).await? {
-            self.rebuild(&Change::none(&identity), rules, go, Purpose::Compact).await?;
+            self.rebuild(&lock, &Change::none(&identity), rules, go, Purpose::Compact).await?;
         }
         let after = self.events.files().await?;
         Ok(Compacted {
@@ -81,12 +81,13 @@ impl Lake {
     /// at once; gives how many rows went.
     async fn rebuild(
         &mut self,
+        lock: &Lock,
         change: &Change<'_>,
         rules: &Rules,
         files: Vec<DataFile>,
         purpose: Purpose,
     ) -> Result<u64, Error> {
-        let (mut customers_table, mut links_table) = self.identity_tables().await?;
+        let (mut customers_table, mut links_table) = self.identity_tables(lock).await?;
         let root = self.events.root().to_owned();
         let Identity { graph, .. } = change.after;
         let customers = graph.resolve();
@@ -150,7 +151,7 @@ impl Lake {
     /// # Errors
     /// [`Error::NotFound`] when one of the keys is unknown or nothing links them directly; the message says what does.
     pub async fn unmerge(&mut self, a: (&str, &str), b: (&str, &str), rules: &Rules) -> Result<(), Error> {
-        let _lock = self.lock().await?;
+        let lock = self.lock().await?;
         let mut identity = self.identity(rules.clone()).await?;
         let graph = &mut identity.graph;
         let (a, b) = (find(graph, a)?, find(graph, b)?);
@@ -167,7 +168,7 @@ impl Lake {
             let what = format!("{} and {} are not linked directly: {}; {}", name(a), name(b), linked(a), linked(b));
             return Err(Error::NotFound { what });
         }
-        let (_, mut links) = self.identity_tables().await?;
+        let (_, mut links) = self.identity_tables(&lock).await?;
         // Once is enough, but a process that was killed may not have come further than this.
         if !taken_back {
             graph.undo(a, b);
@@ -187,7 +188,7 @@ impl Lake {
     /// as it was, and the same call does everything; after one that comes later, whatever is left goes when the next call
     /// that writes begins.
     pub async fn erase(&mut self, key: (&str, &str), rules: &Rules, now: &str) -> Result<Receipt, Error> {
-        let _lock = self.lock().await?;
+        let lock = self.lock().await?;
         let identity = self.identity(rules.clone()).await?;
         let node = find(&identity.graph, key)?;
         let customers = identity.graph.resolve();
@@ -198,13 +199,13 @@ impl Lake {
         let change = Change { before: &identity, customers: Some((customers, customer)), keys, after: &after };
         let files = self.files_concerned(&change).await?;
         let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
-        let (customers_table, links_table) = self.identity_tables().await?;
+        let (customers_table, links_table) = self.identity_tables(&lock).await?;
         for (folder, table) in [("customers", &customers_table), ("links", &links_table)] {
             places.extend(table.files().await?.into_iter().map(|file| format!("lake/{folder}/{}", file.path)));
         }
         let theirs: Vec<(&str, &str)> = change.keys.iter().map(|n| identity.graph.key(*n)).collect();
         let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
-        let events = self.rebuild(&change, rules, files, Purpose::Erase).await?;
+        let events = self.rebuild(&lock, &change, rules, files, Purpose::Erase).await?;
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
         for (kind, _) in &theirs {
             *by_kind.entry((*kind).to_owned()).or_default() += 1;

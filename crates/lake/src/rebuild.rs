@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::identity::Moves;
 use crate::limits::WRITE_BATCH_ROWS;
 use crate::message_id;
+use crate::open_file::OpenFile;
 use crate::run_file::{RunWriter, read_run};
 use crate::schema::{EVENTS, utc};
 use crate::spill::{Nodes, Row, Spill, TEXTS, WORDS};
@@ -185,7 +186,7 @@ pub(crate) fn ids_of_runs(root: &Path, paths: &[String], moves: &Moves) -> Resul
     let mut seen = SeenIds::default();
     let (customer, id) = (0, crate::schema::event_column("message_id"));
     for path in paths {
-        for batch in read_run(&root.join(path), &[customer, id], false, WRITE_BATCH_ROWS)? {
+        for batch in read_run(&OpenFile::open(&root.join(path))?, &[customer, id], false, WRITE_BATCH_ROWS)? {
             let batch = batch?;
             let customers = batch.column(0).as_primitive::<Int64Type>();
             let ids = batch.column(1).as_string::<i32>();
@@ -339,7 +340,7 @@ pub(crate) fn unfile(
     let all: Vec<usize> = (0..EVENTS.len()).collect();
     let mut nodes = Vec::new();
     for path in paths {
-        for batch in read_run(&root.join(path), &all, false, WRITE_BATCH_ROWS)? {
+        for batch in read_run(&OpenFile::open(&root.join(path))?, &all, false, WRITE_BATCH_ROWS)? {
             let batch = batch?;
             let at = batch.column(1).as_primitive::<TimestampMicrosecondType>();
             let seq = batch.column(2).as_primitive::<Int64Type>();

@@ -22,6 +22,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
 use crate::limits::ROW_GROUP_ROWS;
+use crate::open_file::OpenFile;
 use crate::schema::{EVENTS, arrow_schema};
 
 /// Columns that many folds read: not compressed, because decompressing them would cost more than the fold.
@@ -117,18 +118,17 @@ impl RunWriter {
     }
 }
 
-/// Opens a run for reading these columns (by position in the table, ascending), words and texts as dictionaries where
+/// Reads these columns of a run (by position in the table, ascending), words and texts as dictionaries where
 /// `dictionaries` says so.
 pub(crate) fn read_run(
-    path: &Path,
+    file: &OpenFile,
     columns: &[usize],
     dictionaries: bool,
     batch_rows: usize,
 ) -> Result<ParquetRecordBatchReader, Error> {
-    let file = File::open(path).map_err(Error::file("open", path))?;
     let options =
         ArrowReaderOptions::new().with_schema(read_schema(dictionaries)).with_page_index_policy(PageIndexPolicy::Skip);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options)?;
     let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
     Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?)
 }

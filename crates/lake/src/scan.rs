@@ -1,7 +1,6 @@
 //! Reading the events of a bucket in order: one run as it lies, several merged, rows that moved left out and put in again
 //! where they belong now.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
@@ -9,12 +8,13 @@ use arrow::compute::{
     SortColumn, concat_batches, filter_record_batch, interleave_record_batch, lexsort_to_indices, take_record_batch,
 };
 use arrow::datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType};
-use listen::stitch::{Customers, Graph, Node};
+use listen::stitch::{Customers, Graph, Names, Node};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use crate::error::Error;
-use crate::identity::{Identity, Moves};
+use crate::identity::{Identity, Moves, is_erased};
 use crate::limits::BATCH_ROWS;
+use crate::open_file::OpenFile;
 use crate::rebuild::nodes_of_keys;
 use crate::run_file::{read_run, read_schema};
 use crate::schema::event_column;
@@ -59,12 +59,12 @@ impl Projection {
 }
 
 /// What is read: a bucket's runs, or the rows that moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Part {
-    /// The runs of one bucket, as files.
-    Bucket(Vec<PathBuf>),
-    /// Rows of customers that are concerned by moves, from these files.
-    Moved(Vec<PathBuf>),
+    /// The runs of one bucket.
+    Bucket(Vec<OpenFile>),
+    /// Rows of customers that are concerned by moves, from these runs.
+    Moved(Vec<OpenFile>),
 }
 
 /// Which rows no longer lie where they belong, and whose they are now.
@@ -93,6 +93,12 @@ impl Rerouted {
         concerned.sort_unstable();
         concerned.dedup();
         Some(Self { moves, concerned, graph: identity.graph, customers })
+    }
+
+    /// What customers are called, as who is who is known now.
+    pub(crate) fn names(&self) -> Names<'_> {
+        let customer = |key: Node| (!is_erased(&self.graph, key)).then(|| self.customers.of(key));
+        Names::new(&self.graph, (0u32..).take(self.graph.len()).map(|n| customer(Node(n))).collect())
     }
 
     /// The buckets in which rows of anyone concerned lie.
@@ -140,7 +146,7 @@ pub(crate) fn read_part(
 }
 
 fn read_runs(
-    runs: &[PathBuf],
+    runs: &[OpenFile],
     projection: &Projection,
     mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -175,7 +181,7 @@ impl Order {
 }
 
 fn merge_runs(
-    runs: &[PathBuf],
+    runs: &[OpenFile],
     projection: &Projection,
     mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -248,7 +254,7 @@ fn emit(
 }
 
 /// All rows of everyone concerned, under the customers that they belong to now.
-fn read_moved(runs: &[PathBuf], projection: &Projection, rerouted: &Rerouted) -> Result<RecordBatch, Error> {
+fn read_moved(runs: &[OpenFile], projection: &Projection, rerouted: &Rerouted) -> Result<RecordBatch, Error> {
     let wide = projection.with(&["customer", "at", "seq", "keys"]);
     let [customer, at, seq, keys] = ["customer", "at", "seq", "keys"].map(|name| wide.position(name));
     let mut found = Vec::new();
@@ -291,9 +297,4 @@ fn with_customers_of_now(
     let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
     columns[customer] = Arc::new(Int64Array::from(now));
     Ok(RecordBatch::try_new(batch.schema(), columns)?)
-}
-
-/// The full paths of a bucket's runs.
-pub(crate) fn full_paths<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
-    paths.map(|path| root.join(path)).collect()
 }

@@ -26,8 +26,8 @@ use crate::error::Error;
 use crate::identity::read_all;
 use crate::run_file::read_schema;
 use crate::scan::{Part, Projection, Rerouted, read_part};
-use crate::schema::{CUSTOMERS, LINKS, arrow_schema};
-use crate::store::Lake;
+use crate::schema::arrow_schema;
+use crate::store::{EVIDENCE, KEYS, Lake};
 
 /// What a query gave.
 #[derive(Debug, Clone)]
@@ -85,18 +85,23 @@ impl Lake {
 
     async fn session(&self, rules: &Rules) -> Result<SessionContext, Error> {
         let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
-        let (parts, rerouted) = self.parts(rules).await?;
+        let taken = self.settled(async |lake| {
+            let mut tables = Vec::new();
+            for which in [KEYS, EVIDENCE] {
+                tables.push((which, read_all(lake.identity_table(which).await?.as_ref()).await?));
+            }
+            Ok((lake.parts(rules).await?, tables))
+        });
+        let ((parts, rerouted), tables) = taken.await?;
         let events = Events { parts: Arc::new(parts), rerouted: rerouted.map(Arc::new) };
         context.register_table("events", Arc::new(events))?;
-        let (customers, links) = self.identity_tables().await?;
-        for (name, table, columns) in [("customers", customers, CUSTOMERS), ("links", links, LINKS)] {
-            let schema = arrow_schema(columns);
-            let batches = read_all(&table).await?;
+        for (which, batches) in tables {
+            let schema = arrow_schema(which.columns);
             let batches = batches
                 .into_iter()
                 .map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()))
                 .collect::<Result<Vec<_>, _>>()?;
-            context.register_table(name, Arc::new(MemTable::try_new(schema, vec![batches])?))?;
+            context.register_table(which.name, Arc::new(MemTable::try_new(schema, vec![batches])?))?;
         }
         Ok(context)
     }

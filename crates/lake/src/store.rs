@@ -8,7 +8,7 @@ use listen::stitch::Rules;
 use crate::error::Error;
 use crate::identity::{Identity, complete};
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
-use crate::schema::{CUSTOMERS, EVENTS, LINKS};
+use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS};
 use crate::table::Table;
 
 /// Numbers that ride in the commits of the events table.
@@ -26,6 +26,22 @@ pub(crate) mod number {
     /// The same of the links.
     pub(crate) const LINKS_REPLACED: &str = "links_replaced";
 }
+
+/// A small table beside the events.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Small {
+    /// Its folder, and what SQL calls it.
+    pub name: &'static str,
+    pub columns: &'static [Column],
+    /// The number of the version whose rows took the place of all others last.
+    replaced: &'static str,
+}
+
+/// The table of keys.
+pub(crate) const KEYS: Small = Small { name: "customers", columns: CUSTOMERS, replaced: number::CUSTOMERS_REPLACED };
+
+/// The table of links.
+pub(crate) const EVIDENCE: Small = Small { name: "links", columns: LINKS, replaced: number::LINKS_REPLACED };
 
 /// All events of an organisation at rest, in a home folder.
 #[derive(Debug)]
@@ -99,7 +115,7 @@ impl Lake {
     /// When the log, or the tables of keys and links, cannot be read.
     pub async fn size(&self, rules: &Rules) -> Result<(u64, u64), Error> {
         let events = self.events.files().await?.iter().map(|file| file.rows).sum();
-        let identity = self.identity(rules.clone()).await?;
+        let identity = self.settled(async |lake| lake.identity(rules.clone()).await).await?;
         Ok((events, identity.counts(&identity.graph.resolve()).0))
     }
 
@@ -108,7 +124,7 @@ impl Lake {
         let lock = lock(&self.home)?;
         // Whoever had the lock before may have committed since this lake was opened.
         self.events = Self::open(&self.home).await?.events;
-        let (mut customers, mut links) = self.identity_tables().await?;
+        let (mut customers, mut links) = self.identity_tables(&lock).await?;
         for table in [&mut customers, &mut links] {
             if let Some(version) = table.prepared() {
                 complete(table, version).await?;
@@ -125,26 +141,53 @@ impl Lake {
         Ok(lock)
     }
 
-    /// The tables of keys and of links.
-    pub(crate) async fn identity_tables(&self) -> Result<(Table, Table), Error> {
-        let open_or_create = async |name: &str, columns, replaced: &str| {
-            let root = folder(&self.home, name);
+    /// The tables of keys and of links, made where there are none yet: only for who has the right to write.
+    pub(crate) async fn identity_tables(&self, _: &Lock) -> Result<(Table, Table), Error> {
+        let open_or_create = async |which: Small| {
+            let root = folder(&self.home, which.name);
             let table = match Table::open(&root).await? {
                 Some(table) => table,
-                None => Table::create(&root, columns, false).await?,
+                None => Table::create(&root, which.columns, false).await?,
             };
-            Ok::<_, Error>(table.with_prepared(self.events.transaction(replaced).await?))
+            self.prepared(table, which).await
         };
-        let customers = open_or_create("customers", CUSTOMERS, number::CUSTOMERS_REPLACED).await?;
-        Ok((customers, open_or_create("links", LINKS, number::LINKS_REPLACED).await?))
+        Ok((open_or_create(KEYS).await?, open_or_create(EVIDENCE).await?))
+    }
+
+    async fn prepared(&self, table: Table, which: Small) -> Result<Table, Error> {
+        Ok(table.with_replaced(self.events.transaction(which.replaced).await?))
+    }
+
+    /// One of them as it is; `None`, which is empty, where there is none yet.
+    pub(crate) async fn identity_table(&self, which: Small) -> Result<Option<Table>, Error> {
+        match Table::open(&folder(&self.home, which.name)).await? {
+            Some(table) => self.prepared(table, which).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// All keys and links, under these rules.
     pub(crate) async fn identity(&self, rules: Rules) -> Result<Identity, Error> {
-        let (customers, links) = self.identity_tables().await?;
-        let current = i64::try_from(links.version()).ok() == self.events.transaction(number::LINKS).await?;
+        let (customers, links) = (self.identity_table(KEYS).await?, self.identity_table(EVIDENCE).await?);
+        let version = links.as_ref().and_then(|links| i64::try_from(links.version()).ok());
+        let current = version == self.events.transaction(number::LINKS).await?;
         let filed = current && self.is_filed(&rules).await?;
-        Identity::load(&customers, &links, rules, filed).await
+        Identity::load(customers.as_ref(), links.as_ref(), rules, filed).await
+    }
+
+    /// What `take` takes, all of one state of the lake: where a commit of somebody else comes in between, it is taken from
+    /// the newer state instead. Taking is opening files; it is short, and what is open stays readable.
+    pub(crate) async fn settled<T>(&self, take: impl AsyncFn(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        let mut newest = None;
+        loop {
+            let lake = newest.as_ref().unwrap_or(self);
+            match take(lake).await {
+                Err(error) if error.may_be_overtaken() && !lake.events.is_latest()? => {
+                    newest = Some(Self::open(&self.home).await?);
+                }
+                taken => return taken,
+            }
+        }
     }
 
     /// Whether every row lies where these rules and the links that are known now put it.

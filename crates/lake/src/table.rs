@@ -58,7 +58,7 @@ pub(crate) struct Table {
     delta: DeltaTable,
     root: PathBuf,
     partitioned: bool,
-    prepared: Option<i64>,
+    replaced: Option<i64>,
 }
 
 impl Table {
@@ -74,7 +74,7 @@ impl Table {
             return Err(Error::NewerFormat { path: root.to_owned(), found, known: FORMAT });
         }
         let partitioned = metadata.partition_columns().iter().any(|column| column == BUCKET);
-        Ok(Some(Self { delta, root: root.to_owned(), partitioned, prepared: None }))
+        Ok(Some(Self { delta, root: root.to_owned(), partitioned, replaced: None }))
     }
 
     /// Makes a table in this folder, by bucket where `partitioned`.
@@ -91,7 +91,7 @@ impl Table {
             .with_configuration([(FORMAT_PROPERTY, Some(FORMAT.to_string()))])
             .with_raise_if_key_not_exists(false)
             .await?;
-        Ok(Self { delta, root: root.to_owned(), partitioned, prepared: None })
+        Ok(Self { delta, root: root.to_owned(), partitioned, replaced: None })
     }
 
     /// The folder of the table.
@@ -109,15 +109,25 @@ impl Table {
         i64::try_from(self.version() + 1).expect("commits are counted in 63 bits")
     }
 
-    /// The version of which the rows are written and count already, though the table's own log does not name them yet.
-    pub(crate) fn prepared(&self) -> Option<i64> {
-        self.prepared
+    /// Whether nobody has committed since this table was opened.
+    pub(crate) fn is_latest(&self) -> Result<bool, Error> {
+        let next = self.root.join("_delta_log").join(format!("{:020}.json", self.next_version()));
+        Ok(!next.try_exists().map_err(Error::file("look for", &next))?)
     }
 
-    /// Says that the rows of this version count, unless the table is as far already.
-    pub(crate) fn with_prepared(self, version: Option<i64>) -> Self {
-        let prepared = version.filter(|version| *version >= self.next_version());
-        Self { prepared, ..self }
+    /// Says which version's rows took the place of all others last, as far as the events know.
+    pub(crate) fn with_replaced(self, replaced: Option<i64>) -> Self {
+        Self { replaced, ..self }
+    }
+
+    /// That version.
+    pub(crate) fn replaced(&self) -> Option<i64> {
+        self.replaced
+    }
+
+    /// The version of which the rows are written and count already, though the table's own log does not name them yet.
+    pub(crate) fn prepared(&self) -> Option<i64> {
+        self.replaced.filter(|version| *version >= self.next_version())
     }
 
     /// Deletes data files of ours that no commit names: an import or a compaction that was killed left them. Only for who

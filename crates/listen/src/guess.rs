@@ -8,7 +8,7 @@ mod names;
 mod values;
 
 use crate::cell::Cell;
-use crate::mapping::{Mapping, MappingError, Member, Properties, Role, TimeColumn, Value};
+use crate::mapping::{Kind, Mapping, MappingError, Member, Properties, Role, TimeColumn, Value};
 use crate::times::{DateOrder, GuessTimesError};
 
 use values::Column;
@@ -344,6 +344,8 @@ impl<'a, 'c> Guesser<'a, 'c> {
                 let shown = shown.join(", ");
                 self.note(Role::Properties, &shown, "all other columns", true);
             }
+            let (traits, members) = members.into_iter().partition(|m| m.kind == Kind::Members && m.name == "traits");
+            self.mapping.traits.extend::<Vec<Member>>(traits);
             self.mapping.properties = Properties::Only(members);
         }
         for member in &mut self.mapping.traits {

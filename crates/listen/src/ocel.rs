@@ -269,7 +269,10 @@ fn push_attribute(out: &mut String, name: &str, text: &str, kind: Kind) {
     }
     json::push_name(out, name);
     match kind {
-        Kind::Number if json::is_number(text) => out.push_str(text),
+        // Declared as a number, so it is none of the identifiers like `12e3` that undeclared texts may be.
+        Kind::Number if json::is_number(text) || serde_json::from_str::<serde_json::Number>(text).is_ok() => {
+            out.push_str(text);
+        }
         Kind::Truth if matches!(text, "true" | "false") => out.push_str(text),
         _ => json::push_string(out, text),
     }

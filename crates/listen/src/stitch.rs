@@ -8,13 +8,17 @@
 //! a key that is seen with more keys of a kind than one person may have (a kiosk, a family phone, `support@`) is *shared* and
 //! glues nobody; a link that would give a customer two unique keys, or more of a kind than its limit, is not followed.
 
+mod names;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 
 use event::Normalise;
 use hashbrown::{HashMap, HashTable};
 use rapidhash::fast::RandomState;
-use std::hash::BuildHasher;
+
+pub use names::Names;
 
 /// What is known about one kind of key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,10 +162,9 @@ const KINDS_MAX: usize = 255;
 impl Graph {
     /// No keys yet.
     pub fn new(rules: Rules) -> Self {
-        let kinds = rules.kinds.clone();
         Self {
+            kinds: rules.kinds.clone(),
             rules,
-            kinds,
             text: String::new(),
             ends: Vec::new(),
             kind_of: Vec::new(),
@@ -230,16 +233,19 @@ impl Graph {
     pub fn find(&self, kind: &str, value: &str) -> Option<Node> {
         let index = self.kinds.iter().position(|rule| rule.kind == kind)?;
         let comparable = self.kinds[index].normalise.apply(value)?;
-        let index = u8::try_from(index).ok()?;
-        let hash = self.hash(index, &comparable);
-        self.by_value.find(hash, |n| self.is(*n, index, &comparable)).map(|n| Node(*n))
+        self.known(u8::try_from(index).ok()?, &comparable)
+    }
+
+    /// The node of a comparable value, if it is known.
+    fn known(&self, kind: u8, value: &str) -> Option<Node> {
+        self.by_value.find(self.hash(kind, value), |n| self.is(*n, kind, value)).map(|n| Node(*n))
     }
 
     fn intern(&mut self, kind: u8, value: &str) -> Node {
-        let hash = self.hash(kind, value);
-        if let Some(known) = self.by_value.find(hash, |n| self.is(*n, kind, value)) {
-            return Node(*known);
+        if let Some(known) = self.known(kind, value) {
+            return known;
         }
+        let hash = self.hash(kind, value);
         let node = u32::try_from(self.ends.len()).expect("fewer than 2^32 keys fit in memory");
         self.text.push_str(value);
         self.ends.push(self.text.len());
@@ -346,15 +352,11 @@ impl Graph {
             for (kind, n) in count_of(b_root, &counts) {
                 *together.entry(kind).or_default() += n;
             }
-            let too_many =
-                together.iter().find(|(kind, n)| self.kinds[usize::from(**kind)].most().is_some_and(|most| **n > most));
-            if let Some((kind, _)) = too_many {
-                let owned = |node: Node| {
-                    let (kind, value) = self.key(node);
-                    (kind.to_owned(), value.to_owned())
-                };
+            let most = |kind: u8| self.kinds[usize::from(kind)].most();
+            if let Some((kind, _)) = together.iter().find(|(kind, n)| most(**kind).is_some_and(|most| **n > most)) {
+                let [from, to] = [a, b].map(|node| self.key(*node)).map(|(k, value)| (k.to_owned(), value.to_owned()));
                 let of = self.kinds[usize::from(*kind)].kind.clone();
-                refused.push(Refusal::Conflict { from: owned(*a), to: owned(*b), of });
+                refused.push(Refusal::Conflict { from, to, of });
                 continue;
             }
             counts.remove(&a_root);

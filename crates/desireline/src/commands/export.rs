@@ -11,18 +11,7 @@ use crate::home::Home;
 
 /// Writes all events to a file.
 pub(crate) async fn run(home: &Home, args: &ExportArgs) -> Result<ExitCode, Error> {
-    let ending = args.file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let format = match (args.format, ending.as_str()) {
-        (Some(ExportAs::Csv), _) | (None, "csv") => ExportFormat::Csv,
-        (Some(ExportAs::Parquet), _) | (None, "parquet") => ExportFormat::Parquet,
-        (Some(ExportAs::Xes), _) | (None, "xes") => ExportFormat::Xes,
-        (Some(ExportAs::OcelJson), _) | (None, "json" | "jsonocel") => ExportFormat::OcelJson,
-        (None, other) => {
-            let what =
-                format!("`.{other}` is no format of exports: give --format, or one of .csv .parquet .xes .jsonocel");
-            return Err(Error::Usage(what));
-        }
-    };
+    let format = format_of(args)?;
     let exported = Lake::open(&home.path).await?.export(format, &args.file, &home.rules()).await?;
     draw::note(&format!(
         "{} events of {} customers in {}",
@@ -31,4 +20,27 @@ pub(crate) async fn run(home: &Home, args: &ExportArgs) -> Result<ExitCode, Erro
         args.file.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+fn format_of(args: &ExportArgs) -> Result<ExportFormat, Error> {
+    let format = match args.format {
+        Some(ExportAs::Csv) => ExportFormat::Csv,
+        Some(ExportAs::Parquet) => ExportFormat::Parquet,
+        Some(ExportAs::Xes) => ExportFormat::Xes,
+        Some(ExportAs::OcelJson) => ExportFormat::OcelJson,
+        Some(ExportAs::OcelXml) => ExportFormat::OcelXml,
+        Some(ExportAs::OcelSqlite) => ExportFormat::OcelSqlite,
+        None => ExportFormat::of_name(&args.file).ok_or_else(|| {
+            let name = args.file.display();
+            Error::Usage(format!(
+                "`{name}` has no ending that says a format: give --format, or one of .csv .parquet .xes .jsonocel \
+                 .xmlocel .sqlite"
+            ))
+        })?,
+    };
+    let gzip = args.file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+    if gzip && !format.can_be_gzipped() {
+        return Err(Error::Usage("Parquet and SQLite are not compressed as a whole: leave .gz out".to_owned()));
+    }
+    Ok(format)
 }

@@ -140,6 +140,36 @@ fn questions_while_imports_replace_files() {
     assert_eq!(home.events(), 120_000);
 }
 
+#[test]
+fn sql_and_exports_while_imports_and_compactions_replace_files() {
+    let home = Home::new();
+    let months: Vec<String> =
+        (1..=5).map(|n| many(20_000, 3_000).replace("2026-01", &format!("2026-{n:02}"))).collect();
+    home.import(&home.file("0.csv", &months[0]), &[]);
+    let file = home.file("log.csv", "");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            for (n, month) in (1..).zip(&months[1..]) {
+                home.import(&home.file(&format!("{n}.csv"), month), &[]);
+                home.run(&["compact"]).expect(0, &[]);
+            }
+        });
+        let mut asked = 0;
+        while !writing.is_finished() {
+            let counted = home.run(&["sql", "select count(*) n, count(distinct customer) c from events", "--json"]);
+            let counted = counted.json();
+            assert!(counted[0]["n"].as_u64().unwrap().is_multiple_of(20_000), "{counted}");
+            assert_eq!(counted[0]["c"], 3_000);
+            home.run(&["export", &file]).expect(0, &["events of 3,000 customers"]);
+            let rows = std::fs::read_to_string(&file).unwrap().lines().count() - 1;
+            assert!(rows > 0 && rows.is_multiple_of(20_000), "{rows}");
+            asked += 1;
+        }
+        assert!(asked > 1, "nothing was asked while files were replaced");
+    });
+    assert_eq!(home.events(), 100_000);
+}
+
 /// A limit for the size of a file stands in for a full disk: every write beyond it fails.
 #[test]
 fn files_that_cannot_grow_and_a_retry() {

@@ -5,8 +5,10 @@ Usage: roundtrip.py DESIRELINE LOG [LOG ...]
 pm4py is under the AGPL, so it runs here, in a process of its own, and no part of it is in the project.
 """
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from collections import Counter
 
 import pandas
 import pm4py
+from pm4py.objects.ocel.validation import ocel20_rel_validation
 
 CASE, ACTIVITY, TIME = "case:concept:name", "concept:name", "time:timestamp"
 
@@ -54,13 +57,42 @@ def read_csv(path):
     return pm4py.format_dataframe(log, case_id="customer", activity_key="event", timestamp_key="at")
 
 
-def read_ocel(path):
-    log = pm4py.ocel_flattening(pm4py.read_ocel2_json(path), "customer")
-    # Events of one time keep the order of the file, which pm4py gives by number.
-    return log.sort_values([CASE, TIME], kind="stable").reset_index(drop=True)
+def ocel(read):
+    def flat(path):
+        log = pm4py.ocel_flattening(read(path), "customer")
+        # Events of one time keep the order of the file.
+        return log.sort_values([CASE, TIME], kind="stable").reset_index(drop=True)
+
+    return flat
 
 
-READERS = {"xes": lambda path: pm4py.convert_to_dataframe(pm4py.read_xes(path)), "csv": read_csv, "jsonocel": read_ocel}
+def read_sqlite(path):
+    satisfied, wrong = ocel20_rel_validation.apply(path)
+    if wrong:
+        raise SystemExit(f"{path} is not OCEL 2.0 as its specification has it: {wrong}")
+    log = pm4py.read_ocel2_sqlite(path)
+    # pm4py reads type after type, and so puts events of one time in the order of their types; the table of all events
+    # has the order in which they came.
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        order = {row[0]: n for n, row in enumerate(database.execute("select ocel_id from event order by rowid"))}
+    place = log.events["ocel:eid"].map(order)
+    log.events = log.events.assign(place=place).sort_values(["ocel:timestamp", "place"]).drop(columns="place")
+    return log
+
+
+def read_xes(path):
+    return pm4py.convert_to_dataframe(pm4py.read_xes(path))
+
+
+READERS = {
+    "xes": read_xes,
+    "xes.gz": read_xes,
+    "csv": read_csv,
+    "csv.gz": read_csv,
+    "jsonocel": ocel(pm4py.read_ocel2_json),
+    "xmlocel": ocel(pm4py.read_ocel2_xml),
+    "sqlite": ocel(read_sqlite),
+}
 
 
 def check(program, log, folder):

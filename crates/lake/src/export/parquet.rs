@@ -9,13 +9,14 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use super::{COLUMNS, Row, Write, columns};
+use super::{COLUMNS, Draft, Row, Write, columns};
 use crate::error::Error;
 use crate::limits::WRITE_BATCH_ROWS;
 use crate::schema::utc;
 
 pub(super) struct ParquetOut {
     writer: ArrowWriter<File>,
+    draft: Draft,
     builders: Vec<StringBuilder>,
     at_us: Vec<i64>,
 }
@@ -29,11 +30,11 @@ fn export_schema() -> SchemaRef {
 }
 
 impl ParquetOut {
-    pub(super) fn new(file: File) -> Result<Self, Error> {
+    pub(super) fn new(draft: Draft) -> Result<Self, Error> {
         let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd"));
         let properties = WriterProperties::builder().set_compression(zstd).build();
-        let writer = ArrowWriter::try_new(file, export_schema(), Some(properties))?;
-        Ok(Self { writer, builders: COLUMNS.iter().map(|_| StringBuilder::new()).collect(), at_us: Vec::new() })
+        let writer = ArrowWriter::try_new(draft.open()?, export_schema(), Some(properties))?;
+        Ok(Self { writer, draft, builders: COLUMNS.iter().map(|_| StringBuilder::new()).collect(), at_us: Vec::new() })
     }
 
     fn flush(&mut self) -> Result<(), Error> {
@@ -59,6 +60,6 @@ impl Write for ParquetOut {
     fn finish(mut self: Box<Self>) -> Result<(), Error> {
         self.flush()?;
         self.writer.close()?;
-        Ok(())
+        self.draft.finish()
     }
 }

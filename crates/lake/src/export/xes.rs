@@ -2,18 +2,24 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
-use super::{Out, Row, Write, members};
+use super::fields::{Field, Kind, field, fields, members};
+use super::xml::escaped;
+use super::{Out, Row, Write};
 use crate::error::Error;
 
 pub(super) struct XesOut {
     out: Out,
-    trace: Option<i64>,
+    open: bool,
 }
 
 /// Properties with this prefix are the trace's, not the event's, as the import of XES writes them.
 const OF_TRACE: &str = "case:";
+
+/// How XES calls what an event has of its own, in the order of [`fields`].
+const COLUMNS: [&str; 6] = ["channel", "source", "org:resource", "org:group", "case_id", "lifecycle:transition"];
+
+/// What else has a meaning.
+const TAKEN: [&str; 3] = ["concept:name", "time:timestamp", "identity:id"];
 
 impl XesOut {
     pub(super) fn new(mut out: Out) -> Result<Self, Error> {
@@ -24,81 +30,52 @@ impl XesOut {
             "<extension name=\"Time\" prefix=\"time\" uri=\"http://www.xes-standard.org/time.xesext\"/>\n",
             "<extension name=\"Organizational\" prefix=\"org\" uri=\"http://www.xes-standard.org/org.xesext\"/>\n",
             "<extension name=\"Lifecycle\" prefix=\"lifecycle\" uri=\"http://www.xes-standard.org/lifecycle.xesext\"/>\n",
+            "<extension name=\"Identity\" prefix=\"identity\" uri=\"http://www.xes-standard.org/identity.xesext\"/>\n",
         ))?;
-        Ok(Self { out, trace: None })
+        Ok(Self { out, open: false })
     }
 }
 
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            '\r' => out.push_str("&#13;"),
-            '\t' => out.push_str("&#9;"),
-            // XML 1.0 has no way to write these.
-            '\0'..' ' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+fn attribute(field: &Field<'_>, out: &mut String) {
+    let tag = match field.kind {
+        Kind::Truth => "boolean",
+        Kind::Integer => "int",
+        Kind::Float => "float",
+        Kind::Text => "string",
+    };
+    let _ = writeln!(out, "<{tag} key=\"{}\" value=\"{}\"/>", escaped(&field.name), escaped(&field.value));
 }
 
-fn attribute(key: &str, value: &Value, out: &mut String) {
-    let simple = |kind: &str, value: &str| format!("<{kind} key=\"{}\" value=\"{}\"/>\n", escaped(key), escaped(value));
-    match value {
-        Value::Null => {}
-        Value::Bool(truth) => out.push_str(&simple("boolean", &truth.to_string())),
-        Value::Number(n) if n.is_i64() => out.push_str(&simple("int", &n.to_string())),
-        Value::Number(n) => out.push_str(&simple("float", &n.to_string())),
-        Value::String(text) => out.push_str(&simple("string", text)),
-        nested => out.push_str(&simple("string", &nested.to_string())),
-    }
+fn text(key: &'static str, value: &str, out: &mut String) {
+    attribute(&Field { name: key.into(), kind: Kind::Text, value: value.into() }, out);
 }
 
 impl Write for XesOut {
     fn event(&mut self, row: &Row<'_>) -> Result<(), Error> {
-        let mut text = String::new();
-        let properties = members(row.properties);
-        if self.trace != Some(row.customer) {
-            if self.trace.is_some() {
-                text.push_str("</trace>\n");
-            }
-            self.trace = Some(row.customer);
-            text.push_str("<trace>\n");
-            attribute("concept:name", &row.key.1.into(), &mut text);
-            for (key, value) in &properties {
-                if let Some(key) = key.strip_prefix(OF_TRACE) {
-                    attribute(key, value, &mut text);
+        let mut out = String::new();
+        if row.new_customer {
+            out.push_str(if self.open { "</trace>\n<trace>\n" } else { "<trace>\n" });
+            self.open = true;
+            text("concept:name", row.customer, &mut out);
+            for (name, json) in members(row.properties) {
+                if let Some(field) = name.strip_prefix(OF_TRACE).and_then(|name| field(name.to_owned(), json.get())) {
+                    attribute(&field, &mut out);
                 }
             }
         }
-        text.push_str("<event>\n");
+        out.push_str("<event>\n");
+        text("concept:name", row.event, &mut out);
         let at = row.at.to_jiff().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00");
-        let _ = writeln!(text, "<date key=\"time:timestamp\" value=\"{at}\"/>");
-        let named = [
-            ("concept:name", Some(row.event)),
-            ("org:resource", row.resource),
-            ("org:group", row.department),
-            ("lifecycle:transition", row.phase),
-            ("channel", row.channel),
-            ("case_id", row.case_id),
-        ];
-        for (key, value) in named {
-            attribute(key, &value.map_or(Value::Null, Value::from), &mut text);
-        }
-        let own = properties.iter().filter(|(key, _)| !key.starts_with(OF_TRACE));
-        own.for_each(|(key, value)| attribute(key, value, &mut text));
-        text.push_str("</event>\n");
-        self.out.put(&text)
+        let _ = writeln!(out, "<date key=\"time:timestamp\" value=\"{at}\"/>");
+        text("identity:id", row.message_id, &mut out);
+        let own = fields(row, COLUMNS, &TAKEN);
+        own.iter().filter(|field| !field.name.starts_with(OF_TRACE)).for_each(|field| attribute(field, &mut out));
+        out.push_str("</event>\n");
+        self.out.put(&out)
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), Error> {
-        self.out.put(if self.trace.is_some() { "</trace>\n</log>\n" } else { "</log>\n" })?;
+        self.out.put(if self.open { "</trace>\n</log>\n" } else { "</log>\n" })?;
         self.out.finish()
     }
 }

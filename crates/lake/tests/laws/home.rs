@@ -11,7 +11,7 @@ use listen::stitch::{Graph, Node, Rules};
 
 /// How many journeys have each sequence of (moment, time).
 #[derive(Default)]
-struct Sequences(BTreeMap<Vec<(u32, i64)>, u64>);
+pub(crate) struct Sequences(BTreeMap<Vec<(u32, i64)>, u64>);
 
 /// By sequence of events with their times: how many customers have it.
 pub(crate) type Told = BTreeMap<Vec<(String, i64)>, u64>;
@@ -92,8 +92,18 @@ pub(crate) async fn sequences_by(home: &Path, rules: &Rules) -> Told {
 
 /// What one fold says of all journeys.
 pub(crate) async fn answer<F: Fold + Default>(lake: &Lake, rules: &Rules, lens: Lens) -> F::Answer {
+    answer_after(lake, rules, lens, F::default).await
+}
+
+/// What a fold says that `new` makes while the files are being read.
+pub(crate) async fn answer_after<F: Fold>(
+    lake: &Lake,
+    rules: &Rules,
+    lens: Lens,
+    new: impl Fn() -> F + Sync,
+) -> F::Answer {
     let vocabulary = Vocabulary::default();
-    let folds = Box::new(|| vec![Box::new(F::default()) as Box<dyn AnyFold>]);
+    let folds = Box::new(|| vec![Box::new(new()) as Box<dyn AnyFold>]);
     let question = Question { lens, selection: Selection::default(), folds };
     let answered = lake.ask(rules, &vocabulary, &[question]).await.expect("an answer");
     let fold = answered.groups.into_iter().flatten().flatten().next().expect("one fold");

@@ -5,5 +5,6 @@ mod crashes;
 mod export;
 mod home;
 mod life;
+mod readers;
 mod splits;
 mod traces;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cell::Cell;
-use crate::json;
+use crate::json::{self, Members};
 use crate::mapping::Kind;
 use crate::times::{DateOrder, GuessTimesError, TimeFormat, guess_times};
 
@@ -88,11 +88,16 @@ impl<'a, 'c> Column<'a, 'c> {
             Kind::Number
         } else if all(|text| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) {
             Kind::Truth
+        } else if SPREAD.contains(&self.name) && all(|text| Members::parse(text).is_ok()) {
+            Kind::Members
         } else {
             Kind::Text
         }
     }
 }
+
+/// A column of this name whose texts are JSON objects is all properties, or traits, and not one: our own exports.
+pub(super) const SPREAD: [&str; 2] = ["properties", "traits"];
 
 fn text(cell: &Cell<'_>) -> String {
     let mut text = String::new();

@@ -104,15 +104,32 @@ fn value<T>(row: &Row<'_>, at: usize, with: impl FnOnce(Cell<'_>) -> T) -> T {
     }
 }
 
+/// The columns of a table that are declared as truths; the database itself knows only 0 and 1.
+fn truths(database: &Connection, table: &str) -> Result<Vec<String>, ReadError> {
+    let mut names = Vec::new();
+    let query = "select name from pragma_table_info(?1) where type in ('boolean', 'bool') collate nocase";
+    let mut statement = database.prepare(query).map_err(not_readable)?;
+    let mut rows = statement.query([table]).map_err(not_readable)?;
+    while let Some(row) = rows.next().map_err(not_readable)? {
+        names.push(text(row, "name"));
+    }
+    Ok(names)
+}
+
 /// The attributes of an event: every column that has no other meaning.
-fn attributes(row: &Row<'_>, except: &[&str]) -> String {
+fn attributes(row: &Row<'_>, except: &[&str], truths: &[String]) -> String {
     let mut out = String::new();
     for (at, name) in row.as_ref().column_names().into_iter().enumerate() {
         if !except.contains(&name) {
             value(row, at, |cell| {
                 if !cell.is_empty() {
                     json::push_name(&mut out, name);
-                    cell.write_json(&mut out);
+                    match cell {
+                        Cell::Int(number @ (0 | 1)) if truths.iter().any(|truth| truth == name) => {
+                            out.push_str(if number == 1 { "true" } else { "false" });
+                        }
+                        cell => cell.write_json(&mut out),
+                    }
                 }
             });
         }
@@ -137,7 +154,7 @@ fn objects(database: &Connection) -> Result<Objects<'static>, ReadError> {
         let meaning = ["ocel_id", "ocel_time", "ocel_changed_field"];
         let mut with = std::collections::BTreeSet::new();
         each(database, &format!("select * from {}", quoted(&table)), |row| {
-            if !attributes(row, &meaning).is_empty() {
+            if !attributes(row, &meaning, &[]).is_empty() {
                 with.insert(text(row, "ocel_id"));
             }
         })?;
@@ -149,7 +166,7 @@ fn objects(database: &Connection) -> Result<Objects<'static>, ReadError> {
 fn objects_1(database: &Connection) -> Result<Objects<'static>, ReadError> {
     let mut objects = Objects::default();
     each(database, "select * from OBJECTS order by rowid", |row| {
-        objects.with_attributes += u64::from(!attributes(row, &["ocel:oid", "ocel:type"]).is_empty());
+        objects.with_attributes += u64::from(!attributes(row, &["ocel:oid", "ocel:type"], &[]).is_empty());
         objects.add(text(row, "ocel:oid").into(), text(row, "ocel:type").into());
     })?;
     Ok(objects)
@@ -165,6 +182,7 @@ fn events(database: &Connection) -> Result<Vec<Found<'static>>, ReadError> {
     let mut events: Vec<Found<'static>> = Vec::new();
     let mut described = vec![false; listed.len()];
     for (name, table) in types(database, "event")? {
+        let truths = truths(database, &table)?;
         each(database, &format!("select * from {}", quoted(&table)), |row| {
             let id = text(row, "ocel_id");
             if let Some(at) = order.get(&id) {
@@ -175,7 +193,7 @@ fn events(database: &Connection) -> Result<Vec<Found<'static>>, ReadError> {
                 name: name.clone().into(),
                 time: text(row, "ocel_time").into(),
                 objects: Vec::new(),
-                attributes: attributes(row, &["ocel_id", "ocel_time"]),
+                attributes: attributes(row, &["ocel_id", "ocel_time"], &truths),
             });
         })?;
     }
@@ -197,7 +215,7 @@ fn events_1(database: &Connection) -> Result<Vec<Found<'static>>, ReadError> {
             name: text(row, "ocel:activity").into(),
             time: text(row, "ocel:timestamp").into(),
             objects: Vec::new(),
-            attributes: attributes(row, &["ocel:eid", "ocel:timestamp", "ocel:activity"]),
+            attributes: attributes(row, &["ocel:eid", "ocel:timestamp", "ocel:activity"], &[]),
         });
     })?;
     Ok(events)

@@ -3,7 +3,7 @@
 use event::Timestamp;
 
 use crate::cell::Cell;
-use crate::json;
+use crate::json::{self, Members};
 use crate::mapping::{Aggregate, Kind, MappingError, Member, Role, TimeColumn, Value};
 use crate::times::{Clock, Fault, Reading, TimeFormat};
 
@@ -174,9 +174,12 @@ pub(super) fn write_members(
         if says_nothing(cell, unknown) {
             continue;
         }
-        if let (Kind::Members, Cell::Json(object)) = (member.kind, cell)
-            && let Some(inner) = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
-        {
+        let object = match (member.kind, cell) {
+            (Kind::Members, Cell::Json(object)) => Some(*object),
+            (Kind::Members, Cell::Text(text)) if Members::parse(text).is_ok() => Some(text.trim()),
+            _ => None,
+        };
+        if let Some(inner) = object.and_then(|object| object.strip_prefix('{')?.strip_suffix('}')) {
             if !inner.trim().is_empty() {
                 out.push(if out.is_empty() { '{' } else { ',' });
                 out.push_str(inner);
