@@ -25,7 +25,7 @@ endif
 export CARGO_TARGET_DIR PATH RUSTFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check fmt tidy deny clippy docs bench tools
+.PHONY: help demo build test check fmt tidy deny advisories clippy docs bench tools
 
 help: ## list the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -50,9 +50,13 @@ fmt: tools ## is everything formatted?
 tidy: tools ## allowed edges between crates, sizes, error pages, links
 	$(CARGO) run --quiet -p xtask -- tidy
 
-deny: tools ## licences and known holes of dependencies (where cargo-deny is installed)
-	@if $(CARGO) deny --version >/dev/null 2>&1; then set -x; $(CARGO) deny check; \
+deny: tools ## licences, sources and bans of dependencies (where cargo-deny is installed)
+	@if $(CARGO) deny --version >/dev/null 2>&1; \
+	then set -x; $(CARGO) deny --log-level error check --hide-inclusion-graph bans licenses sources; \
 	else echo 'deny: skipped, cargo-deny is not installed (cargo install cargo-deny)'; fi
+
+advisories: tools ## known holes of dependencies; needs cargo-deny and the network
+	$(CARGO) deny check advisories
 
 # The bans of the pure crates (clippy.toml) hold for what ships; their tests may read files and look at a clock.
 clippy: tools ## lints, warnings count as errors

@@ -100,7 +100,7 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SchemaArgs {
-    /// `charter`, or the name of a view.
+    /// `charter`, `diff`, or the name of a view.
     #[arg(default_value = "charter")]
     pub(crate) of: String,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -53,6 +53,11 @@ pub fn sort_by_size(changes: &mut [Changed]) {
         let by_size = b_both.cmp(&a_both).then(b_relative.total_cmp(&a_relative)).then(b_change.total_cmp(&a_change));
         by_size.then_with(|| (&a.view, &a.figure).cmp(&(&b.view, &b.figure)))
     });
+}
+
+/// The JSON Schema of a list of changes.
+pub fn schema() -> Value {
+    schema_for!(Vec<Changed>).to_value()
 }
 
 /// The changes as a table, of at most so many rows.

@@ -27,7 +27,7 @@ pub mod variants;
 pub use compare::{Comparison, Differing, Group};
 pub use durations::Times;
 pub use error::Error;
-pub use figures::{Changed, changes, sort_by_size, table as changes_table};
+pub use figures::{Changed, changes, schema as changes_schema, sort_by_size, table as changes_table};
 pub use nearest::nearest;
 pub use question::Question;
 pub use table::{Cell, Table};

@@ -75,7 +75,11 @@ fn check_for_machines(path: &Path) -> Result<ExitCode, Error> {
 
 /// Prints a JSON Schema.
 pub(crate) fn schema(of: &str) -> Result<ExitCode, Error> {
-    let schema = if of == "charter" { charter::schema() } else { View::named(of)?.schema() };
+    let schema = match of {
+        "charter" => charter::schema(),
+        "diff" => understand::changes_schema(),
+        view => View::named(view)?.schema(),
+    };
     draw::data(&format!("{schema:#}"));
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,46 @@
+//! `diff` through the program: what a changed charter changes, and that an unchanged one changes nothing.
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::path::Path;
+use std::process::Command;
+
+fn desireline(home: &Path, args: &[&str]) -> String {
+    let out = Command::new(env!("CARGO_BIN_EXE_desireline")).arg("--home").arg(home).args(args).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn figures_that_change_are_listed_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let events =
+        "customer,event,at\nann,visit,2026-01-01\nann,order,2026-01-02\nbob,visit,2026-01-01\nbob,look,2026-01-03\n";
+    let charter = |visit: &str, after: &str| {
+        format!(
+            "charter: 1\nmoments:\n  visit: {{when: \"event {visit}\"}}\n  order: {{when: \"event = 'order'\"}}\n\
+             journeys:\n  purchase: {{starts: [visit], succeeds: order, abandoned_after: {after}}}\n"
+        )
+    };
+    let old = file("old.yaml", &charter("= 'visit'", "14d"));
+    let new = file("new.yaml", &charter("in ('visit', 'look')", "14d"));
+    desireline(&home, &["import", &file("events.csv", events)]);
+    let found: serde_json::Value = serde_json::from_str(&desireline(&home, &["diff", &old, &new, "--json"])).unwrap();
+    let figure = |view: &str, name: &str| {
+        let all = found.as_array().unwrap();
+        let one = all.iter().find(|c| c["view"] == view && c["figure"] == name);
+        one.map(|c| (c["old"].as_f64(), c["new"].as_f64()))
+    };
+    assert_eq!(figure("map", "events"), Some((Some(3.0), Some(4.0))));
+    assert_eq!(figure("map", "moments[visit].events"), Some((Some(2.0), Some(3.0))));
+    assert_eq!(figure("map", "edges[visit, visit].count"), Some((None, Some(1.0))));
+    assert_eq!(figure("map", "edges[visit, order].count"), None, "it did not change");
+    assert_eq!(desireline(&home, &["diff", &old, &old]).trim(), "no figure changes");
+    let table = desireline(&home, &["diff", &old, &new, "--limit", "1"]);
+    assert!(table.contains("1 of "), "what is left out is said: {table}");
+}
