@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
+use evidence::grouped;
 use understand::{Cell, Table};
 
 use crate::error::Error;
@@ -25,9 +26,11 @@ pub(crate) fn note(text: &str) {
     eprintln!("{text}");
 }
 
-/// Whether somebody sits in front of it and can answer.
-pub(crate) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+/// Whether somebody sits in front of it and can answer: questions stand on standard error, because standard output may
+/// go to a file; `yes` says that nobody wants to be asked.
+pub(crate) fn can_ask(yes: bool) -> bool {
+    let automatic = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    !yes && !automatic && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// Asks for a line; `None` at the end of input.
@@ -122,19 +125,6 @@ fn cell(cell: &Cell) -> comfy_table::Cell {
     }
 }
 
-/// A count with its thousands apart.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A length of time in the unit that a person would use.
 pub(crate) fn span(seconds: f64) -> String {
     let magnitude = seconds.abs();
@@ -165,10 +155,6 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"],
-            [0, 999, 1000, 1_234_567].map(grouped).each_ref().map(String::as_str)
-        );
         assert_eq!(
             ["0 s", "59.0 s", "1.5 min", "25.0 h", "3.0 d"],
             [0.0, 59.0, 90.0, 90_000.0, 259_200.0].map(span).each_ref().map(String::as_str)

@@ -1,13 +1,13 @@
 //! Typed options into a question to the lake: which cut, which conditions, which period, compared with what.
 
 use charter::{Charter, Condition, Fact};
-use event::Timestamp;
+use event::{Deadline, Timestamp};
 use journey::{Cut, Moments, Selection};
 use lake::{Lens, Question, Seen};
+use listen::stitch::Rules;
 
 use crate::args::SelectArgs;
 use crate::error::Error;
-use crate::home::rules_of;
 
 /// A question, and what its groups are called.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         with: lens.with.is_some(),
         compare: lens.compare.is_some(),
     };
-    let question = Question { lens, selection, rules: rules_of(charter) };
+    let question = Question { lens, selection, rules: Rules::from(&charter.keys) };
     let Some([first, second]) = periods else {
         let groups = select.compare.as_ref().map(|text| [text.clone(), format!("not ({text})")]);
         return Ok(Asked { questions: vec![question], groups: named(select, groups)? });
@@ -112,13 +112,6 @@ fn cut(journey: Option<&str>, charter: &Charter, moments: &Moments, until_us: i6
         }
         mask
     };
-    let abandoned_after_us = match journey.abandoned_after {
-        None => None,
-        Some(span) => Some(span.as_micros().ok_or_else(|| {
-            Error::Usage(format!(
-                "journey `{name}`: abandoned_after in business days is not supported here; write it in days"
-            ))
-        })?),
-    };
-    Ok(Some(Cut { starts: mask(&journey.starts), succeeds: mask(&journey.succeeds), abandoned_after_us, until_us }))
+    let abandoned_after = journey.abandoned_after.map(|span| Deadline::new(span, &charter.calendar));
+    Ok(Some(Cut { starts: mask(&journey.starts), succeeds: mask(&journey.succeeds), abandoned_after, until_us }))
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{counted, grouped};
+
 /// Below this many cases a share says little: its interval is wider than a third of the whole scale in the middle.
 pub const FEW: u64 = 30;
 
@@ -66,8 +68,13 @@ impl Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Doubt::FewCases { what, n, wanted } => write!(f, "only {n} {what}; below {wanted} the shares say little"),
-            Doubt::Truncated { what, shown, of } => write!(f, "{shown} of {of} {what} are shown"),
+            Doubt::FewCases { what, n, wanted } => {
+                let one = what.strip_suffix('s').unwrap_or(what);
+                write!(f, "only {}; below {wanted} the shares say little", counted(*n, one, what))
+            }
+            Doubt::Truncated { what, shown, of } => {
+                write!(f, "{} of {} {what} are shown", grouped(*shown), grouped(*of))
+            }
             Doubt::Approximate { what, relative_error } => {
                 write!(f, "{what} are approximate, by at most {:.1} %", relative_error * 100.0)
             }
@@ -76,7 +83,11 @@ impl fmt::Display for Doubt {
             }
             Doubt::ManyCompared { n } => {
                 let by_chance = *n as f64 * 0.05;
-                write!(f, "{n} differences at 95 % each: about {by_chance:.0} would exclude zero by chance alone")
+                write!(
+                    f,
+                    "{} differences at 95 % each: about {by_chance:.0} would exclude zero by chance alone",
+                    grouped(*n)
+                )
             }
         }
     }
@@ -92,6 +103,8 @@ mod tests {
         let width = |n| Share::new(n / 2, n).high - Share::new(n / 2, n).low;
         assert!(width(FEW - 2) > 1.0 / 3.0 && width(FEW + 4) < 1.0 / 3.0);
         assert_eq!(Doubt::few("journeys", FEW), None);
+        let one = Doubt::few("journeys", 1).expect("few");
+        assert_eq!(one.to_string(), "only 1 journey; below 30 the shares say little");
         assert!(Doubt::few("journeys", FEW - 1).is_some());
     }
 

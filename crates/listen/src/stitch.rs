@@ -11,7 +11,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use event::Normalise;
+use charter::Facts;
+use charter::keys::Keys;
+use event::{Column, Event, Normalise, Value};
 use hashbrown::{HashMap, HashTable};
 use rapidhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -44,37 +46,50 @@ pub struct Rules {
     kinds: Vec<KeyRule>,
     /// Values, in lower case, that name nobody.
     junk: BTreeSet<String>,
+    /// Kinds of key that are also taken from a column of the event.
+    from: Vec<(String, Column)>,
 }
 
+/// A key that the charter gives no priority comes behind those that it does, in its own order.
+const PRIORITY_FIRST_FREE: u32 = 100;
 /// The priority of a kind that no rule names: behind those that one does.
 const PRIORITY_UNNAMED: u32 = 1_000;
 
 impl Default for Rules {
-    /// What holds without a charter: `user_id` and `case` are unique, a person has up to three e-mail addresses and
-    /// telephone numbers and 200 anonymous ids.
+    /// What holds without a charter: the rules of its usual keys.
     fn default() -> Self {
-        let rule = |kind: &str, priority, unique, limit, normalise| KeyRule {
-            kind: kind.to_owned(),
-            priority,
-            unique,
-            limit,
-            normalise,
+        Self::from(&Keys::default())
+    }
+}
+
+impl From<&Keys> for Rules {
+    fn from(keys: &Keys) -> Self {
+        let rule = |(n, key): (u32, &charter::keys::Key)| KeyRule {
+            kind: key.name.clone(),
+            priority: key.priority.unwrap_or(PRIORITY_FIRST_FREE + n),
+            unique: key.unique,
+            limit: key.limit,
+            normalise: key.normalise,
         };
-        let kinds = vec![
-            rule("user_id", 1, true, None, Normalise::Trim),
-            rule("case", 1, true, None, Normalise::Trim),
-            rule("email", 2, false, Some(3), Normalise::Email),
-            rule("phone", 3, false, Some(3), Normalise::Phone),
-            rule("anonymous_id", 4, false, Some(200), Normalise::Trim),
-        ];
-        Self::new(kinds, ["", "null", "undefined", "none", "nan", "(null)", "anonymous"].map(str::to_owned))
+        let from = keys.kinds.iter().filter_map(|key| Some((key.name.clone(), key.from.clone()?)));
+        let rules = Self::new((0..).zip(&keys.kinds).map(rule).collect(), keys.junk.iter().cloned());
+        Self { from: from.collect(), ..rules }
     }
 }
 
 impl Rules {
     /// These rules; a kind that none names is unique and comes last.
     pub fn new(kinds: Vec<KeyRule>, junk: impl IntoIterator<Item = String>) -> Self {
-        Self { kinds, junk: junk.into_iter().map(|value| value.trim().to_lowercase()).collect() }
+        let junk = junk.into_iter().map(|value| value.trim().to_lowercase()).collect();
+        Self { kinds, junk, from: Vec::new() }
+    }
+
+    /// The keys that an event has besides those that it came with: kinds that it lacks, with the values that the
+    /// charter says to take `from` another of its columns.
+    pub fn further_keys(&self, event: &Event<'_>) -> Vec<(String, String)> {
+        let lacks = |kind: &str| event.keys.iter().all(|key| key.kind != kind);
+        let taken = |(kind, column): &(String, Column)| Some((kind.clone(), text_of(event, column)?));
+        self.from.iter().filter(|(kind, _)| lacks(kind)).filter_map(taken).collect()
     }
 
     fn rule(&self, kind: &str) -> KeyRule {
@@ -97,6 +112,16 @@ impl Rules {
     /// A number that changes whenever the rules do; the same on every machine.
     pub fn fingerprint(&self) -> u64 {
         rapidhash::v3::rapidhash_v3(format!("{self:?}").as_bytes())
+    }
+}
+
+/// What a column of the event says, as an identifier; truth values and times name nobody.
+fn text_of(event: &Event<'_>, column: &Column) -> Option<String> {
+    match event.get(column).value()? {
+        Value::Text(text) => Some(text.to_owned()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Time(_) => None,
     }
 }
 

@@ -2,24 +2,6 @@
 
 use evidence::Share;
 
-/// A count with its noun: `1 customer`, `1,434 customers`.
-pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(n), if n == 1 { one } else { many })
-}
-
-/// A count with separators: `12,345`.
-pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A share as a percentage: whole from 1 % to 99 %, with a digit behind the point outside, where whole numbers would
 /// say `0 %` of what happens and `100 %` of what does not always happen.
 pub(crate) fn percent(share: f64) -> String {
@@ -84,8 +66,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([count(7), count(1_434), count(1_000_000)], ["7", "1,434", "1,000,000"]);
-        assert_eq!([counted(1, "path", "paths"), counted(0, "path", "paths")], ["1 path", "0 paths"]);
         let shares = [0.0, 0.0001, 0.004, 0.262, 0.996, 0.9999, 1.0].map(percent);
         assert_eq!(shares, ["0 %", "<0.1 %", "0.4 %", "26 %", "99.6 %", ">99.9 %", "100 %"]);
         assert_eq!(with_interval(&Share::new(410, 1_559)), "26 %, 24–29 %");

@@ -10,7 +10,8 @@ use understand::{funnel, map, variants};
 
 use crate::Words;
 use crate::data::{Compared, Unit};
-use crate::figures::{count, counted, percent, points, time, with_interval};
+use crate::figures::{percent, points, time, with_interval};
+use evidence::{counted, grouped};
 
 /// The answers that findings are made of; what is not there is not told about.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +79,7 @@ impl Figure {
     /// How the figure reads in the text.
     pub fn shown(&self) -> String {
         match self {
-            Figure::Count(n) => count(*n),
+            Figure::Count(n) => grouped(*n),
             Figure::Share(share) => with_interval(share),
             Figure::Part(share) => percent(*share),
             Figure::Seconds(seconds) => time(*seconds),

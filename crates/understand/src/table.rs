@@ -4,7 +4,7 @@ use std::fmt;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use evidence::Doubt;
+use evidence::{Doubt, grouped};
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,24 +90,12 @@ impl fmt::Display for Cell {
         match self {
             Cell::Empty => Ok(()),
             Cell::Text(name) => name.chars().try_for_each(|c| f.write_char(if c.is_control() { '·' } else { c })),
-            Cell::Count(count) => f.write_str(&thousands(*count)),
+            Cell::Count(count) => f.write_str(&grouped(*count)),
             Cell::Share(share) => write!(f, "{:.1} %", share * 100.0),
             Cell::Difference(difference) => write!(f, "{:+.1} points", difference * 100.0),
             Cell::Seconds(seconds) => f.write_str(&duration(*seconds)),
         }
     }
-}
-
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Each unit is used up to one and a half of the next, where one digit behind the point still tells neighbours apart.

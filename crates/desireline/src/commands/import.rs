@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use evidence::{counted, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lake::{ImportOptions, Imported, Importer, Lake};
 use listen::stitch::Refusal;
@@ -33,10 +34,14 @@ pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result
     let nothing = done.imported.events + done.imported.duplicates == 0;
     if nothing {
         let reasons = done.imported.rejected_by_reason();
-        let reasons: Vec<String> =
-            reasons.iter().map(|(reason, n)| format!("{} {reason}", draw::grouped(*n))).collect();
+        let reasons: Vec<String> = reasons.iter().map(|(reason, n)| format!("{} {reason}", grouped(*n))).collect();
         let reasons = if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") };
-        let what = format!("none of the {} rows is an event: {reasons}", draw::grouped(done.rows));
+        let rows = if done.rows == 1 {
+            "the only row is no event".to_owned()
+        } else {
+            format!("none of the {} rows is an event", grouped(done.rows))
+        };
+        let what = format!("{rows}: {reasons}");
         return Err(Error::Input { path: args.read.files[0].clone(), what });
     }
     Ok(ExitCode::SUCCESS)
@@ -198,24 +203,22 @@ pub(crate) fn summarise(done: &Done) {
     let milliseconds = std::time::Duration::from_secs_f64(done.seconds).as_millis().max(1);
     let rate = u64::try_from(u128::from(done.rows) * 1000 / milliseconds).unwrap_or(u64::MAX);
     draw::note(&format!(
-        "{} events of {} customers ({} rows in {:.1} s, {} rows a second)",
-        draw::grouped(imported.events),
-        draw::grouped(imported.customers),
-        draw::grouped(done.rows),
+        "{} of {} ({} in {:.1} s, {} a second)",
+        counted(imported.events, "event", "events"),
+        counted(imported.customers, "customer", "customers"),
+        counted(done.rows, "row", "rows"),
         done.seconds,
-        draw::grouped(rate)
+        grouped(rate)
     ));
     if imported.duplicates > 0 {
-        draw::note(&format!(
-            "{} events were there already and were not taken twice",
-            draw::grouped(imported.duplicates)
-        ));
+        let (n, was) = (imported.duplicates, if imported.duplicates == 1 { "was" } else { "were" });
+        draw::note(&format!("{} {was} there already and {was} not taken twice", counted(n, "event", "events")));
     }
     for (reason, count) in imported.rejected_by_reason() {
-        draw::note(&format!("{} rows rejected: {reason}", draw::grouped(count)));
+        draw::note(&format!("{} rejected: {reason}", counted(count, "row", "rows")));
     }
     for path in &imported.quarantine {
-        draw::note(&format!("  they are kept in {}", path.display()));
+        draw::note(&format!("  kept in {}", path.display()));
     }
     for one in imported.refused.iter().take(REFUSALS_SHOWN) {
         draw::note(&refusal(one));
