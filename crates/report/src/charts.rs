@@ -1,6 +1,7 @@
 //! Funnel, typical paths, step matrix and comparison as HTML: tables that are pictures at the same time, so that
 //! whoever cannot see a picture misses nothing.
 
+use evidence::{counted, grouped};
 use understand::{funnel, steps, variants};
 
 use crate::Words;
@@ -9,7 +10,6 @@ use crate::figures::{interval, percent, points, time};
 use crate::style::SHADES;
 use crate::text::{push, safe};
 use crate::words::Colours;
-use evidence::{counted, grouped};
 
 /// More steps of one path than this are not shown as chips.
 const CHIPS_MAX: usize = 24;

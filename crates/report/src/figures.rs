@@ -60,6 +60,19 @@ pub(crate) fn time(seconds: f64) -> String {
     String::new()
 }
 
+/// A length of time in words: `40 seconds`, `1 day`, `2.4 hours`.
+pub(crate) fn time_in_words(seconds: f64) -> String {
+    let short = time(seconds);
+    let Some((number, unit)) = short.split_once(' ') else { return short };
+    let unit = match unit {
+        "s" => "second",
+        "min" => "minute",
+        "h" => "hour",
+        _ => "day",
+    };
+    format!("{number} {unit}{}", if number == "1" { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +85,7 @@ mod tests {
         assert_eq!([points(-0.17), points(0.01), points(0.0449)], ["17 points", "1.0 point", "4.5 points"]);
         let times = [0.0, 0.001, 40.0, 89.0, 180.0, 8_640.0, 100_000.0, 432_000.0, 8.64e7].map(time);
         assert_eq!(times, ["0 s", "<0.1 s", "40 s", "89 s", "3 min", "2.4 h", "28 h", "5 d", "1000 d"]);
+        let times = [1.0, 180.0, 8_640.0, 432_000.0].map(time_in_words);
+        assert_eq!(times, ["1 second", "3 minutes", "2.4 hours", "5 days"]);
     }
 }

@@ -5,6 +5,7 @@ mod shown;
 
 use std::collections::BTreeMap;
 
+use evidence::{counted, grouped};
 use understand::map;
 
 use crate::Words;
@@ -13,7 +14,6 @@ use crate::layout::{Direction, Edge, Graph, Layout, Node, Point, Rect, Route, Sp
 use crate::style::map_css;
 use crate::text::{in_lines, push, safe, width};
 use crate::words::{COLOURS, Colours};
-use evidence::{counted, grouped};
 use shown::{Shown, choose};
 
 /// How much of a map is drawn.

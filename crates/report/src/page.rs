@@ -1,5 +1,6 @@
 //! The page: one HTML file that is also well-formed XML, with its style inside and nothing from elsewhere.
 
+use evidence::{counted, grouped};
 use understand::{Times, funnel, map};
 
 use crate::charts::{compared_table, funnel_table, matrix_table, paths_table};
@@ -9,7 +10,6 @@ use crate::map_svg::draw_map;
 use crate::style::page_css;
 use crate::text::{push, safe, sentence};
 use crate::words::Colours;
-use evidence::{counted, grouped};
 
 /// Rows of the table behind the map; a page with more would be slow to open.
 const EDGE_ROWS_MAX: usize = 500;

@@ -100,7 +100,7 @@ impl Collected {
         bytes
     }
 
-    /// Writes it as JSON; whether there is anything to write.
+    /// Writes it as JSON; where there was no value, as a count of none.
     pub(super) fn write(&self, aggregate: Aggregate, out: &mut String) {
         let count = |out: &mut String, n: u64| json::push_int(out, i64::try_from(n).unwrap_or(i64::MAX));
         match self {
