@@ -152,7 +152,7 @@ pub enum Members {
 
 impl Members {
     /// Those that are named.
-    pub(crate) fn named(members: &Option<Members>) -> &[Member] {
+    pub(crate) fn named(members: Option<&Members>) -> &[Member] {
         if let Some(Members::Only(members)) = members { members } else { &[] }
     }
 }
@@ -293,8 +293,8 @@ impl Mapping {
             let columns = Members::named(members).iter().filter_map(|member| member.from.column());
             columns.map(move |column| (role.clone(), column))
         };
-        let traits = members(Role::Traits, &self.traits);
-        let properties = members(Role::Properties, &self.properties);
+        let traits = members(Role::Traits, self.traits.as_ref());
+        let properties = members(Role::Properties, self.properties.as_ref());
         values.chain(times).chain(one_per).chain(traits).chain(properties).collect()
     }
 

@@ -140,8 +140,8 @@ impl RowMapper {
         let key =
             |(kind, value): &(String, _)| Ok((kind.clone(), Slot::new(value, &Role::Key(kind.clone()), columns)?));
         let [at, start, end, received_at] = mapping.times().map(|(role, time)| TimeSlot::new(time, &role, columns));
-        let properties = MemberSlot::all(Members::named(&mapping.properties), &Role::Properties, columns)?;
-        let traits = MemberSlot::all(Members::named(&mapping.traits), &Role::Traits, columns)?;
+        let properties = MemberSlot::all(Members::named(mapping.properties.as_ref()), &Role::Properties, columns)?;
+        let traits = MemberSlot::all(Members::named(mapping.traits.as_ref()), &Role::Traits, columns)?;
         let one_per =
             mapping.one_per.as_ref().map(|column| slots::position(column, &Role::OnePer, columns)).transpose()?;
         Ok(Self {
@@ -395,7 +395,7 @@ fn check(mapping: &Mapping, columns: &[String]) -> Result<(), MappingError> {
     if mapping.one_per.is_some() && phases {
         return Err(MappingError::OnePerWithPhases);
     }
-    let members = Members::named(&mapping.properties).iter().chain(Members::named(&mapping.traits));
+    let members = Members::named(mapping.properties.as_ref()).iter().chain(Members::named(mapping.traits.as_ref()));
     let added = members.clone().find(|member| member.from.needs_rows());
     match added {
         Some(member) if mapping.one_per.is_none() => {

@@ -249,7 +249,8 @@ fn loss(answer: &funnel::Answer, words: &Words) -> Option<Finding> {
         telling.moment(words.label(&after.moment)).say(": ").count(lost(at)).say(" of ").count(before.customers);
         telling.say(" (").figure(Figure::Share(Share::new(lost(at), before.customers))).say(").");
     }
-    let strength = (first.customers - last.customers) as f64 / first.customers as f64;
+    // Somebody chose these steps, so what becomes of them is never quite dull.
+    let strength = 0.2 + 0.8 * (first.customers - last.customers) as f64 / first.customers as f64;
     Some(telling.finding(Kind::Loss, strength, first.customers, Unit::Customers))
 }
 
@@ -286,7 +287,7 @@ fn repeats(answer: &map::Answer, words: &Words) -> Option<Finding> {
     // What happens often comes after itself often too; only what goes beyond that is telling.
     let beyond = |edge: &map::Edge| {
         let expected = sum(&|e| e.from == edge.from) * sum(&|e| e.to == edge.to) / all;
-        (1.0 - expected / edge.count as f64).max(0.0) * edge.customers_share
+        0.8 * (1.0 - expected / edge.count as f64).max(0.0) * edge.customers_share
     };
     let told = answer.edges.iter().filter(|edge| edge.from == edge.to).map(|edge| (edge, beyond(edge)));
     // Of equals the most frequent one, which comes first.

@@ -224,11 +224,8 @@ fn map_tables(answer: &map::Answer, data: &ReportData) -> String {
     html.push_str("</tbody></table></div>\n");
     let rows = answer.edges.len().min(EDGE_ROWS_MAX) as u64;
     if rows < answer.of {
-        html.push_str(&note(&format!(
-            "The {} most frequent of {} edges are listed.",
-            grouped(rows),
-            grouped(answer.of)
-        )));
+        let (rows, of) = (grouped(rows), grouped(answer.of));
+        html.push_str(&note(&format!("The {rows} most frequent of {of} edges are listed.")));
     }
     html.push_str(
         "<div class=\"wide\" tabindex=\"0\"><table><caption>Moments</caption><thead><tr><th scope=\"col\">Moment</th>\

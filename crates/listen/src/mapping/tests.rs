@@ -37,7 +37,7 @@ fn members_add_up_rows() {
     let map =
         Mapping::parse_map("one_per=basket,properties=store|sum(value)|count()|max(value),traits=mail,unknown=?|n/a")
             .expect("a map");
-    let members = Members::named(&map.properties);
+    let members = Members::named(map.properties.as_ref());
     let short: Vec<_> = members.iter().map(|m| (m.name.as_str(), m.from.clone())).collect();
     assert_eq!(
         short,

@@ -36,9 +36,8 @@ impl Collected {
             text
         };
         match (member.aggregate, &mut *self) {
-            (Aggregate::First, Collected::Nothing) => self.keep(text()),
+            (Aggregate::First, Collected::Nothing) | (Aggregate::Last, _) => self.keep(text()),
             (Aggregate::First, _) => 0,
-            (Aggregate::Last, _) => self.keep(text()),
             (Aggregate::Sum | Aggregate::Mean, before) => {
                 let Some(more) = number(cell) else { return 0 };
                 *self = match before {

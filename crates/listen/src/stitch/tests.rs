@@ -1,4 +1,5 @@
 use super::*;
+use event::Event;
 use proptest::prelude::*;
 
 /// Events as lists of `kind:value`, in time order.
