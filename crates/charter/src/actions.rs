@@ -36,7 +36,7 @@ pub struct Feature {
     pub name: String,
     /// What it measures.
     pub measure: Measure,
-    /// Only what happened so recently; always elapsed time.
+    /// Only what happened so recently.
     pub within: Option<Span>,
 }
 
@@ -55,7 +55,7 @@ impl Feature {
 /// At most so often in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The time; always elapsed.
+    /// The time.
     pub per: Span,
     /// How often.
     pub times: u32,
@@ -162,7 +162,7 @@ pub(crate) fn read_features(reader: &mut Reader<'_>, node: &Node) -> Vec<Feature
     for (name, node) in reader.entries(node, "`features`") {
         reader.check_not_a_column(&name);
         let fields = reader.fields(node, "a feature", FEATURE);
-        let within = fields.get("within").and_then(|n| reader.elapsed(n));
+        let within = fields.get("within").and_then(|n| reader.span(n));
         let Some(measure) = read_measure(reader, &fields) else { continue };
         let feature = Feature { name: name.owned(), measure, within };
         reader.names.feature_types.insert(name.owned(), feature.of_type());
@@ -199,7 +199,7 @@ fn read_measure(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Measure>
 }
 
 fn read_limit(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit> {
-    let per = reader.required(fields, "per").and_then(|n| reader.elapsed(n));
+    let per = reader.required(fields, "per").and_then(|n| reader.span(n));
     let times = reader.required(fields, "times").and_then(|n| reader.whole(n, 1));
     Some(Limit { per: per?, times: times? })
 }

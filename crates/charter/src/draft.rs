@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::sources::{Member, Members, SourceMap, Taken, Taking};
+use crate::sources::{Aggregate, Member, Members, SourceMap, Taken, Taking};
 
 /// What was seen of the data.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -153,7 +153,11 @@ fn keys(out: &mut String, summary: &Summary) {
                 settings.push(format!("normalise: {kind}, personal: true"));
             }
         }
-        let note = if values > 0 { format!("    # {values} different values") } else { String::new() };
+        let note = if values > 0 {
+            format!("    # {values} different {}", if values == 1 { "value" } else { "values" })
+        } else {
+            String::new()
+        };
         let _ = writeln!(out, "  {}: {{{}}}{note}", quoted(kind), settings.join(", "));
     }
     let junk: Vec<String> = usual.junk.iter().map(|value| format!("\"{value}\"")).collect();
@@ -163,7 +167,7 @@ fn keys(out: &mut String, summary: &Summary) {
 fn channels(summary: &Summary) -> Vec<(String, String)> {
     let mut seen = BTreeSet::new();
     let distinct = summary.channels.iter().filter(|(name, _)| !name.is_empty() && seen.insert(name));
-    distinct.map(|(name, n)| (name.clone(), format!("{n} events"))).collect()
+    distinct.map(|(name, n)| (name.clone(), times(*n))).collect()
 }
 
 fn names(out: &mut String, section: &str, why: &str, entries: &[(String, String)]) {
@@ -199,8 +203,13 @@ fn moments(out: &mut String, summary: &Summary) {
         let name = name_of(event, &mut taken);
         let when = quoted(&format!("event = {}", sql(event)));
         let label = if name == *event { String::new() } else { format!("label: {}, ", forced(event)) };
-        let _ = writeln!(out, "  {}: {{{label}when: {when}}}    # {count} events", quoted(&name));
+        let _ = writeln!(out, "  {}: {{{label}when: {when}}}    # {}", quoted(&name), times(*count));
     }
+}
+
+/// How many events there are of something.
+fn times(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "event" } else { "events" })
 }
 
 /// A text in quotes even where it could stand bare, such as `5`.
@@ -221,15 +230,11 @@ fn taken(value: &Taken) -> String {
 
 fn member(member: &Member) -> String {
     let from = match &member.from {
-        Taking::Column(column) if *column == member.name => return forced(column),
-        Taking::Column(column) => column.clone(),
+        Taking::Column(Aggregate::First, column) if *column == member.name => return forced(column),
+        Taking::Column(Aggregate::First, column) => column.clone(),
+        Taking::Column(aggregate, column) => format!("{}({column})", aggregate.name()),
         Taking::Literal(text) => sql(text),
-        Taking::Sum(column) => format!("sum({column})"),
-        Taking::Count => "count()".to_owned(),
-        Taking::First(column) => format!("first({column})"),
-        Taking::Last(column) => format!("last({column})"),
-        Taking::Min(column) => format!("min({column})"),
-        Taking::Max(column) => format!("max({column})"),
+        Taking::Rows => "count()".to_owned(),
     };
     format!("{{{}: {}}}", forced(&member.name), forced(&from))
 }

@@ -21,7 +21,7 @@ pub struct Journey {
     pub starts: Vec<String>,
     /// The moments with which it reaches its goal.
     pub succeeds: Vec<String>,
-    /// The silence after which it counts as abandoned; always elapsed time.
+    /// The silence after which it counts as abandoned.
     pub abandoned_after: Option<Span>,
     /// The journey as it was drawn.
     pub designed: Option<Pattern>,
@@ -55,8 +55,7 @@ pub struct Interaction {
     pub opens: Vec<String>,
     /// The moments that resolve it.
     pub resolves: Vec<String>,
-    /// A new contact on the same request within this time means that it was not resolved accurately; always elapsed
-    /// time.
+    /// A new contact on the same request within this time means that it was not resolved accurately.
     pub window: Option<Span>,
 }
 
@@ -80,7 +79,7 @@ pub struct Outcome {
     pub when: Condition<Fact>,
     /// What it is worth.
     pub value: Option<Worth>,
-    /// How long after something it still counts as its result; always elapsed time.
+    /// How long after something it still counts as its result.
     pub horizon: Option<Span>,
     /// Whether less of it is better.
     pub bad: bool,
@@ -149,7 +148,7 @@ pub(crate) fn read_journeys(reader: &mut Reader<'_>, node: &Node) -> Vec<Journey
             label: label(reader, &fields, &name),
             starts: moments(reader, "starts"),
             succeeds: moments(reader, "succeeds"),
-            abandoned_after: fields.get("abandoned_after").and_then(|n| reader.elapsed(n)),
+            abandoned_after: fields.get("abandoned_after").and_then(|n| reader.span(n)),
             designed: fields.get("designed").and_then(|n| reader.pattern(n)),
             promised: fields.get("promised").map(|n| read_promised(reader, n)).unwrap_or_default(),
             name: name.owned(),
@@ -188,7 +187,7 @@ pub(crate) fn read_interactions(reader: &mut Reader<'_>, node: &Node) -> Vec<Int
             key: fields.get("key").and_then(|n| reader.column(n)),
             opens: opens.map(|n| reader.references(n, Kind::Moment)).unwrap_or_default(),
             resolves: fields.get("resolves").map(|n| reader.references(n, Kind::Moment)).unwrap_or_default(),
-            window: fields.get("window").and_then(|n| reader.elapsed(n)),
+            window: fields.get("window").and_then(|n| reader.span(n)),
             name: name.owned(),
         });
     }
@@ -201,7 +200,7 @@ pub(crate) fn read_outcomes(reader: &mut Reader<'_>, node: &Node) -> Vec<Outcome
         let fields = reader.fields(node, "an outcome", OUTCOME);
         let label = label(reader, &fields, &name);
         let value = fields.get("value").and_then(|n| read_worth(reader, n));
-        let horizon = fields.get("horizon").and_then(|n| reader.elapsed(n));
+        let horizon = fields.get("horizon").and_then(|n| reader.span(n));
         let bad = fields.get("bad").and_then(|n| reader.flag(n)).unwrap_or(false);
         let when = reader.required(&fields, "when").and_then(|n| reader.fact_condition(n, false));
         if let Some(when) = when {

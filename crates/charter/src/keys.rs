@@ -52,7 +52,7 @@ pub struct Keys {
 /// What exports write where an identifier is missing.
 ///
 /// `0` is not among them: many systems count their customers from zero.
-const JUNK: [&str; 9] = ["", "null", "nil", "none", "undefined", "unknown", "nan", "n/a", "-"];
+const JUNK: [&str; 11] = ["", "null", "(null)", "nil", "none", "undefined", "unknown", "nan", "n/a", "-", "anonymous"];
 
 impl Default for Keys {
     /// The usual kinds (the ones that Segment's libraries and most exports have) and the usual junk.
@@ -68,6 +68,7 @@ impl Default for Keys {
             kinds: vec![
                 Key { unique: true, priority: Some(1), ..Key::new("user_id") },
                 Key { unique: true, priority: Some(2), ..Key::new("customer") },
+                Key { unique: true, priority: Some(3), ..Key::new("case") },
                 personal("email", Normalise::Email),
                 personal("phone", Normalise::Phone),
                 Key { limit: Some(200), ..Key::new("anonymous_id") },

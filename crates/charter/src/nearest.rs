@@ -1,21 +1,6 @@
-//! "Did you mean": the known name that is nearest to a misspelt one.
+//! "Did you mean" as a hint of a problem.
 
-/// Two names are alike when at most a third of the longer one has to change.
-const CHANGED_SHARE_MAX: usize = 3;
-
-/// The candidate that `name` most probably stands for, if one is near enough.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = name.to_lowercase();
-    candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase());
-            let length = wanted.chars().count().max(candidate.chars().count());
-            (distance * CHANGED_SHARE_MAX <= length).then_some((distance, candidate))
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
+pub(crate) use event::nearest;
 
 /// A hint that names the nearest candidate, or lists all of them where they are few and none is near.
 pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
@@ -39,12 +24,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_of_the_finger_are_near_and_other_words_are_not() {
+    fn few_names_are_listed_where_none_is_near() {
         let known = ["order", "visit", "ticket_done"];
-        assert_eq!(nearest("oder", known), Some("order"));
-        assert_eq!(nearest("Ticket_doen", known), Some("ticket_done"));
-        assert_eq!(nearest("delivered", known), None);
+        assert_eq!(hint("oder", known).as_deref(), Some("did you mean `order`?"));
         assert_eq!(hint("delivered", ["order", "visit", "order"]).as_deref(), Some("one of: order, visit"));
         assert_eq!(hint("delivered", known).as_deref(), Some("one of: order, visit, ticket_done"));
+        assert_eq!(hint("delivered", []), None);
     }
 }

@@ -73,8 +73,7 @@ fn field(key: &str) -> Value {
         "goal" => words(&moments::GOALS.map(|(word, _)| word)),
         "scope" => words(&moments::SCOPES.map(|(word, _)| word)),
         "starts" | "succeeds" | "opens" | "resolves" | "guardrails" => reference("names"),
-        "abandoned_after" | "window" | "horizon" | "per" => reference("elapsed"),
-        "within" => reference("span"),
+        "abandoned_after" | "window" | "horizon" | "per" | "within" => reference("span"),
         "designed" => {
             json!({"type": "string", "description": "A pattern over moments: visit (search | cart)* .. order"})
         }
@@ -93,7 +92,6 @@ fn definitions() -> Value {
     json!({
         "condition": {"type": ["string", "boolean"], "description": "SQL, such as: event = 'Order Completed'"},
         "column": {"type": "string", "description": "A column of an event, such as properties.total"},
-        "elapsed": {"type": "string", "pattern": "^[0-9]+(us|s|m|h|d|w)$", "description": "Such as 30m or 14d."},
         "span": {"type": "string", "pattern": "^[0-9]+(us|s|m|h|d|w|bd)$", "description": "Such as 30m, 14d or 3bd."},
         "names": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "datum": {"type": ["string", "number", "boolean"]},
@@ -101,7 +99,7 @@ fn definitions() -> Value {
             {"$ref": "#/$defs/datum", "description": "A column of the file, or a text in quotes: \"'shop'\""},
             {
                 "type": "object",
-                "properties": {"column": {"$ref": "#/$defs/datum"}, "format": {"type": "string", "pattern": "%"}},
+                "properties": {"column": {"$ref": "#/$defs/datum"}, "format": {"anyOf": [{"type": "string", "pattern": "%"}, {"enum": sources::TIME_FORMS}]}},
                 "required": ["column"],
                 "additionalProperties": false,
             },
@@ -201,7 +199,7 @@ fn survey() -> Value {
 }
 
 fn feature() -> Value {
-    let own = [("value", reference("column")), ("within", reference("elapsed"))];
+    let own = [("value", reference("column"))];
     let mut schema = record_with(actions::FEATURE, &[], &own);
     schema["type"] = "object".into();
     schema

@@ -18,32 +18,100 @@ pub enum Taken {
     Column {
         /// Its name in the file.
         column: String,
-        /// How its times are written, in `strptime` letters such as `%d/%m/%Y %H:%M`.
+        /// How its times are written: in `strptime` letters such as `%d/%m/%Y %H:%M`, or by a name such as `dmy`.
         format: Option<String>,
     },
     /// The same text for every row; written with quotes inside of quotes: `"'shop'"`.
     Literal(String),
 }
 
-/// What a property takes from the row, or the rows, of an event. All but the first two need `one_per`.
+/// What becomes of the values of a column over the rows that are one event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aggregate {
+    /// The first value that there is.
+    First,
+    /// The last one.
+    Last,
+    /// The sum of the numbers.
+    Sum,
+    /// Their mean.
+    Mean,
+    /// The least value; numbers come before texts.
+    Min,
+    /// The greatest value.
+    Max,
+    /// How many rows have a value.
+    Count,
+    /// How many different values there are.
+    Distinct,
+    /// All values as a list, in the order of the rows.
+    List,
+}
+
+impl Aggregate {
+    /// All of them, with the names by which they are called.
+    pub const NAMED: [(&'static str, Aggregate); 9] = [
+        ("first", Aggregate::First),
+        ("last", Aggregate::Last),
+        ("sum", Aggregate::Sum),
+        ("mean", Aggregate::Mean),
+        ("min", Aggregate::Min),
+        ("max", Aggregate::Max),
+        ("count", Aggregate::Count),
+        ("distinct", Aggregate::Distinct),
+        ("list", Aggregate::List),
+    ];
+
+    /// The name by which it is called.
+    pub fn name(self) -> &'static str {
+        Self::NAMED.iter().find(|(_, known)| *known == self).map_or("?", |(name, _)| name)
+    }
+}
+
+/// What a property or trait takes from the row, or the rows, of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taking {
-    /// The value of a column, of the first row.
-    Column(String),
     /// The same text for every event.
     Literal(String),
-    /// The sum of a column over the rows.
-    Sum(String),
     /// How many rows there are.
-    Count,
-    /// The value of a column in the first row.
-    First(String),
-    /// The value of a column in the last row.
-    Last(String),
-    /// The least value of a column.
-    Min(String),
-    /// The greatest value of a column.
-    Max(String),
+    Rows,
+    /// From the values of a column.
+    Column(Aggregate, String),
+}
+
+impl Taking {
+    /// Reads `total`, `'shop'`, `count()` or `sum(total)`; `Duration (s)` is a column like any other. `None` for a call
+    /// that cannot be carried out.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(text) = literal(text) {
+            return Some(Taking::Literal(text));
+        }
+        let column = || Some(Taking::Column(Aggregate::First, text.to_owned()));
+        let Some((function, inner)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) else {
+            return column();
+        };
+        let function = function.to_ascii_lowercase();
+        let named = Aggregate::NAMED.iter().find(|(name, _)| *name == function);
+        let Some((_, aggregate)) = named else {
+            // Meant as a call by whoever knows SQL.
+            return if ["avg", "average", "median"].contains(&function.as_str()) { None } else { column() };
+        };
+        let aggregate = *aggregate;
+        match inner.trim() {
+            "" | "*" => (aggregate == Aggregate::Count).then_some(Taking::Rows),
+            inner => Some(Taking::Column(aggregate, inner.to_owned())),
+        }
+    }
+
+    /// The column that it is taken from.
+    pub fn column(&self) -> Option<&str> {
+        if let Taking::Column(_, column) = self { Some(column) } else { None }
+    }
+
+    /// Whether it only makes sense where several rows are one event.
+    pub fn needs_rows(&self) -> bool {
+        !matches!(self, Taking::Literal(_) | Taking::Column(Aggregate::First, _))
+    }
 }
 
 /// A member of the properties or traits, and where it comes from.
@@ -95,7 +163,7 @@ pub struct SourceMap {
     pub case_id: Option<Taken>,
     /// Which part of an activity it is.
     pub phase: Option<Taken>,
-    /// What goes into the properties; without it, the reader's own choice.
+    /// What goes into the properties; without it, all columns that have no role, unless these are the traits.
     pub properties: Option<Members>,
     /// What goes into the traits; without it, nothing.
     pub traits: Option<Members>,
@@ -161,6 +229,10 @@ pub(crate) const ROLES: [&str; 12] = [
 /// The other keys of a source.
 pub(crate) const SETTINGS: [&str; 8] =
     ["properties", "traits", "one_per", "unknown", "timezone", "delimiter", "encoding", "object_type"];
+
+/// The ways to write times that have a name, besides patterns.
+pub(crate) const TIME_FORMS: [&str; 9] =
+    ["iso", "dmy", "mdy", "month-name", "unix", "unix-ms", "unix-us", "unix-ns", "excel"];
 
 pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Vec<SourceMap> {
     let mut sources = Vec::new();
@@ -250,10 +322,10 @@ fn read_taken(reader: &mut Reader<'_>, node: &Node) -> Option<Taken> {
 
 fn read_format(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let format = reader.text(node)?;
-    if format.contains('%') {
+    if format.contains('%') || TIME_FORMS.contains(&format.as_str()) {
         return Some(format);
     }
-    let hint = Some("such as \"%d/%m/%Y %H:%M\"".to_owned());
+    let hint = Some(format!("such as \"%d/%m/%Y %H:%M\", or one of: {}", TIME_FORMS.join(", ")));
     reader.report(Code::BadTime, node.bytes.clone(), format!("`{format}` does not say how times are written"), hint);
     None
 }
@@ -270,7 +342,7 @@ fn read_members(reader: &mut Reader<'_>, node: &Node, one_per: bool) -> Option<M
                 if let Value::Map(_) = item.value {
                     read_named(reader, item, one_per, &mut members);
                 } else if let Some(name) = reader.datum(item) {
-                    members.push(Member { from: Taking::Column(name.clone()), name });
+                    members.push(Member { from: Taking::Column(Aggregate::First, name.clone()), name });
                 }
             }
         }
@@ -281,38 +353,17 @@ fn read_members(reader: &mut Reader<'_>, node: &Node, one_per: bool) -> Option<M
 fn read_named(reader: &mut Reader<'_>, node: &Node, one_per: bool, members: &mut Vec<Member>) {
     for (name, node) in reader.entries(node, "a list of properties") {
         let Some(text) = reader.datum(node) else { continue };
-        let Some(from) = taking(&text) else {
-            let hint =
-                Some("one of: a column, a quoted text, sum(c), count(), first(c), last(c), min(c), max(c)".to_owned());
+        let Some(from) = Taking::parse(&text) else {
+            let calls: Vec<String> = Aggregate::NAMED.iter().map(|(name, _)| format!("{name}(c)")).collect();
+            let hint = Some(format!("one of: a column, a quoted text, count(), {}", calls.join(", ")));
             reader.report(Code::BadValue, node.bytes.clone(), format!("`{text}` does not say what to take"), hint);
             continue;
         };
-        if !one_per && !matches!(from, Taking::Column(_) | Taking::Literal(_)) {
+        if !one_per && from.needs_rows() {
             let hint = Some("add `one_per:`, the column whose values tell one event from the next".to_owned());
             let reason = format!("`{text}` needs several rows per event");
             reader.report(Code::Contradiction, node.bytes.clone(), reason, hint);
         }
         members.push(Member { name: name.owned(), from });
-    }
-}
-
-fn taking(text: &str) -> Option<Taking> {
-    if let Some(text) = literal(text) {
-        return Some(Taking::Literal(text));
-    }
-    let Some((function, column)) = text.strip_suffix(')').and_then(|text| text.split_once('(')) else {
-        return Some(Taking::Column(text.to_owned()));
-    };
-    let column = column.trim();
-    match (function.trim().to_ascii_lowercase().as_str(), column.is_empty()) {
-        ("count", _) if matches!(column, "" | "*") => Some(Taking::Count),
-        ("sum", false) => Some(Taking::Sum(column.to_owned())),
-        ("first", false) => Some(Taking::First(column.to_owned())),
-        ("last", false) => Some(Taking::Last(column.to_owned())),
-        ("min", false) => Some(Taking::Min(column.to_owned())),
-        ("max", false) => Some(Taking::Max(column.to_owned())),
-        ("count" | "sum" | "first" | "last" | "min" | "max" | "avg" | "mean", _) => None,
-        // `Duration (s)` is a column like any other.
-        _ => Some(Taking::Column(text.to_owned())),
     }
 }

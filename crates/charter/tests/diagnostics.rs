@@ -6,7 +6,7 @@ use charter::actions::{Measure, Propensity};
 use charter::journeys::Worth;
 use charter::pilots::AnsweredBy;
 use charter::scenario::{Expected, Standing};
-use charter::sources::{Members, Taken, Taking};
+use charter::sources::{Aggregate, Members, Taken, Taking};
 use charter::{Answer, Charter, EventFacts, Facts, Problem};
 use event::{Column, Normalise, Span, Value};
 use proptest::prelude::*;
@@ -146,11 +146,11 @@ fn every_other_kind_of_mistake_is_explained() {
         "sources:\n  \"*.csv\": {at: a, start: b}\n  \"b*.csv\": {end: e}",
         "sources:\n  \"*.csv\": {properties: {total: sum(amount), mean: avg(x)}, delimiter: ab, at: {column: d, format: DMY}}",
         "outcomes:\n  o: {when: tickets > 1, value: total}",
-        "outcomes:\n  o: {horizon: 3bd, when: moment = 'x'}",
+        "outcomes:\n  o: {horizon: 3 days, when: moment = 'x'}",
         "moments:\n  a: {when: event = 'a'}\noutcomes:\n  o: {when: moment = 'b'}",
         "features:\n  f: {count: a, since: b}\n  g: {within: 3d}\n  event: {count: a}\n  h: {count: a, value: properties.x}",
         "features:\n  f: {since: a}\nactions:\n  x: {when: f > '3 days'}\n  y: {when: f > 3d}\n  z: {when: f > '3d'}",
-        "actions:\n  x: {when: stage = 'use', propensity: 2, value: -1, quiet: night, cap: {per: 3bd}, deliver: {mail: x}}",
+        "actions:\n  x: {when: stage = 'use', propensity: 2, value: -1, quiet: night, cap: {per: 3 days}, deliver: {mail: x}}",
         "actions:\n  x: {when: \"true\", propensity: {from: renewal}}",
         "caps: [{channel: web, per: 7d, times: 0.5}]",
         "stakes: {high: \"5\", then: robot}",
@@ -215,11 +215,11 @@ fn rows_of_one_event_can_be_summed() {
     assert_eq!(
         taken,
         [
-            &Taking::Column("store".to_owned()),
-            &Taking::Sum("sales_value".to_owned()),
-            &Taking::Count,
+            &Taking::Column(Aggregate::First, "store".to_owned()),
+            &Taking::Column(Aggregate::Sum, "sales_value".to_owned()),
+            &Taking::Rows,
             &Taking::Literal("x".to_owned()),
-            &Taking::Column("Duration (s)".to_owned()),
+            &Taking::Column(Aggregate::First, "Duration (s)".to_owned()),
         ]
     );
 }

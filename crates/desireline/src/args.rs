@@ -111,7 +111,7 @@ pub(crate) struct ReadArgs {
     #[arg(required = true, value_name = "FILES")]
     pub(crate) files: Vec<PathBuf>,
     /// Which column plays which role: event=COLUMN,customer=COLUMN,at=COLUMN; also start, end, channel, resource,
-    /// department, `case_id`, phase, `message_id`, `one_per`, properties=A|B, any kind of key; 'text' in quotes is always that text.
+    /// department, `case_id`, phase, `message_id`, `one_per`, properties=A|B, traits=A|B, any kind of key; 'text' in quotes is always that text.
     #[arg(long, value_name = "ROLE=COLUMN,…")]
     pub(crate) map: Option<String>,
     /// Whether day or month comes first in dates that could be either.
@@ -129,6 +129,9 @@ pub(crate) struct ReadArgs {
     /// Who the customer is: of OCEL the object type, of XES the attribute.
     #[arg(long, value_name = "NAME")]
     pub(crate) customer: Option<String>,
+    /// Ask nothing: guesses are taken as they are, and what cannot be guessed is an error.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 impl ReadArgs {

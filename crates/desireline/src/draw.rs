@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
-pub(crate) use evidence::thousands as grouped;
+use evidence::grouped;
 use understand::{Cell, Table};
 
 use crate::error::Error;
@@ -31,9 +31,11 @@ fn tame(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '·' } else { c }).collect()
 }
 
-/// Whether somebody sits in front of it and can answer.
-pub(crate) fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+/// Whether somebody sits in front of it and can answer: questions stand on standard error, because standard output may
+/// go to a file; `yes` says that nobody wants to be asked.
+pub(crate) fn can_ask(yes: bool) -> bool {
+    let automatic = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    !yes && !automatic && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// Asks for a line; `None` at the end of input.
@@ -144,11 +146,6 @@ fn shortened(text: &str) -> String {
     }
     let shown: String = text.chars().take(TEXT_SHOWN).collect();
     format!("{shown}… {} more characters", grouped((length - TEXT_SHOWN) as u64))
-}
-
-/// A count and what is counted, in the right number.
-pub(crate) fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 /// A length of time in the unit that a person would use.

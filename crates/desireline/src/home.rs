@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use charter::Charter;
-use listen::stitch::{KeyRule, Rules};
+use listen::stitch::Rules;
 
 use crate::args::Args;
 use crate::draw;
@@ -36,23 +36,8 @@ impl Home {
 
     /// By which rules keys lead to customers.
     pub(crate) fn rules(&self) -> Rules {
-        rules_of(&self.charter)
+        Rules::from(&self.charter.keys)
     }
-}
-
-/// A key that the charter gives no priority comes behind those that it does, in its own order.
-const PRIORITY_FIRST_FREE: u32 = 100;
-
-/// The charter's keys as rules.
-pub(crate) fn rules_of(charter: &Charter) -> Rules {
-    let rule = |(n, key): (u32, &charter::keys::Key)| KeyRule {
-        kind: key.name.clone(),
-        priority: key.priority.unwrap_or(PRIORITY_FIRST_FREE + n),
-        unique: key.unique,
-        limit: key.limit,
-        normalise: key.normalise,
-    };
-    Rules::new((0..).zip(&charter.keys.kinds).map(rule).collect(), charter.keys.junk.iter().cloned())
 }
 
 /// Reads a charter; its warnings are shown.

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod args;
+mod asking;
 mod commands;
 mod draw;
 mod error;

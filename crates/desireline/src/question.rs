@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
-use event::Timestamp;
+use event::{Deadline, Timestamp};
 use journey::{AnyFold, Cut, Moments, Selection, Setting, Wanted};
 use lake::{Lake, Lens, Seen, Vocabulary};
 use listen::stitch::Rules;
@@ -246,13 +246,6 @@ fn cut(journey: Option<&str>, charter: &Charter, moments: &Moments, until_us: i6
         }
         mask
     };
-    let abandoned_after_us = match journey.abandoned_after {
-        None => None,
-        Some(span) => Some(span.as_micros().ok_or_else(|| {
-            Error::Usage(format!(
-                "journey `{name}`: abandoned_after in business days is not supported here; write it in days"
-            ))
-        })?),
-    };
-    Ok(Some(Cut { starts: mask(&journey.starts), succeeds: mask(&journey.succeeds), abandoned_after_us, until_us }))
+    let abandoned_after = journey.abandoned_after.map(|span| Deadline::new(span, &charter.calendar));
+    Ok(Some(Cut { starts: mask(&journey.starts), succeeds: mask(&journey.succeeds), abandoned_after, until_us }))
 }

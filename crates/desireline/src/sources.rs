@@ -5,15 +5,18 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use charter::Charter;
-use charter::sources::{Glob, Member, Members, SourceMap, Taken, Taking};
+use charter::keys::Keys;
+use charter::sources::{Glob, Member, Members, SourceMap, Taken};
+use event::Column;
 use jiff::tz::TimeZone;
 use lake::{ParquetError, plan_parquet, read_parquet};
 use listen::{
-    Aggregate, Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Options, Plan,
-    PlanError, Progress, Properties, Role, Sink, Summary, TimeColumn, TimeFormat, Value,
+    Counted, DateOrder, Encoding, Format, GuessError, Kind, Mapping, Options, Plan, PlanError, Progress, Role, Sink,
+    Summary, TimeColumn, TimeFormat, Value,
 };
 
 use crate::args::{Dates, ReadArgs};
+use crate::asking::Asking;
 use crate::draw;
 use crate::error::Error;
 
@@ -66,44 +69,33 @@ fn is_hidden(path: &Path) -> bool {
 /// Plans how to read a file; asks where that is possible and needed.
 pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Source, Error> {
     let mut options = options(path, args, charter)?;
+    let mut asking = draw::can_ask(args.yes).then(|| Asking::new(path));
     loop {
+        let wrong = |what| Error::Input { path: path.to_owned(), what };
         match try_plan(path, &options) {
-            Ok((plan, size)) => {
+            Ok((mut plan, size)) => {
+                if asking.as_mut().is_some_and(|asking| asking.confirm(&mut plan, &mut options)) {
+                    continue;
+                }
                 let from_charter = charter.source_for(&path.to_string_lossy()).is_some();
                 return Ok(Source { path: path.to_owned(), plan, size, from_charter });
             }
-            Err(Trouble::Ambiguous(what)) if draw::can_ask() => {
-                draw::note(&format!("{}: {what}", path.display()));
-                options.dates = match draw::ask("day first (d) or month first (m)?").as_deref() {
-                    Some("d" | "dmy") => Some(DateOrder::DayMonthYear),
-                    Some("m" | "mdy") => Some(DateOrder::MonthDayYear),
-                    _ => return Err(Error::Input { path: path.to_owned(), what }),
-                };
-            }
-            Err(Trouble::Ambiguous(what) | Trouble::Other(what)) => {
-                return Err(Error::Input { path: path.to_owned(), what });
-            }
             Err(Trouble::Unreadable(error)) => return Err(Error::unreadable(path, &error)),
+            Err(Trouble::Other(what)) => return Err(wrong(what)),
+            Err(Trouble::Guess(error)) => {
+                if !asking.as_ref().is_some_and(|asking| asking.answer(&error, &mut options)) {
+                    return Err(wrong(error.to_string()));
+                }
+            }
         }
     }
 }
 
 enum Trouble {
-    /// A person could decide it.
-    Ambiguous(String),
+    /// A person could say more than the file does.
+    Guess(GuessError),
     Unreadable(std::io::Error),
     Other(String),
-}
-
-impl From<GuessError> for Trouble {
-    fn from(error: GuessError) -> Self {
-        match &error {
-            GuessError::Times { source: GuessTimesError::Ambiguous { .. }, .. } => {
-                Trouble::Ambiguous(error.to_string())
-            }
-            _ => Trouble::Other(error.to_string()),
-        }
-    }
 }
 
 fn try_plan(path: &Path, options: &Options) -> Result<(Plan, u64), Trouble> {
@@ -121,14 +113,14 @@ fn try_plan(path: &Path, options: &Options) -> Result<(Plan, u64), Trouble> {
     let format = Format::detect(&path.to_string_lossy(), &first).map_err(|error| other(&error))?;
     if format == Format::Parquet {
         let plan = plan_parquet(path, options).map_err(|error| match error {
-            ParquetError::Guess(guess) => guess.into(),
+            ParquetError::Guess(error) => Trouble::Guess(error),
             error => other(&error),
         })?;
         let rows = lake::parquet_rows(path).map_err(|error| other(&error))?;
         return Ok((plan, rows));
     }
     let plan = listen::plan(format, &first, options).map_err(|error| match error {
-        PlanError::Guess(guess) => guess.into(),
+        PlanError::Guess(error) => Trouble::Guess(error),
         error => other(&error),
     })?;
     Ok((plan, size))
@@ -155,7 +147,9 @@ fn options(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Options, E
     let source = charter.source_for(&path.to_string_lossy());
     let map = match (&args.map, source) {
         (Some(text), _) => Mapping::parse_map(text).map_err(|error| usage(format!("--map: {error}")))?,
-        (None, Some(source)) => mapping_of(source).map_err(|what| Error::Input { path: path.to_owned(), what })?,
+        (None, Some(source)) => {
+            mapping_of(source, &charter.keys).map_err(|what| Error::Input { path: path.to_owned(), what })?
+        }
         (None, None) => Mapping::default(),
     };
     let zone = match &args.timezone {
@@ -196,7 +190,7 @@ fn one_byte(text: &str) -> Result<u8, Error> {
 }
 
 /// A source of the charter as a mapping.
-fn mapping_of(source: &SourceMap) -> Result<Mapping, String> {
+fn mapping_of(source: &SourceMap, keys: &Keys) -> Result<Mapping, String> {
     let value = |taken: &Taken| match taken {
         Taken::Column { column, .. } => Value::Column(column.clone()),
         Taken::Literal(text) => Value::Literal(text.clone()),
@@ -205,14 +199,16 @@ fn mapping_of(source: &SourceMap) -> Result<Mapping, String> {
     let time = |role: &str, taken: &Option<Taken>| match taken {
         None => Ok(None),
         Some(Taken::Column { column, format }) => {
-            let format = format.as_ref().map(|pattern| TimeFormat::Pattern(pattern.clone()));
+            let format = format.as_ref().map(|format| format.parse::<TimeFormat>());
+            let format = format.transpose().map_err(|error| format!("the charter's `{role}`: {error}"))?;
             Ok(Some(TimeColumn { column: column.clone(), format }))
         }
         Some(Taken::Literal(_)) => Err(format!("the charter says that `{role}` is always the same time")),
     };
+    let given = source.keys.iter().map(|(kind, taken)| (kind.clone(), value(taken)));
     Ok(Mapping {
         event: text(&source.event),
-        keys: source.keys.iter().map(|(kind, taken)| (kind.clone(), value(taken))).collect(),
+        keys: given.chain(keys_from_members(source, keys)).collect(),
         at: time("at", &source.at)?,
         start: time("start", &source.start)?,
         end: time("end", &source.end)?,
@@ -225,32 +221,37 @@ fn mapping_of(source: &SourceMap) -> Result<Mapping, String> {
         case_id: text(&source.case_id),
         phase: text(&source.phase),
         one_per: source.one_per.clone(),
-        properties: match &source.properties {
-            Some(Members::Listed(listed)) => Properties::Only(members(listed)?),
-            Some(Members::All) | None => Properties::Rest,
-        },
-        traits: match &source.traits {
-            Some(Members::Listed(listed)) => members(listed)?,
-            Some(Members::All) => return Err("`traits: all` is not supported: list them".to_owned()),
-            None => Vec::new(),
-        },
+        properties: source.properties.as_ref().map(members),
+        traits: source.traits.as_ref().map(members),
         unknown: source.unknown.clone(),
     })
 }
 
-fn members(listed: &[Member]) -> Result<Vec<listen::Member>, String> {
-    let member = |member: &Member| {
-        let (column, aggregate) = match &member.from {
-            Taking::Column(column) | Taking::First(column) => (Some(column.clone()), Aggregate::First),
-            Taking::Sum(column) => (Some(column.clone()), Aggregate::Sum),
-            Taking::Count => (None, Aggregate::Count),
-            other => {
-                return Err(format!("property `{}`: {other:?} is not supported by the reader of files", member.name));
-            }
-        };
-        Ok(listen::Member { name: member.name.clone(), column, aggregate, kind: Kind::Number })
+/// The keys that the charter takes `from` a property or trait which this source names: their columns, so that a row
+/// without any other key is somebody's too.
+fn keys_from_members<'a>(source: &'a SourceMap, keys: &'a Keys) -> impl Iterator<Item = (String, Value)> + 'a {
+    let column_of = |members: &'a Option<Members>, path: &[String]| {
+        let (Some(Members::Listed(listed)), [name]) = (members, path) else { return None };
+        let member = listed.iter().find(|member| member.name == *name)?;
+        member.from.column().map(|column| Value::Column(column.to_owned()))
     };
-    listed.iter().map(member).collect()
+    keys.kinds.iter().filter(|key| source.keys.iter().all(|(given, _)| *given != key.name)).filter_map(move |key| {
+        let column = match key.from.as_ref()? {
+            Column::Trait(path) => column_of(&source.traits, path),
+            Column::Property(path) => column_of(&source.properties, path),
+            _ => None,
+        };
+        Some((key.name.clone(), column?))
+    })
+}
+
+fn members(members: &Members) -> listen::Members {
+    let member =
+        |member: &Member| listen::Member { name: member.name.clone(), from: member.from.clone(), kind: Kind::Number };
+    match members {
+        Members::All => listen::Members::Rest,
+        Members::Listed(listed) => listen::Members::Only(listed.iter().map(member).collect()),
+    }
 }
 
 /// A plan as the charter would write it.
@@ -265,8 +266,8 @@ pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
     let time = |time: &Option<TimeColumn>| {
         time.as_ref().map(|time| {
             let format = match &time.format {
-                Some(TimeFormat::Pattern(pattern)) => Some(pattern.clone()),
-                _ => None,
+                Some(TimeFormat::YearFirst) | None => None,
+                Some(format) => Some(format.to_string()),
             };
             Taken::Column { column: time.column.clone(), format }
         })
@@ -295,11 +296,9 @@ pub(crate) fn describe(source: &Source) {
     let plan = &source.plan;
     let by = if source.from_charter { " as the charter says" } else { "" };
     draw::note(&format!("{} ({}){by}", source.path.display(), plan.format.name()));
-    if source.from_charter {
-        return;
-    }
     for note in &plan.notes {
-        if note.role != Role::Properties {
+        // What the charter says is known to whoever wrote it.
+        if note.role != Role::Properties && !(source.from_charter && note.sure) {
             let sure = if note.sure { "" } else { "  (a guess: please look)" };
             draw::note(&format!("  {:<12} {} – {}{sure}", note.role.to_string(), note.column, note.why));
         }

@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
-use crate::Timestamp;
+use crate::{Span, Timestamp};
 
 /// Which days of the week are worked, Monday first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Weekdays {
 }
 
 /// The days and hours in which an organisation works, in its own time zone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar {
     /// The time zone in which days and hours are meant.
     pub zone: TimeZone,
@@ -78,10 +78,50 @@ impl Calendar {
         Timestamp::from_naive(date.to_datetime(time), &self.zone)
     }
 
+    /// Whether `days` business days from `from_us` are over at `to_us`, both in microseconds since 1970.
+    fn is_over(&self, days: u32, from_us: i64, to_us: i64) -> bool {
+        const DAY_US: i64 = 86_400_000_000;
+        // So many working days are never over sooner, even where a zone leaves out a day; most calls end here.
+        let sooner = i64::from(days).saturating_sub(1) * DAY_US;
+        to_us.saturating_sub(from_us) > sooner
+            && self
+                .after_business_days(Timestamp::from_micros(from_us), days)
+                .is_some_and(|due| to_us > due.as_micros())
+    }
+
     fn next_working_day(&self, after: Date) -> Option<Date> {
         (1..=DAYS_SEARCHED_MAX)
             .map_while(|n| after.checked_add(i64::from(n).days()).ok())
             .find(|date| self.is_working_day(*date))
+    }
+}
+
+/// A span of time that can be asked whether it is over: elapsed time, or business days with the calendar that they need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deadline {
+    /// Elapsed time, in microseconds.
+    Elapsed(i64),
+    /// Working days of a calendar.
+    BusinessDays(u32, Calendar),
+}
+
+impl Deadline {
+    /// The deadline of a span; business days are those of `calendar`.
+    pub fn new(span: Span, calendar: &Calendar) -> Self {
+        match span {
+            Span::Elapsed(micros) => Deadline::Elapsed(micros),
+            Span::BusinessDays(days) => Deadline::BusinessDays(days, calendar.clone()),
+        }
+    }
+
+    /// Whether what began at `from_us` is over at `to_us`, both in microseconds since 1970 and in this order; at the
+    /// deadline itself it is not yet.
+    #[inline]
+    pub fn is_over(&self, from_us: i64, to_us: i64) -> bool {
+        match self {
+            Deadline::Elapsed(limit) => to_us.saturating_sub(from_us) > *limit,
+            Deadline::BusinessDays(days, calendar) => calendar.is_over(*days, from_us, to_us),
+        }
     }
 }
 
@@ -90,14 +130,17 @@ mod tests {
     use super::*;
     use jiff::civil::{date, time};
 
-    fn due(from: &str, days: u32) -> String {
-        let zone = TimeZone::get("Europe/Berlin").expect("bundled");
-        let calendar = Calendar {
+    fn berlin() -> Calendar {
+        Calendar {
             opens: time(8, 0, 0, 0),
             closes: time(18, 0, 0, 0),
             holidays: BTreeSet::from([date(2026, 12, 25)]),
-            ..Calendar::weekdays(zone.clone())
-        };
+            ..Calendar::weekdays(TimeZone::get("Europe/Berlin").expect("bundled"))
+        }
+    }
+
+    fn due(from: &str, days: u32) -> String {
+        let (calendar, zone) = (berlin(), berlin().zone);
         let from = Timestamp::parse(from, &zone).expect("a time");
         let due = calendar.after_business_days(from, days).expect("there are working days");
         due.to_jiff().to_zoned(zone).datetime().to_string()
@@ -120,6 +163,25 @@ mod tests {
     #[test]
     fn clock_changes_keep_the_time_of_day() {
         assert_eq!(due("2026-03-27T09:00", 1), "2026-03-30T09:00:00");
+    }
+
+    #[test]
+    fn a_deadline_is_over_after_it_and_not_at_it() {
+        let us = |text: &str| Timestamp::parse(text, &berlin().zone).expect("a time").as_micros();
+        let over = |span: &str, from: &str, to_us: i64| {
+            Deadline::new(span.parse().expect("a span"), &berlin()).is_over(us(from), to_us)
+        };
+        for (span, from, due) in [
+            ("1bd", "2026-03-06T09:00", "2026-03-09T09:00"),
+            ("3bd", "2026-12-24T09:00", "2026-12-30T09:00"),
+            ("0bd", "2026-03-07T12:00", "2026-03-09T08:00"),
+            ("3d", "2026-03-06T09:00", "2026-03-09T09:00"),
+        ] {
+            assert!(!over(span, from, us(due)) && over(span, from, us(due) + 1), "{span} from {from}");
+            assert!(!over(span, from, us(from)), "{span} from {from} has just begun");
+        }
+        let never = Calendar { days: Weekdays([false; 7]), ..berlin() };
+        assert!(!Deadline::BusinessDays(1, never).is_over(0, i64::MAX), "nothing ever falls due");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::thousands;
+use crate::{counted, grouped};
 
 /// Below this many cases a share says little: its interval is wider than a third of the whole scale in the middle.
 pub const FEW: u64 = 30;
@@ -69,9 +69,12 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Doubt::FewCases { what, n: 0, .. } => write!(f, "no {what}: nothing fits the question"),
-            Doubt::FewCases { what, n, wanted } => write!(f, "only {n} {what}; below {wanted} the shares say little"),
+            Doubt::FewCases { what, n, wanted } => {
+                let one = what.strip_suffix('s').unwrap_or(what);
+                write!(f, "only {}; below {wanted} the shares say little", counted(*n, one, what))
+            }
             Doubt::Truncated { what, shown, of } => {
-                write!(f, "{} of {} {what} are shown", thousands(*shown), thousands(*of))
+                write!(f, "{} of {} {what} are shown", grouped(*shown), grouped(*of))
             }
             Doubt::Approximate { what, relative_error } => {
                 write!(f, "{what} are approximate, by at most {:.1} %", relative_error * 100.0)
@@ -85,7 +88,7 @@ impl fmt::Display for Doubt {
                 write!(
                     f,
                     "{} differences at 95 % each: about {by_chance:.digits$} would exclude zero by chance alone",
-                    thousands(*n)
+                    grouped(*n)
                 )
             }
         }
@@ -102,6 +105,8 @@ mod tests {
         let width = |n| Share::new(n / 2, n).high - Share::new(n / 2, n).low;
         assert!(width(FEW - 2) > 1.0 / 3.0 && width(FEW + 4) < 1.0 / 3.0);
         assert_eq!(Doubt::few("journeys", FEW), None);
+        let one = Doubt::few("journeys", 1).expect("few");
+        assert_eq!(one.to_string(), "only 1 journey; below 30 the shares say little");
         assert!(Doubt::few("journeys", FEW - 1).is_some());
     }
 

@@ -3,6 +3,8 @@
 //! The charter cuts a customer's run into journeys ([`Cut`]); conditions, a period and a comparison then choose among them
 //! ([`Selection`]). All views share this one place, so that two views that show the same number mean the same journeys.
 
+use event::Deadline;
+
 use crate::{Moment, Run, Word};
 
 /// Bits that say which conditions hold for an event.
@@ -79,15 +81,15 @@ impl<'a> Journey<'a> {
 /// How the charter cuts a customer's run into journeys.
 ///
 /// A journey starts at a moment of `starts` while none is open, takes in everything that follows, and ends with a moment of
-/// `succeeds` or before a silence longer than `abandoned_after_us`. What lies outside of journeys is left out.
+/// `succeeds` or before a silence longer than `abandoned_after`. What lies outside of journeys is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cut {
     /// By moment: whether it starts a journey. Empty: anything does.
     pub starts: Vec<bool>,
     /// By moment: whether a journey reaches its goal there.
     pub succeeds: Vec<bool>,
-    /// The silence in microseconds after which a journey counts as abandoned.
-    pub abandoned_after_us: Option<i64>,
+    /// The silence after which a journey counts as abandoned.
+    pub abandoned_after: Option<Deadline>,
     /// Up to when anything is known, in microseconds since 1970: a journey that was silent for long enough by then is
     /// abandoned, otherwise open.
     pub until_us: i64,
@@ -103,7 +105,7 @@ impl Cut {
     }
 
     fn silent(&self, from_us: i64, to_us: i64) -> bool {
-        self.abandoned_after_us.is_some_and(|limit| to_us.saturating_sub(from_us) > limit)
+        self.abandoned_after.as_ref().is_some_and(|deadline| deadline.is_over(from_us, to_us))
     }
 
     /// Calls `each` with the bounds and the ending of every journey of `run`.
@@ -201,8 +203,8 @@ mod tests {
     fn cut(moments: &[u32], at_us: &[i64], until_us: i64) -> Vec<(usize, usize, Ending)> {
         let moments: Vec<Moment> = moments.iter().copied().map(Moment).collect();
         let run = Run::plain(1, &moments, at_us);
-        let cut =
-            Cut { starts: vec![true], succeeds: vec![false, false, true], abandoned_after_us: Some(10), until_us };
+        let abandoned_after = Some(Deadline::Elapsed(10));
+        let cut = Cut { starts: vec![true], succeeds: vec![false, false, true], abandoned_after, until_us };
         let mut all = Vec::new();
         cut.journeys(&run, |start, end, ending| all.push((start, end, ending)));
         all

@@ -136,12 +136,15 @@ impl Importer {
         if self.events.is_multiple_of(1024) && self.options.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        let further = self.options.rules.further_keys(event);
+        let further = further.iter().map(|(kind, value)| (kind.as_str(), value.as_str()));
+        let keys = || event.keys.iter().map(|key| (key.kind, key.value)).chain(further.clone());
         self.nodes.clear();
         let mut as_given = true;
-        for key in event.keys {
-            match self.identity.graph.admit(key.kind, key.value) {
+        for (kind, value) in keys() {
+            match self.identity.graph.admit(kind, value) {
                 Some(node) => {
-                    as_given &= self.identity.graph.key(node).1 == key.value;
+                    as_given &= self.identity.graph.key(node).1 == value;
                     if !self.nodes.contains(&node) {
                         self.nodes.push(node);
                     }
@@ -156,7 +159,7 @@ impl Importer {
             self.identity.graph.link(&self.nodes, event.at.as_micros());
         }
         if !as_given {
-            keys_json(event.keys.iter().map(|key| (key.kind, key.value)), &mut self.keys);
+            keys_json(keys(), &mut self.keys);
         }
         let words = [event.event].map(Some).into_iter().chain([
             event.channel,

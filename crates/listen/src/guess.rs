@@ -8,7 +8,7 @@ mod names;
 mod values;
 
 use crate::cell::Cell;
-use crate::mapping::{Kind, Mapping, MappingError, Member, Properties, Role, TimeColumn, Value};
+use crate::mapping::{Kind, Mapping, MappingError, Member, Members, Role, TimeColumn, Value};
 use crate::times::{DateOrder, GuessTimesError};
 
 use values::Column;
@@ -89,7 +89,7 @@ pub fn guess(
     guesser.event()?;
     guesser.customer()?;
     guesser.others();
-    guesser.properties();
+    guesser.members();
     Ok(Guess { mapping: guesser.mapping, notes: guesser.notes })
 }
 
@@ -329,28 +329,33 @@ impl<'a, 'c> Guesser<'a, 'c> {
         }
     }
 
-    /// Everything else becomes properties, as numbers and truths where all values are such.
-    fn properties(&mut self) {
-        if let Properties::Only(members) = &mut self.mapping.properties {
-            for member in members {
-                let column = self.table.iter().find(|column| Some(column.name) == member.column.as_deref());
+    /// Everything else becomes properties or traits, as numbers and truths where all values are such.
+    fn members(&mut self) {
+        let rest = [(Role::Properties, &self.mapping.properties), (Role::Traits, &self.mapping.traits)]
+            .map(|(role, given)| (role, !matches!(given, Some(Members::Only(_)))));
+        self.mapping.settle_members(self.columns);
+        for (role, is_rest) in rest {
+            let members = if role == Role::Traits { &mut self.mapping.traits } else { &mut self.mapping.properties };
+            let Some(Members::Only(members)) = members else { continue };
+            for member in members.iter_mut() {
+                let column = self.table.iter().find(|column| Some(column.name) == member.from.column());
                 member.kind = column.map_or(member.kind, Column::kind);
             }
-        } else {
-            let rest = self.table.iter().filter(|column| self.is_free(column.name));
-            let members: Vec<Member> = rest.map(|c| Member { kind: c.kind(), ..Member::of_column(c.name) }).collect();
-            if !members.is_empty() {
+            if is_rest && !members.is_empty() {
                 let shown: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
                 let shown = shown.join(", ");
-                self.note(Role::Properties, &shown, "all other columns", true);
+                self.note(role, &shown, "all other columns", true);
             }
-            let (traits, members) = members.into_iter().partition(|m| m.kind == Kind::Members && m.name == "traits");
-            self.mapping.traits.extend::<Vec<Member>>(traits);
-            self.mapping.properties = Properties::Only(members);
         }
-        for member in &mut self.mapping.traits {
-            let column = self.table.iter().find(|column| Some(column.name) == member.column.as_deref());
-            member.kind = column.map_or(member.kind, Column::kind);
+        // Of our own exports: one column holds all traits.
+        let Some(Members::Only(members)) = &mut self.mapping.properties else { return };
+        let is_traits = |member: &Member| member.kind == Kind::Members && member.name == "traits";
+        let (traits, rest): (Vec<Member>, Vec<Member>) = std::mem::take(members).into_iter().partition(is_traits);
+        *members = rest;
+        match &mut self.mapping.traits {
+            Some(Members::Only(known)) => known.extend(traits),
+            given if !traits.is_empty() => *given = Some(Members::Only(traits)),
+            _ => {}
         }
     }
 

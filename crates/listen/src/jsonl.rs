@@ -16,9 +16,9 @@ use crate::cell::Cell;
 use crate::guess::guess;
 use crate::json::Members;
 use crate::limits::{LINE_BYTES_KEPT, SAMPLE_ROWS};
-use crate::mapping::{Kind, Mapping, Properties, Value};
+use crate::mapping::{self, Kind, Mapping, Value};
 use crate::plan::{Options, Plan, PlanError, ReadError};
-use crate::rows::RowMapper;
+use crate::rows::{Others, RowMapper};
 use crate::segment::{self, Arrival, MessageError, Taken};
 use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary};
 
@@ -33,7 +33,9 @@ pub struct Shape {
     /// Whether they are messages of the Segment API.
     pub segment: bool,
     /// Whether members that were not seen in the sample become properties too.
-    pub keeps_others: bool,
+    pub others_to_properties: bool,
+    /// Whether they become traits.
+    pub others_to_traits: bool,
 }
 
 impl Shape {
@@ -45,7 +47,11 @@ impl Shape {
 /// Finds out what the objects are, from the beginning of the file.
 pub(crate) fn plan(plan: &mut Plan, text: &[u8], options: &Options) -> Result<(), PlanError> {
     let lines = first_line_is_whole(text);
-    let mut shape = Shape { lines, segment: false, keeps_others: matches!(options.map.properties, Properties::Rest) };
+    let is_rest = |members: &Option<mapping::Members>| *members == Some(mapping::Members::Rest);
+    let others_to_traits = is_rest(&options.map.traits);
+    let others_to_properties =
+        is_rest(&options.map.properties) || (options.map.properties.is_none() && !others_to_traits);
+    let mut shape = Shape { lines, segment: false, others_to_properties, others_to_traits };
     let texts = sample(text, shape.framing());
     let objects: Vec<Members<'_>> = texts.iter().filter_map(|text| Members::parse(text).ok()).collect();
     if objects.is_empty() {
@@ -124,22 +130,30 @@ fn columns(objects: &[Members<'_>], given: &Mapping) -> Vec<String> {
 
 /// A member called `properties` that is an object is not a property, but all of them; likewise `traits`.
 fn spread(mapping: &mut Mapping) {
-    let Properties::Only(members) = &mut mapping.properties else { return };
-    let (traits, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(members).into_iter().partition(|member| member.name == "traits");
-    *members = rest;
-    for member in members.iter_mut().filter(|member| member.name == "properties") {
-        member.kind = Kind::Members;
+    let mapping::Members::Only(properties) = mapping.properties.get_or_insert(mapping::Members::Only(Vec::new()))
+    else {
+        return;
+    };
+    let is_traits = |member: &mut mapping::Member| member.name == "traits";
+    let moved: Vec<_> = properties.extract_if(.., is_traits).collect();
+    if !moved.is_empty()
+        && let mapping::Members::Only(traits) = mapping.traits.get_or_insert(mapping::Members::Only(Vec::new()))
+        && !traits.iter_mut().any(is_traits)
+    {
+        traits.extend(moved);
     }
-    for mut member in traits {
-        member.kind = Kind::Members;
-        mapping.traits.push(member);
+    for (name, members) in [("properties", &mut mapping.properties), ("traits", &mut mapping.traits)] {
+        let Some(mapping::Members::Only(members)) = members else { continue };
+        for member in members.iter_mut().filter(|member| member.name == name) {
+            member.kind = Kind::Members;
+        }
     }
 }
 
 /// Reads objects until the input ends.
 pub(crate) fn read(input: impl Read, plan: &Plan, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
-    let shape = plan.json.unwrap_or(Shape { lines: true, segment: false, keeps_others: true });
+    let shape =
+        plan.json.unwrap_or(Shape { lines: true, segment: false, others_to_properties: true, others_to_traits: false });
     let mut reader = Reader {
         mapper: if shape.segment {
             None
@@ -208,10 +222,15 @@ impl Reader<'_> {
         };
         let row = Row::of(&members, &self.plan.columns);
         self.others.clear();
-        if self.shape.keeps_others {
+        let Shape { others_to_properties, others_to_traits, .. } = self.shape;
+        if others_to_properties || others_to_traits {
             row.write_others(&members, &mut self.others);
         }
-        mapper.row_with_others(line, &row.cells(), &self.others, &|| raw.to_vec(), sink)
+        let others = Others {
+            properties: if others_to_properties { &self.others } else { "" },
+            traits: if others_to_traits { &self.others } else { "" },
+        };
+        mapper.row_with_others(line, &row.cells(), others, &|| raw.to_vec(), sink)
     }
 
     fn message(&mut self, line: u64, text: &str, sink: &mut Counting<'_>) -> Result<(), Stop> {

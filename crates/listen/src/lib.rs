@@ -35,7 +35,7 @@ pub use cell::Cell;
 pub use csv::Layout;
 pub use guess::{Guess, GuessError, Note, guess};
 pub use jsonl::Shape;
-pub use mapping::{Aggregate, Kind, Mapping, MappingError, Member, Properties, Role, TimeColumn, Value};
+pub use mapping::{Kind, Mapping, MappingError, Member, Members, Role, TimeColumn, Value};
 pub use plan::{Options, Plan, PlanError, ReadError, plan, read};
 pub use rows::RowMapper;
 pub use sink::{Counting, Reason, Rejection, Sink, Stop, Summary};

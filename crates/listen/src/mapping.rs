@@ -7,6 +7,8 @@ mod parse;
 
 use std::fmt;
 
+use charter::sources::{Aggregate, Taking};
+
 use crate::times::TimeFormat;
 
 /// What a column may be for an event.
@@ -106,17 +108,6 @@ pub struct TimeColumn {
     pub format: Option<TimeFormat>,
 }
 
-/// What one value becomes of the values of several rows that are one event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aggregate {
-    /// The first value that there is.
-    First,
-    /// The sum of the numbers.
-    Sum,
-    /// How many rows there are.
-    Count,
-}
-
 /// How the texts of a column are written into the properties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
@@ -136,29 +127,34 @@ pub enum Kind {
 pub struct Member {
     /// Its name.
     pub name: String,
-    /// The column that it comes from; `None` for a count.
-    pub column: Option<String>,
-    /// What becomes of it where several rows are one event.
-    pub aggregate: Aggregate,
-    /// How its texts are written.
+    /// What it takes from the row, or the rows, of the event.
+    pub from: Taking,
+    /// How the texts of its column are written.
     pub kind: Kind,
 }
 
 impl Member {
     /// The member that keeps a column under its own name.
     pub fn of_column(column: &str) -> Self {
-        Self { name: column.to_owned(), column: Some(column.to_owned()), aggregate: Aggregate::First, kind: Kind::Text }
+        let from = Taking::Column(Aggregate::First, column.to_owned());
+        Self { name: column.to_owned(), from, kind: Kind::Text }
     }
 }
 
-/// Which columns become properties.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Properties {
+/// Which columns become properties, or traits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Members {
     /// All columns that have no other role.
-    #[default]
     Rest,
     /// These.
     Only(Vec<Member>),
+}
+
+impl Members {
+    /// Those that are named.
+    pub(crate) fn named(members: Option<&Members>) -> &[Member] {
+        if let Some(Members::Only(members)) = members { members } else { &[] }
+    }
 }
 
 /// Which column plays which role.
@@ -193,10 +189,10 @@ pub struct Mapping {
     pub phase: Option<Value>,
     /// Rows with the same value of this column, and the same customer, are one event, at the earliest of their times.
     pub one_per: Option<String>,
-    /// Everything else about the event.
-    pub properties: Properties,
-    /// What it says about the customer.
-    pub traits: Vec<Member>,
+    /// Everything else about the event; `None`: what has no role, unless that is the traits.
+    pub properties: Option<Members>,
+    /// What it says about the customer; `None`: nothing.
+    pub traits: Option<Members>,
     /// Texts that mean "not known"; they count as no value wherever they stand.
     pub unknown: Vec<String>,
 }
@@ -233,8 +229,8 @@ pub enum MappingError {
     /// Rows that are two events cannot be one event together.
     #[error("one_per needs one time per row: map `at`, not `start` and `end`")]
     OnePerWithPhases,
-    /// A sum or count where every row is an event of its own.
-    #[error("`{member}` adds up rows, which needs one_per=COLUMN to say which rows are one event")]
+    /// A sum, count or the like where every row is an event of its own.
+    #[error("`{member}` takes several rows together, which needs one_per=COLUMN to say which rows are one event")]
     AggregateWithoutOnePer {
         /// The member of the properties.
         member: String,
@@ -255,30 +251,10 @@ pub enum MappingError {
     },
 }
 
-/// `, did you mean …?` for a column name with a typing error.
+/// ` (did you mean …?)` for a column name with a typing error.
 fn did_you_mean(column: &str, columns: &[String]) -> String {
-    let wanted = column.to_lowercase();
-    let nearest = columns.iter().map(|name| (distance(&wanted, &name.to_lowercase()), name)).min();
-    match nearest {
-        Some((steps, name)) if steps <= 1 + wanted.chars().count() / 4 => format!(" (did you mean `{name}`?)"),
-        _ => String::new(),
-    }
-}
-
-/// How many characters have to be changed, added or left out to make one text the other (Levenshtein 1966).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let change = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    let nearest = event::nearest(column, columns.iter().map(String::as_str));
+    nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
 impl Mapping {
@@ -294,6 +270,18 @@ impl Mapping {
         parse::mapping(text)
     }
 
+    /// Gives a column to a role that takes one, such as the event, the time or a key, instead of what had it before.
+    pub fn give(&mut self, role: &Role, column: &str) {
+        if let Role::Key(kind) = role {
+            self.keys.retain(|(known, _)| known != kind);
+            self.keys.push((kind.clone(), Value::Column(column.to_owned())));
+        } else if let Some(place) = self.text_mut(role) {
+            *place = Some(Value::Column(column.to_owned()));
+        } else if let Some(place) = self.time_mut(role) {
+            *place = Some(TimeColumn { column: column.to_owned(), format: None });
+        }
+    }
+
     /// The columns that have a role, with it; properties and traits included where they are named.
     pub fn used(&self) -> Vec<(Role, &str)> {
         let texts = self.texts();
@@ -301,10 +289,29 @@ impl Mapping {
         let values = texts.into_iter().chain(keys).filter_map(|(role, value)| Some((role, value?.column()?)));
         let times = self.times().into_iter().filter_map(|(role, time)| Some((role, time?.column.as_str())));
         let one_per = self.one_per.iter().map(|column| (Role::OnePer, column.as_str()));
-        let traits = self.traits.iter().filter_map(|member| Some((Role::Traits, member.column.as_deref()?)));
-        let members: &[Member] = if let Properties::Only(members) = &self.properties { members } else { &[] };
-        let members = members.iter().filter_map(|member| Some((Role::Properties, member.column.as_deref()?)));
-        values.chain(times).chain(one_per).chain(traits).chain(members).collect()
+        let members = |role: Role, members| {
+            let columns = Members::named(members).iter().filter_map(|member| member.from.column());
+            columns.map(move |column| (role.clone(), column))
+        };
+        let traits = members(Role::Traits, self.traits.as_ref());
+        let properties = members(Role::Properties, self.properties.as_ref());
+        values.chain(times).chain(one_per).chain(traits).chain(properties).collect()
+    }
+
+    /// Names the members of properties and traits that are all columns without a role.
+    pub(crate) fn settle_members(&mut self, columns: &[String]) {
+        let used: Vec<&str> = self.used().into_iter().map(|(_, column)| column).collect();
+        let rest = columns.iter().filter(|column| !used.contains(&column.as_str())).map(|c| Member::of_column(c));
+        let rest: Vec<Member> = rest.collect();
+        let to_traits = self.traits == Some(Members::Rest);
+        if to_traits {
+            self.traits = Some(Members::Only(rest.clone()));
+        }
+        match self.properties {
+            Some(Members::Only(_)) => {}
+            None if to_traits => self.properties = Some(Members::Only(Vec::new())),
+            None | Some(Members::Rest) => self.properties = Some(Members::Only(rest)),
+        }
     }
 
     /// The roles that are texts, in the order of [`RowMapper`](crate::RowMapper).

@@ -3,6 +3,7 @@
 //! A row costs no allocation: texts are borrowed from the cells, typed values are written into buffers that stay, and
 //! the properties are written as JSON text directly.
 
+mod collected;
 mod groups;
 mod slots;
 
@@ -13,7 +14,7 @@ use jiff::tz::TimeZone;
 
 use crate::cell::Cell;
 use crate::limits::KEYS_MAX;
-use crate::mapping::{Aggregate, Mapping, MappingError, Properties, Role};
+use crate::mapping::{Mapping, MappingError, Members, Role};
 use crate::sink::{Reason, Rejection, Sink, Stop};
 use crate::times::{Clock, Fault};
 
@@ -99,6 +100,13 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// Further members of an object, as its properties and traits: `{"a":1,"b":2`, or nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Others<'a> {
+    pub(crate) properties: &'a str,
+    pub(crate) traits: &'a str,
+}
+
 /// Why the row cannot be an event.
 struct Refusal {
     reason: Reason,
@@ -122,6 +130,8 @@ impl RowMapper {
     /// the mapping contradict each other.
     pub fn new(mapping: &Mapping, columns: &[String], zone: TimeZone) -> Result<Self, MappingError> {
         check(mapping, columns)?;
+        let mut mapping = mapping.clone();
+        mapping.settle_members(columns);
         let text_roles = mapping.texts();
         let mut texts = [const { None }; 8];
         for (place, (role, value)) in texts.iter_mut().zip(text_roles) {
@@ -130,14 +140,8 @@ impl RowMapper {
         let key =
             |(kind, value): &(String, _)| Ok((kind.clone(), Slot::new(value, &Role::Key(kind.clone()), columns)?));
         let [at, start, end, received_at] = mapping.times().map(|(role, time)| TimeSlot::new(time, &role, columns));
-        let used: Vec<&str> = mapping.used().into_iter().map(|(_, column)| column).collect();
-        let rest = || {
-            columns.iter().filter(|column| !used.contains(&column.as_str())).map(|c| MemberSlot::of_column(c, columns))
-        };
-        let properties = match &mapping.properties {
-            Properties::Rest => rest().collect::<Result<Vec<_>, _>>()?,
-            Properties::Only(members) => MemberSlot::all(members, &Role::Properties, columns)?,
-        };
+        let properties = MemberSlot::all(Members::named(mapping.properties.as_ref()), &Role::Properties, columns)?;
+        let traits = MemberSlot::all(Members::named(mapping.traits.as_ref()), &Role::Traits, columns)?;
         let one_per =
             mapping.one_per.as_ref().map(|column| slots::position(column, &Role::OnePer, columns)).transpose()?;
         Ok(Self {
@@ -148,9 +152,9 @@ impl RowMapper {
             start: start?,
             end: end?,
             received_at: received_at?,
-            groups: one_per.map(|column| Groups::new(column, properties.clone())),
+            groups: one_per.map(|column| Groups::new(column, properties.clone(), traits.clone())),
             properties,
-            traits: MemberSlot::all(&mapping.traits, &Role::Traits, columns)?,
+            traits,
             unknown: mapping.unknown.clone(),
             clock: Clock::new(zone),
             buffers: Buffers::default(),
@@ -173,15 +177,15 @@ impl RowMapper {
         raw: &dyn Fn() -> Vec<u8>,
         sink: &mut dyn Sink,
     ) -> Result<(), Stop> {
-        self.row_with_others(line, cells, "", raw, sink)
+        self.row_with_others(line, cells, Others::default(), raw, sink)
     }
 
-    /// As [`row`](Self::row), with further members of the properties: `{"a":1,"b":2`, or nothing.
+    /// As [`row`](Self::row), with members that are no columns.
     pub(crate) fn row_with_others(
         &mut self,
         line: u64,
         cells: &[Cell<'_>],
-        others: &str,
+        others: Others<'_>,
         raw: &dyn Fn() -> Vec<u8>,
         sink: &mut dyn Sink,
     ) -> Result<(), Stop> {
@@ -199,7 +203,7 @@ impl RowMapper {
         &mut self,
         line: u64,
         cells: &[Cell<'_>],
-        others: &str,
+        others: Others<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Result<(), Stop>, Refusal> {
         if cells.len() != self.columns {
@@ -239,7 +243,7 @@ impl RowMapper {
         let Some(name) = name else {
             return Err(Refusal { reason: Reason::MissingEvent, detail: "no value for event".to_owned() });
         };
-        write_members(&mut buffers.traits, traits, cells, "", unknown);
+        write_members(&mut buffers.traits, traits, cells, others.traits, unknown);
         let traits = (!buffers.traits.is_empty()).then_some(buffers.traits.as_str());
         let at = when.at.or(when.end).or(when.start).expect("a row without any time is refused before");
         let mut event = Event {
@@ -255,10 +259,10 @@ impl RowMapper {
             ..Event::new(name, at, &all_keys[..count])
         };
         if let Some(groups) = groups {
-            self.seen.left_out += u64::from(!others.is_empty());
+            self.seen.left_out += u64::from(!(others.properties.is_empty() && others.traits.is_empty()));
             return groups.add(line, &event, cells, unknown, sink);
         }
-        write_members(&mut buffers.properties, properties, cells, others, unknown);
+        write_members(&mut buffers.properties, properties, cells, others.properties, unknown);
         event.properties = (!buffers.properties.is_empty()).then_some(buffers.properties.as_str());
         Ok(emit(&event, when, &mut buffers.message_id, sink))
     }
@@ -391,8 +395,8 @@ fn check(mapping: &Mapping, columns: &[String]) -> Result<(), MappingError> {
     if mapping.one_per.is_some() && phases {
         return Err(MappingError::OnePerWithPhases);
     }
-    let members: &[_] = if let Properties::Only(members) = &mapping.properties { members } else { &[] };
-    let added = members.iter().chain(&mapping.traits).find(|member| member.aggregate != Aggregate::First);
+    let members = Members::named(mapping.properties.as_ref()).iter().chain(Members::named(mapping.traits.as_ref()));
+    let added = members.clone().find(|member| member.from.needs_rows());
     match added {
         Some(member) if mapping.one_per.is_none() => {
             Err(MappingError::AggregateWithoutOnePer { member: member.name.clone() })

@@ -9,100 +9,18 @@
 //! glues nobody; a link that would give a customer two unique keys, or more of a kind than its limit, is not followed.
 
 mod names;
+mod rules;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
-use event::Normalise;
 use hashbrown::{HashMap, HashTable};
 use rapidhash::fast::RandomState;
 
 pub use names::Names;
 
-/// What is known about one kind of key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRule {
-    /// The kind: `user_id`, `email`.
-    pub kind: String,
-    /// Which key names the customer where an event has several: the lowest number wins.
-    pub priority: u32,
-    /// One person has exactly one of these, so two of them are never one person's.
-    pub unique: bool,
-    /// How many of these one person may have.
-    pub limit: Option<u32>,
-    /// How values are made comparable.
-    pub normalise: Normalise,
-}
-
-impl KeyRule {
-    /// How many of these one person may have, a unique key counting as a limit of one.
-    pub fn most(&self) -> Option<u32> {
-        if self.unique { Some(1) } else { self.limit }
-    }
-}
-
-/// The rules by which keys lead to customers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    kinds: Vec<KeyRule>,
-    /// Values, in lower case, that name nobody.
-    junk: BTreeSet<String>,
-}
-
-/// The priority of a kind that no rule names: behind those that one does.
-const PRIORITY_UNNAMED: u32 = 1_000;
-
-impl Default for Rules {
-    /// What holds without a charter: `user_id` and `case` are unique, a person has up to three e-mail addresses and
-    /// telephone numbers and 200 anonymous ids.
-    fn default() -> Self {
-        let rule = |kind: &str, priority, unique, limit, normalise| KeyRule {
-            kind: kind.to_owned(),
-            priority,
-            unique,
-            limit,
-            normalise,
-        };
-        let kinds = vec![
-            rule("user_id", 1, true, None, Normalise::Trim),
-            rule("case", 1, true, None, Normalise::Trim),
-            rule("email", 2, false, Some(3), Normalise::Email),
-            rule("phone", 3, false, Some(3), Normalise::Phone),
-            rule("anonymous_id", 4, false, Some(200), Normalise::Trim),
-        ];
-        Self::new(kinds, ["", "null", "undefined", "none", "nan", "(null)", "anonymous"].map(str::to_owned))
-    }
-}
-
-impl Rules {
-    /// These rules; a kind that none names is unique and comes last.
-    pub fn new(kinds: Vec<KeyRule>, junk: impl IntoIterator<Item = String>) -> Self {
-        Self { kinds, junk: junk.into_iter().map(|value| value.trim().to_lowercase()).collect() }
-    }
-
-    fn rule(&self, kind: &str) -> KeyRule {
-        self.kinds.iter().find(|rule| rule.kind == kind).cloned().unwrap_or_else(|| KeyRule {
-            kind: kind.to_owned(),
-            priority: PRIORITY_UNNAMED,
-            unique: true,
-            limit: None,
-            normalise: Normalise::Trim,
-        })
-    }
-
-    fn is_junk(&self, value: &str) -> bool {
-        // The longest junk value bounds what has to be compared; identifiers are usually longer.
-        let value = value.trim();
-        self.junk.contains(value)
-            || (value.bytes().any(|b| b.is_ascii_uppercase()) && self.junk.contains(&value.to_lowercase()))
-    }
-
-    /// A number that changes whenever the rules do; the same on every machine.
-    pub fn fingerprint(&self) -> u64 {
-        rapidhash::v3::rapidhash_v3(format!("{self:?}").as_bytes())
-    }
-}
+pub use rules::{KeyRule, Rules};
 
 /// A number for a text, the same on every machine: to count distinct values without keeping them.
 pub fn fingerprint(text: &str) -> u64 {

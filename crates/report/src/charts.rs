@@ -1,11 +1,12 @@
 //! Funnel, typical paths, step matrix and comparison as HTML: tables that are pictures at the same time, so that
 //! whoever cannot see a picture misses nothing.
 
+use evidence::{counted, grouped};
 use understand::{funnel, steps, variants};
 
 use crate::Words;
 use crate::data::Compared;
-use crate::figures::{count, counted, interval, percent, points, time};
+use crate::figures::{interval, percent, points, time};
 use crate::style::SHADES;
 use crate::text::{push, safe};
 use crate::words::Colours;
@@ -65,7 +66,7 @@ pub(crate) fn funnel_table(answer: &funnel::Answer, words: &Words) -> String {
                 i + 1,
                 safe(words.label(&step.moment)),
                 bar(step.of_first, whisker),
-                count(step.customers),
+                grouped(step.customers),
                 shares(step.of_first, step.of_first_low, step.of_first_high, first),
                 shares(step.of_previous, step.of_previous_low, step.of_previous_high, before),
                 step.median_s.map(|s| safe(&time(s))).unwrap_or_default(),
@@ -94,7 +95,7 @@ pub(crate) fn paths_table(answer: &variants::Answer, words: &Words, colours: &Co
                  <td class=\"n\">{} <span class=\"note\">({})</span></td><td class=\"n\">{}</td></tr>\n",
                 chips(&variant.sequence, words, colours),
                 bar(variant.share / most, None),
-                count(variant.count),
+                grouped(variant.count),
                 safe(&percent(variant.share)),
                 safe(&interval(variant.share_low, variant.share_high)),
                 safe(&percent(variant.covered_share)),
@@ -110,7 +111,7 @@ fn chips(sequence: &[std::sync::Arc<str>], words: &Words, colours: &Colours) -> 
     let mut shown = 0;
     for run in sequence.chunk_by(|a, b| a == b).take(CHIPS_MAX) {
         shown += run.len();
-        let times = if run.len() > 1 { format!(" ×{}", count(run.len() as u64)) } else { String::new() };
+        let times = if run.len() > 1 { format!(" ×{}", grouped(run.len() as u64)) } else { String::new() };
         let (class, name) = (colours.class(&run[0]), safe(words.label(&run[0])));
         push(&mut html, format_args!("<li class=\"{class}\"><bdi>{name}</bdi>{times}</li>"));
     }
@@ -193,11 +194,11 @@ pub(crate) fn compared_table(compared: &Compared, words: &Words) -> String {
                  <td class=\"n\">{}{} <span class=\"note\">({}{} to {}{})</span></td></tr>\n",
                 safe(&words.label_all(&d.what)),
                 safe(&percent(d.a)),
-                count(d.a_count),
-                count(d.a_of),
+                grouped(d.a_count),
+                grouped(d.a_of),
                 safe(&percent(d.b)),
-                count(d.b_count),
-                count(d.b_of),
+                grouped(d.b_count),
+                grouped(d.b_of),
                 sign(d.difference),
                 points(d.difference),
                 sign(d.low),

@@ -1,12 +1,6 @@
 //! Numbers as people read them: `12,345`, `34 %`, `2.4 h`.
 
 use evidence::Share;
-pub(crate) use evidence::thousands as count;
-
-/// A count with its noun: `1 customer`, `1,434 customers`.
-pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(n), if n == 1 { one } else { many })
-}
 
 /// A share as a percentage: whole from 1 % to 99 %, with a digit behind the point outside, where whole numbers would
 /// say `0 %` of what happens and `100 %` of what does not always happen.
@@ -66,19 +60,32 @@ pub(crate) fn time(seconds: f64) -> String {
     String::new()
 }
 
+/// A length of time in words: `40 seconds`, `1 day`, `2.4 hours`.
+pub(crate) fn time_in_words(seconds: f64) -> String {
+    let short = time(seconds);
+    let Some((number, unit)) = short.split_once(' ') else { return short };
+    let unit = match unit {
+        "s" => "second",
+        "min" => "minute",
+        "h" => "hour",
+        _ => "day",
+    };
+    format!("{number} {unit}{}", if number == "1" { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([count(7), count(1_434), count(1_000_000)], ["7", "1,434", "1,000,000"]);
-        assert_eq!([counted(1, "path", "paths"), counted(0, "path", "paths")], ["1 path", "0 paths"]);
         let shares = [0.0, 0.0001, 0.004, 0.262, 0.996, 0.9999, 1.0].map(percent);
         assert_eq!(shares, ["0 %", "<0.1 %", "0.4 %", "26 %", "99.6 %", ">99.9 %", "100 %"]);
         assert_eq!(with_interval(&Share::new(410, 1_559)), "26 %, 24–29 %");
         assert_eq!([points(-0.17), points(0.01), points(0.0449)], ["17 points", "1.0 point", "4.5 points"]);
         let times = [0.0, 0.001, 40.0, 89.0, 180.0, 8_640.0, 100_000.0, 432_000.0, 8.64e7].map(time);
         assert_eq!(times, ["0 s", "<0.1 s", "40 s", "89 s", "3 min", "2.4 h", "28 h", "5 d", "1000 d"]);
+        let times = [1.0, 180.0, 8_640.0, 432_000.0].map(time_in_words);
+        assert_eq!(times, ["1 second", "3 minutes", "2.4 hours", "5 days"]);
     }
 }

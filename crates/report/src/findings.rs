@@ -5,12 +5,13 @@
 //! where nothing shows a cause. Strengths are for choosing only and are never shown: they say how far a finding is from
 //! what would be dull.
 
-use evidence::{FEW, Share};
-use understand::{funnel, map, variants};
+use evidence::{FEW, Share, counted, grouped};
+use understand::{Differing, funnel, map, variants};
 
 use crate::Words;
 use crate::data::{Compared, Unit};
-use crate::figures::{count, counted, percent, points, time, with_interval};
+use crate::figures::{percent, points, time_in_words, with_interval};
+use crate::words::What;
 
 /// The answers that findings are made of; what is not there is not told about.
 #[derive(Debug, Clone, Copy)]
@@ -78,10 +79,10 @@ impl Figure {
     /// How the figure reads in the text.
     pub fn shown(&self) -> String {
         match self {
-            Figure::Count(n) => count(*n),
+            Figure::Count(n) => grouped(*n),
             Figure::Share(share) => with_interval(share),
             Figure::Part(share) => percent(*share),
-            Figure::Seconds(seconds) => time(*seconds),
+            Figure::Seconds(seconds) => time_in_words(*seconds),
             Figure::Difference(difference, low, high) => {
                 // Without signs: an interval whose ends have the same one, as it leaves out zero.
                 let (near, far) = if *difference < 0.0 { (high, low) } else { (low, high) };
@@ -136,6 +137,12 @@ impl Telling {
         self.say("‘").say(name).say("’")
     }
 
+    /// The name of a group: as it is where it is plain words, in quotes where it is a condition.
+    fn group(&mut self, name: &str) -> &mut Self {
+        let plain = name.chars().all(|c| c.is_alphanumeric() || " ,-’".contains(c));
+        if plain { self.say(name) } else { self.moment(name) }
+    }
+
     fn figure(&mut self, figure: Figure) -> &mut Self {
         self.figures.push(figure);
         self.say(&figure.shown())
@@ -182,11 +189,16 @@ fn concentration(answer: &variants::Answer) -> Option<Finding> {
         return Some(telling.finding(Kind::Concentration, 0.6, answer.journeys, Unit::Journeys));
     }
     let needed = (1..).zip(few).find(|(_, variant)| variant.covered_share >= 0.5);
+    let share = Figure::Share(Share::new(first.count, answer.journeys));
     match needed {
         Some((1, _)) => {
-            telling.say("One path out of ").count(answer.of).say(" covers ").count(first.count).say(" of ");
-            telling.things(answer.journeys, "journey", "journeys").say(" (");
-            telling.figure(Figure::Share(Share::new(first.count, answer.journeys))).say(").");
+            telling
+                .count(first.count)
+                .say(" of ")
+                .things(answer.journeys, "journey", "journeys")
+                .say(" (")
+                .figure(share);
+            telling.say(") take one and the same path; there are ").count(answer.of).say(" different ones.");
         }
         Some((k, variant)) => {
             telling.say("The ").count(k).say(" most frequent of ").count(answer.of).say(" different paths cover ");
@@ -194,12 +206,11 @@ fn concentration(answer: &variants::Answer) -> Option<Finding> {
             telling.say(" of ").things(answer.journeys, "journey", "journeys").say(".");
         }
         None => {
-            telling.say("No path is typical: the most frequent of ").count(answer.of);
-            telling.say(" different ones is taken by ").count(first.count).say(" of ");
-            telling.things(answer.journeys, "journey", "journeys").say(" (");
-            telling.figure(Figure::Share(Share::new(first.count, answer.journeys))).say(")");
+            telling.say("No path is typical: ").things(answer.journeys, "journey takes", "journeys take").say(" ");
+            telling.count(answer.of).say(" different ones. The most frequent is taken by ").count(first.count);
+            telling.say(" of them (").figure(share).say(")");
             if answer.variants.len() > 1 {
-                telling.say(", and the ").count(answer.variants.len() as u64).say(" most frequent together by ");
+                telling.say(", the ").count(answer.variants.len() as u64).say(" most frequent together by ");
                 telling.figure(Figure::Part(answer.covered_share));
             }
             telling.say(".");
@@ -220,25 +231,26 @@ fn loss(answer: &funnel::Answer, words: &Words) -> Option<Finding> {
         return None;
     }
     let mut telling = Telling::default();
-    telling
-        .say("Of ")
-        .things(first.customers, "customer", "customers")
-        .say(" with ")
-        .moment(words.label(&first.moment));
-    telling.say(", ").count(last.customers).say(" (");
-    telling.figure(Figure::Share(Share::new(last.customers, first.customers))).say(") got as far as ");
+    telling.say("Of ").things(first.customers, "customer", "customers").say(" with ");
+    telling.moment(words.label(&first.moment)).say(", ").count(last.customers).say(" (");
+    telling.figure(Figure::Share(Share::new(last.customers, first.customers))).say(if last.customers == 1 {
+        ") gets to "
+    } else {
+        ") get to "
+    });
     telling.moment(words.label(&last.moment));
     if let Some(within) = answer.within_s {
         telling.say(" within ").figure(Figure::Seconds(within));
     }
+    telling.say(".");
     if answer.steps.len() > 2 {
         let (before, after) = (&answer.steps[at - 1], &answer.steps[at]);
-        telling.say("; the largest loss is between ").moment(words.label(&before.moment)).say(" and ");
+        telling.say(" Most are lost between ").moment(words.label(&before.moment)).say(" and ");
         telling.moment(words.label(&after.moment)).say(": ").count(lost(at)).say(" of ").count(before.customers);
-        telling.say(" (").figure(Figure::Share(Share::new(lost(at), before.customers))).say(") did not get on");
+        telling.say(" (").figure(Figure::Share(Share::new(lost(at), before.customers))).say(").");
     }
-    telling.say(".");
-    let strength = lost(at) as f64 / first.customers as f64;
+    // Somebody chose these steps, so what becomes of them is never quite dull.
+    let strength = 0.2 + 0.8 * (first.customers - last.customers) as f64 / first.customers as f64;
     Some(telling.finding(Kind::Loss, strength, first.customers, Unit::Customers))
 }
 
@@ -254,29 +266,42 @@ fn waiting(answer: &map::Answer, words: &Words) -> Option<Finding> {
     }
     let all: f64 = timed().map(|(edge, _, _, mean)| mean * edge.count as f64).sum();
     let mut telling = Telling::default();
-    telling.say("Among the steps that at least ").figure(Figure::Part(CUSTOMERS_SHARE_MIN));
-    telling.say(" of the customers take, the longest typical wait is ");
+    telling.say("The longest wait is ");
     if edge.from == edge.to {
         telling.say("from one ").moment(words.label(&edge.from)).say(" to the next");
     } else {
-        telling.say("between ").moment(words.label(&edge.from)).say(" and ").moment(words.label(&edge.to));
+        telling.say("from ").moment(words.label(&edge.from)).say(" to ").moment(words.label(&edge.to));
     }
-    telling.say(": ").things(edge.count, "time", "times").say(", for ");
-    telling.things(edge.customers, "customer", "customers").say("; half of them took ").figure(Figure::Seconds(median));
-    telling.say(" or more, one in ten ").figure(Figure::Seconds(p90)).say(" or more.");
+    telling.say(": half of the time it takes ").figure(Figure::Seconds(median)).say(" or more, one time in ten ");
+    telling.figure(Figure::Seconds(p90)).say(" or more (").things(edge.count, "time", "times").say(", for ");
+    telling.things(edge.customers, "customer", "customers").say("; among the steps that at least ");
+    telling.figure(Figure::Part(CUSTOMERS_SHARE_MIN)).say(" of the customers take).");
     let strength = 0.3 + 0.7 * (mean * edge.count as f64 / all);
     Some(telling.finding(Kind::Waiting, strength, edge.customers, Unit::Customers))
 }
 
 fn repeats(answer: &map::Answer, words: &Words) -> Option<Finding> {
-    // The edges are sorted: the first repeat is the most frequent.
-    let edge = answer.edges.iter().find(|edge| edge.from == edge.to)?;
+    let sum =
+        |of: &dyn Fn(&map::Edge) -> bool| answer.edges.iter().filter(|e| of(e)).map(|e| e.count).sum::<u64>() as f64;
+    let all = sum(&|_| true);
+    // What happens often comes after itself often too; only what goes beyond that is telling.
+    let beyond = |edge: &map::Edge| {
+        let expected = sum(&|e| e.from == edge.from) * sum(&|e| e.to == edge.to) / all;
+        0.8 * (1.0 - expected / edge.count as f64).max(0.0) * edge.customers_share
+    };
+    let told = answer.edges.iter().filter(|edge| edge.from == edge.to).map(|edge| (edge, beyond(edge)));
+    // Of equals the most frequent one, which comes first.
+    let (edge, strength) = told.reduce(|a, b| if b.1 > a.1 { b } else { a })?;
     let mut telling = Telling::default();
-    telling.moment(words.label(&edge.from)).say(" is followed directly by another one ");
-    telling.things(edge.count, "time", "times").say(", for ").count(edge.customers).say(" of ");
-    telling.things(answer.customers, "customer", "customers").say(" (");
-    telling.figure(Figure::Share(Share::new(edge.customers, answer.customers))).say(").");
-    Some(telling.finding(Kind::Repeats, 0.8 * edge.customers_share, answer.customers, Unit::Customers))
+    telling.count(edge.customers).say(" of ").things(answer.customers, "customer", "customers").say(" (");
+    telling.figure(Figure::Share(Share::new(edge.customers, answer.customers))).say(if edge.customers == 1 {
+        ") has "
+    } else {
+        ") have "
+    });
+    telling.moment(words.label(&edge.from)).say(" directly after ").moment(words.label(&edge.from)).say(", ");
+    telling.things(edge.count, "time", "times").say(" in all.");
+    Some(telling.finding(Kind::Repeats, strength, answer.customers, Unit::Customers))
 }
 
 fn ends(answer: &map::Answer, words: &Words) -> Option<Finding> {
@@ -296,27 +321,62 @@ fn ends(answer: &map::Answer, words: &Words) -> Option<Finding> {
 fn difference(compared: &Compared, words: &Words) -> Option<Finding> {
     // What nobody or everybody in a group has is most likely what the group was chosen by.
     let telling_apart = |count: u64, of: u64| count == 0 || count == of;
-    let d = compared.differences.iter().find(|d| {
+    let mut clear = compared.differences.iter().filter(|d| {
         (d.low > 0.0 || d.high < 0.0) && !telling_apart(d.a_count, d.a_of) && !telling_apart(d.b_count, d.b_of)
-    })?;
-    let (one, many) = compared.unit.nouns();
+    });
+    // The largest comes first. Of a funnel, what matters is how many get furthest.
+    let largest = clear.next()?;
+    let reached = |d: &Differing| if let What::Reached(number, ..) = What::of(&d.what) { number } else { 0 };
+    let d = clear.fold(largest, |a, b| if reached(b) > reached(a) { b } else { a });
     let mut telling = Telling::default();
-    telling
-        .moment(&words.label_all(&d.what))
-        .say(": ")
-        .count(d.a_count)
-        .say(" of ")
-        .things(d.a_of, one, many)
-        .say(" in ");
-    telling.moment(&compared.a).say(" (").figure(Figure::Share(Share::new(d.a_count, d.a_of))).say(") against ");
-    telling.count(d.b_count).say(" of ").things(d.b_of, one, many).say(" in ").moment(&compared.b).say(" (");
+    say_what_differs(&mut telling, d, compared, words);
+    telling.say(" in ").group(&compared.a).say(" than in ").group(&compared.b).say(": ");
+    telling.count(d.a_count).say(" of ").count(d.a_of).say(" (");
+    telling.figure(Figure::Share(Share::new(d.a_count, d.a_of))).say(") against ");
+    telling.count(d.b_count).say(" of ").count(d.b_of).say(" (");
     telling.figure(Figure::Share(Share::new(d.b_count, d.b_of))).say("). The difference (");
     telling.figure(Figure::Difference(d.difference, d.low, d.high));
-    telling.say(") is associated with the groups, and not shown to come from what tells them apart.");
+    telling.say(") is associated with what tells the two apart; that does not show that it comes from it.");
     if compared.differences.len() > 1 {
-        telling.say(" It was picked from ").count(compared.differences.len() as u64);
-        telling.say(" differences as one of the largest, so some of it may be chance.");
+        telling.say(" ").count(compared.differences.len() as u64);
+        telling.say(" differences were looked at, so some of it may be chance.");
     }
     let strength = 0.4 + d.difference.abs();
     Some(telling.finding(Kind::Comparison, strength, d.a_of.min(d.b_of), compared.unit))
+}
+
+/// `Customers with ‘Visit’ get to ‘Order’ far less often`, up to where the groups follow.
+fn say_what_differs(telling: &mut Telling, d: &Differing, compared: &Compared, words: &Words) {
+    let often = match d.a / d.b {
+        ratio if ratio <= 0.5 => " far less often",
+        ratio if ratio < 1.0 => " less often",
+        ratio if ratio < 2.0 => " more often",
+        _ => " far more often",
+    };
+    telling.say(match compared.unit {
+        Unit::Customers => "Customers",
+        Unit::Journeys => "Journeys",
+    });
+    match What::of(&d.what) {
+        What::Reached(number, moment, _) => {
+            let is_first = |d: &&Differing| matches!(What::of(&d.what), What::Reached(1, ..));
+            let first = compared.differences.iter().find(is_first).filter(|_| number > 1);
+            if let Some(What::Reached(_, first, _)) = first.map(|d| What::of(&d.what)) {
+                telling.say(" with ").moment(words.label(first));
+            }
+            telling.say(" get to ").moment(words.label(moment));
+        }
+        What::At(step, moment) => {
+            telling.say(" have ").moment(words.label(moment)).say(" at step ").count(step as u64);
+        }
+        What::Path(path) => match (path.as_slice(), compared.unit) {
+            ([from, to], Unit::Customers) => {
+                telling.say(" go directly from ").moment(words.label(from)).say(" to ").moment(words.label(to));
+            }
+            _ => {
+                telling.say(" take the path ").moment(&words.label_all(&d.what));
+            }
+        },
+    }
+    telling.say(often);
 }

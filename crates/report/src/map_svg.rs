@@ -5,10 +5,11 @@ mod shown;
 
 use std::collections::BTreeMap;
 
+use evidence::{counted, grouped};
 use understand::map;
 
 use crate::Words;
-use crate::figures::{count, counted, interval, percent, time};
+use crate::figures::{interval, percent, time};
 use crate::layout::{Direction, Edge, Graph, Layout, Node, Point, Rect, Route, Spacing, lanes_from_flow, layout};
 use crate::style::map_css;
 use crate::text::{in_lines, push, safe, width};
@@ -104,7 +105,7 @@ impl MomentBox {
             found.map_or((0, 0.0), |terminal| (terminal.count, terminal.share))
         };
         let (starts, ends) = (terminal(&answer.starts), terminal(&answer.ends));
-        let marked = |(n, share): (u64, f64)| (n > 0 && share >= TERMINAL_SHARE).then(|| count(n));
+        let marked = |(n, share): (u64, f64)| (n > 0 && share >= TERMINAL_SHARE).then(|| grouped(n));
         let title = format!(
             "{label}: {}, {} ({} of all, {}); {} with it, {} with it",
             counted(moment.events, "event", "events"),
@@ -118,7 +119,7 @@ impl MomentBox {
         let lines = name.len() as f64 * 15.0 + 15.0 + if starts.is_some() || ends.is_some() { 16.0 } else { 0.0 };
         let most = answer.moments.first().map_or(1, |first| first.events).max(1);
         let extra = 28.0 * (moment.events as f64 / most as f64).sqrt();
-        let figures = format!("{} · {}", count(moment.events), percent(moment.customers_share));
+        let figures = format!("{} · {}", grouped(moment.events), percent(moment.customers_share));
         Self { name, figures, starts, ends, title, height: lines + 14.0 + extra }
     }
 }
@@ -370,7 +371,7 @@ impl Sheet<'_> {
             .iter()
             .map(|(i, ..)| {
                 let edge = &self.answer.edges[*i];
-                let n = count(edge.count);
+                let n = grouped(edge.count);
                 edge.median_s.map_or_else(|| n.clone(), |median| format!("{n} · {}", time(median)))
             })
             .collect();

@@ -1,10 +1,11 @@
 //! The page: one HTML file that is also well-formed XML, with its style inside and nothing from elsewhere.
 
+use evidence::{counted, grouped};
 use understand::{Times, funnel, map};
 
 use crate::charts::{compared_table, funnel_table, matrix_table, paths_table};
 use crate::data::{Reading, ReportData, Section};
-use crate::figures::{count, counted, interval, percent, time};
+use crate::figures::{interval, percent, time};
 use crate::map_svg::draw_map;
 use crate::style::page_css;
 use crate::tables::tables;
@@ -120,7 +121,10 @@ fn read(reading: &Reading) -> String {
     let mut html = String::from("<ul class=\"tiles\">\n");
     for (n, one, many) in tiles {
         let Some(n) = n else { continue };
-        push(&mut html, format_args!("<li><b>{}</b><span>{}</span></li>\n", count(n), if n == 1 { one } else { many }));
+        push(
+            &mut html,
+            format_args!("<li><b>{}</b><span>{}</span></li>\n", grouped(n), if n == 1 { one } else { many }),
+        );
     }
     html.push_str("</ul>\n");
     if !reading.rejected.is_empty() {
@@ -129,7 +133,7 @@ fn read(reading: &Reading) -> String {
         for (reason, n) in &reading.rejected {
             push(
                 &mut html,
-                format_args!("<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td></tr>\n", safe(reason), count(*n)),
+                format_args!("<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td></tr>\n", safe(reason), grouped(*n)),
             );
         }
         html.push_str("</tbody></table>\n");
@@ -151,8 +155,8 @@ fn read(reading: &Reading) -> String {
                 format_args!(
                     "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                     safe(&file.name),
-                    count(file.events),
-                    count(file.rejected)
+                    grouped(file.events),
+                    grouped(file.rejected)
                 ),
             );
         }
@@ -211,8 +215,8 @@ fn map_tables(answer: &map::Answer, data: &ReportData) -> String {
                  {}</td></tr>\n",
                 safe(words.label(&edge.from)),
                 safe(words.label(&edge.to)),
-                count(edge.count),
-                count(edge.customers),
+                grouped(edge.count),
+                grouped(edge.customers),
                 safe(&percent(edge.customers_share)),
                 safe(&interval(edge.customers_share_low, edge.customers_share_high)),
                 seconds(edge.median_s),
@@ -223,7 +227,8 @@ fn map_tables(answer: &map::Answer, data: &ReportData) -> String {
     html.push_str("</tbody></table></div>\n");
     let rows = answer.edges.len().min(EDGE_ROWS_MAX) as u64;
     if rows < answer.of {
-        html.push_str(&note(&format!("The {} most frequent of {} edges are listed.", count(rows), count(answer.of))));
+        let (rows, of) = (grouped(rows), grouped(answer.of));
+        html.push_str(&note(&format!("The {rows} most frequent of {of} edges are listed.")));
     }
     html.push_str(
         "<div class=\"wide\" tabindex=\"0\"><table><caption>Moments</caption><thead><tr><th scope=\"col\">Moment</th>\
@@ -233,7 +238,7 @@ fn map_tables(answer: &map::Answer, data: &ReportData) -> String {
          <th scope=\"col\" class=\"n\">Journeys end</th></tr></thead><tbody>\n",
     );
     let terminal = |list: &[map::Terminal], moment: &str| {
-        count(list.iter().find(|terminal| *terminal.moment == *moment).map_or(0, |terminal| terminal.count))
+        grouped(list.iter().find(|terminal| *terminal.moment == *moment).map_or(0, |terminal| terminal.count))
     };
     for moment in &answer.moments {
         let stage = words.stage(&moment.moment).and_then(|stage| words.stages().get(stage));
@@ -245,8 +250,8 @@ fn map_tables(answer: &map::Answer, data: &ReportData) -> String {
                  {}</td></tr>\n",
                 safe(words.label(&moment.moment)),
                 stage.map(|stage| safe(stage)).unwrap_or_default(),
-                count(moment.events),
-                count(moment.customers),
+                grouped(moment.events),
+                grouped(moment.customers),
                 safe(&percent(moment.customers_share)),
                 safe(&interval(moment.customers_share_low, moment.customers_share_high)),
                 terminal(&answer.starts, &moment.moment),

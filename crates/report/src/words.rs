@@ -41,23 +41,42 @@ impl Words {
 
     /// What a comparison names, with labels in the place of moments: `a → b`, `step 2: a`, `2. a, of the first step`.
     pub(crate) fn label_all(&self, what: &str) -> String {
-        let step = what.split_once(": ").filter(|(step, _)| step.starts_with("step "));
-        if let Some((step, moment)) = step {
-            return format!("{step}: {}", self.label(moment));
+        match What::of(what) {
+            What::At(step, moment) => format!("step {step}: {}", self.label(moment)),
+            What::Reached(number, moment, of) => format!("{number}. {}, of {of}", self.label(moment)),
+            What::Path(path) => path.iter().map(|moment| self.label(moment)).collect::<Vec<_>>().join(" → "),
         }
-        let number = what.split_once(". ").filter(|(number, _)| number.parse::<usize>().is_ok());
-        if let Some((number, (moment, of))) =
-            number.and_then(|(number, rest)| Some((number, rest.rsplit_once(", of ")?)))
-        {
-            return format!("{number}. {}, of {of}", self.label(moment));
-        }
-        let path: Vec<&str> = what.split(" → ").map(|moment| self.label(moment)).collect();
-        path.join(" → ")
     }
 
     /// What the stages are called, in the charter's order.
     pub fn stages(&self) -> &[String] {
         &self.stages
+    }
+}
+
+/// What a comparison is about, as the views name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What<'a> {
+    /// `step 2: a`: a moment at a step.
+    At(usize, &'a str),
+    /// `2. a, of the first step`: the number of a moment of a funnel, the moment, and of what it is a share.
+    Reached(usize, &'a str, &'a str),
+    /// `a → b`: moments that follow each other directly.
+    Path(Vec<&'a str>),
+}
+
+impl<'a> What<'a> {
+    pub(crate) fn of(what: &'a str) -> Self {
+        let at = || {
+            let (step, moment) = what.strip_prefix("step ")?.split_once(": ")?;
+            Some(What::At(step.parse().ok()?, moment))
+        };
+        let reached = || {
+            let (number, rest) = what.split_once(". ")?;
+            let (moment, of) = rest.rsplit_once(", of ")?;
+            Some(What::Reached(number.parse().ok()?, moment, of))
+        };
+        at().or_else(reached).unwrap_or_else(|| What::Path(what.split(" → ").collect()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be wrong with a question.
 
-use crate::nearest;
+use event::similar;
 
 /// A question that cannot be asked, or not of these events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,7 @@ impl Error {
         Error::UnknownOption {
             view: view.to_owned(),
             option: option.to_owned(),
-            nearest: nearest(option, known.iter().map(|(name, _)| *name)),
+            nearest: similar(option, known.iter().map(|(name, _)| *name)),
             known: known.iter().map(|(name, _)| (*name).to_owned()).collect(),
         }
     }

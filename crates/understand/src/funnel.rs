@@ -452,7 +452,7 @@ mod tests {
     fn a_customer_with_several_journeys_counts_once() {
         let options = Options { steps: ["a", "b", "c"].map(str::to_owned).to_vec(), ..Options::default() };
         let log = testkit::log("ann: a@0 b@1 a@100 b@103 c@104 a@300");
-        let cut = Cut { abandoned_after_us: Some(50_000_000), ..Cut::default() };
+        let cut = Cut { abandoned_after: Some(event::Deadline::Elapsed(50_000_000)), ..Cut::default() };
         let selection = Selection { cut: Some(cut), ..Selection::default() };
         let answer = testkit::answer(&log, &selection, || options.fold(&log.setting())).expect("known moments");
         let steps: Vec<_> = answer.steps.iter().map(|step| (step.customers, step.median_s)).collect();

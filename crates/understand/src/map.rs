@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Share, counted};
 use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -392,8 +392,10 @@ fn tables(answer: &Answer) -> Vec<Table> {
             Cell::Count(count(&answer.ends, &moment.moment)),
         ]);
     }
-    let (events, journeys, customers) = (answer.events, answer.journeys, answer.customers);
-    moments.notes.push(format!("{events} events in {journeys} journeys of {customers} customers"));
+    let events = counted(answer.events, "event", "events");
+    let journeys = counted(answer.journeys, "journey", "journeys");
+    let customers = counted(answer.customers, "customer", "customers");
+    moments.notes.push(format!("{events} in {journeys} of {customers}"));
     vec![edges.doubts(&answer.doubts), moments]
 }
 

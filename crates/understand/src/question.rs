@@ -101,7 +101,7 @@ impl Names {
 pub(crate) fn known_moment(moments: &Moments, name: &str) -> Result<Moment, Error> {
     moments.find(name).ok_or_else(|| {
         let names = moments.names();
-        let nearest = crate::nearest(name, names.iter().map(AsRef::as_ref));
+        let nearest = event::similar(name, names.iter().map(AsRef::as_ref));
         Error::UnknownMoment {
             moment: name.to_owned(),
             nearest,

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Share, counted};
 use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -435,8 +435,9 @@ fn table(answer: &Answer) -> Table {
             Cell::Share(link.share),
         ]);
     }
-    let (occurrences, journeys) = (Cell::Count(answer.occurrences), Cell::Count(answer.journeys));
-    table.notes.push(format!("{occurrences} occurrences in {journeys} journeys; shares are of the occurrences"));
+    let occurrences = counted(answer.occurrences, "occurrence", "occurrences");
+    let journeys = counted(answer.journeys, "journey", "journeys");
+    table.notes.push(format!("{occurrences} in {journeys}; shares are of the occurrences"));
     table.doubts(&answer.doubts)
 }
 

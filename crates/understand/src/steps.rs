@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Share, counted};
 use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -208,7 +208,9 @@ fn table(answer: &Answer) -> Table {
     }
     let ended = answer.steps.iter().map(|step| Cell::Share(step.ended_share));
     table.row(std::iter::once(Cell::Text(ENDED.into())).chain(ended).collect::<Vec<_>>());
-    table.notes.push(format!("{} journeys; each column adds up to all of them", Cell::Count(answer.journeys)));
+    table
+        .notes
+        .push(format!("{}; each column adds up to all of them", counted(answer.journeys, "journey", "journeys")));
     table.doubts(&answer.doubts)
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use evidence::{Doubt, thousands};
+use evidence::{Doubt, grouped};
 
 /// What stands in a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +94,7 @@ impl fmt::Display for Cell {
             Cell::Empty => Ok(()),
             Cell::Text(name) => tame(name, f),
             Cell::Path(names) => path(names, f),
-            Cell::Count(count) => f.write_str(&thousands(*count)),
+            Cell::Count(count) => f.write_str(&grouped(*count)),
             Cell::Share(share) => write!(f, "{:.1} %", share * 100.0),
             Cell::Difference(difference) => write!(f, "{:+.1} points", difference * 100.0),
             Cell::Seconds(seconds) => f.write_str(&duration(*seconds)),
@@ -115,11 +115,11 @@ fn path(names: &[Arc<str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (i, same) in names.chunk_by(|a, b| a == b).enumerate() {
         f.write_str(if i > 0 { " → " } else { "" })?;
         if i == PATH_SHOWN {
-            return write!(f, "… {} more", thousands(left as u64));
+            return write!(f, "… {} more", grouped(left as u64));
         }
         tame(&same[0], f)?;
         if same.len() > 1 {
-            write!(f, " ×{}", thousands(same.len() as u64))?;
+            write!(f, " ×{}", grouped(same.len() as u64))?;
         }
         left -= same.len();
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Share, counted};
 use journey::{Fold, Journey, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -249,8 +249,8 @@ fn table(answer: &Answer) -> Table {
             Cell::Share(variant.covered_share),
         ]);
     }
-    let (journeys, covered) = (Cell::Count(answer.journeys), Cell::Share(answer.covered_share));
-    table.notes.push(format!("{journeys} journeys, {covered} of them shown"));
+    let (journeys, covered) = (counted(answer.journeys, "journey", "journeys"), Cell::Share(answer.covered_share));
+    table.notes.push(format!("{journeys}, {covered} of them shown"));
     table.doubts(&answer.doubts)
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, funnel, map, nearest, sankey, steps, variants};
+use crate::{Comparison, Error, Table, funnel, map, sankey, steps, variants};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,7 +100,7 @@ impl View {
         let known = Self::names();
         Self::all().into_iter().find(|view| view.name() == name).ok_or_else(|| Error::UnknownView {
             name: name.to_owned(),
-            nearest: nearest(name, known.iter().copied()),
+            nearest: event::similar(name, known.iter().copied()),
             known: known.iter().map(|name| (*name).to_owned()).collect(),
         })
     }

@@ -11,7 +11,7 @@ use testkit::{Log, answer, answer_split, logs, splits};
 use understand::{Question, View, funnel, map, sankey, steps, variants};
 
 fn cut(seconds: Option<i64>) -> Selection {
-    let cut = seconds.map(|s| Cut { abandoned_after_us: Some(s * 1_300_001), ..Cut::default() });
+    let cut = seconds.map(|s| Cut { abandoned_after: Some(event::Deadline::Elapsed(s * 1_300_001)), ..Cut::default() });
     Selection { cut, ..Selection::default() }
 }
 

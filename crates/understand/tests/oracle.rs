@@ -36,7 +36,10 @@ fn paths(log: &Log, selection: &Selection) -> Vec<Path> {
 
 fn selections() -> impl Strategy<Value = Selection> {
     (any::<bool>(), prop::option::of(1i64..8), prop::option::of(0i64..20)).prop_map(|(with, silence, from)| Selection {
-        cut: silence.map(|silence| Cut { abandoned_after_us: Some(silence * 1_300_001), ..Cut::default() }),
+        cut: silence.map(|silence| Cut {
+            abandoned_after: Some(event::Deadline::Elapsed(silence * 1_300_001)),
+            ..Cut::default()
+        }),
         from_us: from.map(|from| from * 1_300_001),
         with,
         ..Selection::default()

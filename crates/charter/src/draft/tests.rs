@@ -14,9 +14,9 @@ fn source(glob: &str) -> SourceMap {
         channel: Some(Taken::Literal("it's a shop".to_owned())),
         one_per: Some("basket".to_owned()),
         properties: Some(Members::Listed(vec![
-            Member { name: "store".to_owned(), from: Taking::Column("store".to_owned()) },
-            Member { name: "total".to_owned(), from: Taking::Sum("sales value".to_owned()) },
-            Member { name: "rows".to_owned(), from: Taking::Count },
+            Member { name: "store".to_owned(), from: Taking::Column(Aggregate::First, "store".to_owned()) },
+            Member { name: "total".to_owned(), from: Taking::Column(Aggregate::Sum, "sales value".to_owned()) },
+            Member { name: "rows".to_owned(), from: Taking::Rows },
         ])),
         unknown: vec!["?".to_owned(), "no".to_owned()],
         timezone: TimeZone::get("Europe/Berlin").ok(),
@@ -78,7 +78,7 @@ proptest! {
         columns in prop::collection::vec("\\PC{1,8}", 3),
         organisation in "\\PC{0,8}",
     ) {
-        let listed = columns.iter().map(|c| Member { name: c.clone(), from: Taking::Column(c.clone()) }).collect();
+        let listed = columns.iter().map(|c| Member { name: c.clone(), from: Taking::Column(Aggregate::First, c.clone()) }).collect();
         let taken = |i: usize| Some(Taken::Column { column: columns[i].clone(), format: None });
         let of_columns = SourceMap {
             event: taken(0),

@@ -25,20 +25,6 @@ impl Reader<'_> {
             .ok()
     }
 
-    /// A span of elapsed time: business days make no sense where nobody promises anything.
-    pub(crate) fn elapsed(&mut self, node: &Node) -> Option<Span> {
-        let span = self.span(node)?;
-        if span.as_micros().is_some() {
-            return Some(span);
-        }
-        self.bad_time(
-            node,
-            format!("`{span}` counts business days, but elapsed time is needed here"),
-            "such as 30m or 14d",
-        );
-        None
-    }
-
     /// A moment in time; without an offset it is meant in the zone of the charter.
     pub(crate) fn timestamp(&mut self, node: &Node) -> Option<Timestamp> {
         let text = self.datum(node)?;

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use charter::Charter;
 use charter::scenario::{Ending, Expected, Scenario};
-use listen::stitch::Graph;
+use evidence::counted;
+use listen::stitch::{Graph, Rules};
 use understand::View;
 
 use crate::args::Args;
 use crate::draw;
 use crate::error::Error;
-use crate::home::{read_charter, rules_of};
+use crate::home::read_charter;
 
 fn path_of(args: &Args, file: Option<&Path>) -> Result<PathBuf, Error> {
     let in_home = args.home.join("charter.yaml");
@@ -37,7 +38,11 @@ pub(crate) fn check(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error>
         ("actions", charter.actions.len()),
         ("tests", charter.tests.len()),
     ];
-    let counts: Vec<String> = counts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {what}")).collect();
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(what, n)| counted(*n as u64, what.trim_end_matches('s'), what))
+        .collect();
     let hash = charter.hash.get(..12).unwrap_or(&charter.hash);
     draw::data(&format!("{} is in order ({hash}): {}", path.display(), counts.join(", ")));
     Ok(ExitCode::SUCCESS)
@@ -118,15 +123,22 @@ struct Ran {
 fn run_scenario(charter: &Charter, scenario: &Scenario) -> Ran {
     let mut events: Vec<_> = scenario.events.iter().collect();
     events.sort_by_key(|event| event.at);
-    let mut graph = Graph::new(rules_of(charter));
+    let rules = Rules::from(&charter.keys);
+    let mut graph = Graph::new(rules.clone());
     let (mut moments, mut at_us) = (Vec::new(), Vec::new());
     for scenario_event in &events {
         let keys = scenario_event.keys();
-        let nodes: Vec<_> = keys.iter().filter_map(|key| graph.admit(key.kind, key.value)).collect();
-        graph.link(&nodes, scenario_event.at.as_micros());
         let event = scenario_event.event(&keys);
-        if let Some(moment) = charter.moment_of(&event) {
-            moments.push(moment);
+        let further = rules.further_keys(&event);
+        let further = further.iter().map(|(kind, value)| (kind.as_str(), value.as_str()));
+        let all = keys.iter().map(|key| (key.kind, key.value)).chain(further);
+        let nodes: Vec<_> = all.filter_map(|(kind, value)| graph.admit(kind, value)).collect();
+        graph.link(&nodes, scenario_event.at.as_micros());
+        // Without moments in the charter, every event is one.
+        let by_name = charter.moments.is_empty().then_some(event.event);
+        let moment = charter.moment_of(&event).map(|moment| charter.moments[moment].name.as_str());
+        if let Some(moment) = moment.or(by_name) {
+            moments.push(moment.to_owned());
             at_us.push(scenario_event.at.as_micros());
         }
     }
@@ -136,12 +148,12 @@ fn run_scenario(charter: &Charter, scenario: &Scenario) -> Ran {
             ran.wrong.push(format!("{what}: expected {expected}, found {found}"));
         }
     };
-    let names = |all: &[usize]| all.iter().map(|m| charter.moments[*m].name.clone()).collect::<Vec<_>>();
     for expected in &scenario.expect {
         match expected {
-            Expected::Moments(wanted) => same("moments", wanted.join(", "), names(&moments).join(", ")),
+            Expected::Moments(wanted) => same("moments", wanted.join(", "), moments.join(", ")),
             Expected::Stage(wanted) => {
-                let stage = moments.iter().rev().find_map(|moment| charter.moments[*moment].stage.clone());
+                let stage_of = |name: &String| charter.moments[charter.moment(name)?].stage.clone();
+                let stage = moments.iter().rev().find_map(stage_of);
                 let shown = |stage: &Option<String>| stage.clone().unwrap_or_else(|| "none".to_owned());
                 same("stage", shown(wanted), shown(&stage));
             }
@@ -159,13 +171,12 @@ fn run_scenario(charter: &Charter, scenario: &Scenario) -> Ran {
     ran
 }
 
-fn endings(charter: &Charter, scenario: &Scenario, name: &str, moments: &[usize], at_us: &[i64]) -> Vec<Ending> {
+fn endings(charter: &Charter, scenario: &Scenario, name: &str, moments: &[String], at_us: &[i64]) -> Vec<Ending> {
     let numbers = journey::Moments::new();
     let until = scenario.until.map_or_else(|| at_us.last().copied().unwrap_or_default(), event::Timestamp::as_micros);
     let select = crate::args::SelectArgs { journey: Some(name.to_owned()), ..crate::args::SelectArgs::default() };
     let Ok(asked) = crate::question::ask(&select, charter, &numbers, until) else { return Vec::new() };
-    let moments: Vec<journey::Moment> =
-        moments.iter().map(|m| journey::Moment(u32::try_from(*m).expect("fewer moments than 2^32"))).collect();
+    let moments: Vec<journey::Moment> = moments.iter().map(|name| numbers.intern(name)).collect();
     let run = journey::Run::plain(0, &moments, at_us);
     let mut endings = Vec::new();
     if !moments.is_empty() {

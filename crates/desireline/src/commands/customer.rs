@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use evidence::counted;
 use lake::Lake;
 use serde_json::json;
 
@@ -46,10 +47,10 @@ pub(crate) async fn compact(home: &Home, as_json: bool) -> Result<ExitCode, Erro
         draw::data(&json.to_string());
     } else {
         draw::note(&format!(
-            "{} files became {}, with {} events",
+            "{} files became {}, with {}",
             done.files_before,
             done.files_after,
-            draw::grouped(done.events)
+            counted(done.events, "event", "events")
         ));
     }
     Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use evidence::counted;
 use lake::{ExportFormat, Lake};
 
 use crate::args::{ExportArgs, ExportAs};
@@ -14,9 +15,9 @@ pub(crate) async fn run(home: &Home, args: &ExportArgs) -> Result<ExitCode, Erro
     let format = format_of(args)?;
     let exported = Lake::open(&home.path).await?.export(format, &args.file, &home.rules()).await?;
     draw::note(&format!(
-        "{} events of {} customers in {}",
-        draw::grouped(exported.events),
-        draw::grouped(exported.customers),
+        "{} of {} in {}",
+        counted(exported.events, "event", "events"),
+        counted(exported.customers, "customer", "customers"),
         args.file.display()
     ));
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use evidence::{counted, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lake::{ImportOptions, Imported, Importer, Lake};
 use listen::stitch::Refusal;
@@ -33,10 +34,14 @@ pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result
     let nothing = done.imported.events + done.imported.duplicates == 0;
     if nothing {
         let reasons = done.imported.rejected_by_reason();
-        let reasons: Vec<String> =
-            reasons.iter().map(|(reason, n)| format!("{} {reason}", draw::grouped(*n))).collect();
+        let reasons: Vec<String> = reasons.iter().map(|(reason, n)| format!("{} {reason}", grouped(*n))).collect();
         let reasons = if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") };
-        let what = format!("none of the {} rows is an event: {reasons}", draw::grouped(done.rows));
+        let rows = if done.rows == 1 {
+            "the only row is no event".to_owned()
+        } else {
+            format!("none of the {} rows is an event", grouped(done.rows))
+        };
+        let what = format!("{rows}: {reasons}");
         return Err(Error::Input { path: args.read.files[0].clone(), what });
     }
     Ok(ExitCode::SUCCESS)
@@ -202,23 +207,23 @@ pub(crate) fn summarise(done: &Done) {
     let events = format!("{new}{}", if imported.events == 1 { "event" } else { "events" });
     draw::note(&format!(
         "{} {events} of {} ({} in {:.1} s, {} rows a second)",
-        draw::grouped(imported.events),
-        draw::counted(imported.customers, "customer", "customers"),
-        draw::counted(done.rows, "row", "rows"),
+        grouped(imported.events),
+        counted(imported.customers, "customer", "customers"),
+        counted(done.rows, "row", "rows"),
         done.seconds,
-        draw::grouped(rate)
+        grouped(rate)
     ));
     if imported.duplicates > 0 {
         draw::note(&format!(
             "{} there already and not taken twice",
-            draw::counted(imported.duplicates, "event was", "events were")
+            counted(imported.duplicates, "event was", "events were")
         ));
     }
     for (reason, count) in imported.rejected_by_reason() {
-        draw::note(&format!("{} rejected: {reason}", draw::counted(count, "row", "rows")));
+        draw::note(&format!("{} rejected: {reason}", counted(count, "row", "rows")));
     }
     for path in &imported.quarantine {
-        draw::note(&format!("  they are kept in {}", path.display()));
+        draw::note(&format!("  kept in {}", path.display()));
     }
     for one in imported.refused.iter().take(REFUSALS_SHOWN) {
         draw::note(&refusal(one));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use charter::draft::{Summary, draft};
 use event::Event;
+use evidence::counted;
 use listen::{Rejection, Sink, Stop};
 
 use crate::args::InitArgs;
@@ -74,8 +75,8 @@ pub(crate) fn run(home: &Home, args: &InitArgs) -> Result<ExitCode, Error> {
     }
     if counts.rejected > 0 {
         draw::note(&format!(
-            "{} rows could not be read; `desireline import` would put them aside by reason",
-            draw::grouped(counts.rejected)
+            "{} could not be read; `desireline import` would put them aside by reason",
+            counted(counts.rejected, "row", "rows")
         ));
     }
     let by_count = |all: BTreeMap<String, u64>| {

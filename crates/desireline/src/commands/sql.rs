@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use evidence::counted;
 use lake::Lake;
 
 use crate::args::SqlArgs;
@@ -21,7 +22,7 @@ pub(crate) async fn run(home: &Home, args: &SqlArgs, as_json: bool) -> Result<Ex
             row.iter().map(|value| value.clone().unwrap_or_default()).collect::<Vec<_>>()
         };
         draw::data(&draw::rows(&rows.columns, rows.rows.iter().map(values)));
-        draw::note(&format!("{} rows", draw::grouped(rows.rows.len() as u64)));
+        draw::note(&counted(rows.rows.len() as u64, "row", "rows"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -123,7 +123,7 @@ fn properties_are_numbers_only_if_all_are() {
     let columns: Vec<String> = lines.next().expect("a header").map(str::to_owned).collect();
     let rows: Vec<Vec<Cell<'_>>> = lines.map(|row| row.map(Cell::Text).collect()).collect();
     let guess = guess(&columns, &rows, &Mapping::default(), None).expect("a guess");
-    let Properties::Only(members) = guess.mapping.properties else { panic!("settled") };
+    let members = Members::named(guess.mapping.properties.as_ref());
     let kinds: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.kind)).collect();
     assert_eq!(kinds, [("price", Number), ("code", Text), ("vip", Truth)]);
 }

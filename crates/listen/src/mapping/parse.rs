@@ -1,6 +1,8 @@
 //! Mappings as `--map` takes them.
 
-use super::{Aggregate, Kind, Mapping, MappingError, Member, Properties, Role, TimeColumn, Value};
+use charter::sources::Taking;
+
+use super::{Kind, Mapping, MappingError, Member, Members, Role, TimeColumn, Value};
 
 pub(super) fn mapping(text: &str) -> Result<Mapping, MappingError> {
     let mut mapping = Mapping::default();
@@ -30,8 +32,10 @@ fn set(mapping: &mut Mapping, role: Role, value: &str) -> Result<(), MappingErro
     }
     match role {
         Role::OnePer => return fill(&mut mapping.one_per, unquote(value), role),
-        Role::Properties => mapping.properties = Properties::Only(split(value, '|').map(member).collect()),
-        Role::Traits => mapping.traits = split(value, '|').map(member).collect(),
+        Role::Properties | Role::Traits => {
+            let place = if role == Role::Properties { &mut mapping.properties } else { &mut mapping.traits };
+            *place = Some(members(value).ok_or_else(|| MappingError::NotAMapping { part: value.to_owned() })?);
+        }
         Role::Key(kind) => mapping.keys.push((kind, text_value(value))),
         other => unreachable!("{other} is a text or a time"),
     }
@@ -82,18 +86,28 @@ fn time_column(text: &str) -> TimeColumn {
     }
 }
 
-/// `column`, `sum(column)`, `first(column)`, `count()`.
-pub(super) fn member(text: &str) -> Member {
-    let text = text.trim();
-    let call = text.strip_suffix(')').and_then(|rest| rest.split_once('('));
-    let (aggregate, column) = match call {
-        Some(("sum", column)) => (Aggregate::Sum, column),
-        Some(("first", column)) => (Aggregate::First, column),
-        Some(("count", "")) => {
-            return Member { name: "count".to_owned(), column: None, aggregate: Aggregate::Count, kind: Kind::Number };
+/// `column`, `sum(column)`, `count()`, `'text'`, with `|` between them; `*` means all columns without a role.
+///
+/// A member is called what its column is called; where that name is taken, what is done with the column comes first.
+fn members(text: &str) -> Option<Members> {
+    if text.trim() == "*" {
+        return Some(Members::Rest);
+    }
+    let mut members: Vec<Member> = Vec::new();
+    for part in split(text, '|') {
+        let from = match Taking::parse(part.trim())? {
+            Taking::Column(aggregate, column) => Taking::Column(aggregate, unquote(&column)),
+            other => other,
+        };
+        let mut name = match &from {
+            Taking::Column(_, column) => column.clone(),
+            Taking::Literal(text) => text.clone(),
+            Taking::Rows => "count".to_owned(),
+        };
+        if let (Taking::Column(aggregate, column), true) = (&from, members.iter().any(|known| known.name == name)) {
+            name = format!("{}_{column}", aggregate.name());
         }
-        _ => (Aggregate::First, text),
-    };
-    let column = unquote(column);
-    Member { name: column.clone(), column: Some(column), aggregate, kind: Kind::Text }
+        members.push(Member { name, from, kind: Kind::Text });
+    }
+    Some(Members::Only(members))
 }

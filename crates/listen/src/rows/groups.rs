@@ -3,6 +3,7 @@
 //! They need not stand side by side, so all groups are kept until the end of the table. That is the only thing in
 //! reading a table whose memory follows the data; it has a bound, and reaching it is an error that says so.
 
+use charter::sources::Aggregate;
 use event::{Event, Key, Timestamp};
 use hashbrown::HashMap;
 use rapidhash::fast::RandomState;
@@ -10,11 +11,11 @@ use rapidhash::fast::RandomState;
 use crate::cell::Cell;
 use crate::json;
 use crate::limits::{GROUPS_BYTES_MAX, KEYS_MAX};
-use crate::mapping::Aggregate;
 use crate::sink::{Reason, Sink, Stop};
 
 use super::Refusal;
-use super::slots::{MemberSlot, says_nothing};
+use super::collected::{Collected, number};
+use super::slots::{MemberSlot, Source, says_nothing};
 
 /// The groups have grown too large for memory.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +27,8 @@ struct TooManyGroups {
 #[derive(Debug)]
 pub(super) struct Groups {
     column: usize,
-    members: Vec<MemberSlot>,
+    properties: Vec<MemberSlot>,
+    traits: Vec<MemberSlot>,
     /// By the value that makes the group and the keys.
     index: HashMap<Box<str>, usize, RandomState>,
     all: Vec<Group>,
@@ -39,80 +41,19 @@ pub(super) struct Groups {
 struct Group {
     at: Timestamp,
     received_at: Option<Timestamp>,
-    texts: [Option<Box<str>>; 9],
+    texts: [Option<Box<str>>; 8],
     keys: Vec<(Box<str>, Box<str>)>,
-    members: Vec<Collected>,
+    properties: Vec<Collected>,
+    traits: Vec<Collected>,
     rows: u64,
 }
 
-#[derive(Debug)]
-enum Collected {
-    Nothing,
-    /// The JSON text of the first value.
-    First(Box<str>),
-    Sum(Sum),
-}
-
-/// A sum of numbers that stays exact for whole numbers and compensates rounding otherwise (Neumaier 1974).
-#[derive(Debug, Clone, Copy)]
-enum Sum {
-    Whole(i64),
-    Fraction { total: f64, lost: f64 },
-}
-
-impl Sum {
-    fn add(self, other: Sum) -> Sum {
-        if let (Sum::Whole(a), Sum::Whole(b)) = (self, other)
-            && let Some(sum) = a.checked_add(b)
-        {
-            return Sum::Whole(sum);
-        }
-        let (a, lost) = self.parts();
-        let (b, also_lost) = other.parts();
-        let total = a + b;
-        let rounded = if a.abs() >= b.abs() { (a - total) + b } else { (b - total) + a };
-        Sum::Fraction { total, lost: lost + also_lost + rounded }
-    }
-
-    fn parts(self) -> (f64, f64) {
-        match self {
-            Sum::Whole(number) => (number as f64, 0.0),
-            Sum::Fraction { total, lost } => (total, lost),
-        }
-    }
-
-    fn write(self, out: &mut String) {
-        match self {
-            Sum::Whole(number) => json::push_int(out, number),
-            Sum::Fraction { .. } => {
-                let (total, lost) = self.parts();
-                // Fifteen digits are what a 64-bit float holds surely: 0.1 + 0.2 is 0.3.
-                let shown = format!("{:.14e}", total + lost).parse().unwrap_or(total);
-                json::push_float(out, if f64::is_finite(shown) { shown } else { f64::MAX });
-            }
-        }
-    }
-}
-
-fn number(cell: &Cell<'_>) -> Option<Sum> {
-    let fraction = |number: f64| number.is_finite().then_some(Sum::Fraction { total: number, lost: 0.0 });
-    match cell {
-        Cell::Int(number) => Some(Sum::Whole(*number)),
-        Cell::Float(number) => fraction(*number),
-        Cell::Text(text) => {
-            let text = text.trim();
-            text.parse().map(Sum::Whole).ok().or_else(|| fraction(text.parse().ok()?))
-        }
-        _ => None,
-    }
-}
-
 impl Groups {
-    pub(super) fn new(column: usize, members: Vec<MemberSlot>) -> Self {
-        Self { column, members, index: HashMap::default(), all: Vec::new(), bytes: 0, name: String::new() }
+    pub(super) fn new(column: usize, properties: Vec<MemberSlot>, traits: Vec<MemberSlot>) -> Self {
+        Self { column, properties, traits, index: HashMap::default(), all: Vec::new(), bytes: 0, name: String::new() }
     }
 
-    /// Takes in a row, which has become `event` apart from its properties.
+    /// Takes in a row, which has become `event` apart from its properties and traits.
     pub(super) fn add(
         &mut self,
         line: u64,
@@ -124,9 +65,9 @@ impl Groups {
         self.check_numbers(cells, unknown)?;
         if says_nothing(&cells[self.column], unknown) {
             // Without a value that makes a group, the row stands alone.
-            let mut alone = Group::new(event, self.members.len());
-            alone.collect(&self.members, cells, unknown);
-            return Ok(alone.emit(&self.members, sink));
+            let mut alone = Group::new(event, &self.properties, &self.traits);
+            alone.collect(&self.properties, &self.traits, cells, unknown);
+            return Ok(alone.emit(&self.properties, &self.traits, sink));
         }
         self.name.clear();
         cells[self.column].write_text(&mut self.name);
@@ -137,7 +78,7 @@ impl Groups {
         let at = if let Some(at) = self.index.get(self.name.as_str()) {
             *at
         } else {
-            let group = Group::new(event, self.members.len());
+            let group = Group::new(event, &self.properties, &self.traits);
             self.bytes += group.bytes() + 2 * self.name.len();
             self.index.insert(self.name.as_str().into(), self.all.len());
             self.all.push(group);
@@ -145,18 +86,19 @@ impl Groups {
         };
         let group = &mut self.all[at];
         group.at = group.at.min(event.at);
-        self.bytes += group.collect(&self.members, cells, unknown);
+        self.bytes += group.collect(&self.properties, &self.traits, cells, unknown);
         Ok(if self.bytes > GROUPS_BYTES_MAX { Err(Stop::new(TooManyGroups { line })) } else { Ok(()) })
     }
 
     fn check_numbers(&self, cells: &[Cell<'_>], unknown: &[String]) -> Result<(), Refusal> {
-        for member in self.members.iter().filter(|member| member.aggregate == Aggregate::Sum) {
-            let Some(cell) = member.column.map(|at| &cells[at]) else { continue };
+        let added = |member: &&MemberSlot| matches!(member.aggregate, Aggregate::Sum | Aggregate::Mean);
+        for member in self.properties.iter().chain(&self.traits).filter(added) {
+            let Some(cell) = member.cell(cells) else { continue };
             if !says_nothing(cell, unknown) && number(cell).is_none() {
                 let mut value = String::new();
                 cell.write_text(&mut value);
                 let detail =
-                    format!("`{value}` is not a number that can be summed as {}", member.name.trim_end_matches(':'));
+                    format!("`{value}` is not a number that can be added up as {}", member.name.trim_end_matches(':'));
                 return Err(Refusal { reason: Reason::BadNumber, detail });
             }
         }
@@ -166,12 +108,13 @@ impl Groups {
     pub(super) fn finish(&mut self, sink: &mut dyn Sink) -> Result<(), Stop> {
         self.index.clear();
         self.bytes = 0;
-        std::mem::take(&mut self.all).iter().try_for_each(|group| group.emit(&self.members, sink))
+        std::mem::take(&mut self.all).iter().try_for_each(|group| group.emit(&self.properties, &self.traits, sink))
     }
 }
 
 impl Group {
-    fn new(event: &Event<'_>, members: usize) -> Self {
+    fn new(event: &Event<'_>, properties: &[MemberSlot], traits: &[MemberSlot]) -> Self {
+        let nothing = |members: &[MemberSlot]| members.iter().map(|_| Collected::Nothing).collect();
         let texts = [
             Some(event.event),
             event.channel,
@@ -181,14 +124,14 @@ impl Group {
             event.department,
             event.case_id,
             event.phase,
-            event.traits,
         ];
         Self {
             at: event.at,
             received_at: event.received_at,
             texts: texts.map(|text| text.map(Into::into)),
             keys: event.keys.iter().map(|key| (key.kind.into(), key.value.into())).collect(),
-            members: (0..members).map(|_| Collected::Nothing).collect(),
+            properties: nothing(properties),
+            traits: nothing(traits),
             rows: 0,
         }
     }
@@ -197,54 +140,55 @@ impl Group {
     fn bytes(&self) -> usize {
         let texts: usize = self.texts.iter().flatten().map(|text| text.len() + 8).sum();
         let keys: usize = self.keys.iter().map(|(kind, value)| kind.len() + value.len() + 48).sum();
-        size_of::<Self>() + texts + keys + self.members.len() * size_of::<Collected>()
+        size_of::<Self>() + texts + keys + (self.properties.len() + self.traits.len()) * size_of::<Collected>()
     }
 
     /// Takes in the members of a row; returns about how many bytes were added.
-    fn collect(&mut self, members: &[MemberSlot], cells: &[Cell<'_>], unknown: &[String]) -> usize {
+    fn collect(
+        &mut self,
+        properties: &[MemberSlot],
+        traits: &[MemberSlot],
+        cells: &[Cell<'_>],
+        unknown: &[String],
+    ) -> usize {
         self.rows += 1;
+        let properties = self.properties.iter_mut().zip(properties);
         let mut bytes = 0;
-        for (collected, member) in self.members.iter_mut().zip(members) {
-            let Some(cell) = member.column.map(|at| &cells[at]) else { continue };
-            if says_nothing(cell, unknown) {
-                continue;
-            }
-            match (member.aggregate, &*collected) {
-                (Aggregate::First, Collected::Nothing) => {
-                    let mut text = String::new();
-                    member.write(&mut text, cell);
-                    bytes += text.len();
-                    *collected = Collected::First(text.into());
-                }
-                (Aggregate::Sum, before) => {
-                    let Some(more) = number(cell) else { continue };
-                    *collected = Collected::Sum(if let Collected::Sum(sum) = before { sum.add(more) } else { more });
-                }
-                _ => {}
+        for (collected, member) in properties.chain(self.traits.iter_mut().zip(traits)) {
+            let Some(cell) = member.cell(cells) else { continue };
+            if !says_nothing(cell, unknown) {
+                bytes += collected.take(member, cell);
             }
         }
         bytes
     }
 
-    fn emit(&self, members: &[MemberSlot], sink: &mut dyn Sink) -> Result<(), Stop> {
-        let mut properties = String::new();
-        for (collected, member) in self.members.iter().zip(members) {
-            let counts = member.aggregate == Aggregate::Count;
-            if !counts && matches!(collected, Collected::Nothing) {
+    /// Writes the members that have a value as a JSON object; nothing at all if there is none.
+    fn write(&self, collected: &[Collected], members: &[MemberSlot]) -> String {
+        let mut out = String::new();
+        for (collected, member) in collected.iter().zip(members) {
+            let of_column = matches!(member.source, Source::Column(_));
+            if of_column && collected.is_absent(member.aggregate) {
                 continue;
             }
-            properties.push(if properties.is_empty() { '{' } else { ',' });
-            properties.push_str(&member.name);
-            match collected {
-                Collected::First(text) => properties.push_str(text),
-                Collected::Sum(sum) => sum.write(&mut properties),
-                Collected::Nothing => json::push_int(&mut properties, i64::try_from(self.rows).unwrap_or(i64::MAX)),
+            out.push(if out.is_empty() { '{' } else { ',' });
+            out.push_str(&member.name);
+            match &member.source {
+                Source::Column(_) => collected.write(member.aggregate, &mut out),
+                Source::Literal(text) => out.push_str(text),
+                Source::Rows => json::push_int(&mut out, i64::try_from(self.rows).unwrap_or(i64::MAX)),
             }
         }
-        if !properties.is_empty() {
-            properties.push('}');
+        if !out.is_empty() {
+            out.push('}');
         }
-        let [name, channel, source, message_id, resource, department, case_id, phase, traits] =
+        out
+    }
+
+    fn emit(&self, properties: &[MemberSlot], traits: &[MemberSlot], sink: &mut dyn Sink) -> Result<(), Stop> {
+        let properties = self.write(&self.properties, properties);
+        let traits = self.write(&self.traits, traits);
+        let [name, channel, source, message_id, resource, department, case_id, phase] =
             self.texts.each_ref().map(Option::as_deref);
         let mut keys = [Key { kind: "", value: "" }; KEYS_MAX];
         for (place, (kind, value)) in keys.iter_mut().zip(&self.keys) {
@@ -260,7 +204,7 @@ impl Group {
             case_id,
             phase,
             properties: (!properties.is_empty()).then_some(&properties),
-            traits,
+            traits: (!traits.is_empty()).then_some(&traits),
             ..Event::new(name.expect("every group has the name of its event"), self.at, &keys[..self.keys.len()])
         })
     }

@@ -1,10 +1,11 @@
 //! The parts of a mapping, resolved to positions in a row.
 
+use charter::sources::{Aggregate, Taking};
 use event::Timestamp;
 
 use crate::cell::Cell;
 use crate::json::{self, Members};
-use crate::mapping::{Aggregate, Kind, MappingError, Member, Role, TimeColumn, Value};
+use crate::mapping::{Kind, MappingError, Member, Role, TimeColumn, Value};
 use crate::times::{Clock, Fault, Reading, TimeFormat};
 
 use super::{Piece, Refusal, Seen, fault};
@@ -120,13 +121,22 @@ fn count(seen: &mut Seen, reading: Reading) {
     *(if reading.offset_s.is_some() { &mut seen.with_offset } else { &mut seen.naive }) += 1;
 }
 
+/// Where the value of a member comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Column(usize),
+    /// A text, as JSON.
+    Literal(String),
+    /// The number of rows.
+    Rows,
+}
+
 /// One member of the properties or traits.
 #[derive(Debug, Clone)]
 pub(super) struct MemberSlot {
     /// Its name as JSON, with the colon.
     pub(super) name: String,
-    /// `None` for a count.
-    pub(super) column: Option<usize>,
+    pub(super) source: Source,
     pub(super) aggregate: Aggregate,
     kind: Kind,
 }
@@ -136,16 +146,25 @@ impl MemberSlot {
         members.iter().map(|member| Self::new(member, role, columns)).collect()
     }
 
-    pub(super) fn of_column(column: &str, columns: &[String]) -> Result<Self, MappingError> {
-        Self::new(&Member::of_column(column), &Role::Properties, columns)
+    /// The cell of its column, if it has one.
+    pub(super) fn cell<'r, 'c>(&self, cells: &'r [Cell<'c>]) -> Option<&'r Cell<'c>> {
+        if let Source::Column(at) = self.source { cells.get(at) } else { None }
     }
 
     fn new(member: &Member, role: &Role, columns: &[String]) -> Result<Self, MappingError> {
         let mut name = String::new();
         json::push_string(&mut name, &member.name);
         name.push(':');
-        let column = member.column.as_ref().map(|column| position(column, role, columns)).transpose()?;
-        Ok(Self { name, column, aggregate: member.aggregate, kind: member.kind })
+        let (aggregate, source) = match &member.from {
+            Taking::Column(aggregate, column) => (*aggregate, Source::Column(position(column, role, columns)?)),
+            Taking::Rows => (Aggregate::Count, Source::Rows),
+            Taking::Literal(text) => {
+                let mut quoted = String::new();
+                json::push_string(&mut quoted, text);
+                (Aggregate::First, Source::Literal(quoted))
+            }
+        };
+        Ok(Self { name, source, aggregate, kind: member.kind })
     }
 
     /// Appends the value as JSON.
@@ -170,7 +189,13 @@ pub(super) fn write_members(
 ) {
     out.clear();
     for member in members {
-        let Some(cell) = member.column.map(|at| &cells[at]) else { continue };
+        if let Source::Literal(text) = &member.source {
+            out.push(if out.is_empty() { '{' } else { ',' });
+            out.push_str(&member.name);
+            out.push_str(text);
+            continue;
+        }
+        let Some(cell) = member.cell(cells) else { continue };
         if says_nothing(cell, unknown) {
             continue;
         }

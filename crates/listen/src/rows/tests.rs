@@ -115,7 +115,7 @@ fn rows_of_one_basket_are_one_event() {
         ],
         "the row without a basket stands alone; a basket number of another customer is another basket"
     );
-    assert_eq!(notebook.rejected, [r#"5: bad-number: `many` is not a number that can be summed as "v""#]);
+    assert_eq!(notebook.rejected, [r#"5: bad-number: `many` is not a number that can be added up as "v""#]);
 }
 
 #[test]

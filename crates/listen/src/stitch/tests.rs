@@ -1,4 +1,5 @@
 use super::*;
+use event::Event;
 use proptest::prelude::*;
 
 /// Events as lists of `kind:value`, in time order.
@@ -177,4 +178,20 @@ proptest! {
         }
         prop_assert!(users.values().all(|n| *n == 1));
     }
+}
+
+#[test]
+fn further_keys_are_taken_where_the_charter_says_and_the_event_lacks_them() {
+    let rules = Rules::default();
+    let keys = [event::Key { kind: "user_id", value: "u" }, event::Key { kind: "phone", value: "030 1" }];
+    let at = event::Timestamp::from_micros(0);
+    let traits = Some(r#"{"email":"Ann@Example.com","phone":"030 2"}"#);
+    let event = Event { traits, ..Event::new("x", at, &keys) };
+    let email = ("email".to_owned(), "Ann@Example.com".to_owned());
+    assert_eq!(rules.further_keys(&event), [email], "the phone that the event came with stands");
+    for none in [None, Some("{}"), Some(r#"{"email":null,"phone":true}"#), Some("{broken")] {
+        assert_eq!(rules.further_keys(&Event { traits: none, keys: &keys[..1], ..event }), []);
+    }
+    let number = Event { traits: Some(r#"{"phone":4930123456}"#), keys: &keys[..1], ..event };
+    assert_eq!(rules.further_keys(&number), [("phone".to_owned(), "4930123456".to_owned())]);
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use crate::logs;
-use evidence::{FEW, Share};
+use evidence::{Difference, FEW, Share};
 use journey::{Selection, flag};
-use report::{Answers, Compared, Figure, Finding, Kind, Words, findings, most_telling};
+use report::{Answers, Compared, Figure, Finding, Kind, Unit, Words, findings, most_telling};
 use testkit::{Log, answer, log};
-use understand::{Question, funnel, map, variants};
+use understand::{Differing, Question, funnel, map, variants};
 
 fn ask<Q: Question>(log: &Log, options: &Q) -> Q::Answer {
     answer(log, &Selection::default(), || options.fold(&log.setting())).expect("the options fit the log")
@@ -49,13 +49,13 @@ fn each_finding_says_what_is_in_the_log() {
     assert_eq!(
         texts,
         [
-            "Concentration: One path out of 4 covers 60 of 100 journeys (60 %, 50–69 %).",
-            "Loss: Of 100 customers with ‘mail’, 60 (60 %, 50–69 %) got as far as ‘order’; the largest loss is between \
-             ‘visit’ and ‘order’: 35 of 95 (37 %, 28–47 %) did not get on.",
-            "Waiting: Among the steps that at least 5 % of the customers take, the longest typical wait is between \
-             ‘mail’ \
-             and ‘visit’: 95 times, for 95 customers; half of them took 24 h or more, one in ten 24 h or more.",
-            "Repeats: ‘visit’ is followed directly by another one 25 times, for 25 of 100 customers (25 %, 18–34 %).",
+            "Concentration: 60 of 100 journeys (60 %, 50–69 %) take one and the same path; there are 4 different ones.",
+            "Loss: Of 100 customers with ‘mail’, 60 (60 %, 50–69 %) get to ‘order’. Most are lost between ‘visit’ and \
+             ‘order’: 35 of 95 (37 %, 28–47 %).",
+            "Waiting: The longest wait is from ‘mail’ to ‘visit’: half of the time it takes 24 hours or more, one time \
+             in ten 24 hours or more (95 times, for 95 customers; among the steps that at least 5 % of the customers \
+             take).",
+            "Repeats: 25 of 100 customers (25 %, 18–34 %) have ‘visit’ directly after ‘visit’, 25 times in all.",
             "Ends: Journeys end most often with ‘order’: 60 of 100 (60 %, 50–69 %), then with ‘visit’: 35 (35 %, \
              26–45 %).",
         ]
@@ -73,9 +73,8 @@ fn paths_may_be_one_or_none_alike() {
     let many: Vec<(u64, &str)> = many.iter().map(|path| (2, path.as_str())).collect();
     assert_eq!(
         say(&repeated(&many)),
-        "No path is typical: the most frequent of 25 different ones is taken by 2 of 50 journeys (4 %, 1–13 %), and \
-         the 20 \
-         most frequent together by 80 %."
+        "No path is typical: 50 journeys take 25 different ones. The most frequent is taken by 2 of them (4 %, 1–13 %), \
+         the 20 most frequent together by 80 %."
     );
 }
 
@@ -87,9 +86,10 @@ fn labels_and_numbers_agree_with_their_nouns() {
     assert!(
         of(&found, Kind::Loss)
             .text
-            .starts_with("Of 2 customers with ‘Visit’, 1 (50 %, 9–91 %) got as far as ‘Order placed’.")
+            .starts_with("Of 2 customers with ‘Visit’, 1 (50 %, 9–91 %) gets to ‘Order placed’.")
     );
-    assert!(of(&found, Kind::Waiting).text.contains("1 time, for 1 customer; half of them took 24 h or more"));
+    let waiting = &of(&found, Kind::Waiting).text;
+    assert!(waiting.contains("it takes 24 hours or more") && waiting.contains("(1 time, for 1 customer;"), "{waiting}");
 }
 
 #[test]
@@ -139,10 +139,10 @@ fn two_groups_are_associated_with_what_differs() {
     let finding = of(&found, Kind::Comparison);
     assert_eq!(
         finding.text,
-        "‘mail → order’: 40 of 50 customers in ‘marked’ (80 %, 67–89 %) against 20 of 100 customers in ‘others’ (20 %, \
-         13–29 %). The difference (60 points, from 44 points to 71 points) is associated with the groups, and not shown \
-         to come from what tells them apart. It was picked from 2 differences as one of the largest, so some of it may \
-         be chance."
+        "Customers go directly from ‘mail’ to ‘order’ far more often in marked than in others: 40 of 50 (80 %, 67–89 %) \
+         against 20 of 100 (20 %, 13–29 %). The difference (60 points, from 44 points to 71 points) is associated with \
+         what tells the two apart; that does not show that it comes from it. 2 differences were looked at, so some of \
+         it may be chance."
     );
     assert_eq!(finding.n, 50);
     let chosen = repeated(&[(40, "order+"), (40, "visit order+"), (80, "visit leave")]);
@@ -154,6 +154,49 @@ fn two_groups_are_associated_with_what_differs() {
     let alike = repeated(&[(20, "mail+ order"), (20, "mail+ visit"), (20, "mail order"), (20, "mail visit")]);
     let found = find(&alike, &[], &Words::default(), Some(&two_groups(&alike)));
     assert!(found.iter().all(|finding| finding.kind != Kind::Comparison));
+}
+
+/// Two groups in a funnel from `visit` to `order`: all of one and half of the other get to `cart`, a fifth and two fifths
+/// to `order`.
+#[test]
+fn of_a_funnel_what_gets_furthest_is_told() {
+    let differing = |what: &str, a_count, b_count| {
+        let [a, b] = [a_count, b_count].map(|count| Share::new(count, 200));
+        let Difference { difference, low, high, .. } = Difference::between(a, b);
+        let (what, a, b) = (what.to_owned(), a.share, b.share);
+        Differing { what, a, b, difference, low, high, a_count, a_of: 200, b_count, b_of: 200 }
+    };
+    let compared = Compared {
+        a: "carts that were shared".to_owned(),
+        b: "channel = 'web'".to_owned(),
+        unit: Unit::Customers,
+        differences: vec![
+            differing("2. cart, of the first step", 199, 100),
+            differing("3. order, of the first step", 40, 80),
+            differing("4. return, of the first step", 10, 12),
+            differing("1. visit, of all customers", 200, 200),
+        ],
+        doubts: Vec::new(),
+    };
+    let words = logs::shop_words();
+    let answers = Answers { words: &words, map: None, variants: None, funnel: None, compared: Some(&compared) };
+    let found = findings(&answers);
+    let told = &of(&found, Kind::Comparison).text;
+    let begin = "Customers with ‘Visit’ get to ‘Order placed’ far less often in carts that were shared than in ‘channel = \
+                 'web'’: 40 of 200 (20 %, 15–26 %) against 80 of 200 (40 %, 33–47 %).";
+    assert!(told.starts_with(begin), "{told}");
+}
+
+/// A repeat is telling where it is more than the frequency of the moment explains.
+#[test]
+fn what_repeats_more_than_its_frequency_explains_is_told() {
+    let log = repeated(&[
+        (40, "visit cart visit cart visit order"),
+        (30, "visit visit order"),
+        (30, "visit call call order"),
+    ]);
+    let repeats = find(&log, &[], &Words::default(), None);
+    assert!(of(&repeats, Kind::Repeats).text.contains("have ‘call’ directly after ‘call’"), "{repeats:?}");
 }
 
 #[test]
