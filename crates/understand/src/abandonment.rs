@@ -14,7 +14,7 @@ use journey::{Ending, Fold, Journey, Moment, Moments, Of, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use answer::{Answer, Ending as Place, Returned, Value, Valued};
+pub use answer::{Answer, Place, Returned, Value, Valued};
 
 use crate::count::{Customers, at};
 use crate::durations::Durations;

@@ -235,7 +235,7 @@ impl ChannelsFold {
     /// The position of a channel, which becomes known if it was not.
     #[inline]
     fn number(&mut self, word: Word) -> usize {
-        // The word that stands for too many has the largest number but one; it gets the place of none.
+        // The word that stands for too many has the largest number but one; it comes first instead.
         let index = if word == Word::OTHER { 0 } else { word.index() + 1 };
         let number = at(&mut self.numbers, index);
         if *number == 0 {

@@ -21,7 +21,7 @@ use rapidhash::fast::SeedableState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use answer::name as word_name;
+pub(crate) use answer::word_name;
 pub use answer::{Answer, Ended, Figures, Group, Kind, Recontact, Request, Usual};
 
 use crate::count::{Customers, at};

@@ -50,7 +50,7 @@ pub struct Answer {
     /// Whether the times are exact.
     pub times: Times,
     /// The last moments of journeys, those first at which most were abandoned.
-    pub moments: Vec<Ending>,
+    pub moments: Vec<Place>,
     /// What stands against these figures.
     pub doubts: Vec<Doubt>,
 }
@@ -100,7 +100,7 @@ pub struct Valued {
 /// A moment, and what ends and goes on there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Ending {
+pub struct Place {
     /// The moment.
     pub moment: Arc<str>,
     /// Journeys that ever were here.
@@ -164,21 +164,20 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
     let returns = fold.returns.finish();
     let [succeeded, open, abandoned] = fold.endings;
     let came_back: u64 = fold.moments.iter().map(|at| at.came_back).sum();
-    let ending = |(moment, at): (Moment, &At)| {
-        ending(names.name(moment), at, waits[moment.index()], returns[moment.index() + 1])
-    };
-    let mut endings: Vec<Ending> =
-        (0..).map(Moment).zip(&fold.moments).filter(|(_, at)| at.events > 0).map(ending).collect();
-    endings.sort_unstable_by(|a, b| {
+    let placed =
+        |(moment, at): (Moment, &At)| place(names.name(moment), at, waits[moment.index()], returns[moment.index() + 1]);
+    let mut places: Vec<Place> =
+        (0..).map(Moment).zip(&fold.moments).filter(|(_, at)| at.events > 0).map(placed).collect();
+    places.sort_unstable_by(|a, b| {
         (Reverse(a.abandoned), Reverse(a.journeys), &a.moment).cmp(&(
             Reverse(b.abandoned),
             Reverse(b.journeys),
             &b.moment,
         ))
     });
-    let of = endings.len() as u64;
+    let of = places.len() as u64;
     if fold.limit > 0 {
-        endings.truncate(fold.limit);
+        places.truncate(fold.limit);
     }
     let left = fold.moments.iter().fold(Sum::default(), |mut all, at| {
         all.merge(at.left);
@@ -196,7 +195,7 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
         .then(|| Doubt::Approximate { what: "medians and percentiles".to_owned(), relative_error: RELATIVE_ERROR });
     let doubts = [
         Doubt::few("journeys that succeeded or were abandoned", succeeded + abandoned),
-        Doubt::truncated("moments", endings.len() as u64, of),
+        Doubt::truncated("moments", places.len() as u64, of),
         approximate,
     ];
     Answer {
@@ -219,14 +218,14 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
         value: Value::of(left),
         outcomes: valued.collect(),
         times,
-        moments: endings,
+        moments: places,
         doubts: doubts.into_iter().flatten().collect(),
     }
 }
 
-fn ending(moment: Arc<str>, at: &At, wait: Option<Summary>, back: Option<Summary>) -> Ending {
+fn place(moment: Arc<str>, at: &At, wait: Option<Summary>, back: Option<Summary>) -> Place {
     let (left, went_on) = (Share::new(at.ended[ABANDONED], at.journeys), Share::new(at.went_on, at.events));
-    Ending {
+    Place {
         moment,
         journeys: at.journeys,
         abandoned: left.count,
@@ -253,9 +252,9 @@ pub(super) fn shares(answer: &Answer) -> Shares {
     let over = answer.succeeded + answer.abandoned;
     by_name.insert("abandoned".to_owned(), Share::new(answer.abandoned, over));
     by_name.insert("came back after that".to_owned(), Share::new(answer.came_back.count, answer.abandoned));
-    for ending in &answer.moments {
-        let what = format!("abandoned at {}, of those who were there", ending.moment);
-        by_name.insert(what, Share::new(ending.abandoned, ending.journeys));
+    for place in &answer.moments {
+        let what = format!("abandoned at {}, of those who were there", place.moment);
+        by_name.insert(what, Share::new(place.abandoned, place.journeys));
     }
     // At a moment that the other group never was at, nothing is known of it.
     Shares { of: 0, by_name }
@@ -290,20 +289,20 @@ fn endings(answer: &Answer) -> Table {
     let priced = answer.outcomes.iter().any(|outcome| outcome.abandoned + outcome.succeeded > 0);
     let number = |number: Option<f64>| number.filter(|_| priced).map_or(Cell::Empty, Cell::Number);
     let seconds = |seconds: Option<f64>| seconds.map_or(Cell::Empty, Cell::Seconds);
-    for ending in &answer.moments {
+    for place in &answer.moments {
         table.row([
-            Cell::Text(Arc::clone(&ending.moment)),
-            Cell::Count(ending.abandoned),
-            Cell::Share(ending.abandoned_share),
-            Cell::Count(ending.journeys),
-            number(Some(ending.value.total)),
-            number(ending.value.mean),
-            number(ending.others_value_mean),
-            Cell::Share(ending.went_on_share),
-            seconds(ending.wait_median_s),
-            seconds(ending.wait_p90_s),
-            if ending.abandoned > 0 { Cell::Share(ending.came_back.share) } else { Cell::Empty },
-            seconds(ending.came_back.median_s),
+            Cell::Text(Arc::clone(&place.moment)),
+            Cell::Count(place.abandoned),
+            Cell::Share(place.abandoned_share),
+            Cell::Count(place.journeys),
+            number(Some(place.value.total)),
+            number(place.value.mean),
+            number(place.others_value_mean),
+            Cell::Share(place.went_on_share),
+            seconds(place.wait_median_s),
+            seconds(place.wait_p90_s),
+            if place.abandoned > 0 { Cell::Share(place.came_back.share) } else { Cell::Empty },
+            seconds(place.came_back.median_s),
         ]);
     }
     let [journeys, succeeded, open, abandoned, back] =

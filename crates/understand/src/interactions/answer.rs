@@ -215,7 +215,7 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
     let mut groups: BTreeMap<(usize, By), Vec<Grouped>> = BTreeMap::new();
     for ((number, by, word), slot) in fold.slots {
         let figures = figures(fold.tallies[slot], &summaries[slot * MEASURES..][..MEASURES]);
-        groups.entry((number, by)).or_default().push((name(&words, word), word, figures));
+        groups.entry((number, by)).or_default().push((word_name(&words, word), word, figures));
     }
     for list in groups.values_mut() {
         list.sort_unstable_by(|a, b| (Reverse(a.2.opened), &a.0).cmp(&(Reverse(b.2.opened), &b.0)));
@@ -233,8 +233,9 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
         let mut plain = |by| take(by).into_iter().map(|(name, _, figures)| Group { name, figures }).collect();
         let (channels, departments, resources) = (plain(By::Channel), plain(By::Department), plain(By::Resource));
         let recontacts = fold.recontacts.iter().filter(|((of, _, _), _)| *of == number);
-        let recontacts =
-            recontacts.map(|((_, from, to), count)| (name(&words, *from), name(&words, *to), *count)).collect();
+        let recontacts = recontacts
+            .map(|((_, from, to), count)| (word_name(&words, *from), word_name(&words, *to), *count))
+            .collect();
         doubts.extend(Doubt::few(&format!("interactions `{}` judged", kind.name), all.judged));
         let Strays { unopened, resolved_again, without_key, without_request } = fold.strays[number];
         kinds.push(Kind {
@@ -269,7 +270,8 @@ fn first<T>(mut list: Vec<T>, limit: usize, what: &str, doubts: &mut Vec<Doubt>)
     list
 }
 
-pub(crate) fn name(words: &[Arc<str>], word: Word) -> Option<Arc<str>> {
+/// What a word says; nothing for [`Word::NONE`].
+pub(crate) fn word_name(words: &[Arc<str>], word: Word) -> Option<Arc<str>> {
     match word {
         Word::NONE => None,
         Word::OTHER => Some("(other)".into()),

@@ -167,7 +167,7 @@ fn told(rows: &[Row]) -> String {
     for (customer, moment, at, key, topic, channel) in rows {
         let carried = [("id", key), ("topic", topic), ("channel", channel)].map(|(name, value)| match value {
             0 => String::new(),
-            value => format!("{name}={}{value}", &name[..1]),
+            value => format!("{name}={name}-{value}"),
         });
         let moment = ["ticket", "work", "done"][*moment];
         writeln!(text, "{customer}: {moment}@{}h{{{}}}", at * 12, carried.join(" ")).expect("text");
