@@ -34,14 +34,23 @@ fn the_simulated_organisation_has_what_was_planted() {
     let ask = |views: &str, more: &[&str]| json(home.path(), &[&["view", views, "--charter", charter], more].concat());
 
     let both = ask("abandonment,interactions,channels", &[]);
-    let figures = &both["interactions"]["interactions"][0]["figures"];
-    assert_eq!(figures["opened"], planted["tickets"]);
-    assert_eq!(figures["resolved"], planted["tickets, closed"]);
+    let ticket = &both["interactions"]["interactions"][0];
+    let figures = &ticket["figures"];
+    let told = |status: &str| {
+        let query = format!("select count(*) n from events where source = 'tickets' and event = '{status}'");
+        number(&json(home.path(), &["sql", &query])[0]["n"])
+    };
+    // Some rows of tickets name no caller but an address that everybody types; those are nobody's.
+    let (opened, closed) = (told("New"), told("Closed"));
+    assert!(opened <= number(&planted["tickets"]) && opened > number(&planted["tickets"]) * 98 / 100);
+    assert_eq!(number(&figures["opened"]), opened);
+    let strays = number(&ticket["unopened"]) + number(&ticket["resolved_again"]);
+    assert_eq!(number(&figures["resolved"]) + strays, closed);
     let sum = ["resolved", "open", "abandoned"].map(|name| number(&figures[name])).into_iter().sum::<u64>();
     assert_eq!(number(&figures["opened"]), sum);
-    let requests = both["interactions"]["interactions"][0]["requests"].as_array().unwrap();
-    let opened = requests.iter().map(|request| number(&request["figures"]["opened"])).sum::<u64>();
-    assert_eq!(opened, sum, "every ticket has a topic, and there are few topics");
+    let requests = ticket["requests"].as_array().unwrap();
+    let of_requests = requests.iter().map(|request| number(&request["figures"]["opened"])).sum::<u64>();
+    assert_eq!(of_requests, sum, "every ticket has a topic, and there are few topics");
 
     let purchase = &both["abandonment"];
     let paths = ask("map,variants", &["--journey", "purchase", "--limit", "1"]);

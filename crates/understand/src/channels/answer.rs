@@ -8,9 +8,9 @@ use evidence::{Doubt, Share};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ChannelsFold;
+use super::{ChannelsFold, Going};
 use crate::compare::Shares;
-use crate::durations::Times;
+use crate::durations::{Summary, Times};
 use crate::interactions::word_name;
 use crate::sketch::RELATIVE_ERROR;
 
@@ -200,21 +200,7 @@ pub(super) fn answer(fold: ChannelsFold) -> Answer {
         // Events without a channel lie between, or a customer's other request: a change inside of an interaction need not
         // be one of the journey.
         let Some(summary) = summary else { continue };
-        let lost = Share::new(going.lost, going.count - going.pending);
-        pairs.push(Switch {
-            from: name(*from),
-            to: name(*to),
-            count: going.count,
-            customers: going.customers.count(),
-            lost: going.lost,
-            pending: going.pending,
-            lost_share: lost.share,
-            lost_share_low: lost.low,
-            lost_share_high: lost.high,
-            median_s: summary.median_s,
-            p90_s: summary.p90_s,
-            context: (going.within > 0).then(|| context(going.within, going.carried)),
-        });
+        pairs.push(switch(name(*from), name(*to), going, summary));
     }
     pairs.sort_unstable_by(|a, b| (Reverse(a.count), &a.from, &a.to).cmp(&(Reverse(b.count), &b.from, &b.to)));
     let switching = Share::new(fold.switching, journeys);
@@ -237,6 +223,24 @@ pub(super) fn answer(fold: ChannelsFold) -> Answer {
         context: (!fold.kinds.is_empty()).then(|| context(within, carried)),
         spread: spread(&fold.spreads, journeys, fold.cut),
         doubts: Doubt::few("journeys", journeys).into_iter().chain(approximate).collect(),
+    }
+}
+
+fn switch(from: Arc<str>, to: Arc<str>, going: Going, summary: Summary) -> Switch {
+    let lost = Share::new(going.lost, going.count - going.pending);
+    Switch {
+        from,
+        to,
+        count: going.count,
+        customers: going.customers.count(),
+        lost: going.lost,
+        pending: going.pending,
+        lost_share: lost.share,
+        lost_share_low: lost.low,
+        lost_share_high: lost.high,
+        median_s: summary.median_s,
+        p90_s: summary.p90_s,
+        context: (going.within > 0).then(|| context(going.within, going.carried)),
     }
 }
 
