@@ -49,9 +49,23 @@ pub enum Error {
         /// All moments, in the order in which they were first seen.
         known: Vec<String>,
     },
+    /// The charter has not what the view is about.
+    #[error("`{view}` is about the charter's `{section}:`, of which it has none: add some, such as\n{example}")]
+    CharterLacks {
+        /// The view.
+        view: String,
+        /// The section of the charter.
+        section: String,
+        /// Lines that could stand in the charter.
+        example: String,
+    },
 }
 
 impl Error {
+    pub(crate) fn charter_lacks(view: &str, section: &str, example: &str) -> Self {
+        Error::CharterLacks { view: view.to_owned(), section: section.to_owned(), example: example.to_owned() }
+    }
+
     pub(crate) fn unknown_option(view: &str, option: &str, known: &[(&str, &str)]) -> Self {
         Error::UnknownOption {
             view: view.to_owned(),

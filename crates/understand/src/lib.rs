@@ -17,7 +17,10 @@ mod sketch;
 mod table;
 mod views;
 
+pub mod abandonment;
+pub mod channels;
 pub mod funnel;
+pub mod interactions;
 pub mod map;
 pub mod sankey;
 pub mod steps;

@@ -16,3 +16,7 @@ pub(crate) const WAITING_DURATIONS_MAX: u64 = 1 << 20;
 
 /// The most steps that the step matrix and the flow go; beyond, nobody could read them, and memory grows with each.
 pub(crate) const STEPS_MAX: usize = 100;
+
+/// Contacts of one interaction that follow each other within this time on the same channel are one contact: half an hour,
+/// after which web analytics begins a new session.
+pub(crate) const CONTACT_US: i64 = 30 * 60 * 1_000_000;

@@ -23,6 +23,8 @@ pub enum Cell {
     Difference(f64),
     /// A length of time in seconds.
     Seconds(f64),
+    /// A number of any kind, such as a mean or an amount.
+    Number(f64),
 }
 
 /// Rows of cells under headers, all rows as long as the headers.
@@ -75,7 +77,9 @@ impl Cell {
         let written = match self {
             Cell::Empty => Ok(()),
             Cell::Count(count) => write!(text, "{count}"),
-            Cell::Share(number) | Cell::Difference(number) | Cell::Seconds(number) => write!(text, "{number}"),
+            Cell::Share(number) | Cell::Difference(number) | Cell::Seconds(number) | Cell::Number(number) => {
+                write!(text, "{number}")
+            }
             Cell::Path(names) => return Cell::Text(names.join(" → ").into()).csv(text),
             Cell::Text(name) if name.contains([',', '"', '\n', '\r']) => {
                 write!(text, "\"{}\"", name.replace('"', "\"\""))
@@ -98,6 +102,7 @@ impl fmt::Display for Cell {
             Cell::Share(share) => write!(f, "{:.1} %", share * 100.0),
             Cell::Difference(difference) => write!(f, "{:+.1} points", difference * 100.0),
             Cell::Seconds(seconds) => f.write_str(&duration(*seconds)),
+            Cell::Number(number) => f.write_str(&rounded(*number)),
         }
     }
 }
@@ -126,6 +131,17 @@ fn path(names: &[Arc<str>], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// Two digits behind the point, thousands apart.
+fn rounded(number: f64) -> String {
+    let text = format!("{:.2}", number.abs());
+    let (whole, part) = text.split_once('.').unwrap_or((&text, "00"));
+    let sign = if number < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { "-" } else { "" };
+    match whole.parse() {
+        Ok(whole) => format!("{sign}{}.{part}", grouped(whole)),
+        Err(_) => format!("{sign}{text}"),
+    }
+}
+
 /// Each unit is used up to one and a half of the next, where one digit behind the point still tells neighbours apart.
 fn duration(seconds: f64) -> String {
     const UNITS: [(f64, &str); 4] = [(60.0, "s"), (3_600.0, "min"), (86_400.0, "h"), (f64::INFINITY, "d")];
@@ -151,6 +167,8 @@ mod tests {
         assert_eq!(shown(Cell::Share(0.3456)), "34.6 %");
         assert_eq!(shown(Cell::Difference(-0.021)), "-2.1 points");
         assert_eq!(shown(Cell::Text("a\u{1b}[31m".into())), "a·[31m");
+        let numbers = [1234.5, -0.001, -2.0, 1e300].map(|n| shown(Cell::Number(n)).chars().take(8).collect::<String>());
+        assert_eq!(numbers, ["1,234.50", "0.00", "-2.00", "10000000"]);
         let times = [0.25, 89.0, 91.0, 100_000.0, 200_000.0].map(|s| shown(Cell::Seconds(s)));
         assert_eq!(times, ["0.2 s", "89.0 s", "1.5 min", "27.8 h", "2.3 d"]);
     }

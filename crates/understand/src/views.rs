@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, funnel, map, sankey, steps, variants};
+use crate::{Comparison, Error, Table, abandonment, channels, funnel, interactions, map, sankey, steps, variants};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +25,12 @@ pub enum View {
     Steps(steps::Options),
     /// The flow from or to a moment.
     Sankey(sankey::Options),
+    /// Where journeys end without success.
+    Abandonment(abandonment::Options),
+    /// The channels and the ways between them.
+    Channels(channels::Options),
+    /// Requests and how they were resolved.
+    Interactions(interactions::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -36,6 +42,9 @@ macro_rules! with_options {
             View::Funnel($options) => $what,
             View::Steps($options) => $what,
             View::Sankey($options) => $what,
+            View::Abandonment($options) => $what,
+            View::Channels($options) => $what,
+            View::Interactions($options) => $what,
         }
     };
 }
@@ -52,6 +61,9 @@ impl View {
             View::Funnel(funnel::Options::default()),
             View::Steps(steps::Options::default()),
             View::Sankey(sankey::Options::default()),
+            View::Abandonment(abandonment::Options::default()),
+            View::Channels(channels::Options::default()),
+            View::Interactions(interactions::Options::default()),
         ]
     }
 

@@ -1,0 +1,329 @@
+//! Abandonment: where journeys end without success, after what wait, with what in them, and who came back.
+//!
+//! What ends at a moment is set beside what goes on from there: a silence says something only beside the silences that
+//! are usual at that moment. A journey that may still go on counts neither way.
+
+mod answer;
+
+#[cfg(test)]
+mod tests;
+
+use charter::Charter;
+use charter::journeys::{Outcome, Worth};
+use journey::{Ending, Fold, Journey, Moment, Moments, Of, Setting, Wanted};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use answer::{Answer, Place, Returned, Value, Valued};
+
+use crate::count::{Customers, at};
+use crate::durations::Durations;
+use crate::limits::EXACT_TIMES_BYTES;
+use crate::question::{Question, number};
+use crate::table::Table;
+use crate::{Comparison, Error};
+
+/// The options of the abandonment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// How many moments are shown, those first at which most journeys end; 0 for all.
+    pub limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limit: 20 }
+    }
+}
+
+const EXAMPLE: &str = "journeys:\n  purchase: {starts: [visit, search], succeeds: order, abandoned_after: 14d}";
+
+impl Question for Options {
+    const NAME: &'static str = "abandonment";
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[("limit", "how many moments are listed; 0 for all")];
+    const ABOUT_JOURNEYS: bool = true;
+    type Answer = Answer;
+    type Fold = AbandonmentFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "limit" => self.limit = number(Self::NAME, option, value)?,
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        if charter.journeys.is_empty() {
+            return Err(Error::charter_lacks(Self::NAME, "journeys", EXAMPLE));
+        }
+        charter.outcomes.iter().for_each(|outcome| {
+            worth(outcome, wanted);
+        });
+        Ok(())
+    }
+
+    fn fold(&self, setting: &Setting) -> AbandonmentFold {
+        let mut wanted = (*setting.wanted).clone();
+        let outcomes = setting.charter.outcomes.iter();
+        let outcomes: Vec<Priced> = outcomes.filter_map(|outcome| worth(outcome, &mut wanted)).collect();
+        let mut starts = Vec::new();
+        let journey = setting.journey();
+        for name in journey.map(|journey| journey.starts.as_slice()).unwrap_or_default() {
+            *at(&mut starts, setting.moments.intern(name).index()) = true;
+        }
+        AbandonmentFold {
+            limit: self.limit,
+            journey: setting.journey.clone(),
+            abandoned_after: journey.and_then(|journey| journey.abandoned_after).map(|span| span.to_string()),
+            currency: setting.charter.currency.clone(),
+            starts,
+            values: vec![[Sum::default(); ENDINGS]; outcomes.len()],
+            outcomes,
+            customers: Customers::default(),
+            endings: [0; ENDINGS],
+            moments: Vec::new(),
+            waits: Durations::new(EXACT_TIMES_BYTES),
+            returns: Durations::new(EXACT_TIMES_BYTES),
+            seen: Vec::new(),
+        }
+    }
+
+    fn compare(
+        a: (&str, AbandonmentFold),
+        b: (&str, AbandonmentFold),
+        moments: &Moments,
+    ) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        answer::tables(answer)
+    }
+}
+
+/// An outcome that is worth something, and where its events are told and priced.
+#[derive(Debug)]
+struct Priced {
+    name: String,
+    /// Whether less of it is better; then it does not add to what a journey is worth.
+    bad: bool,
+    holds: usize,
+    amount: Amount,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Amount {
+    Each(f64),
+    Number(usize),
+}
+
+fn worth(outcome: &Outcome, wanted: &mut Wanted) -> Option<Priced> {
+    let value = outcome.value.as_ref()?;
+    let holds = wanted.condition(&outcome.when);
+    let amount = match value {
+        Worth::Amount(amount) => Amount::Each(*amount),
+        Worth::Column(column) => Amount::Number(wanted.number(column, Of::Condition(holds))),
+    };
+    Some(Priced { name: outcome.name.clone(), bad: outcome.bad, holds, amount })
+}
+
+/// How many ways there are for a journey to end.
+const ENDINGS: usize = 3;
+const SUCCEEDED: usize = 0;
+const OPEN: usize = 1;
+const ABANDONED: usize = 2;
+
+/// Amounts that were added up, as whole millionths, so that the sum does not depend on the order.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    journeys: u64,
+    millionths: i128,
+}
+
+impl Sum {
+    fn add(&mut self, millionths: i128) {
+        self.journeys += 1;
+        self.millionths += millionths;
+    }
+
+    fn merge(&mut self, other: Sum) {
+        self.journeys += other.journeys;
+        self.millionths += other.millionths;
+    }
+}
+
+/// What is counted at a moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct At {
+    events: u64,
+    went_on: u64,
+    /// Journeys that ever were here, and what was in those that ended elsewhere or succeeded.
+    journeys: u64,
+    others: Sum,
+    /// Journeys whose last moment it is, by how they ended.
+    ended: [u64; ENDINGS],
+    /// What was in those that were abandoned here.
+    left: Sum,
+    came_back: u64,
+}
+
+/// What the abandonment counts.
+#[derive(Debug)]
+pub struct AbandonmentFold {
+    limit: usize,
+    journey: Option<String>,
+    abandoned_after: Option<String>,
+    currency: Option<String>,
+    /// By moment: whether it starts a journey. Empty: anything does.
+    starts: Vec<bool>,
+    outcomes: Vec<Priced>,
+    customers: Customers,
+    endings: [u64; ENDINGS],
+    /// By outcome, by ending, over the journeys that have it.
+    values: Vec<[Sum; ENDINGS]>,
+    moments: Vec<At>,
+    /// By moment, how long it took to go on from there.
+    waits: Durations,
+    /// How long it took until another journey began: of all, then by last moment.
+    returns: Durations,
+    /// By moment, the last journey of this fold that was there, counted from 1.
+    seen: Vec<u64>,
+}
+
+impl Fold for AbandonmentFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.customers.enter(journey.customer);
+        let ending = match journey.ending {
+            Ending::Succeeded => SUCCEEDED,
+            Ending::Abandoned => ABANDONED,
+            // Of a whole run nothing says that it is over.
+            Ending::Open | Ending::Whole => OPEN,
+        };
+        self.endings[ending] += 1;
+        let value = self.value(journey, ending);
+        let last = journey.moments.len() - 1;
+        self.visit(journey, ending, value);
+        let moment = journey.moments[last].index();
+        let at = &mut self.moments[moment];
+        at.ended[ending] += 1;
+        if ending == ABANDONED {
+            at.left.add(value);
+            if let Some(again_us) = self.comes_back(journey) {
+                self.moments[moment].came_back += 1;
+                let wait = again_us.wrapping_sub(journey.at_us[last]).cast_unsigned();
+                self.returns.push(0, wait);
+                self.returns.push(moment + 1, wait);
+                self.returns.added(2);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.customers.merge(&other.customers);
+        for (ours, theirs) in self.endings.iter_mut().zip(other.endings) {
+            *ours += theirs;
+        }
+        for (ours, theirs) in self.values.iter_mut().flatten().zip(other.values.into_iter().flatten()) {
+            ours.merge(theirs);
+        }
+        self.grow(other.moments.len());
+        for (ours, theirs) in self.moments.iter_mut().zip(&other.moments) {
+            ours.events += theirs.events;
+            ours.went_on += theirs.went_on;
+            ours.journeys += theirs.journeys;
+            ours.came_back += theirs.came_back;
+            ours.others.merge(theirs.others);
+            ours.left.merge(theirs.left);
+            ours.ended.iter_mut().zip(theirs.ended).for_each(|(ours, theirs)| *ours += theirs);
+        }
+        let same: Vec<usize> = (0..=other.moments.len()).collect();
+        self.waits.merge(other.waits, &same);
+        self.returns.merge(other.returns, &same);
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        Ok(answer::answer(self, moments))
+    }
+}
+
+impl AbandonmentFold {
+    fn grow(&mut self, len: usize) {
+        if self.moments.len() < len {
+            self.moments.resize(len, At::default());
+            self.waits.grow(len);
+            self.returns.grow(len + 1);
+        }
+    }
+
+    /// Counts what a journey does at each of its moments.
+    fn visit(&mut self, journey: &Journey<'_>, ending: usize, value: i128) {
+        let number: u64 = self.endings.iter().sum();
+        let most = journey.moments.iter().max().map_or(0, |moment| moment.index() + 1);
+        self.grow(most);
+        if self.seen.len() < most {
+            self.seen.resize(most, 0);
+        }
+        let last = journey.moments.len() - 1;
+        let here = |moment: &Moment| ending != SUCCEEDED && *moment == journey.moments[last];
+        for (i, moment) in journey.moments.iter().enumerate() {
+            let at = &mut self.moments[moment.index()];
+            at.events += 1;
+            if i < last {
+                at.went_on += 1;
+                let wait = journey.at_us[i + 1].wrapping_sub(journey.at_us[i]).cast_unsigned();
+                self.waits.push(moment.index(), wait);
+            }
+            let seen = &mut self.seen[moment.index()];
+            if *seen != number {
+                *seen = number;
+                at.journeys += 1;
+                if !here(moment) {
+                    at.others.add(value);
+                }
+            }
+        }
+        self.waits.added(last as u64);
+    }
+
+    /// What was in a journey, all outcomes together, in millionths.
+    fn value(&mut self, journey: &Journey<'_>, ending: usize) -> i128 {
+        let mut all = 0;
+        for (outcome, values) in self.outcomes.iter().zip(&mut self.values) {
+            let (mut sum, mut occurs) = (0, false);
+            for i in (0..journey.moments.len()).filter(|i| journey.holds(outcome.holds, *i)) {
+                let amount = match outcome.amount {
+                    Amount::Each(amount) => amount,
+                    Amount::Number(position) => journey.numbers(position)[i],
+                };
+                if amount.is_finite() {
+                    (sum, occurs) = (sum + millionths(amount), true);
+                }
+            }
+            if occurs {
+                values[ending].add(sum);
+            }
+            all += if outcome.bad { 0 } else { sum };
+        }
+        all
+    }
+
+    /// When the customer starts another journey, whether or not the question is about that one.
+    fn comes_back(&self, journey: &Journey<'_>) -> Option<i64> {
+        let end = journey.start + journey.moments.len();
+        let starts =
+            |moment: &Moment| self.starts.is_empty() || self.starts.get(moment.index()).copied().unwrap_or(false);
+        let next = journey.run.moments[end..].iter().position(starts)?;
+        Some(journey.run.at_us[end + next])
+    }
+}
+
+/// An amount as whole millionths; amounts too large for any currency are cut off.
+#[expect(clippy::cast_possible_truncation, reason = "bounded first")]
+fn millionths(amount: f64) -> i128 {
+    const MOST: f64 = 1e24;
+    (amount * 1e6).round().clamp(-MOST, MOST) as i128
+}

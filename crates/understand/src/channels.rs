@@ -1,0 +1,368 @@
+//! Channels: where things happen, how customers go from one channel to another, what gets lost on the way, and whether
+//! they have to start again.
+
+mod answer;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
+use charter::Charter;
+use event::Column;
+use hashbrown::HashMap;
+use journey::{Ending, Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
+use rapidhash::fast::SeedableState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use answer::{Answer, Channel, Context, Loss, Spread, Switch};
+
+use crate::count::{Customers, Seen, at};
+use crate::durations::Durations;
+use crate::interactions::gather::{self, Gatherer};
+use crate::limits::EXACT_TIMES_BYTES;
+use crate::question::Question;
+use crate::table::Table;
+use crate::{Comparison, Error};
+
+/// The options of the channels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The moments at which customers say who they are; having to do so again after a change of channel is starting again.
+    pub identifies: Vec<String>,
+}
+
+impl Question for Options {
+    const NAME: &'static str = "channels";
+    const OPTIONS: &'static [(&'static str, &'static str)] =
+        &[("identifies", "the moments at which customers say who they are, with commas between them")];
+    type Answer = Answer;
+    type Fold = ChannelsFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "identifies" => {
+                let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
+                self.identifies = names.map(str::to_owned).collect();
+            }
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        gather::wants(charter, wanted);
+        wanted.word(&Column::Channel, Of::All);
+        Ok(())
+    }
+
+    fn fold(&self, setting: &Setting) -> ChannelsFold {
+        let mut wanted = (*setting.wanted).clone();
+        ChannelsFold {
+            identifies: self.identifies.clone(),
+            moments: setting.moments.clone(),
+            known: Vec::new(),
+            kinds: gather::Kind::all(setting),
+            channel: wanted.word(&Column::Channel, Of::All),
+            words: setting.words.clone(),
+            until_us: setting.until_us,
+            cut: setting.journey.is_some(),
+            customers: Customers::default(),
+            journeys: 0,
+            events: 0,
+            nowhere: 0,
+            switching: 0,
+            numbers: Vec::new(),
+            channels: Vec::new(),
+            slots: HashMap::with_hasher(SeedableState::fixed()),
+            switches: Vec::new(),
+            times: Durations::new(EXACT_TIMES_BYTES),
+            spreads: Vec::new(),
+            gatherer: Gatherer::default(),
+            steps: Steps::default(),
+        }
+    }
+
+    fn compare(
+        a: (&str, ChannelsFold),
+        b: (&str, ChannelsFold),
+        moments: &Moments,
+    ) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        tables::tables(answer)
+    }
+}
+
+/// What happened on one channel.
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    word: Word,
+    events: u64,
+    customers: Seen,
+    journeys: u64,
+    /// The last journey of this fold that was here, counted from 1.
+    last_journey: u64,
+}
+
+/// What is counted of going from one channel to another.
+#[derive(Debug, Clone, Copy, Default)]
+struct Going {
+    count: u64,
+    customers: Seen,
+    lost: u64,
+    pending: u64,
+    within: u64,
+    carried: u64,
+}
+
+/// Journeys with the same number of channels, by how they ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reach {
+    journeys: u64,
+    succeeded: u64,
+    abandoned: u64,
+}
+
+/// The steps of one interaction, numbered in the order in which they first occurred.
+#[derive(Debug, Default)]
+struct Steps {
+    /// By moment, the turn of the last interaction that had it, and its number there.
+    of: Vec<(u64, u32)>,
+    turn: u64,
+    next: u32,
+}
+
+/// What the channels count.
+#[derive(Debug)]
+pub struct ChannelsFold {
+    identifies: Vec<String>,
+    moments: Moments,
+    /// By moment, as far as moments are known: whether customers say there who they are.
+    known: Vec<bool>,
+    kinds: Vec<gather::Kind>,
+    channel: usize,
+    words: Words,
+    until_us: i64,
+    /// Whether the charter says how journeys end.
+    cut: bool,
+    customers: Customers,
+    journeys: u64,
+    events: u64,
+    /// Events without a channel.
+    nowhere: u64,
+    /// Journeys with a switch.
+    switching: u64,
+    /// By word, the number of the channel from 1; 0 for a word that is none yet.
+    numbers: Vec<u32>,
+    channels: Vec<Use>,
+    slots: HashMap<(Word, Word), usize, SeedableState<'static>>,
+    switches: Vec<Going>,
+    times: Durations,
+    /// By number of channels.
+    spreads: Vec<Reach>,
+    gatherer: Gatherer,
+    steps: Steps,
+}
+
+impl Fold for ChannelsFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.customers.enter(journey.customer);
+        self.journeys += 1;
+        self.events += journey.moments.len() as u64;
+        self.follow(journey);
+        if self.kinds.is_empty() {
+            return;
+        }
+        self.learn();
+        let mut gatherer = std::mem::take(&mut self.gatherer);
+        for number in 0..self.kinds.len() {
+            gatherer.gather(journey, &self.kinds[number], journey.words(self.channel), self.until_us);
+            for interaction in &gatherer.interactions {
+                self.context(journey, number, interaction, &gatherer);
+            }
+        }
+        self.gatherer = gatherer;
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.customers.merge(&other.customers);
+        self.journeys += other.journeys;
+        self.events += other.events;
+        self.nowhere += other.nowhere;
+        self.switching += other.switching;
+        for theirs in other.channels {
+            let number = self.number(theirs.word);
+            let ours = &mut self.channels[number];
+            ours.events += theirs.events;
+            ours.journeys += theirs.journeys;
+            ours.customers.merge(theirs.customers);
+        }
+        let mut slots = vec![0; other.switches.len()];
+        for (pair, slot) in other.slots {
+            slots[slot] = self.slot(pair);
+            let (ours, theirs) = (&mut self.switches[slots[slot]], other.switches[slot]);
+            ours.count += theirs.count;
+            ours.customers.merge(theirs.customers);
+            ours.lost += theirs.lost;
+            ours.pending += theirs.pending;
+            ours.within += theirs.within;
+            ours.carried += theirs.carried;
+        }
+        self.times.merge(other.times, &slots);
+        for (number, theirs) in other.spreads.iter().enumerate() {
+            let ours = at(&mut self.spreads, number);
+            ours.journeys += theirs.journeys;
+            ours.succeeded += theirs.succeeded;
+            ours.abandoned += theirs.abandoned;
+        }
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        for name in &self.identifies {
+            crate::question::known_moment(moments, name)?;
+        }
+        Ok(answer::answer(self))
+    }
+}
+
+impl ChannelsFold {
+    /// The position of a channel, which becomes known if it was not.
+    #[inline]
+    fn number(&mut self, word: Word) -> usize {
+        // The word that stands for too many has the largest number but one; it comes first instead.
+        let index = if word == Word::OTHER { 0 } else { word.index() + 1 };
+        let number = at(&mut self.numbers, index);
+        if *number == 0 {
+            let new = Use { word, events: 0, customers: Seen::default(), journeys: 0, last_journey: 0 };
+            self.channels.push(new);
+            *number = u32::try_from(self.channels.len()).expect("fewer channels than words");
+        }
+        *number as usize - 1
+    }
+
+    fn slot(&mut self, pair: (Word, Word)) -> usize {
+        let next = self.switches.len();
+        let slot = *self.slots.entry(pair).or_insert(next);
+        if slot == next {
+            self.switches.push(Going::default());
+            self.times.grow(next + 1);
+        }
+        slot
+    }
+
+    /// Follows a journey from channel to channel.
+    fn follow(&mut self, journey: &Journey<'_>) {
+        let turn = self.customers.turn;
+        let (mut before, mut before_us, mut distinct) = (Word::NONE, 0, 0);
+        let mut last_switch = None;
+        let (mut nowhere, mut number) = (0, 0);
+        for (i, word) in journey.words(self.channel).iter().copied().enumerate() {
+            if word == Word::NONE {
+                nowhere += 1;
+                continue;
+            }
+            let at_us = journey.at_us[i];
+            if word != before {
+                number = self.number(word);
+                if before != Word::NONE {
+                    let slot = self.slot((before, word));
+                    self.switches[slot].count += 1;
+                    self.switches[slot].customers.note(turn);
+                    self.times.push(slot, at_us.wrapping_sub(before_us).cast_unsigned());
+                    self.times.added(1);
+                    last_switch = Some((slot, i));
+                }
+                let channel = &mut self.channels[number];
+                channel.customers.note(turn);
+                distinct += usize::from(channel.last_journey != self.journeys);
+                channel.journeys += u64::from(channel.last_journey != self.journeys);
+                channel.last_journey = self.journeys;
+            }
+            self.channels[number].events += 1;
+            (before, before_us) = (word, at_us);
+        }
+        self.nowhere += nowhere;
+        self.switching += u64::from(last_switch.is_some());
+        if let Some((slot, arrival)) = last_switch {
+            let nothing_followed = arrival + 1 == journey.moments.len();
+            let switch = &mut self.switches[slot];
+            match journey.ending {
+                Ending::Abandoned => switch.lost += 1,
+                Ending::Whole => switch.lost += u64::from(nothing_followed),
+                Ending::Open => switch.pending += 1,
+                Ending::Succeeded => {}
+            }
+        }
+        let spread = at(&mut self.spreads, distinct);
+        spread.journeys += 1;
+        spread.succeeded += u64::from(journey.ending == Ending::Succeeded);
+        spread.abandoned += u64::from(journey.ending == Ending::Abandoned);
+    }
+
+    /// Finds out which moments identify, of those that became known since.
+    fn learn(&mut self) {
+        if self.known.len() < self.moments.len() {
+            let names = self.moments.names();
+            self.known = names.iter().map(|name| self.identifies.iter().any(|one| **one == **name)).collect();
+        }
+    }
+
+    /// Looks at each change of channel inside an interaction: does the customer, up to the next change, go back to an
+    /// earlier step, or say again who they are or what they want?
+    fn context(
+        &mut self,
+        journey: &Journey<'_>,
+        number: usize,
+        interaction: &gather::Interaction,
+        gatherer: &Gatherer,
+    ) {
+        let channels = journey.words(self.channel);
+        self.steps.turn += 1;
+        self.steps.next = 0;
+        let mut before = Word::NONE;
+        // The switch that is being looked at, the furthest step before it, and whether the customer started again.
+        let mut open: Option<(usize, u32, bool)> = None;
+        for i in gatherer.events(interaction).filter(|i| channels[*i] != Word::NONE) {
+            if before != Word::NONE && channels[i] != before {
+                self.close(open.take());
+                let furthest = self.steps.next.saturating_sub(1);
+                open = Some((self.slot((before, channels[i])), furthest, false));
+            }
+            before = channels[i];
+            let moment = journey.moments[i];
+            let (step, is_new) = self.steps.step(moment);
+            if let Some((_, furthest, again)) = &mut open {
+                let named = self.kinds[number].opens(moment) || self.known[moment.index()];
+                // What is new since the switch has a number beyond the furthest before it, and is not going back.
+                *again |= !is_new && (step < *furthest || (named && step <= *furthest));
+            }
+        }
+        self.close(open);
+    }
+
+    fn close(&mut self, open: Option<(usize, u32, bool)>) {
+        if let Some((slot, _, again)) = open {
+            self.switches[slot].within += 1;
+            self.switches[slot].carried += u64::from(!again);
+        }
+    }
+}
+
+impl Steps {
+    /// The number of a moment in the present interaction, and whether this is the first time.
+    fn step(&mut self, moment: Moment) -> (u32, bool) {
+        let (turn, step) = at(&mut self.of, moment.index());
+        let is_new = *turn != self.turn;
+        if is_new {
+            (*turn, *step) = (self.turn, self.next);
+            self.next += 1;
+        }
+        (*step, is_new)
+    }
+}

@@ -1,0 +1,343 @@
+//! Interactions: was each request resolved, at first contact, accurately, in the usual way, and at what effort?
+//!
+//! The charter says which moments open and resolve an interaction and what tells one request from another. The fold
+//! gathers a customer's interactions ([`gather`]) and counts each under its request, channel, department and resource.
+//! What is not known yet counts neither way: an open interaction is not unresolved, and whether a resolved one was
+//! accurate is asked only once the charter's window after it is over.
+
+pub(crate) mod gather;
+
+mod answer;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
+use charter::Charter;
+use event::Column;
+use hashbrown::HashMap;
+use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
+use rapidhash::fast::SeedableState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use answer::word_name;
+pub use answer::{Answer, Ended, Figures, Group, Kind, Recontact, Request, Usual};
+
+use crate::count::{Customers, at};
+use crate::durations::Durations;
+use crate::interactions::gather::{Gatherer, Interaction, NONE, State};
+use crate::limits::EXACT_TIMES_BYTES;
+use crate::question::{Question, number};
+use crate::sequences::{Sequences, encode};
+use crate::table::Table;
+use crate::{Comparison, Error};
+
+/// The options of the interactions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// How many requests, channels, departments, resources and re-contacts are shown of each interaction, the most
+    /// frequent first; 0 for all.
+    pub limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limit: 20 }
+    }
+}
+
+const EXAMPLE: &str = "interactions:\n  ticket: {request: properties.topic, key: properties.ticket_id, opens: [ticket], \
+                       resolves: [ticket_done], window: 7d}";
+
+impl Question for Options {
+    const NAME: &'static str = "interactions";
+    const OPTIONS: &'static [(&'static str, &'static str)] =
+        &[("limit", "how many requests, channels, departments and resources are listed; 0 for all")];
+    type Answer = Answer;
+    type Fold = InteractionsFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "limit" => self.limit = number(Self::NAME, option, value)?,
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        if charter.interactions.is_empty() {
+            return Err(Error::charter_lacks(Self::NAME, "interactions", EXAMPLE));
+        }
+        gather::wants(charter, wanted);
+        places(wanted);
+        Ok(())
+    }
+
+    fn fold(&self, setting: &Setting) -> InteractionsFold {
+        let kinds = gather::Kind::all(setting);
+        let mut wanted = (*setting.wanted).clone();
+        InteractionsFold {
+            limit: self.limit,
+            strays: vec![Strays::default(); kinds.len()],
+            kinds,
+            places: places(&mut wanted),
+            words: setting.words.clone(),
+            until_us: setting.until_us,
+            customers: Customers::default(),
+            gatherer: Gatherer::default(),
+            slots: HashMap::with_hasher(SeedableState::fixed()),
+            tallies: Vec::new(),
+            measures: Durations::new(EXACT_TIMES_BYTES),
+            paths: Sequences::default(),
+            recontacts: HashMap::with_hasher(SeedableState::fixed()),
+            path: Vec::new(),
+            bytes: Vec::new(),
+            seen: Vec::new(),
+            turn: 0,
+        }
+    }
+
+    fn compare(
+        a: (&str, InteractionsFold),
+        b: (&str, InteractionsFold),
+        moments: &Moments,
+    ) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        tables::tables(answer)
+    }
+}
+
+/// The positions of channel, department and resource.
+fn places(wanted: &mut Wanted) -> [usize; 3] {
+    [Column::Channel, Column::Department, Column::Resource].map(|column| wanted.word(&column, Of::All))
+}
+
+/// What interactions are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum By {
+    All,
+    Request,
+    Channel,
+    Department,
+    Resource,
+}
+
+/// What is measured of each resolved interaction, in the order of the slots of a group.
+const MEASURES: usize = 4;
+/// Counts are kept among durations as so many seconds.
+const ONE: u64 = 1_000_000;
+
+/// How many interactions of a group came to what.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    opened: u64,
+    resolved: u64,
+    open: u64,
+    /// Those whose window after being resolved is over.
+    judged: u64,
+    first_contact: u64,
+    accurate: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.opened += other.opened;
+        self.resolved += other.resolved;
+        self.open += other.open;
+        self.judged += other.judged;
+        self.first_contact += other.first_contact;
+        self.accurate += other.accurate;
+    }
+}
+
+/// What of a kind is no interaction as it should be.
+#[derive(Debug, Clone, Copy, Default)]
+struct Strays {
+    unopened: u64,
+    resolved_again: u64,
+    without_key: u64,
+    without_request: u64,
+}
+
+/// What the interactions count.
+#[derive(Debug)]
+pub struct InteractionsFold {
+    limit: usize,
+    kinds: Vec<gather::Kind>,
+    /// Where channel, department and resource stand.
+    places: [usize; 3],
+    words: Words,
+    until_us: i64,
+    customers: Customers,
+    gatherer: Gatherer,
+    slots: HashMap<(usize, By, Word), usize, SeedableState<'static>>,
+    tallies: Vec<Tally>,
+    measures: Durations,
+    /// Kind, request, result and moments of those that are over.
+    paths: Sequences,
+    /// By kind, and the channels of the last contact before and the first after it was resolved.
+    recontacts: HashMap<(usize, Word, Word), u64, SeedableState<'static>>,
+    strays: Vec<Strays>,
+    /// The present interaction's path.
+    path: Vec<Moment>,
+    bytes: Vec<u8>,
+    /// By moment, the turn of the last interaction that had it.
+    seen: Vec<u64>,
+    turn: u64,
+}
+
+/// What a walk along an interaction finds.
+#[derive(Debug, Clone, Copy)]
+struct Walk {
+    /// The first channel, the last department, the last resource that an event names.
+    groups: [Word; 3],
+    last_channel: Word,
+    switches: u64,
+    repeats: u64,
+}
+
+impl Fold for InteractionsFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.customers.enter(journey.customer);
+        let mut gatherer = std::mem::take(&mut self.gatherer);
+        for number in 0..self.kinds.len() {
+            let channels = journey.words(self.places[0]);
+            gatherer.gather(journey, &self.kinds[number], channels, self.until_us);
+            for interaction in &gatherer.interactions {
+                self.count(journey, number, interaction, &gatherer);
+            }
+            self.strays[number].unopened += gatherer.unopened;
+            self.strays[number].resolved_again += gatherer.resolved_again;
+        }
+        self.gatherer = gatherer;
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.customers.merge(&other.customers);
+        let mut slots = vec![0; other.tallies.len() * MEASURES];
+        for (group, slot) in other.slots {
+            let ours = self.slot(group);
+            self.tallies[ours].add(other.tallies[slot]);
+            for measure in 0..MEASURES {
+                slots[slot * MEASURES + measure] = ours * MEASURES + measure;
+            }
+        }
+        self.measures.merge(other.measures, &slots);
+        for number in 0..other.paths.len() {
+            self.paths.add(other.paths.bytes_of(number), other.paths.count(number));
+        }
+        for (pair, count) in other.recontacts {
+            *self.recontacts.entry(pair).or_insert(0) += count;
+        }
+        for (ours, theirs) in self.strays.iter_mut().zip(&other.strays) {
+            ours.unopened += theirs.unopened;
+            ours.resolved_again += theirs.resolved_again;
+            ours.without_key += theirs.without_key;
+            ours.without_request += theirs.without_request;
+        }
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        Ok(answer::answer(self, moments))
+    }
+}
+
+impl InteractionsFold {
+    fn slot(&mut self, group: (usize, By, Word)) -> usize {
+        let next = self.tallies.len();
+        let slot = *self.slots.entry(group).or_insert(next);
+        if slot == next {
+            self.tallies.push(Tally::default());
+            self.measures.grow(self.tallies.len() * MEASURES);
+        }
+        slot
+    }
+
+    fn count(&mut self, journey: &Journey<'_>, number: usize, interaction: &Interaction, gatherer: &Gatherer) {
+        let walk = self.walk(journey, number, interaction, gatherer);
+        let kind = &self.kinds[number];
+        self.strays[number].without_key += u64::from(kind.key.is_some() && !interaction.keyed);
+        self.strays[number].without_request += u64::from(kind.request.is_some() && interaction.request == Word::NONE);
+        let (first_us, last_us) = (journey.at_us[interaction.first as usize], journey.at_us[interaction.last as usize]);
+        let resolved = interaction.state == State::Resolved;
+        let judged = resolved && kind.silent(last_us, self.until_us);
+        let again = (interaction.again != NONE).then_some(interaction.again as usize);
+        let again =
+            again.filter(|event| resolved && kind.window_us.is_some() && !kind.silent(last_us, journey.at_us[*event]));
+        let tally = Tally {
+            opened: 1,
+            resolved: u64::from(resolved),
+            open: u64::from(interaction.state == State::Open),
+            judged: u64::from(judged),
+            first_contact: u64::from(judged && interaction.contacts == 1 && !interaction.joined && again.is_none()),
+            accurate: u64::from(judged && again.is_none()),
+        };
+        if let Some(event) = again {
+            let to = journey.words(self.places[0])[event];
+            *self.recontacts.entry((number, walk.last_channel, to)).or_insert(0) += 1;
+        }
+        let elapsed = last_us.wrapping_sub(first_us).cast_unsigned();
+        let measures = [interaction.contacts * ONE, walk.switches * ONE, walk.repeats * ONE, elapsed];
+        let [channel, department, resource] = walk.groups;
+        let groups = [
+            (By::All, Word::NONE),
+            (By::Request, interaction.request),
+            (By::Channel, channel),
+            (By::Department, department),
+            (By::Resource, resource),
+        ];
+        for (by, word) in groups {
+            let slot = self.slot((number, by, word));
+            self.tallies[slot].add(tally);
+            if resolved {
+                for (measure, value) in measures.into_iter().enumerate() {
+                    self.measures.push(slot * MEASURES + measure, value);
+                }
+                self.measures.added(MEASURES as u64);
+            }
+        }
+        if interaction.state != State::Open {
+            encode(&self.path, &mut self.bytes);
+            self.paths.add(&self.bytes, 1);
+        }
+    }
+
+    /// Follows an interaction from its first event to its last, and writes down its path.
+    fn walk(&mut self, journey: &Journey<'_>, number: usize, interaction: &Interaction, gatherer: &Gatherer) -> Walk {
+        let [channels, departments, resources] = self.places.map(|position| journey.words(position));
+        let mut walk = Walk { groups: [Word::NONE; 3], last_channel: Word::NONE, switches: 0, repeats: 0 };
+        self.turn += 1;
+        self.path.clear();
+        let resolved = u32::from(interaction.state == State::Resolved);
+        // Unknown words come last, so that one more than any number stands for none.
+        let kind = u32::try_from(number).expect("few kinds of interactions");
+        self.path.extend([kind, interaction.request.0.wrapping_add(1), resolved].map(Moment));
+        for i in gatherer.events(interaction) {
+            let moment = journey.moments[i];
+            self.path.push(moment);
+            let seen = at(&mut self.seen, moment.index());
+            walk.repeats += u64::from(*seen == self.turn);
+            *seen = self.turn;
+            if channels[i] != Word::NONE {
+                walk.switches += u64::from(walk.last_channel != Word::NONE && walk.last_channel != channels[i]);
+                walk.last_channel = channels[i];
+                if walk.groups[0] == Word::NONE {
+                    walk.groups[0] = channels[i];
+                }
+            }
+            for (group, words) in [(1, departments), (2, resources)] {
+                if words[i] != Word::NONE {
+                    walk.groups[group] = words[i];
+                }
+            }
+        }
+        walk
+    }
+}

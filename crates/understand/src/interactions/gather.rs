@@ -1,0 +1,305 @@
+//! Which events are about one request of one customer.
+//!
+//! Two views speak of interactions, so both gather them here: one pass over a customer's events, in which every event
+//! finds the interaction of its key (or of its topic) by one lookup, and each interaction is a chain through the events.
+//! Nothing is allocated but when a customer has more than any before.
+
+use std::sync::Arc;
+
+use charter::Charter;
+use charter::journeys::Interaction as Definition;
+use hashbrown::HashMap;
+use journey::{Journey, Moment, Of, Setting, Wanted, Word};
+use rapidhash::fast::SeedableState;
+
+use crate::limits::CONTACT_US;
+
+/// No event, no interaction.
+pub(crate) const NONE: u32 = u32::MAX;
+
+const OPENS: u8 = 1;
+const RESOLVES: u8 = 2;
+
+/// The identity of what carries neither a key nor a request.
+const UNNAMED: u64 = 0x5EED_0F0B_0D1E_5000;
+
+/// One of the charter's interactions, with the numbers of its moments and columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Kind {
+    pub(crate) name: Arc<str>,
+    /// By moment.
+    roles: Vec<u8>,
+    pub(crate) window_us: Option<i64>,
+    pub(crate) key: Option<usize>,
+    pub(crate) request: Option<usize>,
+}
+
+/// Says what has to be known of events so that interactions can be gathered.
+pub(crate) fn wants(charter: &Charter, wanted: &mut Wanted) {
+    for interaction in &charter.interactions {
+        columns(interaction, wanted);
+    }
+}
+
+/// The positions of the key and of the request. With a key, the request matters only where an interaction opens or
+/// resolves; without one it tells which events belong together.
+fn columns(interaction: &Definition, wanted: &mut Wanted) -> (Option<usize>, Option<usize>) {
+    let key = interaction.key.as_ref().map(|column| wanted.key(column, Of::All));
+    let of = match key {
+        Some(_) => Of::Moments(interaction.opens.iter().chain(&interaction.resolves).cloned().collect()),
+        None => Of::All,
+    };
+    (key, interaction.request.as_ref().map(|column| wanted.word(column, of)))
+}
+
+impl Kind {
+    /// All of the charter's interactions.
+    pub(crate) fn all(setting: &Setting) -> Vec<Kind> {
+        let mut wanted = (*setting.wanted).clone();
+        let kind = |interaction: &Definition| {
+            let (key, request) = columns(interaction, &mut wanted);
+            let mut roles = Vec::new();
+            for (names, role) in [(&interaction.opens, OPENS), (&interaction.resolves, RESOLVES)] {
+                for name in names {
+                    *crate::count::at(&mut roles, setting.moments.intern(name).index()) |= role;
+                }
+            }
+            let window_us = interaction.window.and_then(event::Span::as_micros);
+            Kind { name: interaction.name.as_str().into(), roles, window_us, key, request }
+        };
+        setting.charter.interactions.iter().map(kind).collect()
+    }
+
+    #[inline]
+    fn role(&self, moment: Moment) -> u8 {
+        self.roles.get(moment.index()).copied().unwrap_or(0)
+    }
+
+    /// Whether a moment is a contact of the customer.
+    pub(crate) fn opens(&self, moment: Moment) -> bool {
+        self.role(moment) & OPENS != 0
+    }
+
+    pub(crate) fn silent(&self, from_us: i64, to_us: i64) -> bool {
+        self.window_us.is_some_and(|window| to_us.saturating_sub(from_us) > window)
+    }
+
+    /// What a later contact has to have in common with one so that both are about the same request; 0 for nothing.
+    fn about(&self, key: u64, request: Word) -> [u64; 2] {
+        let topic = if request == Word::NONE { 0 } else { topic(request) };
+        match (self.key, self.request) {
+            (None, None) => [UNNAMED, 0],
+            _ => [key, topic],
+        }
+    }
+}
+
+fn topic(request: Word) -> u64 {
+    // Odd and far from what hashes of keys look like by chance.
+    (u64::from(request.0) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1
+}
+
+/// How an interaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    Resolved,
+    Abandoned,
+}
+
+/// The events about one request, from the one that opened it to the one that resolved it. Events are positions in the
+/// journey.
+#[derive(Debug, Clone)]
+pub(crate) struct Interaction {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+    pub(crate) state: State,
+    /// What it is about.
+    pub(crate) request: Word,
+    /// Whether the event that opened it had a key.
+    pub(crate) keyed: bool,
+    /// How often the customer made contact in it.
+    pub(crate) contacts: u64,
+    /// Whether the customer made contact on the same request elsewhere while it was open.
+    pub(crate) joined: bool,
+    /// The first contact on the same request after it was resolved.
+    pub(crate) again: u32,
+    last_contact: u32,
+    about: [u64; 2],
+}
+
+/// Gathers the interactions of one journey after the other.
+#[derive(Debug)]
+pub(crate) struct Gatherer {
+    /// Those of the present journey, in the order in which they opened.
+    pub(crate) interactions: Vec<Interaction>,
+    /// Events that resolve, of requests that nobody had opened, or that had been given up.
+    pub(crate) unopened: u64,
+    /// Events that resolve what was resolved.
+    pub(crate) resolved_again: u64,
+    /// By event, the next one of its interaction.
+    next: Vec<u32>,
+    /// By identity, its latest interaction.
+    latest: HashMap<u64, u32, SeedableState<'static>>,
+    /// By what a request is about, the interactions that have not seen a contact from elsewhere, as a list in `nodes`.
+    waiting: HashMap<u64, u32, SeedableState<'static>>,
+    nodes: Vec<(u32, u32)>,
+}
+
+impl Default for Gatherer {
+    fn default() -> Self {
+        Self {
+            interactions: Vec::new(),
+            unopened: 0,
+            resolved_again: 0,
+            next: Vec::new(),
+            latest: HashMap::with_hasher(SeedableState::fixed()),
+            waiting: HashMap::with_hasher(SeedableState::fixed()),
+            nodes: Vec::new(),
+        }
+    }
+}
+
+impl Gatherer {
+    /// Finds the interactions of this kind in a journey.
+    pub(crate) fn gather(&mut self, journey: &Journey<'_>, kind: &Kind, channels: &[Word], until_us: i64) {
+        self.interactions.clear();
+        (self.unopened, self.resolved_again) = (0, 0);
+        if !journey.moments.iter().any(|moment| kind.role(*moment) != 0) {
+            return;
+        }
+        self.latest.clear();
+        self.waiting.clear();
+        self.nodes.clear();
+        self.next.clear();
+        self.next.resize(journey.moments.len(), NONE);
+        let keys = kind.key.map(|position| journey.keys(position));
+        let requests = kind.request.map(|position| journey.words(position));
+        for (event, i) in (0u32..).zip(0..journey.moments.len()) {
+            let role = kind.role(journey.moments[i]);
+            let key = keys.map_or(0, |keys| keys[i]);
+            let request = requests.map_or(Word::NONE, |requests| requests[i]);
+            let identity = match (key, request) {
+                (0, Word::NONE) if role == 0 => continue,
+                (0, Word::NONE) => UNNAMED,
+                (0, request) => topic(request),
+                (key, _) => key,
+            };
+            let Some(number) = self.join(journey, kind, identity, event, (key, request, role)) else { continue };
+            if role & OPENS != 0 {
+                self.contact(journey, number, event, channels, kind.about(key, request));
+            }
+            if role & RESOLVES != 0 {
+                self.interactions[number as usize].state = State::Resolved;
+                self.wait(number);
+            }
+        }
+        for interaction in &mut self.interactions {
+            let last_us = journey.at_us[interaction.last as usize];
+            if interaction.state == State::Open && kind.silent(last_us, until_us) {
+                interaction.state = State::Abandoned;
+            }
+        }
+    }
+
+    /// The number of the interaction that an event belongs to, which it may open.
+    fn join(
+        &mut self,
+        journey: &Journey<'_>,
+        kind: &Kind,
+        identity: u64,
+        event: u32,
+        (key, request, role): (u64, Word, u8),
+    ) -> Option<u32> {
+        let latest = self.latest.get(&identity).copied();
+        if let Some(number) = latest {
+            let interaction = &mut self.interactions[number as usize];
+            let last_us = journey.at_us[interaction.last as usize];
+            // A key ties events together however long it takes; a topic only as long as the charter says.
+            if interaction.state == State::Open && key == 0 && kind.silent(last_us, journey.at_us[event as usize]) {
+                interaction.state = State::Abandoned;
+            }
+            if interaction.state == State::Open {
+                self.next[interaction.last as usize] = event;
+                interaction.last = event;
+                return Some(number);
+            }
+        }
+        if role & OPENS == 0 {
+            let resolved = latest.is_some_and(|n| self.interactions[n as usize].state == State::Resolved);
+            self.resolved_again += u64::from(role & RESOLVES != 0 && resolved);
+            self.unopened += u64::from(role & RESOLVES != 0 && !resolved);
+            return None;
+        }
+        let number = u32::try_from(self.interactions.len()).expect("fewer interactions than events");
+        self.interactions.push(Interaction {
+            first: event,
+            last: event,
+            state: State::Open,
+            request,
+            keyed: key != 0,
+            contacts: 0,
+            joined: false,
+            again: NONE,
+            last_contact: NONE,
+            about: kind.about(key, request),
+        });
+        self.latest.insert(identity, number);
+        self.wait(number);
+        Some(number)
+    }
+
+    /// The customer makes contact in an interaction, which is news to all others about the same request.
+    fn contact(&mut self, journey: &Journey<'_>, number: u32, event: u32, channels: &[Word], about: [u64; 2]) {
+        let interaction = &mut self.interactions[number as usize];
+        let before = interaction.last_contact;
+        let goes_on = before != NONE
+            && channels[before as usize] == channels[event as usize]
+            && journey.at_us[event as usize] - journey.at_us[before as usize] <= CONTACT_US;
+        interaction.contacts += u64::from(!goes_on);
+        interaction.last_contact = event;
+        for id in about.into_iter().filter(|id| *id != 0) {
+            let mut node = self.waiting.insert(id, NONE).unwrap_or(NONE);
+            let mut own = false;
+            while node != NONE {
+                let (other, next) = self.nodes[node as usize];
+                node = next;
+                let interaction = &mut self.interactions[other as usize];
+                if other == number {
+                    own = true;
+                } else if interaction.state != State::Resolved {
+                    interaction.joined = true;
+                } else if interaction.again == NONE {
+                    interaction.again = event;
+                }
+            }
+            if own {
+                self.wait_for(id, number);
+            }
+        }
+    }
+
+    fn wait(&mut self, number: u32) {
+        for id in self.interactions[number as usize].about {
+            if id != 0 {
+                self.wait_for(id, number);
+            }
+        }
+    }
+
+    fn wait_for(&mut self, id: u64, number: u32) {
+        let node = u32::try_from(self.nodes.len()).expect("a few for each event");
+        let head = self.waiting.insert(id, node).unwrap_or(NONE);
+        self.nodes.push((number, head));
+    }
+
+    /// The events of an interaction, as positions in the journey.
+    pub(crate) fn events<'a>(&'a self, interaction: &Interaction) -> impl Iterator<Item = usize> + use<'a> {
+        let mut event = interaction.first;
+        std::iter::from_fn(move || {
+            let here = (event != NONE).then_some(event as usize)?;
+            event = self.next[here];
+            Some(here)
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! Interactions as tables.
+
+use std::sync::Arc;
+
+use super::answer::{Answer, Figures, Group, Kind, Request};
+use crate::table::{Cell, Table};
+
+/// What stands for what has no name; the parentheses keep it apart from a name.
+pub(super) const UNNAMED: &str = "(none)";
+
+pub(super) fn tables(answer: &Answer) -> Vec<Table> {
+    let mut tables = vec![main(answer)];
+    for kind in &answer.interactions {
+        for (what, groups) in
+            [("channel", &kind.channels), ("department", &kind.departments), ("resource", &kind.resources)]
+        {
+            tables.push(by(kind, what, groups));
+        }
+        tables.push(usual(kind));
+        tables.push(recontacts(kind));
+    }
+    tables.retain(|table| !table.rows.is_empty());
+    if tables.is_empty() {
+        tables.push(main(answer));
+    }
+    tables
+}
+
+const HEADERS: [&str; 10] = [
+    "opened",
+    "resolved",
+    "open",
+    "abandoned",
+    "resolved_share",
+    "first_contact_share",
+    "accurate_share",
+    "contacts_mean",
+    "repeats_mean",
+    "elapsed_median_s",
+];
+
+fn cells(figures: &Figures) -> [Cell; 10] {
+    let judged = |share| if figures.judged > 0 { Cell::Share(share) } else { Cell::Empty };
+    let over = figures.opened > figures.open;
+    [
+        Cell::Count(figures.opened),
+        Cell::Count(figures.resolved),
+        Cell::Count(figures.open),
+        Cell::Count(figures.abandoned),
+        if over { Cell::Share(figures.resolved_share) } else { Cell::Empty },
+        judged(figures.first_contact_share),
+        judged(figures.accurate_share),
+        figures.contacts_mean.map_or(Cell::Empty, Cell::Number),
+        figures.repeats_mean.map_or(Cell::Empty, Cell::Number),
+        figures.elapsed_median_s.map_or(Cell::Empty, Cell::Seconds),
+    ]
+}
+
+pub(crate) fn named(name: Option<&Arc<str>>) -> Cell {
+    Cell::Text(name.map_or_else(|| UNNAMED.into(), Arc::clone))
+}
+
+fn main(answer: &Answer) -> Table {
+    let headers: Vec<&str> = ["interaction", "request"].into_iter().chain(HEADERS).chain(["repeatable"]).collect();
+    let mut table = Table::new("Interactions", &headers);
+    let mut row = |kind: &Kind, request: Cell, figures: &Figures, repeatable: Option<f64>| {
+        let mut row = vec![Cell::Text(Arc::clone(&kind.interaction)), request];
+        row.extend(cells(figures));
+        row.push(repeatable.map_or(Cell::Empty, Cell::Number));
+        table.row(row);
+    };
+    for kind in &answer.interactions {
+        row(kind, Cell::Text("(all)".into()), &kind.figures, kind.repeatable);
+        for Request { request, figures, repeatable, .. } in &kind.requests {
+            row(kind, named(request.as_ref()), figures, *repeatable);
+        }
+    }
+    for kind in &answer.interactions {
+        table.notes.extend(notes(kind));
+    }
+    table.doubts(&answer.doubts)
+}
+
+fn notes(kind: &Kind) -> Vec<String> {
+    let judged = match kind.window_s {
+        Some(window) => format!(
+            "{}: first contact and accuracy of the {} that were resolved more than {} before the last event",
+            kind.interaction,
+            Cell::Count(kind.figures.judged),
+            Cell::Seconds(window)
+        ),
+        None => format!(
+            "{}: the charter names no `window:`, so nothing is said of first contact and accuracy",
+            kind.interaction
+        ),
+    };
+    let strays = [
+        (kind.without_key, "opened without a key"),
+        (kind.without_request, "opened without a request"),
+        (kind.unopened, "resolved without being open, which count nowhere"),
+        (kind.resolved_again, "resolved once more, which count nowhere"),
+    ];
+    let stray = |(count, what)| format!("{}: {} {what}", kind.interaction, Cell::Count(count));
+    std::iter::once(judged).chain(strays.into_iter().filter(|(count, _)| *count > 0).map(stray)).collect()
+}
+
+fn by(kind: &Kind, what: &str, groups: &[Group]) -> Table {
+    let headers: Vec<&str> = std::iter::once(what).chain(HEADERS).collect();
+    let mut table = Table::new(&format!("Interactions `{}` by {what}", kind.interaction), &headers);
+    // One group without a name says nothing that the first table does not say.
+    for Group { name, figures } in groups.iter().filter(|group| groups.len() > 1 || group.name.is_some()) {
+        table.row([[named(name.as_ref())].as_slice(), &cells(figures)].concat());
+    }
+    table
+}
+
+fn usual(kind: &Kind) -> Table {
+    let title = format!("The usual path of each request of `{}`", kind.interaction);
+    let mut table = Table::new(&title, &["request", "path", "result", "count", "share", "ways"]);
+    for request in &kind.requests {
+        let Some(usual) = &request.usual else { continue };
+        let result = match usual.result {
+            super::Ended::Resolved => "resolved",
+            super::Ended::Abandoned => "abandoned",
+        };
+        table.row([
+            named(request.request.as_ref()),
+            Cell::Text(usual.path.join(" → ").into()),
+            Cell::Text(result.into()),
+            Cell::Count(usual.count),
+            Cell::Share(usual.share),
+            Cell::Count(request.ways),
+        ]);
+    }
+    table
+}
+
+fn recontacts(kind: &Kind) -> Table {
+    let title = format!("New contacts after `{}` was resolved", kind.interaction);
+    let mut table = Table::new(&title, &["from", "to", "count", "share"]);
+    for recontact in &kind.recontacts {
+        table.row([
+            named(recontact.from.as_ref()),
+            named(recontact.to.as_ref()),
+            Cell::Count(recontact.count),
+            Cell::Share(recontact.share),
+        ]);
+    }
+    table
+}
