@@ -7,6 +7,7 @@
 mod calendar;
 mod column;
 mod data_point;
+mod due;
 mod key;
 mod span;
 mod time;
@@ -15,6 +16,7 @@ mod value;
 pub use calendar::{Calendar, Weekdays};
 pub use column::Column;
 pub use data_point::{Event, Key};
+pub use due::Due;
 pub use key::{Normalise, normalise_email, normalise_phone};
 pub use span::{Span, SpanError};
 pub use time::{Timestamp, TimestampError};

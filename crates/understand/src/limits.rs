@@ -16,3 +16,9 @@ pub(crate) const WAITING_DURATIONS_MAX: u64 = 1 << 20;
 
 /// The most steps that the step matrix and the flow go; beyond, nobody could read them, and memory grows with each.
 pub(crate) const STEPS_MAX: usize = 100;
+
+/// The most customers that are named as examples of one thing.
+pub(crate) const EXAMPLES_MAX: usize = 10;
+
+/// The most channels that are shown apart; data that have hundreds hold something else in that column.
+pub(crate) const CHANNELS_SHOWN_MAX: usize = 50;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, funnel, map, nearest, sankey, steps, variants};
+use crate::{
+    Comparison, Error, Table, absences, conformance, expectations, funnel, map, nearest, paths, sankey, steps, variants,
+};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +27,14 @@ pub enum View {
     Steps(steps::Options),
     /// The flow from or to a moment.
     Sankey(sankey::Options),
+    /// Promises kept and broken.
+    Expectations(expectations::Options),
+    /// What did not happen.
+    Absences(absences::Options),
+    /// The designed journey beside the real ones.
+    Conformance(conformance::Options),
+    /// Journeys that match a pattern.
+    Paths(paths::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -36,6 +46,10 @@ macro_rules! with_options {
             View::Funnel($options) => $what,
             View::Steps($options) => $what,
             View::Sankey($options) => $what,
+            View::Expectations($options) => $what,
+            View::Absences($options) => $what,
+            View::Conformance($options) => $what,
+            View::Paths($options) => $what,
         }
     };
 }
@@ -52,6 +66,10 @@ impl View {
             View::Funnel(funnel::Options::default()),
             View::Steps(steps::Options::default()),
             View::Sankey(sankey::Options::default()),
+            View::Expectations(expectations::Options::default()),
+            View::Absences(absences::Options::default()),
+            View::Conformance(conformance::Options::default()),
+            View::Paths(paths::Options::default()),
         ]
     }
 
