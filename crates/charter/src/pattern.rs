@@ -137,7 +137,7 @@ impl Pattern {
         if let Some(time) = test.time {
             let sign = if time.at_most { '<' } else { '>' };
             let equal = if time.or_equal { "=" } else { "" };
-            text.push_str(&format!("{{{sign}{equal}{}}}", Span::Elapsed(time.limit_us)));
+            text = format!("{text}{{{sign}{equal}{}}}", Span::Elapsed(time.limit_us));
         }
         text
     }

@@ -56,7 +56,7 @@ pub struct OutcomeAmong {
 /// The charter's outcomes, as they are looked for in runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcomes {
-    outcomes: Vec<Outcome>,
+    all: Vec<Outcome>,
     /// By outcome, the flag of events that are it.
     flags: Vec<u64>,
     horizons_us: Vec<Option<i64>>,
@@ -72,7 +72,7 @@ impl Outcomes {
     pub(crate) fn new(charter: &Charter, wanted: &mut Wanted, until_us: i64) -> Self {
         let flags = charter.outcomes.iter().map(|outcome| flag::wanted(wanted.condition(&outcome.when))).collect();
         Self {
-            outcomes: charter.outcomes.clone(),
+            all: charter.outcomes.clone(),
             flags,
             horizons_us: charter.outcomes.iter().map(|outcome| outcome.horizon?.as_micros()).collect(),
             until_us,
@@ -83,7 +83,7 @@ impl Outcomes {
 
     /// Nothing counted yet.
     pub(crate) fn counts(&self) -> Counts {
-        Counts(vec![[[0; 2]; 2]; self.outcomes.len()])
+        Counts(vec![[[0; 2]; 2]; self.all.len()])
     }
 
     /// Counts a case of a journey's customer in one of two groups: what came with the event at `first` of the run or later,
@@ -129,7 +129,7 @@ impl Outcomes {
 
     /// What was counted, in the order of the charter.
     pub(crate) fn finish(&self, counts: &Counts, groups: [&str; 2]) -> Vec<OutcomeBetween> {
-        let each = self.outcomes.iter().zip(&counts.0);
+        let each = self.all.iter().zip(&counts.0);
         each.map(|(outcome, counts)| {
             let mut between = OutcomeBetween::new(&outcome.name, groups, *counts);
             between.bad = outcome.bad;

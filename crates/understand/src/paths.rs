@@ -52,7 +52,7 @@ impl Question for Options {
 
     fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
         match option {
-            "pattern" => self.pattern = value.to_owned(),
+            "pattern" => value.clone_into(&mut self.pattern),
             _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
         }
         Ok(())

@@ -104,7 +104,7 @@ fn the_same_promise_twice_is_matched_by_key_or_first_in_first_out() {
     assert_eq!(counts(&by_ticket.expectations[1].balance), [2, 1, 1, 0, 0], "by the key of the interaction");
     let unasked = ask("a: delivered@1d; b: visit@30d");
     assert_eq!((counts(&unasked.expectations[0].balance), unasked.expectations[0].unasked), ([0; 5], 1));
-    assert_eq!(unasked.expectations[0].balance.kept_share_high, 1.0, "nothing is known");
+    assert_eq!(unasked.expectations[0].balance.share(), Share::new(0, 0), "nothing is known");
 }
 
 #[test]
