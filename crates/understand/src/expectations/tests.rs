@@ -181,3 +181,21 @@ proptest! {
         prop_assert_eq!(owned, whole.expectations.iter().map(|expected| expected.balance.made).sum::<u64>());
     }
 }
+
+#[test]
+fn two_groups_are_compared_by_what_was_kept() {
+    let fed = |log: &testkit::Log| {
+        let mut fold = Options::default().fold(&log.setting());
+        let mut runs = journey::Runs::default();
+        let mut each = |run: &journey::Run<'_>| Selection::default().journeys(run, |journey, _| fold.journey(journey));
+        runs.feed(&log.columns(), &mut each);
+        runs.finish(&mut each);
+        fold
+    };
+    let one = log_of("a: order@0d delivered@1d; b: order@0d delivered@1d; z: visit@30d", None);
+    let other = log_of("a: order@0d delivered@1d; b: order@0d; z: visit@30d", None);
+    let compared = Options::compare(("one", fed(&one)), ("other", fed(&other)), &one.moments).expect("an answer");
+    let kept =
+        compared.differences.iter().find(|difference| difference.what == "delivery: kept").expect("it is compared");
+    assert_eq!([kept.a_count, kept.a_of, kept.b_count, kept.b_of], [2, 2, 1, 2]);
+}
