@@ -276,9 +276,8 @@ impl<'t> Reader<'t> {
                 for moment in pattern.moments() {
                     self.check_reference(&moment.name, Kind::Moment, node.inside(&moment.bytes));
                 }
-                let automaton = pattern.automaton();
-                for channel in (0..automaton.states()).filter_map(|s| automaton.test(s)?.channel.as_deref()) {
-                    self.check_reference(channel, Kind::Channel, node.bytes.clone());
+                for channel in pattern.channels() {
+                    self.check_reference(&channel.name, Kind::Channel, node.inside(&channel.bytes));
                 }
                 Some(pattern)
             }

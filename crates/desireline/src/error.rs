@@ -68,7 +68,11 @@ impl Error {
         let code = match self {
             Error::Lake(lake::Error::Interrupted) => code::INTERRUPTED,
             Error::NotFound(_)
-            | Error::View(understand::Error::UnknownMoment { .. } | understand::Error::UnknownView { .. })
+            | Error::View(
+                understand::Error::UnknownMoment { .. }
+                | understand::Error::UnknownChannel { .. }
+                | understand::Error::UnknownView { .. },
+            )
             | Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
             Error::Usage(_) | Error::View(_) => code::USAGE,
             Error::Lake(lake::Error::Locked { .. }) => code::BUSY,

@@ -7,6 +7,7 @@
 mod calendar;
 mod column;
 mod data_point;
+mod due;
 mod key;
 mod nearest;
 mod span;
@@ -16,6 +17,7 @@ mod value;
 pub use calendar::{Calendar, Deadline, Weekdays};
 pub use column::Column;
 pub use data_point::{Event, Key};
+pub use due::Due;
 pub use key::{Normalise, normalise_email, normalise_phone};
 pub use nearest::{nearest, similar};
 pub use span::{Span, SpanError};

@@ -59,6 +59,48 @@ pub enum Error {
         /// Lines that could stand in the charter.
         example: String,
     },
+    /// A channel that the question names is not among those of the charter.
+    #[error("the charter has no channel `{channel}`{}", did_you_mean(nearest))]
+    UnknownChannel {
+        /// The name that was given.
+        channel: String,
+        /// Names that look like it, nearest first.
+        nearest: Vec<String>,
+    },
+    /// A text that should be a pattern is none.
+    #[error("`{option}` of `{view}` is no pattern: {reason}, at `{place}` in `{pattern}`{}", hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})")))]
+    WrongPattern {
+        /// The view.
+        view: String,
+        /// The option.
+        option: String,
+        /// The text that was given.
+        pattern: String,
+        /// The part of it that is wrong, or all that follows it.
+        place: String,
+        /// What is wrong.
+        reason: String,
+        /// What would be right, where that can be said.
+        hint: Option<String>,
+    },
+    /// The journey that was chosen was not drawn.
+    #[error("the journey `{journey}` of the charter has no `designed:`; those that have one: `{}`", drawn.join("`, `"))]
+    NotDesigned {
+        /// The journey.
+        journey: String,
+        /// The journeys that were drawn.
+        drawn: Vec<String>,
+    },
+    /// The charter has not what the view is about.
+    #[error("`{view}` is about the charter's `{section}:`, of which it has none: add some, such as\n{example}")]
+    CharterLacks {
+        /// The view.
+        view: String,
+        /// The section of the charter.
+        section: String,
+        /// Lines that could stand in the charter.
+        example: String,
+    },
 }
 
 impl Error {

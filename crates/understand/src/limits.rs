@@ -20,3 +20,8 @@ pub(crate) const STEPS_MAX: usize = 100;
 /// Contacts of one interaction that follow each other within this time on the same channel are one contact: half an hour,
 /// after which web analytics begins a new session.
 pub(crate) const CONTACT_US: i64 = 30 * 60 * 1_000_000;
+/// The most customers that are named as examples of one thing.
+pub(crate) const EXAMPLES_MAX: usize = 10;
+
+/// The most channels that are shown apart; data that have hundreds hold something else in that column.
+pub(crate) const CHANNELS_SHOWN_MAX: usize = 50;

@@ -58,21 +58,22 @@ pub(crate) struct Sequences {
 }
 
 impl Sequences {
-    /// Adds `count` to a sequence.
-    pub(crate) fn add(&mut self, sequence: &[u8], count: u64) {
+    /// Adds `count` to a sequence, and gives its number: they are dense, from 0, in the order in which sequences came.
+    pub(crate) fn add(&mut self, sequence: &[u8], count: u64) -> usize {
         let Self { table, ends, bytes, counts } = self;
         let part = part(sequence);
         let found = table
             .find(spread(part), |(other, number)| *other == part && slice(bytes, ends, *number as usize) == sequence);
         if let Some((_, number)) = found {
             counts[*number as usize] += count;
-            return;
+            return *number as usize;
         }
         let number = u32::try_from(counts.len()).expect("fewer than 2^32 sequences fit in memory");
         table.insert_unique(spread(part), (part, number), |(part, _)| spread(*part));
         bytes.extend_from_slice(sequence);
         ends.push(bytes.len());
         counts.push(count);
+        number as usize
     }
 
     /// How often a sequence was added.

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, abandonment, channels, funnel, interactions, map, sankey, steps, variants};
+use crate::{
+    Comparison, Error, Table, abandonment, absences, channels, conformance, expectations, funnel, interactions, map, paths,
+    sankey, steps, variants,
+};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +34,14 @@ pub enum View {
     Channels(channels::Options),
     /// Requests and how they were resolved.
     Interactions(interactions::Options),
+    /// Promises kept and broken.
+    Expectations(expectations::Options),
+    /// What did not happen.
+    Absences(absences::Options),
+    /// The designed journey beside the real ones.
+    Conformance(conformance::Options),
+    /// Journeys that match a pattern.
+    Paths(paths::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -45,6 +56,10 @@ macro_rules! with_options {
             View::Abandonment($options) => $what,
             View::Channels($options) => $what,
             View::Interactions($options) => $what,
+            View::Expectations($options) => $what,
+            View::Absences($options) => $what,
+            View::Conformance($options) => $what,
+            View::Paths($options) => $what,
         }
     };
 }
@@ -64,6 +79,10 @@ impl View {
             View::Abandonment(abandonment::Options::default()),
             View::Channels(channels::Options::default()),
             View::Interactions(interactions::Options::default()),
+            View::Expectations(expectations::Options::default()),
+            View::Absences(absences::Options::default()),
+            View::Conformance(conformance::Options::default()),
+            View::Paths(paths::Options::default()),
         ]
     }
 

@@ -146,14 +146,27 @@ fn a_comparison_looks_up_in_both_groups_what_is_typical_in_one() {
     assert!(compared.csv().starts_with("what,a,b,difference,low,high\r\na → b,"));
 }
 
+/// A charter that has what views are about.
+const CHARTER: &str = "\
+charter: 1
+moments: {a: {when: event = 'a'}, b: {when: event = 'b'}}
+journeys: {way: {starts: a, succeeds: b, designed: a b}}
+expectations: {back: {after: a, promise: b, within: 1bd}}
+";
+
 #[test]
 fn every_view_answers_for_no_events_and_round_trips() {
     for name in View::names() {
-        let options = if name == "funnel" { vec![("steps", "a,b")] } else { Vec::new() };
-        let view = View::parse(name, options).expect(name);
+        let options: &[(&str, &str)] = match name {
+            "funnel" => &[("steps", "a,b")],
+            "paths" => &[("pattern", "a .. b")],
+            _ => &[],
+        };
+        let view = View::parse(name, options.iter().copied()).expect(name);
         let text = serde_json::to_string(&view).expect("plain data");
         assert_eq!(serde_json::from_str::<View>(&text).expect("as written"), view);
-        let log = testkit::log(if name == "funnel" { "1: a b" } else { "" });
+        let told = testkit::told(CHARTER, "");
+        let log = told.log(Some("way"), |charter, wanted| view.wants(charter, wanted).expect(name));
         let answered = view.finish(view.fold(&log.setting()), &log.moments).expect(name);
         assert_eq!(answered.view(), name);
         let indented: serde_json::Value = serde_json::from_str(&answered.json(true)).expect("JSON");
@@ -173,7 +186,7 @@ fn what_is_misspelt_is_told() {
     let error = |name, options: &[(&'static str, &'static str)]| {
         View::parse(name, options.iter().copied()).expect_err("misspelt").to_string()
     };
-    let known = "map, variants, funnel, steps, sankey, abandonment, channels, interactions";
+    let known = View::names().join(", ");
     assert_eq!(error("funel", &[]), format!("`funel` is no view (did you mean `funnel`?); there are {known}"));
     let takes = "steps, within, from_first";
     let wrong = error("funnel", &[("step", "a")]);

@@ -29,25 +29,26 @@ pub struct TimeTest {
 pub struct StepTest {
     /// Which moments.
     pub moment: MomentTest,
-    /// Only on this channel.
-    pub channel: Option<String>,
+    /// Only on this channel, by its position in [`Pattern::channels`](super::Pattern::channels).
+    pub channel: Option<u8>,
     /// Only so long after the moment before it; the first moment of a journey has none before it and is not accepted.
     pub time: Option<TimeTest>,
 }
 
 /// One moment of a journey, as a pattern sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Step<'a> {
+pub struct Step {
     /// Its position in [`Pattern::moments`](super::Pattern::moments); `None` for a moment that the pattern does not
     /// name.
     pub moment: Option<u8>,
-    /// The channel, where it is known.
-    pub channel: Option<&'a str>,
+    /// The position of its channel in [`Pattern::channels`](super::Pattern::channels); `None` for one that the pattern
+    /// does not name, and where it is not known.
+    pub channel: Option<u8>,
     /// How long after the moment before it, in microseconds; `None` for the first of a journey.
     pub since_us: Option<i64>,
 }
 
-impl Step<'_> {
+impl Step {
     /// A moment of which nothing else is known.
     pub fn at(moment: Option<u8>) -> Self {
         Self { moment, channel: None, since_us: None }
@@ -55,6 +56,11 @@ impl Step<'_> {
 }
 
 impl TimeTest {
+    /// Whether any time is accepted at all: moments are in order, so none is negative.
+    fn is_possible(self) -> bool {
+        !self.at_most || self.or_equal || self.limit_us > 0
+    }
+
     fn accepts(self, since_us: i64) -> bool {
         (self.or_equal && since_us == self.limit_us)
             || (if self.at_most { since_us < self.limit_us } else { since_us > self.limit_us })
@@ -63,26 +69,31 @@ impl TimeTest {
 
 impl StepTest {
     /// Whether this step of the pattern accepts that moment of a journey.
-    pub fn accepts(&self, step: &Step<'_>) -> bool {
+    pub fn accepts(&self, step: &Step) -> bool {
         let moment = match &self.moment {
             MomentTest::Any => true,
             MomentTest::Is(symbol) => step.moment == Some(*symbol),
             MomentTest::AnyBut(symbols) => step.moment.is_none_or(|moment| !symbols.contains(&moment)),
         };
         moment
-            && self.channel.as_deref().is_none_or(|channel| step.channel == Some(channel))
+            && self.channel.is_none_or(|channel| step.channel == Some(channel))
             && self.time.is_none_or(|time| step.since_us.is_some_and(|since| time.accepts(since)))
+    }
+
+    /// Whether it asks for more than the moment.
+    pub fn is_conditional(&self) -> bool {
+        self.channel.is_some() || self.time.is_some()
     }
 }
 
 /// A set of states; state 0 is the start.
-type States = [u64; 4];
+pub(super) type States = [u64; 4];
 
-fn has(states: &States, state: usize) -> bool {
+pub(super) fn has(states: &States, state: usize) -> bool {
     states[state / 64] & (1 << (state % 64)) != 0
 }
 
-fn put(states: &mut States, state: usize) {
+pub(super) fn put(states: &mut States, state: usize) {
     states[state / 64] |= 1 << (state % 64);
 }
 
@@ -179,8 +190,7 @@ impl Automaton {
 
     /// The states that can be reached from `state` by one moment, in ascending order.
     pub fn next(&self, state: usize) -> impl Iterator<Item = usize> + '_ {
-        let states = self.follow.get(state).copied().unwrap_or_default();
-        (1..self.states()).filter(move |target| has(&states, *target))
+        self.follow.get(state).into_iter().flat_map(each)
     }
 
     /// Whether a journey may end in `state`.
@@ -188,40 +198,93 @@ impl Automaton {
         state < self.states() && has(&self.accepting, state)
     }
 
+    /// Whether a step asks for more than the moment.
+    pub fn is_conditional(&self) -> bool {
+        self.tests.iter().any(StepTest::is_conditional)
+    }
+
+    /// The states after one more moment.
+    pub(super) fn step(&self, current: &States, step: &Step) -> States {
+        let mut reachable = States::default();
+        for state in each(current) {
+            (0..4).for_each(|i| reachable[i] |= self.follow[state][i]);
+        }
+        let mut next = States::default();
+        for state in each(&reachable).filter(|state| self.tests[state - 1].accepts(step)) {
+            put(&mut next, state);
+        }
+        next
+    }
+
+    /// Whether a journey may end in any of these states.
+    pub(super) fn is_done(&self, states: &States) -> bool {
+        (0..4).any(|i| states[i] & self.accepting[i] != 0)
+    }
+
+    /// The states that a journey may end in.
+    pub(super) fn accepting(&self) -> &States {
+        &self.accepting
+    }
+
     /// Whether the pattern occurs in `journey`, from its start, to its end, or anywhere.
-    pub(super) fn find(&self, journey: &[Step<'_>], from_start: bool, to_end: bool) -> bool {
-        let done = |states: &States| (0..4).any(|i| states[i] & self.accepting[i] != 0);
-        let mut start = States::default();
-        put(&mut start, 0);
-        let mut current = start;
+    pub(super) fn find(&self, journey: &[Step], from_start: bool, to_end: bool) -> bool {
+        let mut current = START;
         for step in journey {
-            if !to_end && done(&current) {
+            if !to_end && self.is_done(&current) {
                 return true;
             }
-            let mut reachable = States::default();
-            for (block, bits) in current.iter().enumerate() {
-                let mut bits = *bits;
-                while bits != 0 {
-                    let follow = &self.follow[block * 64 + bits.trailing_zeros() as usize];
-                    (0..4).for_each(|i| reachable[i] |= follow[i]);
-                    bits &= bits - 1;
-                }
-            }
-            current = States::default();
-            for (block, bits) in reachable.iter().enumerate() {
-                let mut bits = *bits;
-                while bits != 0 {
-                    let state = block * 64 + bits.trailing_zeros() as usize;
-                    if self.tests[state - 1].accepts(step) {
-                        put(&mut current, state);
-                    }
-                    bits &= bits - 1;
-                }
-            }
+            current = self.step(&current, step);
             if !from_start {
                 put(&mut current, 0);
+            } else if current == States::default() {
+                return false;
             }
         }
-        done(&current)
+        self.is_done(&current)
     }
+
+    /// How many moments of a journey are the beginning of one that the pattern draws from start to end.
+    pub fn beginning(&self, journey: &[Step]) -> usize {
+        // Every state lies on a way to the end, so that a beginning is one as long as any state is left.
+        let mut current = START;
+        let parts = |step: &Step| {
+            current = self.step(&current, step);
+            current == States::default()
+        };
+        journey.iter().position(parts).unwrap_or(journey.len())
+    }
+
+    /// Whether any journey at all ends in an accepting state, if the first moment of the pattern is the first of the
+    /// journey or not.
+    pub(super) fn is_possible(&self, from_start: bool) -> bool {
+        let mut reached = START;
+        let mut open = vec![0];
+        while let Some(state) = open.pop() {
+            for next in self.next(state).filter(|next| !has(&reached, *next)).collect::<Vec<_>>() {
+                let time = self.tests[next - 1].time;
+                // The first moment of a journey has none before it.
+                let first = from_start && state == 0 && time.is_some();
+                if !first && time.is_none_or(TimeTest::is_possible) {
+                    put(&mut reached, next);
+                    open.push(next);
+                }
+            }
+        }
+        self.is_done(&reached)
+    }
+}
+
+/// Before the first moment.
+pub(super) const START: States = [1, 0, 0, 0];
+
+/// The states of a set, in ascending order.
+pub(super) fn each(states: &States) -> impl Iterator<Item = usize> + '_ {
+    states.iter().enumerate().flat_map(|(block, bits)| {
+        let mut bits = *bits;
+        std::iter::from_fn(move || {
+            let state = (bits != 0).then(|| block * 64 + bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(state)
+        })
+    })
 }

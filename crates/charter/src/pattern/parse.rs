@@ -25,6 +25,7 @@ pub(super) enum Tree {
 pub(super) struct Parsed {
     pub(super) root: Tree,
     pub(super) moments: Vec<Named>,
+    pub(super) channels: Vec<Named>,
     pub(super) from_start: bool,
     pub(super) to_end: bool,
 }
@@ -52,7 +53,8 @@ pub(super) fn parse(text: &str) -> Result<Parsed> {
     rest = &rest[usize::from(from_start)..];
     let to_end = mark(rest.last(), '$');
     rest = &rest[..rest.len() - usize::from(to_end)];
-    let mut parser = Parser { tokens: rest, next: 0, end: text.len(), moments: Vec::new(), steps: 0 };
+    let mut parser =
+        Parser { tokens: rest, next: 0, end: text.len(), moments: Vec::new(), channels: Vec::new(), steps: 0 };
     let root = parser.either(0)?;
     if let Some((token, bytes)) = parser.peek() {
         let hint = match token {
@@ -62,7 +64,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed> {
         };
         return wrong(bytes.clone(), "this cannot stand here", hint);
     }
-    Ok(Parsed { root, moments: parser.moments, from_start, to_end })
+    Ok(Parsed { root, moments: parser.moments, channels: parser.channels, from_start, to_end })
 }
 
 fn is_word(c: char) -> bool {
@@ -129,11 +131,21 @@ fn too_long<T>(bytes: &Range<usize>) -> Result<T> {
     wrong(bytes.clone(), format!("a pattern has at most {PATTERN_STEPS_MAX} steps"), None)
 }
 
+/// The position of a name among those that were met, at which it is put if it was not.
+fn symbol(names: &mut Vec<Named>, name: &str, bytes: &Range<usize>) -> Result<u8> {
+    let position = names.iter().position(|named| named.name == name).unwrap_or_else(|| {
+        names.push(Named { name: name.to_owned(), bytes: bytes.clone() });
+        names.len() - 1
+    });
+    u8::try_from(position).or_else(|_| too_long(bytes))
+}
+
 struct Parser<'t> {
     tokens: &'t [(Token, Range<usize>)],
     next: usize,
     end: usize,
     moments: Vec<Named>,
+    channels: Vec<Named>,
     steps: usize,
 }
 
@@ -226,7 +238,7 @@ impl<'t> Parser<'t> {
                 self.step(MomentTest::AnyBut(but), bytes).map(Tree::Step)
             }
             Token::Name(name) => {
-                let symbol = self.symbol(name, bytes)?;
+                let symbol = symbol(&mut self.moments, name, bytes)?;
                 self.step(MomentTest::Is(symbol), bytes).map(Tree::Step)
             }
             Token::Channel(_) | Token::Time(_) => wrong(
@@ -252,7 +264,7 @@ impl<'t> Parser<'t> {
                 );
             };
             self.next += 1;
-            names.push(self.symbol(name, bytes)?);
+            names.push(symbol(&mut self.moments, name, bytes)?);
             if !bracket || !self.eat('|') {
                 break;
             }
@@ -261,14 +273,6 @@ impl<'t> Parser<'t> {
             return wrong(self.here(), "only names and `|` can stand in the brackets after `!`", None);
         }
         Ok(names)
-    }
-
-    fn symbol(&mut self, name: &str, bytes: &Range<usize>) -> Result<u8> {
-        let position = self.moments.iter().position(|named| named.name == name).unwrap_or_else(|| {
-            self.moments.push(Named { name: name.to_owned(), bytes: bytes.clone() });
-            self.moments.len() - 1
-        });
-        u8::try_from(position).or_else(|_| too_long(bytes))
     }
 
     /// A step, with the conditions that follow it.
@@ -280,7 +284,9 @@ impl<'t> Parser<'t> {
         let mut test = StepTest { moment, channel: None, time: None };
         while let Some((token, bytes)) = self.peek() {
             match token {
-                Token::Channel(channel) if test.channel.is_none() => test.channel = Some(channel.clone()),
+                Token::Channel(channel) if test.channel.is_none() => {
+                    test.channel = Some(symbol(&mut self.channels, channel, bytes)?);
+                }
                 Token::Time(time) if test.time.is_none() => test.time = Some(*time),
                 Token::Channel(_) | Token::Time(_) => {
                     return wrong(bytes.clone(), "this step has such a condition already", None);

@@ -4,14 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn steps<'a>(pattern: &Pattern, journey: &'a str) -> Vec<Step<'a>> {
-    let mut steps: Vec<Step<'a>> = Vec::new();
+fn steps(pattern: &Pattern, journey: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
     for word in journey.split_whitespace() {
         // Written as `moment@channel+hours`.
         let (word, hours) =
             word.split_once('+').map_or((word, 1), |(word, hours)| (word, hours.parse().expect("hours")));
         let (name, channel) = word.split_once('@').map_or((word, None), |(name, channel)| (name, Some(channel)));
         let since_us = (!steps.is_empty()).then_some(hours * 3_600_000_000);
+        let channel = channel.and_then(|name| pattern.channels().iter().position(|known| known.name == name));
+        let channel = channel.map(|position| u8::try_from(position).expect("few channels"));
         steps.push(Step { moment: pattern.symbol(name), channel, since_us });
     }
     steps
@@ -160,11 +162,81 @@ fn plain() -> impl Strategy<Value = Plain> {
     })
 }
 
+/// What an alignment with exactly this word costs: all moments of both but those of their longest common subsequence.
+fn cost(journey: &[char], word: &[char]) -> usize {
+    let mut common = vec![0; word.len() + 1];
+    for moment in journey {
+        let mut diagonal = 0;
+        for (i, c) in word.iter().enumerate() {
+            let longest = if moment == c { diagonal + 1 } else { common[i].max(common[i + 1]) };
+            diagonal = std::mem::replace(&mut common[i + 1], longest);
+        }
+    }
+    journey.len() + word.len() - 2 * common[word.len()]
+}
+
 proptest! {
+    #[test]
+    fn an_alignment_costs_what_the_nearest_word_costs(
+        plain in plain(),
+        journey in prop::collection::vec(prop::sample::select(vec!['a', 'b', 'x']), 0..5),
+    ) {
+        let pattern = Pattern::parse(&plain.text()).expect("it is made to be correct");
+        let mut aligner = Aligner::new(&pattern);
+        let shortest = aligner.shortest() as usize;
+        // A word takes part with at most the moments of the journey and, of those skipped, as many again and the shortest.
+        let longest = 2 * journey.iter().filter(|c| **c != 'x').count() + shortest;
+        prop_assume!(longest <= 12);
+        let words = (0..=longest).flat_map(|length| (0..1u32 << length).map(move |bits| (length, bits)));
+        let words = words.map(|(length, bits)| (0..length).map(|i| if bits >> i & 1 == 0 { 'a' } else { 'b' }).collect());
+        let drawn = words.filter(|word: &Vec<char>| plain.ends(word).contains(&word.len()));
+        let (least, least_words) = drawn.fold((usize::MAX, usize::MAX), |(least, short), word| {
+            (least.min(cost(&journey, &word)), short.min(word.len()))
+        });
+        let steps: Vec<Step> = journey.iter().map(|c| Step::at(pattern.symbol(&c.to_string()))).collect();
+        let alignment = aligner.align(&steps).clone();
+        prop_assert_eq!(alignment.cost as usize, least);
+        prop_assert_eq!(shortest, least_words);
+        // What is left of the journey together with what is skipped is a word of the pattern.
+        let mut word = Vec::new();
+        let mut skipped = alignment.skipped.iter().rev().peekable();
+        for i in 0..=steps.len() {
+            while let Some((state, _)) = skipped.next_if(|(_, before)| *before == i) {
+                let Some(MomentTest::Is(symbol)) = pattern.automaton().test(*state).map(|test| test.moment.clone()) else {
+                    unreachable!("these patterns name every step");
+                };
+                word.push(Step::at(Some(symbol)));
+            }
+            word.extend(steps.get(i).filter(|_| !alignment.added.contains(&i)));
+        }
+        prop_assert!(pattern.matches_whole(&word));
+    }
+
+    #[test]
+    fn a_beginning_is_what_some_word_begins_with(
+        plain in plain(),
+        journey in prop::collection::vec(prop::sample::select(vec!['a', 'b']), 0..5),
+    ) {
+        let pattern = Pattern::parse(&plain.text()).expect("it is made to be correct");
+        let steps: Vec<Step> = journey.iter().map(|c| Step::at(pattern.symbol(&c.to_string()))).collect();
+        let kept = pattern.automaton().beginning(&steps);
+        let goes_on = |n: &usize| {
+            let words = (0..=8usize).flat_map(|length| (0..1u32 << length).map(move |bits| (length, bits)));
+            words.into_iter().any(|(length, bits)| {
+                let rest = (0..length).map(|i| if bits >> i & 1 == 0 { 'a' } else { 'b' });
+                let word: Vec<char> = journey[..*n].iter().copied().chain(rest).collect();
+                plain.ends(&word).contains(&word.len())
+            })
+        };
+        prop_assume!(Aligner::new(&pattern).shortest() <= 4);
+        let expected = (0..=steps.len()).rev().find(goes_on).unwrap_or(0);
+        prop_assert_eq!(kept, expected);
+    }
+
     #[test]
     fn the_automaton_accepts_what_the_pattern_says(plain in plain(), word in prop::collection::vec(prop::sample::select(vec!['a', 'b']), 0..8)) {
         let pattern = Pattern::parse(&plain.text()).expect("it is made to be correct");
-        let journey: Vec<Step<'_>> = word.iter().map(|c| Step::at(pattern.symbol(&c.to_string()))).collect();
+        let journey: Vec<Step> = word.iter().map(|c| Step::at(pattern.symbol(&c.to_string()))).collect();
         prop_assert_eq!(pattern.matches_whole(&journey), plain.ends(&word).contains(&word.len()));
         prop_assert_eq!(pattern.matches(&journey), (0..=word.len()).any(|i| !plain.ends(&word[i..]).is_empty()));
     }

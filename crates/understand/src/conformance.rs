@@ -1,0 +1,434 @@
+//! The designed journey beside the real ones: how much of reality follows the drawing, what is skipped and added, where
+//! journeys part from it, and what becomes of those that do.
+//!
+//! How far a journey is from the drawing is its cheapest alignment, which is exact; where it parts from it is the first
+//! moment with which it no longer is the beginning of any drawn one, which needs no alignment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use charter::pattern::Aligner;
+use charter::{Charter, Pattern};
+use evidence::Doubt;
+use journey::{Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::count::Customers;
+use crate::durations::{Durations, Times};
+use crate::limits::EXACT_TIMES_BYTES;
+use crate::outcomes::{Counts, Outcomes};
+use crate::promises::{self, Balance, Rule, State, Watch};
+use crate::question::{Question, number};
+use crate::sequences::{Sequences, decode, encode};
+use crate::table::Table;
+use crate::trail::{self, Trail};
+use crate::{Comparison, Error, OutcomeBetween};
+
+mod finish;
+mod tally;
+
+use tally::Tally;
+
+/// The options of the conformance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// How many of the moments that came instead are shown at each place where journeys part; 0 for all.
+    pub limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limit: 3 }
+    }
+}
+
+const EXAMPLE: &str = "  purchase: {starts: visit, succeeds: order, designed: \"visit .. cart checkout order\"}";
+
+impl Question for Options {
+    const NAME: &'static str = "conformance";
+    const OPTIONS: &'static [(&'static str, &'static str)] =
+        &[("limit", "how many of the moments that came instead are listed at each place; 0 for all")];
+    const ABOUT_JOURNEYS: bool = true;
+    type Answer = Answer;
+    type Fold = ConformanceFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "limit" => self.limit = number(Self::NAME, option, value)?,
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        let drawn = charter.journeys.iter().filter_map(|journey| journey.designed.as_ref());
+        if drawn.map(|designed| trail::channel(designed, wanted)).count() == 0 {
+            return Err(Error::charter_lacks(Self::NAME, "designed", EXAMPLE));
+        }
+        Outcomes::new(charter, wanted, 0);
+        Ok(())
+    }
+
+    fn fold(&self, setting: &Setting) -> ConformanceFold {
+        let mut wanted = (*setting.wanted).clone();
+        let outcomes = Outcomes::new(&setting.charter, &mut wanted, setting.until_us);
+        let promised = setting.journey().map(|journey| journey.promised.clone()).unwrap_or_default();
+        let rule = |promise: &charter::journeys::Promise| Rule {
+            after: promise.from.clone(),
+            promise: promise.to.clone(),
+            within: promise.within,
+            once: true,
+        };
+        let mut times = Durations::new(EXACT_TIMES_BYTES);
+        times.grow(promised.len());
+        let plan = setting.journey().and_then(|journey| journey.designed.as_ref()).map(|designed| Plan {
+            trail: Trail::new(designed, &mut wanted, &setting.moments, &setting.words),
+            aligner: Aligner::new(designed),
+            labels: tally::labels(designed),
+            pattern: designed.clone(),
+        });
+        ConformanceFold {
+            limit: self.limit,
+            charter: Arc::clone(&setting.charter),
+            journey: setting.journey.clone(),
+            until_us: setting.until_us,
+            plan,
+            journeys: 0,
+            customers: Customers::default(),
+            variants: Sequences::default(),
+            bytes: Vec::new(),
+            known: Vec::new(),
+            tally: Tally::default(),
+            watch: Watch::new(promised.iter().map(rule).collect(), &setting.charter.calendar, &setting.moments),
+            promised: vec![promises::Tally::default(); promised.len()],
+            times,
+            counts: outcomes.counts(),
+            outcomes,
+        }
+    }
+
+    fn compare(
+        a: (&str, ConformanceFold),
+        b: (&str, ConformanceFold),
+        moments: &Moments,
+    ) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), finish::shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        finish::tables(answer)
+    }
+}
+
+/// How real journeys compare with the designed one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The journey of the charter.
+    pub journey: String,
+    /// The journey as it was drawn.
+    pub designed: String,
+    /// The number of journeys.
+    pub journeys: u64,
+    /// The number of customers.
+    pub customers: u64,
+    /// How many distinct ways there are; null where the drawing has conditions on channels or times, because then each
+    /// journey is aligned for itself.
+    pub variants: Option<u64>,
+    /// Mean over all journeys of 1 less what the cheapest alignment costs of the worst there is: all moments of the journey
+    /// added and the shortest drawn one skipped. Null where there are no journeys.
+    pub fitness: Option<f64>,
+    /// How many journeys are as drawn from start to end.
+    pub fitting: u64,
+    /// As a share.
+    pub fitting_share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub fitting_share_low: f64,
+    /// Upper end.
+    pub fitting_share_high: f64,
+    /// The same by how journeys ended.
+    pub endings: Vec<ByEnding>,
+    /// The moments that are drawn and skipped, most often first.
+    pub skipped: Vec<Moved>,
+    /// The moments that are added, most often first.
+    pub added: Vec<Moved>,
+    /// Skipped and added moments by whose they are, in the order of the charter's departments, those of nobody last.
+    pub departments: Vec<Department>,
+    /// Where journeys part from the drawing, most journeys first.
+    pub partings: Vec<Parting>,
+    /// Of journeys that are over, how many succeeded: those that never parted from the drawing against those that did.
+    pub success: OutcomeBetween,
+    /// What the business got after the end of journeys that are over, in the same two groups.
+    pub outcomes: Vec<OutcomeBetween>,
+    /// The times promised between moments of the journey.
+    pub promised: Vec<Promised>,
+    /// Whether the times are exact.
+    pub times: Times,
+    /// What stands against these figures.
+    pub doubts: Vec<Doubt>,
+}
+
+/// Journeys that ended in one way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ByEnding {
+    /// How they ended: `succeeded`, `abandoned`, `open` or, where nothing says what the end means, `whole`.
+    pub ending: String,
+    /// How many.
+    pub journeys: u64,
+    /// How many are as drawn from start to end.
+    pub fitting: u64,
+    /// Mean fitness.
+    pub fitness: f64,
+}
+
+/// A moment that is skipped or added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// The moment, or the step as it is drawn where that is not one moment.
+    pub moment: Arc<str>,
+    /// The department that owns the moment.
+    pub owner: Option<String>,
+    /// How often.
+    pub count: u64,
+    /// In how many journeys.
+    pub journeys: u64,
+    /// As a share of all journeys.
+    pub journeys_share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub journeys_share_low: f64,
+    /// Upper end.
+    pub journeys_share_high: f64,
+}
+
+/// Moves of the moments of one department.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Department {
+    /// The department; null for moments that nobody owns.
+    pub owner: Option<String>,
+    /// How many of its moments were skipped.
+    pub skipped: u64,
+    /// How many of its moments were added.
+    pub added: u64,
+}
+
+/// A place where journeys part from the drawing: they followed it up to here, and then something came that is not drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parting {
+    /// The last moment that followed the drawing; null for journeys that never did.
+    pub after: Option<Arc<str>>,
+    /// The department that owns it.
+    pub owner: Option<String>,
+    /// How many journeys part here.
+    pub journeys: u64,
+    /// As a share of all journeys.
+    pub share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub share_low: f64,
+    /// Upper end.
+    pub share_high: f64,
+    /// What came instead, most journeys first.
+    pub came: Vec<Came>,
+    /// Of journeys that are over, how many succeeded: those that went on from here as drawn against those that parted here.
+    pub success: OutcomeBetween,
+}
+
+/// What came where something else was drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Came {
+    /// The moment.
+    pub moment: Arc<str>,
+    /// In how many journeys.
+    pub journeys: u64,
+}
+
+/// A time promised between two moments of the journey.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Promised {
+    /// From which moment.
+    pub from: String,
+    /// To which moment.
+    pub to: String,
+    /// Within how long, as the charter writes it.
+    pub within: String,
+    /// What became of it.
+    pub balance: Balance,
+    /// Median time from one to the other, where it came, in seconds of elapsed time.
+    pub median_s: Option<f64>,
+    /// Its 90th percentile.
+    pub p90_s: Option<f64>,
+}
+
+/// What the conformance counts.
+#[derive(Debug)]
+pub struct ConformanceFold {
+    limit: usize,
+    charter: Arc<Charter>,
+    journey: Option<String>,
+    until_us: i64,
+    plan: Option<Plan>,
+    journeys: u64,
+    customers: Customers,
+    /// The distinct journeys, aligned once each at the end: two with the same moments cost the same unless the plan asks for
+    /// more than moments.
+    variants: Sequences,
+    /// The present journey's sequence.
+    bytes: Vec<u8>,
+    /// By variant.
+    known: Vec<Variant>,
+    /// Of journeys that are aligned as they come.
+    tally: Tally,
+    watch: Watch,
+    promised: Vec<promises::Tally>,
+    times: Durations,
+    outcomes: Outcomes,
+    counts: Counts,
+}
+
+/// The journey as it was drawn, at work.
+#[derive(Debug)]
+struct Plan {
+    pattern: Pattern,
+    trail: Trail,
+    aligner: Aligner,
+    /// By state, the number of the moment that it is, as [`tally::labels`] gives them.
+    labels: Vec<usize>,
+}
+
+/// What is known of journeys with the same moments.
+#[derive(Debug, Clone, Copy, Default)]
+struct Variant {
+    /// How many ended in each way.
+    endings: [u64; 4],
+    /// How many moments follow the plan.
+    beginning: usize,
+}
+
+/// The ways to end, in the order of [`ending`].
+const ENDINGS: [&str; 4] = ["succeeded", "abandoned", "open", "whole"];
+
+fn ending(ending: Ending) -> usize {
+    match ending {
+        Ending::Succeeded => 0,
+        Ending::Abandoned => 1,
+        Ending::Open => 2,
+        Ending::Whole => 3,
+    }
+}
+
+impl ConformanceFold {
+    /// How many moments of a journey follow the plan.
+    fn beginning(&mut self, journey: &Journey<'_>) -> usize {
+        let Some(plan) = &mut self.plan else { return 0 };
+        let mut endings = [0; 4];
+        endings[ending(journey.ending)] = 1;
+        if plan.pattern.automaton().is_conditional() {
+            let steps = plan.trail.steps(journey);
+            let beginning = plan.pattern.automaton().beginning(steps);
+            let alignment = plan.aligner.align(steps);
+            self.tally.note(journey.moments, alignment, &plan.labels, &endings, beginning);
+            return beginning;
+        }
+        encode(journey.moments, &mut self.bytes);
+        let number = self.variants.add(&self.bytes, 1);
+        if number == self.known.len() {
+            let beginning = plan.pattern.automaton().beginning(plan.trail.moments(journey.moments));
+            self.known.push(Variant { endings: [0; 4], beginning });
+        }
+        let known = &mut self.known[number];
+        known.endings[ending(journey.ending)] += 1;
+        known.beginning
+    }
+
+    fn look_at_promises(&mut self, journey: &Journey<'_>) {
+        // A journey that is over has nothing pending.
+        let until_us = if journey.ending == Ending::Open { self.until_us } else { i64::MAX };
+        self.watch.look(journey.moments, journey.at_us, |_, _| 0);
+        for made in self.watch.made() {
+            let state = made.state(until_us);
+            self.promised[made.rule].add(state);
+            if let (State::Kept | State::Late(_), Some(at_us)) = (state, made.fulfilled_us) {
+                self.times.push(made.rule, at_us.abs_diff(journey.at_us[made.at]));
+                self.times.added(1);
+            }
+        }
+    }
+
+    /// Aligns every variant that was met.
+    fn align(&mut self) {
+        let Some(plan) = &mut self.plan else { return };
+        let mut moments: Vec<Moment> = Vec::new();
+        for (number, variant) in self.known.iter().enumerate() {
+            moments.clear();
+            moments.extend(decode(self.variants.bytes_of(number)));
+            let alignment = plan.aligner.align(plan.trail.moments(&moments));
+            self.tally.note(&moments, alignment, &plan.labels, &variant.endings, variant.beginning);
+        }
+    }
+}
+
+impl Fold for ConformanceFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.journeys += 1;
+        self.customers.enter(journey.customer);
+        let parted = self.beginning(journey) < journey.moments.len();
+        if !self.promised.is_empty() {
+            self.look_at_promises(journey);
+        }
+        if journey.ending != Ending::Open {
+            let last = journey.moments.len() - 1;
+            let (next, from_us) = (journey.start + journey.moments.len(), journey.at_us[last]);
+            self.outcomes.count(journey, next, from_us, usize::from(parted), &mut self.counts);
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.journeys += other.journeys;
+        self.customers.merge(&other.customers);
+        for (number, theirs) in other.known.iter().enumerate() {
+            let ours = self.variants.add(other.variants.bytes_of(number), other.variants.count(number));
+            if ours == self.known.len() {
+                self.known.push(Variant { endings: [0; 4], ..*theirs });
+            }
+            for (ours, theirs) in self.known[ours].endings.iter_mut().zip(theirs.endings) {
+                *ours += theirs;
+            }
+        }
+        self.tally.merge(other.tally);
+        for (ours, theirs) in self.promised.iter_mut().zip(&other.promised) {
+            ours.merge(*theirs);
+        }
+        let same: Vec<usize> = (0..self.promised.len()).collect();
+        self.times.merge(other.times, &same);
+        self.counts.merge(&other.counts);
+    }
+
+    fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {
+        self.align();
+        let drawn = self.charter.journeys.iter().filter(|journey| journey.designed.is_some());
+        let drawn: BTreeMap<&str, &Pattern> =
+            drawn.filter_map(|journey| Some((journey.name.as_str(), journey.designed.as_ref()?))).collect();
+        let journey = self.journey.clone().unwrap_or_default();
+        match drawn.get(journey.as_str()) {
+            Some(designed) => {
+                let designed = (*designed).clone();
+                drop(drawn);
+                Ok(finish::answer(self, &journey, &designed, moments))
+            }
+            None if drawn.is_empty() => Err(Error::charter_lacks(Options::NAME, "designed", EXAMPLE)),
+            None => Err(Error::NotDesigned { journey, drawn: drawn.into_keys().map(str::to_owned).collect() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

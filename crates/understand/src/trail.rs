@@ -1,0 +1,101 @@
+//! A journey as a pattern sees it.
+
+use charter::pattern::MomentTest;
+use charter::{Charter, Pattern, Step};
+use event::Column;
+use journey::{Journey, Moment, Moments, Of, Wanted, Word, Words};
+
+/// Turns journeys into the steps that a pattern is matched against, in a buffer of its own.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    names: Vec<String>,
+    moments: Moments,
+    /// By moment, as far as moments are known, its number in the pattern.
+    symbols: Vec<Option<u8>>,
+    /// The channels of the pattern, by their number in it.
+    channels: Vec<Word>,
+    /// The position of the channel among what is wanted, where the pattern asks for it.
+    channel: Option<usize>,
+    steps: Vec<Step>,
+}
+
+/// The position of the channels of events, where a pattern asks for them.
+pub(crate) fn channel(pattern: &Pattern, wanted: &mut Wanted) -> Option<usize> {
+    let is_of = |test: &charter::pattern::StepTest| match &test.moment {
+        MomentTest::Is(symbol) => Some(pattern.moments()[usize::from(*symbol)].name.clone()),
+        MomentTest::Any | MomentTest::AnyBut(_) => None,
+    };
+    let automaton = pattern.automaton();
+    let tests = (0..automaton.states()).filter_map(|state| automaton.test(state));
+    let asking = tests.filter(|test| test.channel.is_some());
+    // Only of the moments that stand with a channel, unless one of them may be any.
+    let mut of: Vec<Option<String>> = asking.map(is_of).collect();
+    if of.is_empty() {
+        return None;
+    }
+    of.sort_unstable();
+    of.dedup();
+    let of = of.into_iter().collect::<Option<Vec<String>>>().map_or(Of::All, Of::Moments);
+    Some(wanted.word(&Column::Channel, of))
+}
+
+/// The error for a channel of a pattern that the charter does not have, where it says which there are.
+pub(crate) fn known_channels(pattern: &Pattern, charter: &Charter) -> Result<(), crate::Error> {
+    let known = || charter.channels.iter().map(|channel| channel.name.as_str());
+    let unknown = pattern.channels().iter().find(|named| !known().any(|name| name == named.name));
+    match unknown.filter(|_| !charter.channels.is_empty()) {
+        None => Ok(()),
+        Some(named) => Err(crate::Error::UnknownChannel {
+            channel: named.name.clone(),
+            nearest: crate::nearest(&named.name, known()),
+        }),
+    }
+}
+
+impl Trail {
+    pub(crate) fn new(pattern: &Pattern, wanted: &mut Wanted, moments: &Moments, words: &Words) -> Self {
+        Self {
+            names: pattern.moments().iter().map(|named| named.name.clone()).collect(),
+            moments: moments.clone(),
+            symbols: Vec::new(),
+            channels: pattern.channels().iter().map(|named| words.word(&named.name)).collect(),
+            channel: channel(pattern, wanted),
+            steps: Vec::new(),
+        }
+    }
+
+    /// The steps of a journey.
+    pub(crate) fn steps(&mut self, journey: &Journey<'_>) -> &[Step] {
+        self.moments(journey.moments);
+        let mut before_us = None;
+        for (step, at_us) in self.steps.iter_mut().zip(journey.at_us) {
+            step.since_us = before_us.map(|before_us| at_us - before_us);
+            before_us = Some(*at_us);
+        }
+        if let Some(channel) = self.channel {
+            for (step, word) in self.steps.iter_mut().zip(journey.words(channel)) {
+                let position = self.channels.iter().position(|channel| channel == word);
+                step.channel = position.and_then(|position| u8::try_from(position).ok());
+            }
+        }
+        &self.steps
+    }
+
+    /// The steps of moments of which nothing else is known.
+    pub(crate) fn moments(&mut self, moments: &[Moment]) -> &[Step] {
+        self.steps.clear();
+        for moment in moments {
+            if moment.index() >= self.symbols.len() {
+                self.learn();
+            }
+            self.steps.push(Step::at(self.symbols[moment.index()]));
+        }
+        &self.steps
+    }
+
+    #[cold]
+    fn learn(&mut self) {
+        let symbol = |name: &str| u8::try_from(self.names.iter().position(|known| known == name)?).ok();
+        self.symbols = self.moments.names().iter().map(|name| symbol(name)).collect();
+    }
+}
