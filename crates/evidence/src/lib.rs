@@ -6,8 +6,12 @@
 
 mod difference;
 mod doubt;
+mod mean;
+mod nps;
 mod share;
 
 pub use difference::Difference;
 pub use doubt::{Doubt, FEW};
+pub use mean::{Mean, MeanDifference, Sums};
+pub use nps::Nps;
 pub use share::Share;
