@@ -19,6 +19,7 @@ mod views;
 
 pub mod funnel;
 pub mod map;
+pub mod retention;
 pub mod sankey;
 pub mod steps;
 pub mod variants;

@@ -16,3 +16,6 @@ pub(crate) const WAITING_DURATIONS_MAX: u64 = 1 << 20;
 
 /// The most steps that the step matrix and the flow go; beyond, nobody could read them, and memory grows with each.
 pub(crate) const STEPS_MAX: usize = 100;
+
+/// The most periods or brackets that retention follows a cohort for; beyond, nobody could read them.
+pub(crate) const RETENTION_PERIODS_MAX: usize = 400;
