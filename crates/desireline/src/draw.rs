@@ -119,6 +119,7 @@ fn cell(cell: &Cell) -> comfy_table::Cell {
         Cell::Share(share) => right(format!("{:.1} %", share * 100.0)),
         Cell::Difference(difference) => right(format!("{:+.1} pts", difference * 100.0)),
         Cell::Seconds(seconds) => right(span(*seconds)),
+        Cell::Number(number) => right(format!("{number:.2}")),
     }
 }
 

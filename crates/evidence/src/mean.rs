@@ -48,6 +48,21 @@ impl Sums {
         true
     }
 
+    /// Takes in the same number so many times; `false` as [`add`](Self::add).
+    pub fn add_many(&mut self, value: f64, times: u64) -> bool {
+        let mut some = Self::default();
+        let known = some.add(value);
+        // By doubling: 1, 2, 4, 8 … times.
+        for bit in 0..u64::BITS - times.leading_zeros() {
+            if times & (1 << bit) != 0 {
+                self.merge(&some);
+            }
+            let same = some;
+            some.merge(&same);
+        }
+        known
+    }
+
     /// Takes in what others have summed up.
     pub fn merge(&mut self, other: &Self) {
         let (squares, over) = self.squares.overflowing_add(other.squares);
@@ -249,6 +264,17 @@ mod tests {
         let close_together = sums(&[9e9 - 4.0, 9e9 - 7.0, 9e9 - 10.0]).mean();
         close(close_together.deviation, 3.0);
         assert!(!Sums::default().add(9.1e12) && !Sums::default().add(f64::INFINITY));
+    }
+
+    #[test]
+    fn many_of_a_number_are_so_many_times_one() {
+        for times in [0, 1, 5, 64, 77] {
+            let mut many = sums(&[3.0]);
+            assert!(many.add_many(-2.5, times));
+            let one_by_one = [vec![3.0], vec![-2.5; usize::try_from(times).expect("few")]].concat();
+            assert_eq!(many, sums(&one_by_one));
+        }
+        assert!(!Sums::default().add_many(f64::NAN, 3));
     }
 
     #[test]

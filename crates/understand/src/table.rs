@@ -21,6 +21,8 @@ pub enum Cell {
     Difference(f64),
     /// A length of time in seconds.
     Seconds(f64),
+    /// Any other number: a score, an amount.
+    Number(f64),
 }
 
 /// Rows of cells under headers, all rows as long as the headers.
@@ -73,7 +75,9 @@ impl Cell {
         let written = match self {
             Cell::Empty => Ok(()),
             Cell::Count(count) => write!(text, "{count}"),
-            Cell::Share(number) | Cell::Difference(number) | Cell::Seconds(number) => write!(text, "{number}"),
+            Cell::Share(number) | Cell::Difference(number) | Cell::Seconds(number) | Cell::Number(number) => {
+                write!(text, "{number}")
+            }
             Cell::Text(name) if name.contains([',', '"', '\n', '\r']) => {
                 write!(text, "\"{}\"", name.replace('"', "\"\""))
             }
@@ -94,6 +98,7 @@ impl fmt::Display for Cell {
             Cell::Share(share) => write!(f, "{:.1} %", share * 100.0),
             Cell::Difference(difference) => write!(f, "{:+.1} points", difference * 100.0),
             Cell::Seconds(seconds) => f.write_str(&duration(*seconds)),
+            Cell::Number(number) => write!(f, "{number:.2}"),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, funnel, map, nearest, retention, sankey, steps, variants};
+use crate::{Comparison, Error, Table, funnel, map, nearest, retention, sankey, say_do, steps, surveys, variants};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,11 @@ pub enum View {
     Sankey(sankey::Options),
     /// Who comes back.
     Retention(retention::Options),
+    /// What customers answered.
+    Surveys(surveys::Options),
+    /// What customers said beside what they did.
+    #[serde(rename = "say-do")]
+    SayDo(say_do::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -39,6 +44,8 @@ macro_rules! with_options {
             View::Steps($options) => $what,
             View::Sankey($options) => $what,
             View::Retention($options) => $what,
+            View::Surveys($options) => $what,
+            View::SayDo($options) => $what,
         }
     };
 }
@@ -56,6 +63,8 @@ impl View {
             View::Steps(steps::Options::default()),
             View::Sankey(sankey::Options::default()),
             View::Retention(retention::Options::default()),
+            View::Surveys(surveys::Options::default()),
+            View::SayDo(say_do::Options::default()),
         ]
     }
 
