@@ -111,6 +111,8 @@ pub(crate) async fn answer(
             wanted: Arc::clone(&wanted),
             since_us,
             until_us,
+            from_us: time("--from", select.from.as_deref(), charter)?,
+            to_us: time("--to", select.to.as_deref(), charter)?,
         };
         parts.push((asked, setting, views));
     }

@@ -23,6 +23,7 @@ pub mod map;
 pub mod retention;
 pub mod sankey;
 pub mod say_do;
+pub mod stages;
 pub mod steps;
 pub mod surveys;
 pub mod variants;

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, funnel, map, nearest, retention, sankey, say_do, steps, surveys, variants};
+use crate::{
+    Comparison, Error, Table, funnel, map, nearest, retention, sankey, say_do, stages, steps, surveys, variants,
+};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +34,8 @@ pub enum View {
     /// What customers said beside what they did.
     #[serde(rename = "say-do")]
     SayDo(say_do::Options),
+    /// The stage board.
+    Stages(stages::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -46,6 +50,7 @@ macro_rules! with_options {
             View::Retention($options) => $what,
             View::Surveys($options) => $what,
             View::SayDo($options) => $what,
+            View::Stages($options) => $what,
         }
     };
 }
@@ -65,6 +70,7 @@ impl View {
             View::Retention(retention::Options::default()),
             View::Surveys(surveys::Options::default()),
             View::SayDo(say_do::Options::default()),
+            View::Stages(stages::Options::default()),
         ]
     }
 
