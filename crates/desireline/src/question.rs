@@ -172,6 +172,8 @@ impl Asking<'_> {
                 wanted: Arc::clone(&wanted),
                 since_us,
                 until_us,
+                from_us: time("--from", self.select.from.as_deref(), charter)?,
+                to_us: time("--to", self.select.to.as_deref(), charter)?,
             };
             parts.push(Part { asked: ask(&select, charter, &vocabulary.moments, until_us)?, setting, views });
         }

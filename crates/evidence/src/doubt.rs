@@ -39,6 +39,15 @@ pub enum Doubt {
         /// By how much they may be off, as a share of the figure.
         relative_error: f64,
     },
+    /// Something could not be counted.
+    LeftOut {
+        /// What was left out: `scores of nps`.
+        what: String,
+        /// How many.
+        n: u64,
+        /// Why.
+        why: String,
+    },
     /// The groups came about by themselves; what differs between them may have other causes than what tells them apart.
     NotRandomised,
     /// So many differences are given at once that some of the intervals leave out zero by chance alone.
@@ -57,6 +66,11 @@ impl Doubt {
     /// The doubt that not all is shown, if it is not.
     pub fn truncated(what: &str, shown: u64, of: u64) -> Option<Self> {
         (shown < of).then(|| Doubt::Truncated { what: what.to_owned(), shown, of })
+    }
+
+    /// The doubt that `n` things could not be counted, if there are any.
+    pub fn left_out(what: &str, n: u64, why: &str) -> Option<Self> {
+        (n > 0).then(|| Doubt::LeftOut { what: what.to_owned(), n, why: why.to_owned() })
     }
 
     /// The doubt that comes with `n` differences, if they are more than one.
@@ -79,6 +93,7 @@ impl fmt::Display for Doubt {
             Doubt::Approximate { what, relative_error } => {
                 write!(f, "{what} are approximate, by at most {:.1} %", relative_error * 100.0)
             }
+            Doubt::LeftOut { what, n, why } => write!(f, "{n} {what} are left out: {why}"),
             Doubt::NotRandomised => {
                 f.write_str("the groups were not made by chance, so a difference is an association, not an effect")
             }

@@ -7,9 +7,13 @@
 mod count;
 mod difference;
 mod doubt;
+mod mean;
+mod nps;
 mod share;
 
 pub use count::{counted, grouped};
 pub use difference::Difference;
 pub use doubt::{Doubt, FEW};
+pub use mean::{Mean, MeanDifference, Sums};
+pub use nps::Nps;
 pub use share::Share;

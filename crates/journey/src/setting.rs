@@ -23,6 +23,10 @@ pub struct Setting {
     pub since_us: i64,
     /// Up to when events are known, in microseconds since 1970: what has not happened by then may still happen.
     pub until_us: i64,
+    /// The start of the period that was asked for, if one was.
+    pub from_us: Option<i64>,
+    /// Its end, which is no part of it.
+    pub to_us: Option<i64>,
 }
 
 impl Setting {
@@ -36,6 +40,8 @@ impl Setting {
             wanted: Arc::default(),
             since_us: i64::MIN,
             until_us: i64::MAX,
+            from_us: None,
+            to_us: None,
         }
     }
 

@@ -101,6 +101,16 @@ pub enum Error {
         /// Lines that could stand in the charter.
         example: String,
     },
+    /// The charter lacks what the view is about.
+    #[error("the charter has no `{part}`, which `{view}` is about: add them, for example `{example}`")]
+    CharterLacks {
+        /// The view.
+        view: &'static str,
+        /// The part of the charter that is missing.
+        part: &'static str,
+        /// What it could say.
+        example: &'static str,
+    },
 }
 
 impl Error {

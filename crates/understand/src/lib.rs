@@ -15,6 +15,7 @@ mod examples;
 mod outcomes;
 mod promises;
 mod question;
+mod scores;
 mod sequences;
 mod sketch;
 mod table;
@@ -30,8 +31,12 @@ pub mod funnel;
 pub mod interactions;
 pub mod map;
 pub mod paths;
+pub mod retention;
 pub mod sankey;
+pub mod say_do;
+pub mod stages;
 pub mod steps;
+pub mod surveys;
 pub mod variants;
 
 pub use compare::{Comparison, Differing, Group};
@@ -41,5 +46,6 @@ pub use figures::{Changed, changes, schema as changes_schema, sort_by_size, tabl
 pub use outcomes::{OutcomeAmong, OutcomeBetween};
 pub use promises::Balance;
 pub use question::Question;
+pub use scores::Score;
 pub use table::{Cell, Table};
 pub use views::{Answered, GroupFold, View};

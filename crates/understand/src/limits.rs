@@ -25,3 +25,5 @@ pub(crate) const EXAMPLES_MAX: usize = 10;
 
 /// The most channels that are shown apart; data that have hundreds hold something else in that column.
 pub(crate) const CHANNELS_SHOWN_MAX: usize = 50;
+/// The most periods or brackets that retention follows a cohort for; beyond, nobody could read them.
+pub(crate) const RETENTION_PERIODS_MAX: usize = 400;

@@ -47,7 +47,7 @@ pub(crate) fn known_channels(pattern: &Pattern, charter: &Charter) -> Result<(),
         None => Ok(()),
         Some(named) => Err(crate::Error::UnknownChannel {
             channel: named.name.clone(),
-            nearest: crate::nearest(&named.name, known()),
+            nearest: event::similar(&named.name, known()),
         }),
     }
 }

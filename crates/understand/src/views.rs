@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::question::Question;
 use crate::{
     Comparison, Error, Table, abandonment, absences, channels, conformance, expectations, funnel, interactions, map, paths,
-    sankey, steps, variants,
+    retention, sankey, say_do, stages, steps, surveys, variants,
 };
 
 /// A view with its options.
@@ -42,6 +42,15 @@ pub enum View {
     Conformance(conformance::Options),
     /// Journeys that match a pattern.
     Paths(paths::Options),
+    /// Who comes back.
+    Retention(retention::Options),
+    /// What customers answered.
+    Surveys(surveys::Options),
+    /// What customers said beside what they did.
+    #[serde(rename = "say-do")]
+    SayDo(say_do::Options),
+    /// The stage board.
+    Stages(stages::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -60,6 +69,10 @@ macro_rules! with_options {
             View::Absences($options) => $what,
             View::Conformance($options) => $what,
             View::Paths($options) => $what,
+            View::Retention($options) => $what,
+            View::Surveys($options) => $what,
+            View::SayDo($options) => $what,
+            View::Stages($options) => $what,
         }
     };
 }
@@ -83,6 +96,10 @@ impl View {
             View::Absences(absences::Options::default()),
             View::Conformance(conformance::Options::default()),
             View::Paths(paths::Options::default()),
+            View::Retention(retention::Options::default()),
+            View::Surveys(surveys::Options::default()),
+            View::SayDo(say_do::Options::default()),
+            View::Stages(stages::Options::default()),
         ]
     }
 

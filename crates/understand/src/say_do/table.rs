@@ -1,0 +1,54 @@
+//! Saying and doing as tables: every survey with every deed, then by reason.
+
+use std::sync::Arc;
+
+use super::{Agreement, Answer, Survey};
+use crate::table::{Cell, Table};
+
+pub(super) fn tables(answer: &Answer) -> Vec<Table> {
+    let headers = [
+        "survey",
+        "deed",
+        "said_well",
+        "said_neither",
+        "said_badly",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "as_said_share",
+        "agreement",
+        "pending",
+    ];
+    let mut all = Table::new("What was said, and the share that then did it", &headers);
+    for survey in &answer.surveys {
+        for done in &survey.deeds {
+            let share =
+                |i: usize| done.groups.get(i).filter(|g| g.of > 0).map_or(Cell::Empty, |g| Cell::Share(g.share));
+            let differences = [done.difference, done.difference_low, done.difference_high].map(Cell::Difference);
+            let agreement = match done.agreement {
+                Agreement::Agrees => "agrees",
+                Agreement::Diverges => "DIVERGES",
+                Agreement::Undecided => "undecided",
+            };
+            let names = [&survey.survey, &done.deed].map(|name| Cell::Text(Arc::clone(name)));
+            let rest = [Cell::Share(done.as_said_share), Cell::Text(agreement.into()), Cell::Count(done.pending)];
+            all.row([names.as_slice(), &[share(0), share(1), share(2)], &differences, &rest].concat());
+        }
+    }
+    all.notes.push("well: promoters, 4 and 5 of CSAT, 5 to 7 of CES; badly: detractors, to 2, to 3".to_owned());
+    all.notes.push("pending answers are left out: the time after them is not over".to_owned());
+    let reasons = answer.surveys.iter().filter(|survey| !survey.reasons.is_empty()).map(by_reason);
+    std::iter::once(all.doubts(&answer.doubts)).chain(reasons).collect()
+}
+
+fn by_reason(survey: &Survey) -> Table {
+    let deeds = survey.deeds.iter().map(|done| &*done.deed);
+    let headers: Vec<&str> = ["reason", "answers"].into_iter().chain(deeds).collect();
+    let mut table = Table::new(&format!("{}: what was done, by reason", survey.survey), &headers);
+    for reason in &survey.reasons {
+        let first = [Cell::Text(Arc::clone(&reason.reason)), Cell::Count(reason.answers)];
+        let shares = reason.deeds.iter().map(|g| if g.of > 0 { Cell::Share(g.share) } else { Cell::Empty });
+        table.row([first.as_slice(), &shares.collect::<Vec<_>>()].concat());
+    }
+    table
+}

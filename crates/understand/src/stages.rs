@@ -1,0 +1,456 @@
+//! The stage board: how every stage of the life cycle does by its own goal, and how customers go from stage to stage.
+//!
+//! A measure comes with its change against the period before: the later half of the period against the earlier half, which
+//! is as long. Each half is looked at as if nothing were known outside of it, so that the later one is not the poorer for
+//! having had less time.
+
+use std::sync::Arc;
+
+use charter::Charter;
+use charter::journeys::{SurveyKind, Worth};
+use charter::moments::Goal;
+use event::Timestamp;
+use evidence::{Doubt, Share};
+use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Shares;
+use crate::count::{Customers, Seen};
+use crate::durations::{Durations, Times};
+use crate::limits::EXACT_TIMES_BYTES;
+use crate::question::Question;
+use crate::scores::{Places, read};
+use crate::sketch::RELATIVE_ERROR;
+use crate::{Comparison, Error, Table};
+
+mod measure;
+mod table;
+#[cfg(test)]
+mod tests;
+mod visits;
+
+pub use measure::Measure;
+use visits::{Halves, Tally, Visits, WINDOWS};
+
+/// The stage board has no options of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {}
+
+impl Question for Options {
+    const NAME: &'static str = "stages";
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[];
+    type Answer = Answer;
+    type Fold = StagesFold;
+
+    fn set(&mut self, option: &str, _: &str) -> Result<(), Error> {
+        Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS))
+    }
+
+    fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        if charter.stages.is_empty() {
+            let example = "stages: {choice: {goal: conversion}, use: {goal: lifetime}}";
+            return Err(Error::CharterLacks { view: Self::NAME, part: "stages", example });
+        }
+        valued(charter, wanted);
+        asked(charter, wanted);
+        Ok(())
+    }
+
+    fn fold(&self, setting: &Setting) -> StagesFold {
+        let charter = &setting.charter;
+        let mut wanted = (*setting.wanted).clone();
+        let (valued, asked) = (valued(charter, &mut wanted), asked(charter, &mut wanted));
+        let stages = charter.stages.len();
+        let mut stage_of = Vec::new();
+        for (moment, known) in charter.moments.iter().enumerate() {
+            *crate::count::at(&mut stage_of, setting.moments.intern(&known.name).index()) = charter.stage_of(moment);
+        }
+        let journeys = charter.journeys.iter().filter(|j| setting.journey.as_ref().is_none_or(|name| *name == j.name));
+        let succeeds =
+            journeys.flat_map(|journey| &journey.succeeds).map(|name| setting.moments.intern(name)).collect();
+        let mut durations = Durations::new(EXACT_TIMES_BYTES);
+        durations.grow(stages * stages + 2 * stages);
+        StagesFold {
+            charter: Arc::clone(charter),
+            halves: Halves::of(setting),
+            stage_of,
+            succeeds,
+            valued,
+            asked,
+            survey_moments: charter.surveys.iter().map(|survey| setting.moments.intern(&survey.moment)).collect(),
+            journeys: 0,
+            customers: Customers::default(),
+            visits: Visits::new(stages),
+            transitions: vec![(0, Seen::default()); stages * stages],
+            durations,
+        }
+    }
+
+    fn compare(a: (&str, StagesFold), b: (&str, StagesFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        table::tables(answer)
+    }
+}
+
+/// An outcome that is worth something: the condition, and the value or where it stands.
+#[derive(Debug, Clone, Copy)]
+struct Valued {
+    condition: usize,
+    number: Option<usize>,
+    amount: f64,
+}
+
+fn valued(charter: &Charter, wanted: &mut Wanted) -> Vec<Valued> {
+    let mut all = Vec::new();
+    for outcome in &charter.outcomes {
+        let Some(worth) = &outcome.value else { continue };
+        let condition = wanted.condition(&outcome.when);
+        all.push(match worth {
+            Worth::Amount(amount) => Valued { condition, number: None, amount: *amount },
+            Worth::Column(column) => {
+                let number = wanted.number(column, Of::Condition(condition));
+                Valued { condition, number: Some(number), amount: 0.0 }
+            }
+        });
+    }
+    all
+}
+
+/// By stage: the survey that measures it, an NPS if there is one, and where its score stands.
+fn asked(charter: &Charter, wanted: &mut Wanted) -> Vec<Option<Asked>> {
+    let of_stage = |stage: usize| {
+        let is_of = |survey: &usize| {
+            let moment = charter.moment(&charter.surveys[*survey].moment);
+            moment.and_then(|moment| charter.stage_of(moment)) == Some(stage)
+        };
+        let of: Vec<usize> = (0..charter.surveys.len()).filter(is_of).collect();
+        let nps = of.iter().find(|survey| charter.surveys[**survey].kind == SurveyKind::Nps);
+        nps.or(of.first()).copied()
+    };
+    let advocacy = |stage: &usize| charter.stages[*stage].goal == Some(Goal::Advocacy);
+    let survey = |stage: usize| Some(stage).filter(advocacy).and_then(of_stage);
+    let surveys: Vec<Option<usize>> = (0..charter.stages.len()).map(survey).collect();
+    let mut place = |survey: usize| {
+        let score = Places::of(&charter.surveys[survey], wanted).score;
+        Asked { survey, kind: charter.surveys[survey].kind, score }
+    };
+    surveys.into_iter().map(|survey| survey.map(&mut place)).collect()
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    survey: usize,
+    kind: SurveyKind,
+    score: usize,
+}
+
+/// How the stages do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// When the period begins (RFC 3339); null where it has no bounds, and then nothing is said about change.
+    pub since: Option<String>,
+    /// Where its later half begins.
+    pub middle: Option<String>,
+    /// When it ends.
+    pub until: Option<String>,
+    /// The currency of amounts, as the charter has it.
+    pub currency: Option<String>,
+    /// The number of journeys.
+    pub journeys: u64,
+    /// The number of customers.
+    pub customers: u64,
+    /// Whether the times are exact.
+    pub times: Times,
+    /// The stages in the order of the charter.
+    pub stages: Vec<Stage>,
+    /// Changes from one stage to another.
+    pub transitions: Vec<Transition>,
+    /// How many changes led to an earlier stage.
+    pub back: u64,
+    /// As a share of all changes.
+    pub back_share: f64,
+    /// Lower end of its 95 % interval.
+    pub back_share_low: f64,
+    /// Upper end.
+    pub back_share_high: f64,
+    /// What stands against these figures.
+    pub doubts: Vec<Doubt>,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Its name.
+    pub stage: Arc<str>,
+    /// How it is shown.
+    pub label: Arc<str>,
+    /// What it is for: `reach`, `conversion`, `basket`, `lifetime`, `advocacy`; null where the charter does not say.
+    pub goal: Option<Arc<str>>,
+    /// Customers with a moment of the stage.
+    pub customers: u64,
+    /// Events that are moments of the stage.
+    pub events: u64,
+    /// Customers who came to an earlier stage after it.
+    pub fell_back: u64,
+    /// As a share of those in the stage.
+    pub fell_back_share: f64,
+    /// Lower end of its 95 % interval.
+    pub fell_back_share_low: f64,
+    /// Upper end.
+    pub fell_back_share_high: f64,
+    /// Median time of a stay in seconds: from its first moment to the first moment of the next stage. Stays that nothing
+    /// followed are left out.
+    pub stay_median_s: Option<f64>,
+    /// Median time in seconds between a customer's first and last moment in the stage.
+    pub lifetime_median_s: Option<f64>,
+    /// The measures of its goal, the main one first.
+    pub measures: Vec<Measure>,
+}
+
+/// Changes from one stage to another: neighbouring moments of a journey, those without a stage left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transition {
+    /// The stage before.
+    pub from: Arc<str>,
+    /// The stage after.
+    pub to: Arc<str>,
+    /// Whether it leads to an earlier stage.
+    pub back: bool,
+    /// How often.
+    pub count: u64,
+    /// By how many customers.
+    pub customers: u64,
+    /// Median time in seconds between the two moments.
+    pub median_s: Option<f64>,
+}
+
+/// What the stage board counts.
+#[derive(Debug)]
+pub struct StagesFold {
+    charter: Arc<Charter>,
+    halves: Option<Halves>,
+    /// By moment.
+    stage_of: Vec<Option<usize>>,
+    succeeds: Vec<Moment>,
+    valued: Vec<Valued>,
+    asked: Vec<Option<Asked>>,
+    /// By survey, the moment of its answers.
+    survey_moments: Vec<Moment>,
+    journeys: u64,
+    customers: Customers,
+    visits: Visits,
+    /// By stage before and stage after: how often, and who.
+    transitions: Vec<(u64, Seen)>,
+    /// First of transitions, then of stays, then of lifetimes, by stage.
+    durations: Durations,
+}
+
+impl StagesFold {
+    fn stages(&self) -> usize {
+        self.charter.stages.len()
+    }
+
+    /// Notes what the customer did so far, when another one comes or nobody does any more.
+    fn leave(&mut self) {
+        let stages = self.stages();
+        let durations = &mut self.durations;
+        self.visits.leave(self.halves, |stage, lifetime_us| {
+            durations.push(stages * stages + stages + stage, lifetime_us);
+            durations.added(1);
+        });
+    }
+
+    /// Counts stays and changes of stage in a journey.
+    fn walk(&mut self, journey: &Journey<'_>) {
+        let stages = self.stages();
+        // The stage of the moment before, when that was, and since when the customer is in that stage.
+        let mut before: Option<(usize, i64, i64)> = None;
+        let mut timed = 0;
+        for (moment, at_us) in journey.moments.iter().zip(journey.at_us) {
+            let Some(stage) = self.stage_of.get(moment.index()).copied().flatten() else { continue };
+            let mut since_us = *at_us;
+            if let Some((from, last_us, entered_us)) = before {
+                if from == stage {
+                    since_us = entered_us;
+                } else {
+                    let (count, seen) = &mut self.transitions[from * stages + stage];
+                    *count += 1;
+                    seen.note(self.customers.turn);
+                    self.durations.push(from * stages + stage, at_us.abs_diff(last_us));
+                    self.durations.push(stages * stages + from, at_us.abs_diff(entered_us));
+                    timed += 2;
+                }
+            }
+            before = Some((stage, *at_us, since_us));
+        }
+        self.durations.added(timed);
+    }
+
+    /// Takes in the events of a journey that lie in a window of time.
+    fn visit(&mut self, window: usize, journey: &Journey<'_>, events: std::ops::Range<usize>) {
+        if events.is_empty() {
+            return;
+        }
+        self.visits.seen[window] = true;
+        let mut before = None;
+        for i in events {
+            let moment = journey.moments[i];
+            let Some(stage) = self.stage_of.get(moment.index()).copied().flatten() else { continue };
+            self.visits.enter(window, stage, before != Some(stage), journey.at_us[i]);
+            before = Some(stage);
+            if self.succeeds.contains(&moment) {
+                self.visits.succeed(window);
+            }
+            for valued in &self.valued {
+                if journey.holds(valued.condition, i) {
+                    let value = valued.number.map_or(valued.amount, |number| journey.numbers(number)[i]);
+                    self.visits.earn(window, stage, value);
+                }
+            }
+            if let Some(asked) = self.asked[stage]
+                && self.survey_moments[asked.survey] == moment
+                && let Ok(score) = read(asked.kind, journey.numbers(asked.score)[i])
+            {
+                self.visits.say(window, stage, score);
+            }
+        }
+    }
+}
+
+impl Fold for StagesFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        self.journeys += 1;
+        if self.customers.enter(journey.customer) {
+            self.leave();
+        }
+        self.walk(journey);
+        self.visit(0, journey, 0..journey.moments.len());
+        if let Some(halves) = self.halves {
+            let up_to = |end_us: i64| journey.at_us.partition_point(|at_us| *at_us < end_us);
+            let (start, middle) = (up_to(halves.since_us), up_to(halves.middle_us));
+            self.visit(1, journey, start..middle);
+            self.visit(2, journey, middle..up_to(halves.until_us.saturating_add(1)));
+        }
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        self.leave();
+        other.leave();
+        self.journeys += other.journeys;
+        self.customers.merge(&other.customers);
+        self.visits.merge(&other.visits);
+        for ((count, seen), (more, others)) in self.transitions.iter_mut().zip(other.transitions) {
+            *count += more;
+            seen.merge(others);
+        }
+        let same: Vec<usize> = (0..self.stages() * (self.stages() + 2)).collect();
+        self.durations.merge(other.durations, &same);
+    }
+
+    fn finish(mut self, _: &Moments) -> Result<Answer, Error> {
+        self.leave();
+        let stages = self.stages();
+        let times = self.durations.times();
+        let durations = std::mem::replace(&mut self.durations, Durations::new(0));
+        let medians: Vec<Option<f64>> = durations.finish().into_iter().map(|s| s.map(|s| s.median_s)).collect();
+        let names: Vec<Arc<str>> = self.charter.stages.iter().map(|stage| stage.name.as_str().into()).collect();
+        let mut transitions = Vec::new();
+        let (mut back, mut all) = (0, 0);
+        for (slot, (count, seen)) in self.transitions.iter().enumerate().filter(|(_, (count, _))| *count > 0) {
+            let (from, to) = (slot / stages, slot % stages);
+            all += count;
+            back += if to < from { *count } else { 0 };
+            transitions.push(Transition {
+                from: Arc::clone(&names[from]),
+                to: Arc::clone(&names[to]),
+                back: to < from,
+                count: *count,
+                customers: seen.count(),
+                median_s: medians[slot],
+            });
+        }
+        transitions.sort_by_key(|transition| std::cmp::Reverse(transition.count));
+        let back = Share::new(back, all);
+        let customers = self.customers.count();
+        let approximate = (times == Times::Sketch)
+            .then(|| Doubt::Approximate { what: "median times".to_owned(), relative_error: RELATIVE_ERROR });
+        let without = Doubt::left_out("outcomes", self.visits.without_value, "they carry no value that is a number");
+        let time = |us: i64| Timestamp::from_micros(us).to_string();
+        Ok(Answer {
+            since: self.halves.map(|halves| time(halves.since_us)),
+            middle: self.halves.map(|halves| time(halves.middle_us)),
+            until: self.halves.map(|halves| time(halves.until_us)),
+            currency: self.charter.currency.clone(),
+            journeys: self.journeys,
+            customers,
+            times,
+            stages: (0..stages).map(|stage| self.stage(stage, &medians)).collect(),
+            transitions,
+            back: back.count,
+            back_share: back.share,
+            back_share_low: back.low,
+            back_share_high: back.high,
+            doubts: Doubt::few("customers", customers).into_iter().chain(approximate).chain(without).collect(),
+        })
+    }
+}
+
+impl StagesFold {
+    fn stage(&self, number: usize, medians: &[Option<f64>]) -> Stage {
+        let stages = self.stages();
+        let told = &self.charter.stages[number];
+        let windows: [&Tally; WINDOWS] = std::array::from_fn(|window| &self.visits.tallies[window][number]);
+        let tally = windows[0];
+        let fell_back = Share::new(tally.fell_back, tally.customers);
+        let survey = self.asked[number].map(|asked| &self.charter.surveys[asked.survey]);
+        let last = number + 1 == stages;
+        let measures = told.goal.map(|goal| {
+            let context = measure::Context {
+                customers: self.visits.customers,
+                survey,
+                currency: self.charter.currency.as_deref(),
+                halves: self.halves,
+                ends: last && self.succeeds.is_empty(),
+                last,
+            };
+            measure::measures(goal, windows, &context)
+        });
+        Stage {
+            stage: told.name.as_str().into(),
+            label: told.label.as_str().into(),
+            goal: told.goal.map(|goal| measure::goal_name(goal).into()),
+            customers: tally.customers,
+            events: tally.events,
+            fell_back: fell_back.count,
+            fell_back_share: fell_back.share,
+            fell_back_share_low: fell_back.low,
+            fell_back_share_high: fell_back.high,
+            stay_median_s: medians[stages * stages + number],
+            lifetime_median_s: medians[stages * stages + stages + number],
+            measures: measures.unwrap_or_default(),
+        }
+    }
+}
+
+fn shares(answer: &Answer) -> Shares {
+    let mut by_name = std::collections::BTreeMap::new();
+    for stage in &answer.stages {
+        by_name.insert(format!("{}: reached", stage.stage), Share::new(stage.customers, answer.customers));
+        by_name.insert(format!("{}: fell back", stage.stage), Share::new(stage.fell_back, stage.customers));
+        for measure in stage.measures.iter().filter(|measure| measure.unit == "share") {
+            let name = format!("{}: {}", stage.stage, measure.measure);
+            by_name.insert(name, Share::new(measure.count.unwrap_or(0), measure.n));
+        }
+    }
+    Shares { of: answer.customers, by_name }
+}

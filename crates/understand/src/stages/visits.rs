@@ -1,0 +1,180 @@
+//! What each customer did in each stage, summed up over customers, for the whole period and for its two halves.
+
+use evidence::Sums;
+use journey::Setting;
+
+use crate::scores::Scores;
+
+/// The whole, the earlier half and the later half.
+pub(super) const WINDOWS: usize = 3;
+
+/// A customer counts as active with a moment in so many microseconds before the end: 30 days.
+pub(super) const ACTIVE_US: i64 = 30 * 86_400_000_000;
+
+/// A period and its middle, in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Halves {
+    pub(super) since_us: i64,
+    pub(super) middle_us: i64,
+    pub(super) until_us: i64,
+}
+
+impl Halves {
+    /// The period that was asked for, as far as events are known; `None` where it has no bounds.
+    pub(super) fn of(setting: &Setting) -> Option<Self> {
+        let since_us = setting.from_us.unwrap_or(setting.since_us);
+        let until_us = setting.to_us.map_or(setting.until_us, |to_us| (to_us - 1).min(setting.until_us));
+        let bounded = since_us != i64::MIN && until_us != i64::MAX && since_us < until_us;
+        bounded.then(|| Self { since_us, middle_us: since_us + (until_us - since_us) / 2, until_us })
+    }
+
+    /// When a window ends, and whether it is longer than the time in which a customer counts as active.
+    fn end_us(self, window: usize) -> Option<i64> {
+        let (begins, ends) = match window {
+            0 => (self.since_us, self.until_us),
+            1 => (self.since_us, self.middle_us),
+            _ => (self.middle_us, self.until_us),
+        };
+        (ends - begins > ACTIVE_US).then_some(ends)
+    }
+}
+
+/// What customers did in one stage and one window.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Tally {
+    pub(super) customers: u64,
+    pub(super) events: u64,
+    /// Customers who came to a later stage, or succeeded where it is the last.
+    pub(super) went_on: u64,
+    /// Customers who came to an earlier stage.
+    pub(super) fell_back: u64,
+    /// Customers with a moment at the end of the window.
+    pub(super) active: u64,
+    /// Values of outcomes.
+    pub(super) values: Sums,
+    /// The same summed up by customer.
+    pub(super) per_customer: Sums,
+    /// Days between first and last moment, by customer.
+    pub(super) days: Sums,
+    pub(super) scores: Scores,
+}
+
+impl Tally {
+    fn merge(&mut self, other: &Self) {
+        self.customers += other.customers;
+        self.events += other.events;
+        self.went_on += other.went_on;
+        self.fell_back += other.fell_back;
+        self.active += other.active;
+        self.values.merge(&other.values);
+        self.per_customer.merge(&other.per_customer);
+        self.days.merge(&other.days);
+        self.scores.merge(&other.scores);
+    }
+}
+
+/// What the present customer did in one stage and one window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Visit {
+    /// First and last moment.
+    times: Option<(i64, i64)>,
+    went_on: bool,
+    fell_back: bool,
+    value: f64,
+}
+
+/// All customers, and the present one.
+#[derive(Debug)]
+pub(super) struct Visits {
+    /// By window and stage.
+    pub(super) tallies: [Vec<Tally>; WINDOWS],
+    /// Customers with any event, by window.
+    pub(super) customers: [u64; WINDOWS],
+    /// Outcomes that are worth something, but do not say how much.
+    pub(super) without_value: u64,
+    /// Whether the present customer has any event, by window.
+    pub(super) seen: [bool; WINDOWS],
+    present: [Vec<Visit>; WINDOWS],
+}
+
+impl Visits {
+    pub(super) fn new(stages: usize) -> Self {
+        Self {
+            tallies: std::array::from_fn(|_| vec![Tally::default(); stages]),
+            customers: [0; WINDOWS],
+            without_value: 0,
+            seen: [false; WINDOWS],
+            present: std::array::from_fn(|_| vec![Visit::default(); stages]),
+        }
+    }
+
+    /// The customer has a moment of a stage; `changed`: the moment before was not of it.
+    pub(super) fn enter(&mut self, window: usize, stage: usize, changed: bool, at_us: i64) {
+        self.tallies[window][stage].events += 1;
+        let present = &mut self.present[window];
+        // Journeys of a customer come in the order of time, but for those that begin together.
+        let (first_us, last_us) = present[stage].times.unwrap_or((at_us, at_us));
+        present[stage].times = Some((first_us.min(at_us), last_us.max(at_us)));
+        if changed {
+            let (earlier, from_here) = present.split_at_mut(stage);
+            earlier.iter_mut().for_each(|visit| visit.went_on |= visit.times.is_some());
+            from_here[1..].iter_mut().for_each(|visit| visit.fell_back |= visit.times.is_some());
+        }
+    }
+
+    /// The customer succeeds: who is in the last stage has gone on from it.
+    pub(super) fn succeed(&mut self, window: usize) {
+        if let Some(last) = self.present[window].last_mut() {
+            last.went_on |= last.times.is_some();
+        }
+    }
+
+    /// An outcome of some value.
+    pub(super) fn earn(&mut self, window: usize, stage: usize, value: f64) {
+        if self.tallies[window][stage].values.add(value) {
+            self.present[window][stage].value += value;
+        } else if window == 0 {
+            self.without_value += 1;
+        }
+    }
+
+    /// An answer to the survey of the stage.
+    pub(super) fn say(&mut self, window: usize, stage: usize, score: usize) {
+        self.tallies[window][stage].scores.add(score);
+    }
+
+    /// Sums up the present customer and forgets it; `lifetime` is told stage and length of every stay of the whole period.
+    pub(super) fn leave(&mut self, halves: Option<Halves>, mut lifetime: impl FnMut(usize, u64)) {
+        for window in 0..WINDOWS {
+            if !std::mem::take(&mut self.seen[window]) {
+                continue;
+            }
+            self.customers[window] += 1;
+            let end_us = halves.and_then(|halves| halves.end_us(window));
+            for (stage, (visit, tally)) in self.present[window].iter_mut().zip(&mut self.tallies[window]).enumerate() {
+                let Visit { times: Some((first_us, last_us)), went_on, fell_back, value } = std::mem::take(visit)
+                else {
+                    continue;
+                };
+                tally.customers += 1;
+                tally.went_on += u64::from(went_on);
+                tally.fell_back += u64::from(fell_back);
+                tally.active += u64::from(end_us.is_some_and(|end_us| last_us > end_us - ACTIVE_US));
+                tally.per_customer.add(value);
+                let length_us = last_us.abs_diff(first_us);
+                tally.days.add(length_us as f64 / 86_400e6);
+                if window == 0 {
+                    lifetime(stage, length_us);
+                }
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.without_value += other.without_value;
+        self.customers.iter_mut().zip(other.customers).for_each(|(ours, theirs)| *ours += theirs);
+        for (ours, theirs) in self.tallies.iter_mut().flatten().zip(other.tallies.iter().flatten()) {
+            ours.merge(theirs);
+        }
+    }
+}

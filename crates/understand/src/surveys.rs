@@ -1,0 +1,389 @@
+//! What customers answered: scores with intervals, by the moment and the channel before, and the reasons that they gave.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use charter::Charter;
+use charter::journeys::SurveyKind;
+use event::Column;
+use evidence::{Doubt, Share};
+use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Shares;
+use crate::question::{Names, Question, known_moment, number};
+use crate::scores::{NoScore, Places, Said, Score, Scores, kind_name, read};
+use crate::{Comparison, Error, Table};
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+/// The options of the surveys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// How many moments, channels and reasons are listed for each survey, the most frequent first; 0 for all.
+    pub limit: usize,
+    /// The moment with which a customer is asked, such as an invitation; without it, nothing tells who was asked.
+    pub asked: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limit: 10, asked: None }
+    }
+}
+
+impl Question for Options {
+    const NAME: &'static str = "surveys";
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[
+        ("limit", "how many moments, channels and reasons are listed; 0 for all"),
+        ("asked", "the moment with which a customer is asked, for the share that answers"),
+    ];
+    type Answer = Answer;
+    type Fold = SurveysFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        match option {
+            "limit" => self.limit = number(Self::NAME, option, value)?,
+            "asked" => self.asked = Some(value.to_owned()),
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        some_survey(charter, Self::NAME)?;
+        read_of(charter, wanted);
+        Ok(())
+    }
+
+    fn fold(&self, setting: &Setting) -> SurveysFold {
+        let mut wanted = (*setting.wanted).clone();
+        let (places, channel) = read_of(&setting.charter, &mut wanted);
+        let surveys = setting.charter.surveys.iter().zip(places).map(|(survey, places)| Asked {
+            name: survey.name.clone(),
+            kind: survey.kind,
+            moment: setting.moments.intern(&survey.moment),
+            moment_name: survey.moment.clone(),
+            places,
+            open: false,
+            answered: false,
+        });
+        let surveys: Vec<Asked> = surveys.collect();
+        let asked = self.asked.as_ref().filter(|name| setting.charter.moment(name).is_some());
+        SurveysFold {
+            limit: if self.limit == 0 { usize::MAX } else { self.limit },
+            asked_name: self.asked.clone(),
+            asked: asked.map(|name| setting.moments.intern(name)),
+            channel,
+            words: setting.words.clone(),
+            tallies: vec![Tally::default(); surveys.len()],
+            surveys,
+            customer: None,
+        }
+    }
+
+    fn compare(a: (&str, SurveysFold), b: (&str, SurveysFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        table::tables(answer)
+    }
+}
+
+/// The error for a charter that asks customers nothing.
+pub(crate) fn some_survey(charter: &Charter, view: &'static str) -> Result<(), Error> {
+    let example = "surveys: {nps: {moment: survey, score: properties.score, kind: nps}}";
+    if charter.surveys.is_empty() { Err(Error::CharterLacks { view, part: "surveys", example }) } else { Ok(()) }
+}
+
+/// Where scores, reasons and channels stand.
+fn read_of(charter: &Charter, wanted: &mut Wanted) -> (Vec<Places>, usize) {
+    let places = charter.surveys.iter().map(|survey| Places::of(survey, wanted)).collect();
+    (places, wanted.word(&Column::Channel, Of::All))
+}
+
+/// What was answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The surveys of the charter, in its order.
+    pub surveys: Vec<Survey>,
+    /// What stands against these figures.
+    pub doubts: Vec<Doubt>,
+}
+
+/// The answers to one survey.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Survey {
+    /// Its name.
+    pub survey: Arc<str>,
+    /// Its scale: `nps`, `csat` or `ces`.
+    pub kind: Arc<str>,
+    /// The moment of the answer.
+    pub moment: Arc<str>,
+    /// How many customers answered.
+    pub customers: u64,
+    /// What the answers come to.
+    pub score: Score,
+    /// How often each score was given.
+    pub distribution: Vec<Given>,
+    /// Events of the moment that carry no score of this survey.
+    pub without_score: u64,
+    /// Scores that were rejected because they lie outside of the scale.
+    pub out_of_range: u64,
+    /// Scores that were rejected because they are no whole numbers.
+    pub not_whole: u64,
+    /// How often customers were asked; null where nothing tells: see the option `asked`.
+    pub asked: Option<u64>,
+    /// The share of these that was answered before the customer was asked again.
+    pub response_share: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub response_share_low: Option<f64>,
+    /// Upper end.
+    pub response_share_high: Option<f64>,
+    /// By the last moment before the answer that is no answer to a survey, the most frequent first.
+    pub by_moment: Vec<By>,
+    /// By the channel of that moment.
+    pub by_channel: Vec<By>,
+    /// By the reason that was given.
+    pub reasons: Vec<By>,
+}
+
+/// How often a score was given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// The score.
+    pub score: u64,
+    /// How often.
+    pub count: u64,
+}
+
+/// The answers that have something in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct By {
+    /// What they have in common; `(none)` where there is nothing.
+    pub name: Arc<str>,
+    /// What they come to.
+    pub score: Score,
+}
+
+/// One survey and where it stands with the present customer.
+#[derive(Debug)]
+struct Asked {
+    name: String,
+    kind: SurveyKind,
+    moment: Moment,
+    moment_name: String,
+    places: Places,
+    /// Whether the customer was asked and has not answered yet.
+    open: bool,
+    answered: bool,
+}
+
+/// What surveys count.
+#[derive(Debug)]
+pub struct SurveysFold {
+    limit: usize,
+    asked_name: Option<String>,
+    asked: Option<Moment>,
+    channel: usize,
+    words: Words,
+    surveys: Vec<Asked>,
+    customer: Option<i64>,
+    tallies: Vec<Tally>,
+}
+
+/// What is counted of one survey; moments and words by number.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Tally {
+    customers: u64,
+    all: Scores,
+    without_score: u64,
+    out_of_range: u64,
+    not_whole: u64,
+    asked: u64,
+    responded: u64,
+    by_moment: BTreeMap<u32, Scores>,
+    by_channel: BTreeMap<u32, Scores>,
+    reasons: BTreeMap<u32, Scores>,
+}
+
+impl Tally {
+    fn counts(&mut self) -> [&mut u64; 6] {
+        let Self { customers, without_score, out_of_range, not_whole, asked, responded, .. } = self;
+        [customers, without_score, out_of_range, not_whole, asked, responded]
+    }
+
+    fn groups(&mut self) -> [&mut BTreeMap<u32, Scores>; 3] {
+        [&mut self.by_moment, &mut self.by_channel, &mut self.reasons]
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        self.all.merge(&other.all);
+        self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| *ours += *theirs);
+        for (ours, theirs) in self.groups().into_iter().zip(other.groups()) {
+            theirs.iter().for_each(|(name, scores)| ours.entry(*name).or_default().merge(scores));
+        }
+    }
+
+    fn subtract(&mut self, mut other: Self) {
+        self.all.subtract(&other.all);
+        self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| *ours -= *theirs);
+        for (ours, theirs) in self.groups().into_iter().zip(other.groups()) {
+            theirs.iter().for_each(|(name, scores)| ours.entry(*name).or_default().subtract(scores));
+            ours.retain(|_, scores| scores.n() > 0);
+        }
+    }
+}
+
+impl SurveysFold {
+    /// Takes in the event at `i` of a journey for every survey that it answers.
+    fn answer(&mut self, journey: &Journey<'_>, i: usize) {
+        let run = journey.run;
+        let place = journey.start + i;
+        let before = run.moments[..place].iter().rposition(|moment| !self.surveys.iter().any(|s| s.moment == *moment));
+        let channel = |at: usize| run.details.words[self.channel][run.begins + at];
+        let before = before.map_or((Moment::NONE.0, Word::NONE.0), |at| (run.moments[at].0, channel(at).0));
+        for (survey, tally) in self.surveys.iter_mut().zip(&mut self.tallies) {
+            if survey.moment != journey.moments[i] {
+                continue;
+            }
+            let score = match read(survey.kind, journey.numbers(survey.places.score)[i]) {
+                Ok(score) => score,
+                Err(why) => {
+                    match why {
+                        NoScore::Missing => tally.without_score += 1,
+                        NoScore::NotWhole => tally.not_whole += 1,
+                        NoScore::OutOfRange => tally.out_of_range += 1,
+                    }
+                    continue;
+                }
+            };
+            tally.customers += u64::from(!std::mem::replace(&mut survey.answered, true));
+            tally.responded += u64::from(std::mem::replace(&mut survey.open, false));
+            tally.all.add(score);
+            tally.by_moment.entry(before.0).or_default().add(score);
+            tally.by_channel.entry(before.1).or_default().add(score);
+            if let Some(reason) = survey.places.reason {
+                tally.reasons.entry(journey.words(reason)[i].0).or_default().add(score);
+            }
+        }
+    }
+}
+
+impl Fold for SurveysFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        if self.customer.replace(journey.customer) != Some(journey.customer) {
+            self.surveys.iter_mut().for_each(|survey| (survey.open, survey.answered) = (false, false));
+        }
+        for (i, moment) in journey.moments.iter().enumerate() {
+            if Some(*moment) == self.asked {
+                self.surveys.iter_mut().for_each(|survey| survey.open = true);
+                self.tallies.iter_mut().for_each(|tally| tally.asked += 1);
+            }
+            if self.surveys.iter().any(|survey| survey.moment == *moment) {
+                self.answer(journey, i);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.customer = None;
+        self.tallies.iter_mut().zip(other.tallies).for_each(|(ours, theirs)| ours.merge(theirs));
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        if let Some(name) = &self.asked_name {
+            known_moment(moments, name)?;
+        }
+        let names = Names::of(moments);
+        let words = self.words.names();
+        let word = |number: u32| match Word(number) {
+            Word::NONE => NONE.into(),
+            Word::OTHER => OTHER.into(),
+            word => Arc::clone(&words[word.index()]),
+        };
+        let moment =
+            |number: u32| if Moment(number) == Moment::NONE { NONE.into() } else { names.name(Moment(number)) };
+        let mut doubts = Vec::new();
+        let mut surveys = Vec::new();
+        for (survey, tally) in self.surveys.iter().zip(self.tallies) {
+            let what = |what: &str| format!("{what} of {}", survey.name);
+            doubts.extend(Doubt::few(&what("answers"), tally.all.n()));
+            doubts.extend(Doubt::left_out(&what("scores"), tally.out_of_range, "they lie outside of the scale"));
+            doubts.extend(Doubt::left_out(&what("scores"), tally.not_whole, "they are no whole numbers"));
+            let mut list = |all: &BTreeMap<u32, Scores>, name: &dyn Fn(u32) -> Arc<str>, of: &str| {
+                let mut list: Vec<By> = all
+                    .iter()
+                    .map(|(number, scores)| By { name: name(*number), score: scores.score(survey.kind) })
+                    .collect();
+                list.sort_by(|a, b| b.score.n.cmp(&a.score.n).then_with(|| a.name.cmp(&b.name)));
+                doubts.extend(Doubt::truncated(&what(of), list.len().min(self.limit) as u64, list.len() as u64));
+                list.truncate(self.limit);
+                list
+            };
+            let response = self.asked.map(|_| Share::new(tally.responded, tally.asked)).filter(|share| share.of > 0);
+            surveys.push(Survey {
+                survey: survey.name.as_str().into(),
+                kind: kind_name(survey.kind).into(),
+                moment: survey.moment_name.as_str().into(),
+                customers: tally.customers,
+                score: tally.all.score(survey.kind),
+                distribution: tally.all.given().map(|(score, count)| Given { score, count }).collect(),
+                without_score: tally.without_score,
+                out_of_range: tally.out_of_range,
+                not_whole: tally.not_whole,
+                asked: self.asked.map(|_| tally.asked),
+                response_share: response.map(|share| share.share),
+                response_share_low: response.map(|share| share.low),
+                response_share_high: response.map(|share| share.high),
+                by_moment: list(&tally.by_moment, &moment, "moments before"),
+                by_channel: list(&tally.by_channel, &word, "channels before"),
+                reasons: list(&tally.reasons, &word, "reasons"),
+            });
+        }
+        Ok(Answer { surveys, doubts })
+    }
+
+    fn keep(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(&self.tallies).ok()
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let kept = postcard::from_bytes(kept).ok().filter(|kept: &Vec<Tally>| kept.len() == self.tallies.len());
+        kept.map(|tallies| self.tallies = tallies).is_some()
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.tallies.iter_mut().zip(other.tallies).for_each(|(ours, theirs)| ours.subtract(theirs));
+    }
+}
+
+/// What stands where there is nothing; the parentheses keep it apart from a name.
+pub(crate) const NONE: &str = "(none)";
+/// What stands for texts beyond the limit of distinct ones.
+pub(crate) const OTHER: &str = "(other)";
+
+fn shares(answer: &Answer) -> Shares {
+    let mut by_name = BTreeMap::new();
+    for survey in &answer.surveys {
+        let kind = if &*survey.kind == "nps" { SurveyKind::Nps } else { SurveyKind::Csat };
+        let score = &survey.score;
+        for (said, share) in [(Said::Well, score.top_share), (Said::Badly, score.low_share)] {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, times rounding")]
+            let count = (share * score.n as f64).round() as u64;
+            by_name.insert(format!("{}: {}", survey.survey, said.name(kind)), Share::new(count, score.n));
+        }
+    }
+    Shares { of: answer.surveys.first().map_or(0, |survey| survey.score.n), by_name }
+}

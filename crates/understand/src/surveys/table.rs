@@ -1,0 +1,63 @@
+//! Surveys as tables: all surveys, then what stands behind each.
+
+use std::sync::Arc;
+
+use super::{Answer, By, Survey};
+use crate::scores::Score;
+use crate::table::{Cell, Table};
+
+const FIGURES: [&str; 11] = [
+    "n",
+    "mean",
+    "mean_low",
+    "mean_high",
+    "top_share",
+    "top_share_low",
+    "top_share_high",
+    "low_share",
+    "nps",
+    "nps_low",
+    "nps_high",
+];
+
+pub(super) fn tables(answer: &Answer) -> Vec<Table> {
+    let headers = [["survey", "kind"].as_slice(), &FIGURES, &["response_share"]].concat();
+    let mut all = Table::new("What customers answered", &headers);
+    for survey in &answer.surveys {
+        let names = [&survey.survey, &survey.kind].map(|name| Cell::Text(Arc::clone(name)));
+        let response = survey.response_share.map_or_else(|| Cell::Text("not known".into()), Cell::Share);
+        all.row([names.as_slice(), &figures(&survey.score), &[response]].concat());
+    }
+    all.notes.push("top: 9 and 10 of NPS, 4 and 5 of CSAT, 5 to 7 of CES; low: to 6, to 2, to 3".to_owned());
+    if answer.surveys.iter().any(|survey| survey.asked.is_none()) {
+        all.notes.push("who was asked is not known: name the moment of asking with --asked".to_owned());
+    }
+    let mut tables = vec![all.doubts(&answer.doubts)];
+    for survey in &answer.surveys {
+        tables.extend([
+            by(survey, "by the moment before", "moment", &survey.by_moment),
+            by(survey, "by the channel before", "channel", &survey.by_channel),
+        ]);
+        if !survey.reasons.is_empty() {
+            tables.push(by(survey, "by reason", "reason", &survey.reasons));
+        }
+    }
+    tables
+}
+
+fn figures(score: &Score) -> Vec<Cell> {
+    let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
+    let shares = [score.top_share, score.top_share_low, score.top_share_high, score.low_share].map(Cell::Share);
+    let means = [score.mean, score.mean_low, score.mean_high].map(number);
+    let nps = [score.nps, score.nps_low, score.nps_high].map(number);
+    [[Cell::Count(score.n)].as_slice(), &means, &shares, &nps].concat()
+}
+
+fn by(survey: &Survey, title: &str, header: &str, all: &[By]) -> Table {
+    let headers = [[header].as_slice(), &FIGURES].concat();
+    let mut table = Table::new(&format!("{}: {title}", survey.survey), &headers);
+    for by in all {
+        table.row([[Cell::Text(Arc::clone(&by.name))].as_slice(), &figures(&by.score)].concat());
+    }
+    table
+}

@@ -1,0 +1,107 @@
+use journey::Selection;
+
+use super::*;
+
+const CHARTER: &str = "charter: 1
+channels: {web: {}, call: {human: true}}
+moments:
+  call: {when: \"event = 'call'\"}
+  order: {when: \"event = 'order'\"}
+  invited: {when: \"event = 'invited'\"}
+  survey: {when: \"event = 'survey'\"}
+surveys:
+  nps: {moment: survey, score: properties.nps, kind: nps, reason: properties.why}
+  csat: {moment: survey, score: properties.csat, kind: csat}
+";
+
+const LOG: &str = "1: call{channel=call} invited survey{nps=9 csat=5 why=quick} survey{nps=3 why=price};
+    2: order{channel=web} invited invited survey{nps=10 csat=2 why=quick};
+    3: survey{nps=11} survey{csat=4.5} survey{nps=7 csat=0}";
+
+fn ask(options: &Options, text: &str) -> Answer {
+    let log = testkit::told(CHARTER, text).log(None, |charter, wanted| {
+        options.wants(charter, wanted).expect("it has surveys");
+    });
+    testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("an answer")
+}
+
+fn counts(all: &[By]) -> Vec<(&str, u64, Option<f64>)> {
+    all.iter().map(|by| (&*by.name, by.score.n, by.score.mean)).collect()
+}
+
+#[test]
+fn answers_by_hand() {
+    let answer = ask(&Options::default(), LOG);
+    let [nps, csat] = answer.surveys.as_slice() else { panic!("{answer:?}") };
+    // 9, 3, 10 and 7 count; 11 does not, and two events carry no score of this survey.
+    assert_eq!((nps.score.n, nps.customers, nps.score.mean), (4, 3, Some(7.25)));
+    assert_eq!((nps.score.nps, nps.out_of_range, nps.not_whole, nps.without_score), (Some(25.0), 1, 0, 1));
+    let distribution: Vec<_> = nps.distribution.iter().map(|given| (given.score, given.count)).collect();
+    assert_eq!(distribution, [(3, 1), (7, 1), (9, 1), (10, 1)]);
+    // The moment before is no answer itself.
+    assert_eq!(counts(&nps.by_moment), [("invited", 3, Some(22.0 / 3.0)), ("(none)", 1, Some(7.0))]);
+    assert_eq!(counts(&nps.reasons), [("quick", 2, Some(9.5)), ("(none)", 1, Some(7.0)), ("price", 1, Some(3.0))]);
+    assert_eq!((csat.score.n, csat.out_of_range, csat.not_whole, csat.without_score), (2, 1, 1, 2));
+    assert_eq!((csat.score.top_share, csat.score.nps), (0.5, None));
+    assert!(answer.doubts.iter().any(|doubt| doubt.to_string().contains("outside of the scale")));
+    assert_eq!((nps.asked, nps.response_share), (None, None), "nothing tells who was asked");
+    let table = Options::tables(&answer);
+    assert_eq!(table[0].rows[0].last(), Some(&crate::Cell::Text("not known".into())));
+}
+
+#[test]
+fn the_channel_is_that_of_the_moment_before() {
+    let answer = ask(&Options::default(), "1: call{channel=call} survey{nps=9 channel=web}; 2: survey{nps=1}");
+    assert_eq!(counts(&answer.surveys[0].by_channel), [("(none)", 1, Some(1.0)), ("call", 1, Some(9.0))]);
+}
+
+#[test]
+fn who_was_asked_is_known_where_a_moment_says_so() {
+    let answer = ask(&Options { asked: Some("invited".to_owned()), ..Options::default() }, LOG);
+    let nps = &answer.surveys[0];
+    assert_eq!((nps.asked, nps.response_share), (Some(3), Some(2.0 / 3.0)));
+    let unknown = Options { asked: Some("invitd".to_owned()), ..Options::default() };
+    let log = testkit::told(CHARTER, LOG).log(None, |charter, wanted| unknown.wants(charter, wanted).expect("surveys"));
+    let error = testkit::answer(&log, &Selection::default(), || unknown.fold(&log.setting())).expect_err("unknown");
+    assert!(error.to_string().contains("did you mean `invited`"), "{error}");
+}
+
+#[test]
+fn a_charter_without_surveys_says_what_to_add() {
+    let error = Options::default().wants(&Charter::without_file(), &mut Wanted::default()).expect_err("none");
+    let text = error.to_string();
+    assert!(text.contains("the charter has no `surveys`") && text.contains("surveys: {nps:"), "{text}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_split_gives_the_same_answer_and_what_was_kept_can_be_taken_out(split in testkit::splits(), seed in 0u64..50) {
+        let text: Vec<String> = (1..8u64)
+            .map(|c| format!("{c}: call invited survey{{nps={} csat={}}} order survey{{nps={}}}", (c + seed) % 12, (c * seed) % 7, c))
+            .collect();
+        let options = Options { asked: Some("invited".to_owned()), limit: 2 };
+        let log = testkit::told(CHARTER, &text.join(";")).log(None, |charter, wanted| {
+            options.wants(charter, wanted).expect("it has surveys");
+        });
+        let new = || options.fold(&log.setting());
+        let whole = testkit::answer(&log, &Selection::default(), new);
+        proptest::prop_assert_eq!(&testkit::answer_split(&log, &Selection::default(), &split, new), &whole);
+
+        let mut folds = [new(), new()];
+        let mut runs = journey::Runs::default();
+        let mut each = |run: &journey::Run<'_>| {
+            let fold = &mut folds[usize::try_from(run.customer % 2).expect("0 or 1")];
+            Selection::default().journeys(run, |journey, _| fold.journey(journey));
+        };
+        runs.feed(&log.columns(), &mut each);
+        runs.finish(&mut each);
+        let [even, odd] = folds;
+        let mut resumed = new();
+        proptest::prop_assert!(resumed.resume(&even.keep().expect("it keeps")));
+        let mut out = new();
+        proptest::prop_assert!(out.resume(&odd.keep().expect("it keeps")));
+        resumed.merge(odd);
+        resumed.subtract(out);
+        proptest::prop_assert_eq!(&resumed.tallies, &even.tallies);
+    }
+}
