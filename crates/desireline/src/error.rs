@@ -8,7 +8,7 @@ use std::process::ExitCode;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// The charter is wrong; the problems have their places.
-    #[error("{} in {}", crate::draw::counted(problems.len() as u64, "problem", "problems"), path.display())]
+    #[error("{} in {}", evidence::counted(problems.len() as u64, "problem", "problems"), path.display())]
     Charter { path: PathBuf, problems: Vec<charter::Problem>, rendered: String },
     /// Tests of the charter fail.
     #[error("{failed} of {all} tests fail")]

@@ -1,8 +1,8 @@
 //! Means with their intervals, from sums that merge.
 
+use distrs::StudentsT;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use distrs::StudentsT;
 
 use crate::share::Z;
 

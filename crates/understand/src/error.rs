@@ -91,26 +91,6 @@ pub enum Error {
         /// The journeys that were drawn.
         drawn: Vec<String>,
     },
-    /// The charter has not what the view is about.
-    #[error("`{view}` is about the charter's `{section}:`, of which it has none: add some, such as\n{example}")]
-    CharterLacks {
-        /// The view.
-        view: String,
-        /// The section of the charter.
-        section: String,
-        /// Lines that could stand in the charter.
-        example: String,
-    },
-    /// The charter lacks what the view is about.
-    #[error("the charter has no `{part}`, which `{view}` is about: add them, for example `{example}`")]
-    CharterLacks {
-        /// The view.
-        view: &'static str,
-        /// The part of the charter that is missing.
-        part: &'static str,
-        /// What it could say.
-        example: &'static str,
-    },
 }
 
 impl Error {

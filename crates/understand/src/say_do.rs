@@ -84,7 +84,7 @@ impl Question for Options {
         some_survey(charter, Self::NAME)?;
         if charter.outcomes.is_empty() {
             let example = "outcomes: {renewal: {when: \"event = 'Contract Renewed'\", horizon: 90d}}";
-            return Err(Error::CharterLacks { view: Self::NAME, part: "outcomes", example });
+            return Err(Error::charter_lacks(Self::NAME, "outcomes", example));
         }
         Self::read_of(charter, wanted);
         Ok(())

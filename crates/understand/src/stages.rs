@@ -51,7 +51,7 @@ impl Question for Options {
     fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
         if charter.stages.is_empty() {
             let example = "stages: {choice: {goal: conversion}, use: {goal: lifetime}}";
-            return Err(Error::CharterLacks { view: Self::NAME, part: "stages", example });
+            return Err(Error::charter_lacks(Self::NAME, "stages", example));
         }
         valued(charter, wanted);
         asked(charter, wanted);

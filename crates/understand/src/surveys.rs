@@ -98,7 +98,7 @@ impl Question for Options {
 /// The error for a charter that asks customers nothing.
 pub(crate) fn some_survey(charter: &Charter, view: &'static str) -> Result<(), Error> {
     let example = "surveys: {nps: {moment: survey, score: properties.score, kind: nps}}";
-    if charter.surveys.is_empty() { Err(Error::CharterLacks { view, part: "surveys", example }) } else { Ok(()) }
+    if charter.surveys.is_empty() { Err(Error::charter_lacks(view, "surveys", example)) } else { Ok(()) }
 }
 
 /// Where scores, reasons and channels stand.

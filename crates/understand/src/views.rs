@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::question::Question;
 use crate::{
-    Comparison, Error, Table, abandonment, absences, channels, conformance, expectations, funnel, interactions, map, paths,
-    retention, sankey, say_do, stages, steps, surveys, variants,
+    Comparison, Error, Table, abandonment, absences, channels, conformance, expectations, funnel, interactions, map,
+    paths, retention, sankey, say_do, stages, steps, surveys, variants,
 };
 
 /// A view with its options.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use charter::Charter;
 use lake::Lake;
+use listen::stitch::Rules;
 use understand::{Answered, Changed, View, changes, changes_table, sort_by_size};
 
 use crate::args::{DiffArgs, SelectArgs};
 use crate::draw;
 use crate::error::Error;
-use crate::home::{Home, read_charter, rules_of};
+use crate::home::{Home, read_charter};
 use crate::question::{Asking, answer_all};
 
 /// Paths that are compared, the most frequent ones of either charter.
@@ -37,15 +38,15 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
         .filter(|(_, views)| !views.is_empty())
         .collect();
     let askings = |charter| asked.iter().map(|(journey, views)| asking(charter, *journey, views)).collect::<Vec<_>>();
-    let (olds, news) = if rules_of(&old) == rules_of(&new) {
+    let (olds, news) = if Rules::from(&old.keys) == Rules::from(&new.keys) {
         let both = [askings(&old), askings(&new)].into_iter().flatten().collect::<Vec<_>>();
-        let mut answers = answer_all(&lake, &rules_of(&old), &both).await?;
+        let mut answers = answer_all(&lake, &Rules::from(&old.keys), &both).await?;
         let news = answers.split_off(asked.len());
         (answers, news)
     } else {
         draw::note("the charters recognise people by different keys, so each is asked in a pass of its own");
-        let olds = answer_all(&lake, &rules_of(&old), &askings(&old)).await?;
-        (olds, answer_all(&lake, &rules_of(&new), &askings(&new)).await?)
+        let olds = answer_all(&lake, &Rules::from(&old.keys), &askings(&old)).await?;
+        (olds, answer_all(&lake, &Rules::from(&new.keys), &askings(&new)).await?)
     };
     let mut found: Vec<Changed> = Vec::new();
     for ((journey, _), (olds, news)) in asked.iter().zip(olds.iter().zip(&news)) {

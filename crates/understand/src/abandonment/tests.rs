@@ -38,7 +38,7 @@ fn selection(log: &testkit::Log) -> Selection {
     let cut = Cut {
         starts: mask("visit"),
         succeeds: mask("order"),
-        abandoned_after_us: Some(7 * 86_400_000_000),
+        abandoned_after: Some(event::Deadline::Elapsed(7 * 86_400_000_000)),
         until_us: log.setting.until_us,
     };
     Selection { cut: Some(cut), ..Selection::default() }
@@ -117,7 +117,7 @@ fn a_charter_without_journeys_is_told_what_to_add() {
 fn journeys_that_never_end_are_open() {
     let log = log(TEXT);
     let mut selection = selection(&log);
-    selection.cut.as_mut().expect("a cut").abandoned_after_us = None;
+    selection.cut.as_mut().expect("a cut").abandoned_after = None;
     let answer = testkit::answer(&log, &selection, || Options::default().fold(&log.setting())).expect("an answer");
     assert_eq!((answer.journeys, answer.succeeded, answer.open, answer.abandoned), (4, 2, 2, 0));
     assert_eq!(answer.moments.iter().map(|ending| ending.abandoned).sum::<u64>(), 0);

@@ -36,7 +36,7 @@ fn selection(log: &testkit::Log) -> Selection {
     let cut = log.setting.journey.is_some().then(|| Cut {
         starts: mask(&["ask", "login", "form"]),
         succeeds: mask(&["done"]),
-        abandoned_after_us: Some(7 * 86_400_000_000),
+        abandoned_after: Some(event::Deadline::Elapsed(7 * 86_400_000_000)),
         until_us: log.setting.until_us,
     });
     Selection { cut, ..Selection::default() }

@@ -44,7 +44,7 @@ fn selection(log: &testkit::Log) -> Selection {
     let cut = Cut {
         starts: mask("visit"),
         succeeds: mask("order"),
-        abandoned_after_us: Some(5 * 86_400_000_000),
+        abandoned_after: Some(event::Deadline::Elapsed(5 * 86_400_000_000)),
         until_us: log.setting.until_us,
     };
     Selection { cut: Some(cut), ..Selection::default() }

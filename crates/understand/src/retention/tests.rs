@@ -141,7 +141,11 @@ fn a_cohort_of_one_nobody_at_all_and_years_that_nobody_means() {
 #[test]
 fn a_customer_counts_once_however_many_journeys_it_has() {
     let log = log("UTC", "2021-03-01", WEEKS);
-    let cut = journey::Cut { abandoned_after_us: Some(86_400_000_000), until_us: i64::MAX, ..journey::Cut::default() };
+    let cut = journey::Cut {
+        abandoned_after: Some(event::Deadline::Elapsed(86_400_000_000)),
+        until_us: i64::MAX,
+        ..journey::Cut::default()
+    };
     let selection = Selection { cut: Some(cut), ..Selection::default() };
     let options = Options::default();
     let cut = testkit::answer(&log, &selection, || options.fold(&log.setting())).expect("an answer");

@@ -166,7 +166,7 @@ proptest::proptest! {
             format!("{customer}: {moment}@{hours}h{carried}")
         };
         let log = log(CHARTER, &moments.iter().map(event).collect::<Vec<_>>().join(";"));
-        let cut = journey::Cut { abandoned_after_us: Some(200 * 3_600_000_000), ..journey::Cut::default() };
+        let cut = journey::Cut { abandoned_after: Some(event::Deadline::Elapsed(200 * 3_600_000_000)), ..journey::Cut::default() };
         let selection = Selection { cut: Some(cut), ..Selection::default() };
         let new = || Options::default().fold(&log.setting());
         let whole = testkit::answer(&log, &selection, new);
