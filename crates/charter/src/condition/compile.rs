@@ -204,8 +204,7 @@ impl<V: Vocabulary> Compiler<'_, V> {
             [only] if matches!(only.value.as_str(), "properties" | "traits") => {
                 Some(format!("name a member: `{name}.total`"))
             }
-            _ => nearest::hint(&name, known.iter().map(String::as_str))
-                .or_else(|| Some("members of an event are written `properties.name`".to_owned())),
+            _ => nearest::hint(&name, known.iter().map(String::as_str)).or_else(|| Some(self.words.hint())),
         };
         Err(ConditionError { bytes: bytes.clone(), fault: Fault::UnknownName { name }, hint })
     }
