@@ -156,6 +156,9 @@ pub(crate) struct SelectArgs {
     /// Only journeys with at least one event for which this holds.
     #[arg(long = "where", value_name = "SQL")]
     pub(crate) with: Option<String>,
+    /// Only customers of this segment of the charter, or for whom this holds: SQL over their own facts.
+    #[arg(long, value_name = "NAME|SQL")]
+    pub(crate) segment: Option<String>,
     /// Only events for which this holds.
     #[arg(long, value_name = "SQL")]
     pub(crate) events: Option<String>,
@@ -165,7 +168,8 @@ pub(crate) struct SelectArgs {
     /// Only journeys that start before this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// Two groups: journeys with at least one event for which this holds, and the others; or FROM..TO,FROM..TO, two periods.
+    /// Two groups: journeys with at least one event for which this holds, and the others; a segment
+    /// and all other customers; two segments A,B; or FROM..TO,FROM..TO, two periods.
     #[arg(long, value_name = "SQL")]
     pub(crate) compare: Option<String>,
     /// What the two groups are called.

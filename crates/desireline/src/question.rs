@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
 use event::Timestamp;
-use journey::{Cut, Moments, Selection, Setting, Wanted};
+use journey::{Cut, Member, Moments, Segment, Selection, Setting, Wanted};
 use lake::{Lake, Lens, Seen, Vocabulary};
 use understand::{Answered, View};
 
 use crate::args::SelectArgs;
 use crate::error::Error;
 use crate::home::Home;
+use crate::segments::{Chosen, chosen};
 
 /// Which journeys are asked about, and what their groups are called.
 #[derive(Debug)]
@@ -19,6 +20,27 @@ pub(crate) struct Asked {
     pub(crate) selected: Vec<(Lens, Selection)>,
     /// The names of the two groups that are compared.
     pub(crate) groups: Option<[String; 2]>,
+    /// The segments by which customers are chosen.
+    pub(crate) segments: Chosen,
+}
+
+impl Asked {
+    /// Says which customers count, once there is a setting in which all is wanted that the segments need.
+    fn choose(&mut self, setting: &Setting) {
+        let member =
+            |(condition, belongs): &(_, bool)| Member { segment: Segment::new(condition, setting), belongs: *belongs };
+        for (group, (_, selection)) in self.selected.iter_mut().enumerate() {
+            let of_group = self.segments.compare.as_ref().map(|groups| &groups[group]);
+            selection.segments = self
+                .segments
+                .all
+                .iter()
+                .map(|all| (all.clone(), true))
+                .chain(of_group.cloned())
+                .map(|one| member(&one))
+                .collect();
+        }
+    }
 }
 
 /// The charter's view of an event.
@@ -43,7 +65,9 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         text.as_ref().map(parse).transpose()
     };
     let periods = select.compare.as_deref().and_then(two_periods);
-    let compare = if periods.is_some() { None } else { condition("--compare", &select.compare)? };
+    let segments = chosen(select, charter)?;
+    let by_condition = periods.is_none() && segments.compare.is_none();
+    let compare = if by_condition { condition("--compare", &select.compare)? } else { None };
     let lens = Lens {
         events: condition("--events", &select.events)?,
         with: condition("--where", &select.with)?,
@@ -58,8 +82,16 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         compare: lens.compare.is_some(),
     };
     let Some([first, second]) = periods else {
-        let groups = select.compare.as_ref().map(|text| [text.clone(), format!("not ({text})")]);
-        return Ok(Asked { selected: vec![(lens, selection)], groups: named(select, groups)? });
+        let groups = select.compare.as_ref().map(|text| match text.split_once(',') {
+            Some((a, b)) if segments.compare.is_some() => [a.trim().to_owned(), b.trim().to_owned()],
+            _ => [text.clone(), format!("not ({text})")],
+        });
+        let selected = if segments.compare.is_some() {
+            vec![(lens.clone(), selection.clone()), (lens, selection)]
+        } else {
+            vec![(lens, selection)]
+        };
+        return Ok(Asked { selected, groups: named(select, groups)?, segments });
     };
     if select.from.is_some() || select.to.is_some() {
         return Err(Error::Usage(
@@ -74,7 +106,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
     };
     let name = |(from, to): (&str, &str)| format!("{from}..{to}");
     let groups = named(select, Some([name(first), name(second)]))?;
-    Ok(Asked { selected: vec![of_period(first)?, of_period(second)?], groups })
+    Ok(Asked { selected: vec![of_period(first)?, of_period(second)?], groups, segments })
 }
 
 /// Asks the lake in one pass and gives the answers in the order of the views.
@@ -92,6 +124,9 @@ pub(crate) async fn answer(
     let (since_us, until_us) = (lake.since_us().await?.unwrap_or_default(), lake.until_us().await?);
     let mut wanted = Wanted::default();
     views.iter().try_for_each(|view| view.wants(charter, &mut wanted))?;
+    for condition in chosen(select, charter)?.conditions() {
+        Segment::wants(condition, charter, &mut wanted);
+    }
     let wanted = Arc::new(wanted);
     let own = charter.journeys.first().filter(|_| select.journey.is_none()).map(|journey| journey.name.clone());
     let (of_journeys, others): (Vec<usize>, Vec<usize>) =
@@ -101,7 +136,7 @@ pub(crate) async fn answer(
         if views.is_empty() {
             continue;
         }
-        let asked =
+        let mut asked =
             ask(&SelectArgs { journey: journey.clone(), ..select.clone() }, charter, &vocabulary.moments, until_us)?;
         let setting = Setting {
             charter: Arc::clone(charter),
@@ -112,6 +147,7 @@ pub(crate) async fn answer(
             since_us,
             until_us,
         };
+        asked.choose(&setting);
         parts.push((asked, setting, views));
     }
     let mut questions = Vec::new();
@@ -175,20 +211,5 @@ fn cut(journey: Option<&str>, charter: &Charter, moments: &Moments, until_us: i6
         let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
         return Err(Error::NotFound(format!("--journey: the charter has no journey `{name}`; {known}")));
     };
-    let mask = |names: &[String]| {
-        let mut mask = vec![false; if names.is_empty() { 0 } else { moments.len() }];
-        for name in names {
-            mask[moments.intern(name).index()] = true;
-        }
-        mask
-    };
-    let abandoned_after_us = match journey.abandoned_after {
-        None => None,
-        Some(span) => Some(span.as_micros().ok_or_else(|| {
-            Error::Usage(format!(
-                "journey `{name}`: abandoned_after in business days is not supported here; write it in days"
-            ))
-        })?),
-    };
-    Ok(Some(Cut { starts: mask(&journey.starts), succeeds: mask(&journey.succeeds), abandoned_after_us, until_us }))
+    Ok(Some(Cut::of(journey, moments, until_us)))
 }

@@ -20,6 +20,7 @@ mod views;
 pub mod funnel;
 pub mod map;
 pub mod sankey;
+pub mod segments;
 pub mod steps;
 pub mod variants;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, funnel, map, nearest, sankey, steps, variants};
+use crate::{Comparison, Error, Table, funnel, map, nearest, sankey, segments, steps, variants};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +25,8 @@ pub enum View {
     Steps(steps::Options),
     /// The flow from or to a moment.
     Sankey(sankey::Options),
+    /// The segments of customers.
+    Segments(segments::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -36,6 +38,7 @@ macro_rules! with_options {
             View::Funnel($options) => $what,
             View::Steps($options) => $what,
             View::Sankey($options) => $what,
+            View::Segments($options) => $what,
         }
     };
 }
@@ -52,6 +55,7 @@ impl View {
             View::Funnel(funnel::Options::default()),
             View::Steps(steps::Options::default()),
             View::Sankey(sankey::Options::default()),
+            View::Segments(segments::Options::default()),
         ]
     }
 

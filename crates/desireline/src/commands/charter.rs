@@ -31,6 +31,7 @@ pub(crate) fn check(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error>
         ("interactions", charter.interactions.len()),
         ("expectations", charter.expectations.len()),
         ("outcomes", charter.outcomes.len()),
+        ("segments", charter.segments.len()),
         ("actions", charter.actions.len()),
         ("tests", charter.tests.len()),
     ];
