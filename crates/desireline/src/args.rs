@@ -60,6 +60,9 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Merges the lake's files and puts every event where it belongs now.
     Compact,
+    /// Shows one person: what happened, what was promised, and which keys lead there.
+    #[command(after_help = "Example: desireline customer email:ann@example.com")]
+    Customer(KeyArgs),
     /// Erases a customer from every file, and prints a receipt.
     #[command(after_help = "Example: desireline erase email:ann@example.com")]
     Erase(KeyArgs),
@@ -86,7 +89,7 @@ pub(crate) struct CharterArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SchemaArgs {
-    /// `charter`, or the name of a view.
+    /// `charter`, `customer`, or the name of a view.
     #[arg(default_value = "charter")]
     pub(crate) of: String,
 }

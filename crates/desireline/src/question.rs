@@ -5,11 +5,12 @@ use std::sync::Arc;
 use charter::{Charter, Condition, Fact};
 use event::Timestamp;
 use journey::{Cut, Member, Moments, Segment, Selection, Setting, Wanted};
-use lake::{Lake, Lens, Seen, Vocabulary};
-use understand::{Answered, View};
+use lake::{Lake, LeftOut, Lens, Seen, Vocabulary};
+use understand::{Answered, View, quality};
 
 use crate::args::SelectArgs;
 use crate::error::Error;
+use crate::history;
 use crate::home::Home;
 use crate::segments::{Chosen, chosen};
 
@@ -120,6 +121,8 @@ pub(crate) async fn answer(
     views: &[View],
 ) -> Result<Vec<Box<dyn Answered>>, Error> {
     let charter = &home.charter;
+    let views: Vec<View> = views.iter().map(with_now).collect();
+    let views = views.as_slice();
     let vocabulary = Vocabulary::default();
     let (since_us, until_us) = (lake.since_us().await?.unwrap_or_default(), lake.until_us().await?);
     let mut wanted = Wanted::default();
@@ -160,15 +163,21 @@ pub(crate) async fn answer(
             });
         }
     }
-    let mut groups = lake.ask(&home.rules(), &vocabulary, &questions).await?.groups.into_iter();
+    let asked_all = lake.ask(&home.rules(), &vocabulary, &questions).await?;
+    let (mut groups, mut left_out) = (asked_all.groups.into_iter(), asked_all.left_out.into_iter());
     drop(questions);
     let mut answers: Vec<Option<Box<dyn Answered>>> = views.iter().map(|_| None).collect();
     for (asked, _, of) in parts {
         let mut folds = groups.by_ref().take(asked.selected.len()).flatten();
+        let left_out = left_out.by_ref().take(asked.selected.len()).next().unwrap_or_default();
         let first = folds.next().expect("a question has at least one group");
         let Some([a, b]) = &asked.groups else {
             for (view, fold) in of.into_iter().zip(first) {
-                answers[view] = Some(views[view].finish(fold, &vocabulary.moments)?);
+                let answer = views[view].finish(fold, &vocabulary.moments)?;
+                answers[view] = Some(match answer.answer().downcast_ref::<quality::Answer>() {
+                    Some(found) => quality::complete(found.clone(), &besides(lake, home, &left_out).await?, charter),
+                    None => answer,
+                });
             }
             continue;
         };
@@ -179,6 +188,27 @@ pub(crate) async fn answer(
         }
     }
     Ok(answers.into_iter().map(|answer| answer.expect("every view was asked")).collect())
+}
+
+/// What no fold knows of the quality of data.
+async fn besides(lake: &Lake, home: &Home, left_out: &LeftOut) -> Result<quality::Besides, Error> {
+    let history = history::read(&home.path);
+    Ok(quality::Besides {
+        left_out: left_out.clone(),
+        rejected: history.rejected,
+        sent_again: history.duplicates,
+        stitched_customers: lake.stitched_customers(&home.rules()).await?,
+    })
+}
+
+/// A view that asks what lies in the future, with the time that it is now where nobody says otherwise.
+fn with_now(view: &View) -> View {
+    match view {
+        View::Quality(quality::Options { now_us: None }) => {
+            View::Quality(quality::Options { now_us: Some(jiff::Timestamp::now().as_microsecond()) })
+        }
+        other => other.clone(),
+    }
 }
 
 /// The names of the groups, as they were given or else as they are made.

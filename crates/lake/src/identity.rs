@@ -40,7 +40,7 @@ pub(crate) struct Identity {
 }
 
 /// The kind of a key that was erased; its number stays taken.
-const ERASED: &str = "erased";
+pub(crate) const ERASED: &str = "erased";
 
 /// How far apart in links two keys of one event can be: all came with the first of them.
 const HOPS_IN_AN_EVENT: usize = 2;

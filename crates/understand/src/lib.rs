@@ -19,6 +19,8 @@ mod views;
 
 pub mod funnel;
 pub mod map;
+pub mod person;
+pub mod quality;
 pub mod sankey;
 pub mod segments;
 pub mod steps;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::question::Question;
-use crate::{Comparison, Error, Table, funnel, map, nearest, sankey, segments, steps, variants};
+use crate::{Comparison, Error, Table, funnel, map, nearest, quality, sankey, segments, steps, variants};
 
 /// A view with its options.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,8 @@ pub enum View {
     Sankey(sankey::Options),
     /// The segments of customers.
     Segments(segments::Options),
+    /// Whether the data are fit.
+    Quality(quality::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -39,6 +41,7 @@ macro_rules! with_options {
             View::Steps($options) => $what,
             View::Sankey($options) => $what,
             View::Segments($options) => $what,
+            View::Quality($options) => $what,
         }
     };
 }
@@ -56,6 +59,7 @@ impl View {
             View::Steps(steps::Options::default()),
             View::Sankey(sankey::Options::default()),
             View::Segments(segments::Options::default()),
+            View::Quality(quality::Options::default()),
         ]
     }
 
@@ -220,6 +224,11 @@ pub trait Answered: Send {
 }
 
 struct One<Q: Question>(Q::Answer);
+
+/// An answer to which somebody added what a fold cannot know.
+pub(crate) fn answered<Q: Question>(_: &Q, answer: Q::Answer) -> Box<dyn Answered> {
+    Box::new(One::<Q>(answer))
+}
 
 impl<Q: Question> Answered for One<Q> {
     fn view(&self) -> &'static str {

@@ -43,7 +43,11 @@ pub(crate) fn check(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error>
 
 /// Prints a JSON Schema.
 pub(crate) fn schema(of: &str) -> Result<ExitCode, Error> {
-    let schema = if of == "charter" { charter::schema() } else { View::named(of)?.schema() };
+    let schema = match of {
+        "charter" => charter::schema(),
+        "customer" => understand::person::schema(),
+        view => View::named(view)?.schema(),
+    };
     draw::data(&format!("{schema:#}"));
     Ok(ExitCode::SUCCESS)
 }

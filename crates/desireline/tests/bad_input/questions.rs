@@ -25,7 +25,7 @@ fn a_question_without_a_lake() {
 fn names_that_do_not_exist() {
     let home = with_events();
     home.run(&["view", "nonsense"])
-        .expect(4, &["`nonsense` is no view; there are map, variants, funnel, steps, sankey, segments"]);
+        .expect(4, &["`nonsense` is no view; there are map, variants, funnel, steps, sankey, segments, quality"]);
     home.run(&["view", "mapp"]).expect(4, &["(did you mean `map`?)"]);
     home.run(&["view", "funnel", "--steps", "visit,ordr"])
         .expect(4, &["`ordr` is no moment of these events (did you mean `order`?)"]);
