@@ -121,10 +121,10 @@ pub(crate) async fn answer(
     views: &[View],
 ) -> Result<Vec<Box<dyn Answered>>, Error> {
     let charter = &home.charter;
-    let views: Vec<View> = views.iter().map(with_now).collect();
-    let views = views.as_slice();
     let vocabulary = Vocabulary::default();
     let (since_us, until_us) = (lake.since_us().await?.unwrap_or_default(), lake.until_us().await?);
+    let views: Vec<View> = views.iter().map(|view| with_now(view, until_us)).collect();
+    let views = views.as_slice();
     let mut wanted = Wanted::default();
     views.iter().try_for_each(|view| view.wants(charter, &mut wanted))?;
     for condition in chosen(select, charter)?.conditions() {
@@ -169,13 +169,13 @@ pub(crate) async fn answer(
     let mut answers: Vec<Option<Box<dyn Answered>>> = views.iter().map(|_| None).collect();
     for (asked, _, of) in parts {
         let mut folds = groups.by_ref().take(asked.selected.len()).flatten();
-        let left_out = left_out.by_ref().take(asked.selected.len()).next().unwrap_or_default();
+        let left_out: Vec<LeftOut> = left_out.by_ref().take(asked.selected.len()).collect();
         let first = folds.next().expect("a question has at least one group");
         let Some([a, b]) = &asked.groups else {
             for (view, fold) in of.into_iter().zip(first) {
                 let answer = views[view].finish(fold, &vocabulary.moments)?;
                 answers[view] = Some(match answer.answer().downcast_ref::<quality::Answer>() {
-                    Some(found) => quality::complete(found.clone(), &besides(lake, home, &left_out).await?, charter),
+                    Some(found) => quality::complete(found.clone(), &besides(lake, home, &left_out[0]).await?, charter),
                     None => answer,
                 });
             }
@@ -201,11 +201,12 @@ async fn besides(lake: &Lake, home: &Home, left_out: &LeftOut) -> Result<quality
     })
 }
 
-/// A view that asks what lies in the future, with the time that it is now where nobody says otherwise.
-fn with_now(view: &View) -> View {
+/// The quality of data, with the time that it is now where anything lies in the future and nobody says otherwise.
+fn with_now(view: &View, until_us: i64) -> View {
+    let now_us = jiff::Timestamp::now().as_microsecond();
     match view {
-        View::Quality(quality::Options { now_us: None }) => {
-            View::Quality(quality::Options { now_us: Some(jiff::Timestamp::now().as_microsecond()) })
+        View::Quality(quality::Options { now_us: None }) if until_us > now_us => {
+            View::Quality(quality::Options { now_us: Some(now_us) })
         }
         other => other.clone(),
     }

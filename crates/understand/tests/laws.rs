@@ -173,7 +173,7 @@ fn what_is_misspelt_is_told() {
     let error = |name, options: &[(&'static str, &'static str)]| {
         View::parse(name, options.iter().copied()).expect_err("misspelt").to_string()
     };
-    let known = "map, variants, funnel, steps, sankey";
+    let known = "map, variants, funnel, steps, sankey, segments, quality";
     assert_eq!(error("funel", &[]), format!("`funel` is no view (did you mean `funnel`?); there are {known}"));
     let takes = "steps, within, from_first";
     let wrong = error("funnel", &[("step", "a")]);
