@@ -15,6 +15,7 @@ use crate::pilots::{self, Belief, Checklist, Pilot};
 use crate::problem::{Code, Problem, Severity};
 use crate::read::{Kind, Names, Reader};
 use crate::scenario::{self, Scenario};
+use crate::segments::{self, Segment};
 use crate::sources::{self, SourceMap};
 use crate::words::{CustomerWords, Fact};
 use crate::yaml::{self, Node, Value};
@@ -65,6 +66,8 @@ pub struct Charter {
     pub surveys: Vec<Survey>,
     /// What customers may expect.
     pub expectations: Vec<Expectation>,
+    /// Which groups of customers have a name.
+    pub segments: Vec<Segment>,
     /// What is known about each customer.
     pub features: Vec<Feature>,
     /// What can be done for a customer.
@@ -105,6 +108,7 @@ pub(crate) const TOP: &[&str] = &[
     "outcomes",
     "surveys",
     "expectations",
+    "segments",
     "features",
     "actions",
     "caps",
@@ -256,6 +260,7 @@ fn read(reader: &mut Reader<'_>, root: &Node, broken: &[String]) -> Option<Chart
         outcomes: top.get("outcomes").map(|n| journeys::read_outcomes(reader, n)).unwrap_or_default(),
         surveys: top.get("surveys").map(|n| journeys::read_surveys(reader, n)).unwrap_or_default(),
         expectations: top.get("expectations").map(|n| journeys::read_expectations(reader, n)).unwrap_or_default(),
+        segments: top.get("segments").map(|n| segments::read(reader, n)).unwrap_or_default(),
         features,
         actions: top.get("actions").map(|n| actions::read_actions(reader, n)).unwrap_or_default(),
         caps: top.get("caps").map(|n| actions::read_caps(reader, n)).unwrap_or_default(),

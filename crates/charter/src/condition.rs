@@ -149,6 +149,13 @@ impl<C> Condition<C> {
         &self.columns
     }
 
+    /// The texts that something is compared with.
+    pub fn texts(&self) -> Vec<&str> {
+        let mut texts = Vec::new();
+        self.root.collect_texts(&mut texts);
+        texts
+    }
+
     /// What it says of `facts`. Allocates only for `lower`, `upper` and casts to text.
     ///
     /// An answer other than [`Truth::Pending`] stays the same whatever is learnt about pending columns.

@@ -15,6 +15,7 @@ use crate::condition::{Condition, ConditionError, EventColumns};
 use crate::nearest;
 use crate::pattern::Pattern;
 use crate::problem::{Code, Problem};
+use crate::segments::{CustomerFact, SegmentWords};
 use crate::words::{CustomerWords, Fact};
 use crate::yaml::{Node, Scalar, Value};
 
@@ -248,6 +249,13 @@ impl<'t> Reader<'t> {
         let text = self.condition_text(node)?;
         let words = CustomerWords { names: &self.names, live };
         let parsed = Condition::parse_with(&text, &words, &self.zone);
+        self.checked(node, parsed)
+    }
+
+    /// A condition over the facts of a customer.
+    pub(crate) fn customer_condition(&mut self, node: &Node) -> Option<Condition<CustomerFact>> {
+        let text = self.condition_text(node)?;
+        let parsed = Condition::parse_with(&text, &SegmentWords(&self.names), &self.zone);
         self.checked(node, parsed)
     }
 

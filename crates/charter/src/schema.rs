@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{actions, charter, journeys, keys, moments, pilots, scenario, sources};
+use crate::{actions, charter, journeys, keys, moments, pilots, scenario, segments, sources};
 
 /// The JSON Schema (2020-12) of a charter.
 pub fn schema() -> Value {
@@ -52,6 +52,7 @@ fn section(key: &str) -> Value {
             "What customers may expect after a moment.",
             each(&record(journeys::EXPECTATION, &["after", "promise", "within"])),
         ),
+        "segments" => described("Groups of customers by what is known of each.", each(&segment())),
         "features" => described("What is known about each customer.", each(&feature())),
         "actions" => described("What can be done for a customer.", each(&action())),
         "caps" => described("How much may be done at all.", one_or_many(&record(actions::CAP, &["per", "times"]))),
@@ -196,6 +197,12 @@ fn source() -> Value {
 fn survey() -> Value {
     let kinds = words(&journeys::SURVEY_KINDS.map(|(word, _)| word));
     record_with(journeys::SURVEY, &["moment", "score", "kind"], &[("kind", kinds)])
+}
+
+/// A condition alone, or with a label.
+fn segment() -> Value {
+    let when = json!({"type": ["string", "boolean"], "description": "SQL, such as: count_of.order >= 3"});
+    json!({"anyOf": [when, record_with(segments::SEGMENT, &["when"], &[("when", when.clone())])]})
 }
 
 fn feature() -> Value {

@@ -63,6 +63,9 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Merges the lake's files and puts every event where it belongs now.
     Compact,
+    /// Shows one person: what happened, what was promised, and which keys lead there.
+    #[command(after_help = "Example: desireline customer email:ann@example.com")]
+    Customer(KeyArgs),
     /// Erases a customer from every file, and prints a receipt.
     #[command(after_help = "Example: desireline erase email:ann@example.com")]
     Erase(KeyArgs),
@@ -100,7 +103,7 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SchemaArgs {
-    /// `charter`, `diff`, or the name of a view.
+    /// `charter`, `customer`, `diff`, or the name of a view.
     #[arg(default_value = "charter")]
     pub(crate) of: String,
 }
@@ -173,6 +176,9 @@ pub(crate) struct SelectArgs {
     /// Only journeys with at least one event for which this holds.
     #[arg(long = "where", value_name = "SQL")]
     pub(crate) with: Option<String>,
+    /// Only customers of this segment of the charter, or for whom this holds: SQL over their own facts.
+    #[arg(long, value_name = "NAME|SQL")]
+    pub(crate) segment: Option<String>,
     /// Only events for which this holds.
     #[arg(long, value_name = "SQL")]
     pub(crate) events: Option<String>,
@@ -182,7 +188,8 @@ pub(crate) struct SelectArgs {
     /// Only journeys that start before this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// Two groups: journeys with at least one event for which this holds, and the others; or FROM..TO,FROM..TO, two periods.
+    /// Two groups: journeys with at least one event for which this holds, and the others; a segment
+    /// and all other customers; two segments A,B; or FROM..TO,FROM..TO, two periods.
     #[arg(long, value_name = "SQL")]
     pub(crate) compare: Option<String>,
     /// What the two groups are called.

@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Report(report) => report::run(&Home::open(args)?, report).await,
             Command::Export(export) => export::run(&Home::open(args)?, export).await,
             Command::Compact => customer::compact(&Home::open(args)?, args.json).await,
+            Command::Customer(key) => customer::show(&Home::open(args)?, &key.key, args.json).await,
             Command::Erase(key) => customer::erase(&Home::open(args)?, &key.key).await,
             Command::Unmerge(keys) => customer::unmerge(&Home::open(args)?, &keys.key, &keys.other).await,
             Command::Demo(demo) => demo::run(demo).await,

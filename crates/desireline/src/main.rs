@@ -10,6 +10,7 @@ mod error;
 mod history;
 mod home;
 mod question;
+mod segments;
 mod sources;
 
 use std::process::ExitCode;

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
-use event::{Deadline, Timestamp};
-use journey::{AnyFold, Cut, Moments, Selection, Setting, Wanted};
-use lake::{Lake, Lens, Seen, Vocabulary};
+use event::Timestamp;
+use journey::{AnyFold, Cut, Member, Moments, Segment, Selection, Setting, Wanted};
+use lake::{Lake, LeftOut, Lens, Seen, Vocabulary};
 use listen::stitch::Rules;
-use understand::{Answered, View};
+use understand::{Answered, View, quality};
 
 use crate::args::SelectArgs;
 use crate::error::Error;
+use crate::history;
 use crate::home::Home;
+use crate::segments::{Chosen, chosen};
 
 /// Which journeys are asked about, and what their groups are called.
 #[derive(Debug)]
@@ -20,6 +22,27 @@ pub(crate) struct Asked {
     pub(crate) selected: Vec<(Lens, Selection)>,
     /// The names of the two groups that are compared.
     pub(crate) groups: Option<[String; 2]>,
+    /// The segments by which customers are chosen.
+    pub(crate) segments: Chosen,
+}
+
+impl Asked {
+    /// Says which customers count, once there is a setting in which all is wanted that the segments need.
+    fn choose(&mut self, setting: &Setting) {
+        let member =
+            |(condition, belongs): &(_, bool)| Member { segment: Segment::new(condition, setting), belongs: *belongs };
+        for (group, (_, selection)) in self.selected.iter_mut().enumerate() {
+            let of_group = self.segments.compare.as_ref().map(|groups| &groups[group]);
+            selection.segments = self
+                .segments
+                .all
+                .iter()
+                .map(|all| (all.clone(), true))
+                .chain(of_group.cloned())
+                .map(|one| member(&one))
+                .collect();
+        }
+    }
 }
 
 /// The charter's view of an event.
@@ -44,7 +67,9 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         text.as_ref().map(parse).transpose()
     };
     let periods = select.compare.as_deref().and_then(two_periods);
-    let compare = if periods.is_some() { None } else { condition("--compare", &select.compare)? };
+    let segments = chosen(select, charter)?;
+    let by_condition = periods.is_none() && segments.compare.is_none();
+    let compare = if by_condition { condition("--compare", &select.compare)? } else { None };
     let lens = Lens {
         events: condition("--events", &select.events)?,
         with: condition("--where", &select.with)?,
@@ -57,11 +82,20 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         to_us: time("--to", select.to.as_deref(), charter)?,
         with: lens.with.is_some(),
         compare: lens.compare.is_some(),
+        segments: Vec::new(),
     };
     not_backwards("--from", &selection)?;
     let Some([first, second]) = periods else {
-        let groups = select.compare.as_ref().map(|text| [text.clone(), format!("not ({text})")]);
-        return Ok(Asked { selected: vec![(lens, selection)], groups: named(select, groups)? });
+        let groups = select.compare.as_ref().map(|text| match text.split_once(',') {
+            Some((a, b)) if segments.compare.is_some() => [a.trim().to_owned(), b.trim().to_owned()],
+            _ => [text.clone(), format!("not ({text})")],
+        });
+        let selected = if segments.compare.is_some() {
+            vec![(lens.clone(), selection.clone()), (lens, selection)]
+        } else {
+            vec![(lens, selection)]
+        };
+        return Ok(Asked { selected, groups: named(select, groups)?, segments });
     };
     if select.from.is_some() || select.to.is_some() {
         return Err(Error::Usage(
@@ -77,7 +111,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
     };
     let name = |(from, to): (&str, &str)| format!("{from}..{to}");
     let groups = named(select, Some([name(first), name(second)]))?;
-    Ok(Asked { selected: vec![of_period(first)?, of_period(second)?], groups })
+    Ok(Asked { selected: vec![of_period(first)?, of_period(second)?], groups, segments })
 }
 
 /// Views that are asked of the same journeys, as one charter sees them.
@@ -96,7 +130,7 @@ pub(crate) async fn answer(
     views: &[View],
 ) -> Result<Vec<Box<dyn Answered>>, Error> {
     let asking = Asking { charter: &home.charter, select: select.clone(), views };
-    Ok(answer_all(lake, &home.rules(), &[asking]).await?.remove(0))
+    Ok(answer_all(lake, home, &home.rules(), &[asking]).await?.remove(0))
 }
 
 /// Asks the lake everything in one pass and gives the answers in the order of the views of each asking.
@@ -105,6 +139,7 @@ pub(crate) async fn answer(
 /// whole runs.
 pub(crate) async fn answer_all(
     lake: &Lake,
+    home: &Home,
     rules: &Rules,
     askings: &[Asking<'_>],
 ) -> Result<Vec<Vec<Box<dyn Answered>>>, Error> {
@@ -115,25 +150,33 @@ pub(crate) async fn answer_all(
         parts.push(asking.parts(&vocabulary, known)?);
     }
     let mut questions = Vec::new();
-    for (asking, part) in askings.iter().zip(&parts).flat_map(|(asking, parts)| parts.iter().map(move |p| (asking, p)))
-    {
+    for part in parts.iter().flatten() {
         for (lens, selection) in &part.asked.selected {
             questions.push(lake::Question {
                 lens: Lens { wanted: Arc::clone(&part.setting.wanted), ..lens.clone() },
                 selection: selection.clone(),
-                folds: Box::new(move || part.views.iter().map(|v| asking.views[*v].fold(&part.setting)).collect()),
+                folds: Box::new(move || part.views.iter().map(|(_, view)| view.fold(&part.setting)).collect()),
             });
         }
     }
-    let mut groups = lake.ask(rules, &vocabulary, &questions).await?.groups.into_iter();
+    let answered = lake.ask(rules, &vocabulary, &questions).await?;
+    let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
     drop(questions);
     let mut answers = Vec::new();
     for (asking, parts) in askings.iter().zip(parts) {
         let mut of_views: Vec<Option<Box<dyn Answered>>> = asking.views.iter().map(|_| None).collect();
         for part in parts {
-            let folds = groups.by_ref().take(part.asked.selected.len()).flatten();
-            for (view, answer) in part.finish(asking.views, folds, &vocabulary.moments)? {
-                of_views[view] = Some(answer);
+            let questions = part.asked.selected.len();
+            let folds = groups.by_ref().take(questions).flatten();
+            let left_out: Vec<LeftOut> = left_out.by_ref().take(questions).collect();
+            for (view, answer) in part.finish(folds, &vocabulary.moments)? {
+                of_views[view] = Some(match answer.answer().downcast_ref::<quality::Answer>() {
+                    Some(found) => {
+                        let besides = besides(lake, home, &left_out[0]).await?;
+                        quality::complete(found.clone(), &besides, asking.charter)
+                    }
+                    None => answer,
+                });
             }
         }
         answers.push(of_views.into_iter().map(|answer| answer.expect("every view was asked")).collect());
@@ -145,8 +188,8 @@ pub(crate) async fn answer_all(
 struct Part {
     asked: Asked,
     setting: Setting,
-    /// Positions among the views of the asking.
-    views: Vec<usize>,
+    /// The views with their positions among those of the asking.
+    views: Vec<(usize, View)>,
 }
 
 impl Asking<'_> {
@@ -154,10 +197,14 @@ impl Asking<'_> {
         let (charter, chosen) = (self.charter, &self.select.journey);
         let mut wanted = Wanted::default();
         self.views.iter().try_for_each(|view| view.wants(charter, &mut wanted))?;
+        for condition in crate::segments::chosen(&self.select, charter)?.conditions() {
+            Segment::wants(condition, charter, &mut wanted);
+        }
         let wanted = Arc::new(wanted);
         let own = charter.journeys.first().filter(|_| chosen.is_none()).map(|journey| journey.name.clone());
-        let (of_journeys, others): (Vec<usize>, Vec<usize>) =
-            (0..self.views.len()).partition(|view| own.is_some() && self.views[*view].is_about_journeys());
+        let views = self.views.iter().map(|view| with_now(view, until_us)).enumerate();
+        let (of_journeys, others): (Vec<(usize, View)>, Vec<(usize, View)>) =
+            views.partition(|(_, view)| own.is_some() && view.is_about_journeys());
         let mut parts = Vec::new();
         for (journey, views) in [(chosen.clone(), others), (own, of_journeys)] {
             if views.is_empty() {
@@ -175,7 +222,9 @@ impl Asking<'_> {
                 from_us: time("--from", self.select.from.as_deref(), charter)?,
                 to_us: time("--to", self.select.to.as_deref(), charter)?,
             };
-            parts.push(Part { asked: ask(&select, charter, &vocabulary.moments, until_us)?, setting, views });
+            let mut asked = ask(&select, charter, &vocabulary.moments, until_us)?;
+            asked.choose(&setting);
+            parts.push(Part { asked, setting, views });
         }
         Ok(parts)
     }
@@ -188,16 +237,38 @@ impl Part {
     /// The answers by the positions of their views.
     fn finish(
         self,
-        views: &[View],
         mut folds: impl Iterator<Item = Folds>,
         moments: &Moments,
     ) -> Result<Vec<(usize, Box<dyn Answered>)>, Error> {
         let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
         let Some([a, b]) = self.asked.groups else {
-            return first.map(|(view, fold)| Ok((view, views[view].finish(fold, moments)?))).collect();
+            return first.map(|((place, view), fold)| Ok((place, view.finish(fold, moments)?))).collect();
         };
         let both = first.zip(folds.next().expect("a comparison has two groups"));
-        both.map(|((view, x), y)| Ok((view, views[view].compare((a.clone(), x), (b.clone(), y), moments)?))).collect()
+        both.map(|(((place, view), x), y)| Ok((place, view.compare((a.clone(), x), (b.clone(), y), moments)?)))
+            .collect()
+    }
+}
+
+/// What no fold knows of the quality of data.
+async fn besides(lake: &Lake, home: &Home, left_out: &LeftOut) -> Result<quality::Besides, Error> {
+    let history = history::read(&home.path);
+    Ok(quality::Besides {
+        left_out: left_out.clone(),
+        rejected: history.rejected,
+        sent_again: history.duplicates,
+        stitched_customers: lake.stitched_customers(&home.rules()).await?,
+    })
+}
+
+/// The quality of data, with the time that it is now where anything lies in the future and nobody says otherwise.
+fn with_now(view: &View, until_us: i64) -> View {
+    let now_us = jiff::Timestamp::now().as_microsecond();
+    match view {
+        View::Quality(quality::Options { now_us: None }) if until_us > now_us => {
+            View::Quality(quality::Options { now_us: Some(now_us) })
+        }
+        other => other.clone(),
     }
 }
 
@@ -241,13 +312,5 @@ fn cut(journey: Option<&str>, charter: &Charter, moments: &Moments, until_us: i6
         let known = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
         return Err(Error::NotFound(format!("--journey: the charter has no journey `{name}`; {known}")));
     };
-    let mask = |names: &[String]| {
-        let mut mask = vec![false; if names.is_empty() { 0 } else { moments.len() }];
-        for name in names {
-            mask[moments.intern(name).index()] = true;
-        }
-        mask
-    };
-    let abandoned_after = journey.abandoned_after.map(|span| Deadline::new(span, &charter.calendar));
-    Ok(Some(Cut { starts: mask(&journey.starts), succeeds: mask(&journey.succeeds), abandoned_after, until_us }))
+    Ok(Some(Cut::of(journey, &charter.calendar, moments, until_us)))
 }

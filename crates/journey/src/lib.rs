@@ -8,6 +8,7 @@
 mod fold;
 mod names;
 mod run;
+mod segment;
 mod selection;
 mod setting;
 mod wanted;
@@ -15,6 +16,7 @@ mod wanted;
 pub use fold::{AnyFold, Fold};
 pub use names::{Moment, Moments, Names, WORDS_MAX, Word, Words};
 pub use run::{Columns, Run, Runs};
-pub use selection::{Cut, Ending, Journey, Selection, flag};
+pub use segment::Segment;
+pub use selection::{Cut, Ending, Journey, Member, Selection, flag};
 pub use setting::Setting;
 pub use wanted::{Details, Of, Want, Wanted};

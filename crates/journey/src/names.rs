@@ -83,6 +83,13 @@ impl<Id> fmt::Debug for Names<Id> {
     }
 }
 
+/// Two are equal when they are the same names, shared.
+impl<Id> PartialEq for Names<Id> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.names, &other.names)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Known {
     by_number: Vec<Arc<str>>,
@@ -126,6 +133,11 @@ impl<Id: From<u32>> Names<Id> {
     /// All names, by number.
     pub fn names(&self) -> Vec<Arc<str>> {
         self.names.read().expect("no holder of this lock panics").by_number.clone()
+    }
+
+    /// The name at this place, by number.
+    pub(crate) fn at(&self, index: usize) -> Option<Arc<str>> {
+        self.names.read().expect("no holder of this lock panics").by_number.get(index).cloned()
     }
 
     /// How many names there are.

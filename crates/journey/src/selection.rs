@@ -3,9 +3,9 @@
 //! The charter cuts a customer's run into journeys ([`Cut`]); conditions, a period and a comparison then choose among them
 //! ([`Selection`]). All views share this one place, so that two views that show the same number mean the same journeys.
 
-use event::Deadline;
+use event::{Calendar, Deadline};
 
-use crate::{Moment, Run, Word};
+use crate::{Moment, Moments, Run, Segment, Word};
 
 /// Bits that say which conditions hold for an event.
 pub mod flag {
@@ -96,6 +96,25 @@ pub struct Cut {
 }
 
 impl Cut {
+    /// As this journey of the charter says; `until_us` is up to when anything is known.
+    pub fn of(journey: &charter::journeys::Journey, calendar: &Calendar, moments: &Moments, until_us: i64) -> Self {
+        let mask = |names: &[String]| {
+            let mut mask = vec![false; if names.is_empty() { 0 } else { moments.len() }];
+            for name in names {
+                let moment = moments.intern(name).index();
+                mask.resize(mask.len().max(moment + 1), false);
+                mask[moment] = true;
+            }
+            mask
+        };
+        Self {
+            starts: mask(&journey.starts),
+            succeeds: mask(&journey.succeeds),
+            abandoned_after: journey.abandoned_after.map(|span| Deadline::new(span, calendar)),
+            until_us,
+        }
+    }
+
     fn starts(&self, moment: Moment) -> bool {
         self.starts.is_empty() || self.starts.get(moment.index()).copied().unwrap_or(false)
     }
@@ -109,7 +128,7 @@ impl Cut {
     }
 
     /// Calls `each` with the bounds and the ending of every journey of `run`.
-    fn journeys(&self, run: &Run<'_>, mut each: impl FnMut(usize, usize, Ending)) {
+    pub(crate) fn journeys(&self, run: &Run<'_>, mut each: impl FnMut(usize, usize, Ending)) {
         let mut start = None;
         for (i, moment) in run.moments.iter().enumerate() {
             if let Some(open) = start
@@ -136,9 +155,20 @@ impl Cut {
     }
 }
 
+/// A segment, and whether customers have to belong to it or must not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// The segment.
+    pub segment: Segment,
+    /// Whether they belong to it.
+    pub belongs: bool,
+}
+
 /// Which journeys count, and to which of two groups each belongs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selection {
+    /// Only customers of whom all of these are true. They are asked of the whole run, before it is cut.
+    pub segments: Vec<Member>,
     /// How the run is cut; without it, it is one journey.
     pub cut: Option<Cut>,
     /// Only journeys that start at this time or later, in microseconds since 1970.
@@ -155,6 +185,9 @@ impl Selection {
     /// Calls `each` with every journey of `run` that counts, and with its group (0 where nothing is compared).
     #[inline]
     pub fn journeys(&self, run: &Run<'_>, mut each: impl FnMut(&Journey<'_>, usize)) {
+        if self.segments.iter().any(|member| member.segment.holds(run) != member.belongs) {
+            return;
+        }
         match &self.cut {
             None => self.consider(run, 0, run.moments.len(), Ending::Whole, &mut each),
             Some(cut) => cut.journeys(run, |start, end, ending| self.consider(run, start, end, ending, &mut each)),

@@ -43,7 +43,12 @@ pub struct Answered {
     pub groups: Groups,
     /// Events that were read.
     pub events: u64,
+    /// By question, by name: events that its lens left out because they are no moment.
+    pub left_out: Vec<LeftOut>,
 }
+
+/// By name: how many events are no moment.
+pub type LeftOut = BTreeMap<String, u64>;
 
 impl std::fmt::Debug for Answered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -78,10 +83,12 @@ impl Lake {
         let (parts, rerouted) = self.settled(async |lake| lake.parts(rules).await).await?;
         let lenses = lenses(questions);
         let projection = lenses.iter().map(|(lens, _)| lens.projection()).reduce(Projection::and);
-        let Some(projection) = projection else { return Ok(Answered { groups: Vec::new(), events: 0 }) };
+        let Some(projection) = projection else {
+            return Ok(Answered { groups: Vec::new(), events: 0, left_out: Vec::new() });
+        };
         let next = AtomicUsize::new(0);
         let events = AtomicU64::new(0);
-        let done: Mutex<Vec<Groups>> = Mutex::new(Vec::new());
+        let done: Mutex<Vec<(Groups, Vec<LeftOut>)>> = Mutex::new(Vec::new());
         let worker = || -> Result<(), Error> {
             let groups = |question: &Question<'_>| if question.selection.compare { 2 } else { 1 };
             let mut folds: Groups =
@@ -99,17 +106,26 @@ impl Lake {
                 }
             }
             events.fetch_add(read, Ordering::Relaxed);
-            done.lock().expect("no holder of this lock panics").push(folds);
+            let left_out = looks.into_iter().map(|look| look.looking.left_out()).collect();
+            done.lock().expect("no holder of this lock panics").push((folds, left_out));
             Ok(())
         };
         run_on_all_cores(worker)?;
         let merged = done.into_inner().expect("no holder of this lock panics").into_iter().reduce(|mut all, more| {
-            for (all, more) in all.iter_mut().flatten().flatten().zip(more.into_iter().flatten().flatten()) {
+            for (all, more) in all.0.iter_mut().flatten().flatten().zip(more.0.into_iter().flatten().flatten()) {
                 all.merge(more);
+            }
+            for (all, more) in all.1.iter_mut().zip(more.1) {
+                more.into_iter().for_each(|(name, n)| *all.entry(name).or_default() += n);
             }
             all
         });
-        Ok(Answered { groups: merged.expect("there is at least one core"), events: events.into_inner() })
+        let (groups, by_lens) = merged.expect("there is at least one core");
+        let mut left_out = vec![LeftOut::new(); questions.len()];
+        for ((_, of), names) in lenses.iter().zip(by_lens) {
+            of.iter().for_each(|question| left_out[*question].clone_from(&names));
+        }
+        Ok(Answered { groups, events: events.into_inner(), left_out })
     }
 
     /// What there is to read, the largest first so that no core is left with it at the end; to be taken
@@ -129,9 +145,10 @@ impl Lake {
             let runs = buckets.iter().filter(|(bucket, _)| concerned.contains(bucket)).flat_map(|(_, (_, runs))| runs);
             parts.push(Part::Moved(runs.cloned().collect()));
         }
-        let mut by_size: Vec<(u64, Vec<OpenFile>)> = buckets.into_values().collect();
+        let mut by_size: Vec<(u64, Part)> =
+            buckets.into_iter().map(|(bucket, (size, runs))| (size, Part::Bucket(bucket, runs))).collect();
         by_size.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-        parts.extend(by_size.into_iter().map(|(_, runs)| Part::Bucket(runs)));
+        parts.extend(by_size.into_iter().map(|(_, part)| part));
         Ok((parts, rerouted))
     }
 }

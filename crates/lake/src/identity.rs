@@ -40,7 +40,7 @@ pub(crate) struct Identity {
 }
 
 /// The kind of a key that was erased; its number stays taken.
-const ERASED: &str = "erased";
+pub(crate) const ERASED: &str = "erased";
 
 /// Whether this was the number of a key that was erased.
 pub(crate) fn is_erased(graph: &Graph, key: Node) -> bool {

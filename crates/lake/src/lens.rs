@@ -3,6 +3,7 @@
 //! The `event` column comes as a dictionary, so most is decided once per distinct name and not per event: a condition is
 //! first asked with nothing but the name known, and only where it cannot say (*pending*) is the rest of the event read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
@@ -101,6 +102,9 @@ pub(crate) struct Looking<'a> {
     /// The dictionary that `words` is about.
     dictionary: Option<ArrayRef>,
     words: Vec<Word>,
+    /// By number in the dictionary: events of this name that are no moment.
+    left_out: Vec<u64>,
+    left_out_by_name: BTreeMap<String, u64>,
     /// Whether every word is a moment by its name alone, and nothing else is asked.
     plain: bool,
     details: Details,
@@ -122,6 +126,8 @@ impl<'a> Looking<'a> {
             projection,
             dictionary: None,
             words: Vec::new(),
+            left_out: Vec::new(),
+            left_out_by_name: BTreeMap::new(),
             plain: false,
             customer: Vec::new(),
             seen: Vec::new(),
@@ -182,7 +188,11 @@ impl<'a> Looking<'a> {
                 Truth::Pending => condition.is_some_and(|condition| condition.eval(&facts) == Truth::True),
                 known => known == Truth::True,
             };
-            if moment == Moment::NONE || !holds(0, lens.events.as_ref()) {
+            if moment == Moment::NONE {
+                self.left_out[key.cast_unsigned() as usize] += 1;
+                continue;
+            }
+            if !holds(0, lens.events.as_ref()) {
                 continue;
             }
             let mut flags = 0;
@@ -220,6 +230,8 @@ impl<'a> Looking<'a> {
         if names.null_count() > 0 {
             return Err(Error::Corrupt { what: "an event has no name".to_owned() });
         }
+        self.count_left_out();
+        self.left_out.resize(names.values().len(), 0);
         self.words.clear();
         for name in names.values().as_string::<i32>().iter().map(Option::unwrap_or_default) {
             let moment = self.moment_by_name(name);
@@ -235,6 +247,20 @@ impl<'a> Looking<'a> {
         self.plain = !asked && self.words.iter().all(|word| word.moment.is_some_and(|moment| moment != Moment::NONE));
         self.dictionary = Some(Arc::clone(names.values()));
         Ok(())
+    }
+
+    /// Puts what was left out by the present dictionary to what was by others.
+    fn count_left_out(&mut self) {
+        let Some(dictionary) = &self.dictionary else { return };
+        for (name, n) in dictionary.as_string::<i32>().iter().zip(self.left_out.drain(..)).filter(|(_, n)| *n > 0) {
+            *self.left_out_by_name.entry(name.unwrap_or_default().to_owned()).or_default() += n;
+        }
+    }
+
+    /// By name: how many events were left out because they are no moment.
+    pub(crate) fn left_out(mut self) -> BTreeMap<String, u64> {
+        self.count_left_out();
+        self.left_out_by_name
     }
 
     fn moment_by_name(&self, name: &str) -> Option<Moment> {

@@ -61,8 +61,8 @@ impl Projection {
 /// What is read: a bucket's runs, or the rows that moved.
 #[derive(Debug, Clone)]
 pub(crate) enum Part {
-    /// The runs of one bucket.
-    Bucket(Vec<OpenFile>),
+    /// A bucket and its runs.
+    Bucket(u32, Vec<OpenFile>),
     /// Rows of customers that are concerned by moves, from these runs.
     Moved(Vec<OpenFile>),
 }
@@ -128,8 +128,8 @@ pub(crate) fn read_part(
     mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
     match (part, rerouted) {
-        (Part::Bucket(runs), None) => read_runs(runs, projection, each),
-        (Part::Bucket(runs), Some(rerouted)) => {
+        (Part::Bucket(_, runs), None) => read_runs(runs, projection, each),
+        (Part::Bucket(_, runs), Some(rerouted)) => {
             let at = projection.position("customer");
             read_runs(runs, projection, |batch| {
                 let customers = batch.column(at).as_primitive::<Int64Type>().values();

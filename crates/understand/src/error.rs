@@ -91,6 +91,24 @@ pub enum Error {
         /// The journeys that were drawn.
         drawn: Vec<String>,
     },
+    /// A condition over customers cannot be understood.
+    #[error("`{option}` of `{view}`: {reason}{}", hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default())]
+    WrongCondition {
+        /// The view.
+        view: String,
+        /// The option.
+        option: String,
+        /// What is wrong.
+        reason: String,
+        /// What would be right, where that can be said.
+        hint: Option<String>,
+    },
+    /// The charter has no segments, and none was given.
+    #[error(
+        "the charter has no segments: add some, such as `segments: {{loyal: events >= 10 and days_since_last <= 90}}`, or ask \
+         for one with --sql \"events >= 10\""
+    )]
+    NoSegments,
 }
 
 impl Error {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::question::Question;
 use crate::{
     Comparison, Error, Table, abandonment, absences, channels, conformance, expectations, funnel, interactions, map,
-    paths, retention, sankey, say_do, stages, steps, surveys, variants,
+    paths, quality, retention, sankey, say_do, segments, stages, steps, surveys, variants,
 };
 
 /// A view with its options.
@@ -51,6 +51,10 @@ pub enum View {
     SayDo(say_do::Options),
     /// The stage board.
     Stages(stages::Options),
+    /// The segments of customers.
+    Segments(segments::Options),
+    /// Whether the data are fit.
+    Quality(quality::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -73,6 +77,8 @@ macro_rules! with_options {
             View::Surveys($options) => $what,
             View::SayDo($options) => $what,
             View::Stages($options) => $what,
+            View::Segments($options) => $what,
+            View::Quality($options) => $what,
         }
     };
 }
@@ -100,6 +106,8 @@ impl View {
             View::Surveys(surveys::Options::default()),
             View::SayDo(say_do::Options::default()),
             View::Stages(stages::Options::default()),
+            View::Segments(segments::Options::default()),
+            View::Quality(quality::Options::default()),
         ]
     }
 
@@ -272,6 +280,11 @@ pub trait Answered: Send {
 }
 
 struct One<Q: Question>(Q::Answer);
+
+/// An answer to which somebody added what a fold cannot know.
+pub(crate) fn answered<Q: Question>(_: &Q, answer: Q::Answer) -> Box<dyn Answered> {
+    Box::new(One::<Q>(answer))
+}
 
 impl<Q: Question> Answered for One<Q> {
     fn view(&self) -> &'static str {

@@ -211,8 +211,7 @@ impl<V: Vocabulary> Compiler<'_, V> {
             {
                 Some(format!("`properties.{name}`, if it is a column of the file; others are {}", known.join(", ")))
             }
-            _ => nearest::hint(&name, known.iter().map(String::as_str))
-                .or_else(|| Some("members of an event are written `properties.name`".to_owned())),
+            _ => nearest::hint(&name, known.iter().map(String::as_str)).or_else(|| Some(self.words.hint())),
         };
         Err(ConditionError { bytes: bytes.clone(), fault: Fault::UnknownName { name }, hint })
     }

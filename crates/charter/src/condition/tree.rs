@@ -143,8 +143,16 @@ impl<C: Clone + PartialEq> Expr<C> {
 }
 
 impl<C> Expr<C> {
+    /// Adds the texts that are written in it.
+    pub(super) fn collect_texts<'a>(&'a self, texts: &mut Vec<&'a str>) {
+        if let Expr::Literal(Literal::Text(text)) = self {
+            texts.push(text);
+        }
+        self.each_part(&mut |part| part.collect_texts(texts));
+    }
+
     /// Calls `each` with the expressions that this one is directly made of.
-    fn each_part(&self, each: &mut impl FnMut(&Expr<C>)) {
+    fn each_part<'a>(&'a self, each: &mut impl FnMut(&'a Expr<C>)) {
         match self {
             Expr::Literal(_) | Expr::Column(_) => {}
             Expr::Not(part)

@@ -68,6 +68,11 @@ pub trait Vocabulary {
     fn values(&self, _column: &Self::Column) -> Option<Vec<String>> {
         None
     }
+
+    /// What names there are, for a name that looks like none of them.
+    fn hint(&self) -> String {
+        "members of an event are written `properties.name`".to_owned()
+    }
 }
 
 /// The columns of an event: what `when:` of a moment may use.

@@ -35,6 +35,7 @@ pub(crate) fn check(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error>
         ("interactions", charter.interactions.len()),
         ("expectations", charter.expectations.len()),
         ("outcomes", charter.outcomes.len()),
+        ("segments", charter.segments.len()),
         ("actions", charter.actions.len()),
         ("tests", charter.tests.len()),
     ];
@@ -83,6 +84,7 @@ pub(crate) fn schema(of: &str) -> Result<ExitCode, Error> {
     let schema = match of {
         "charter" => charter::schema(),
         "diff" => understand::changes_schema(),
+        "customer" => understand::person::schema(),
         view => View::named(view)?.schema(),
     };
     draw::data(&format!("{schema:#}"));

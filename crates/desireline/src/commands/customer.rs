@@ -1,10 +1,11 @@
-//! `erase`, `unmerge`, `compact`: keeping the lake right.
+//! `customer`, `erase`, `unmerge`, `compact`: one person, and keeping the lake right.
 
 use std::process::ExitCode;
 
 use evidence::counted;
-use lake::Lake;
+use lake::{Lake, Standing};
 use serde_json::json;
+use understand::person::{self, LinkStanding};
 
 use crate::draw;
 use crate::error::Error;
@@ -13,6 +14,60 @@ use crate::home::Home;
 fn key(text: &str) -> Result<(&str, &str), Error> {
     let wrong = || Error::Usage(format!("`{text}` is not a key: write it as KIND:VALUE, such as user_id:u17"));
     text.split_once(':').filter(|(kind, value)| !kind.is_empty() && !value.is_empty()).ok_or_else(wrong)
+}
+
+/// Shows a person: the timeline, the keys, and the evidence that joins them.
+pub(crate) async fn show(home: &Home, text: &str, as_json: bool) -> Result<ExitCode, Error> {
+    let lake = Lake::open(&home.path).await?;
+    let found = match lake.person(text, &home.rules()).await? {
+        Ok(found) => found,
+        Err(alike) => return Err(nobody(text, &alike)),
+    };
+    let events: Vec<_> = found.events.iter().map(lake::PersonEvent::event).collect();
+    let mut answer = person::timeline(&home.charter, &events, lake.until_us().await?);
+    let shown = |(kind, value): &(String, String)| format!("{kind}:{value}");
+    answer.keys = found.keys.iter().map(shown).collect();
+    let mut links: Vec<_> = found.links.iter().collect();
+    links.sort_by_key(|link| (link.at_us, &link.a, &link.b));
+    let link = |link: &lake::Link| person::Link {
+        a: shown(&link.a),
+        b: shown(&link.b),
+        since: person::shown(link.at_us, &home.charter),
+        standing: match link.standing {
+            Standing::Followed => LinkStanding::Followed,
+            Standing::TakenBack => LinkStanding::TakenBack,
+            Standing::Refused => LinkStanding::Refused,
+        },
+    };
+    answer.links = links.into_iter().map(link).collect();
+    if as_json {
+        draw::data(&serde_json::to_string(&answer).expect("an answer is made of texts, numbers and lists"));
+    } else {
+        let tables: Vec<String> = person::tables(&answer).iter().map(draw::table).collect();
+        draw::data(&tables.join("\n"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The error for a key that nobody has, with those that it may have been.
+fn nobody(text: &str, alike: &[String]) -> Error {
+    let value = |key: &str| key.split_once(':').map_or_else(String::new, |(_, value)| value.to_owned());
+    let same: Vec<&String> = alike.iter().filter(|key| value(key) == text).collect();
+    if let [_, _, ..] = same.as_slice() {
+        let same: Vec<&str> = same.into_iter().map(String::as_str).collect();
+        return Error::NotFound(format!("`{text}` is a key of several kinds: write `{}`", same.join("` or `")));
+    }
+    let mut near = event::similar(text, alike.iter().map(String::as_str));
+    if near.is_empty() {
+        let values: Vec<String> = alike.iter().map(|key| value(key)).collect();
+        let like = event::similar(text, values.iter().map(String::as_str));
+        near = alike.iter().filter(|key| like.contains(&value(key))).take(3).cloned().collect();
+    }
+    let hint = match near.as_slice() {
+        [] => "give a key as KIND:VALUE, such as user_id:u17".to_owned(),
+        near => format!("did you mean `{}`?", near.join("`, `")),
+    };
+    Error::NotFound(format!("no event came with `{text}`: {hint}"))
 }
 
 /// Erases a customer and prints the receipt.

@@ -40,13 +40,13 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
     let askings = |charter| asked.iter().map(|(journey, views)| asking(charter, *journey, views)).collect::<Vec<_>>();
     let (olds, news) = if Rules::from(&old.keys) == Rules::from(&new.keys) {
         let both = [askings(&old), askings(&new)].into_iter().flatten().collect::<Vec<_>>();
-        let mut answers = answer_all(&lake, &Rules::from(&old.keys), &both).await?;
+        let mut answers = answer_all(&lake, home, &Rules::from(&old.keys), &both).await?;
         let news = answers.split_off(asked.len());
         (answers, news)
     } else {
         draw::note("the charters recognise people by different keys, so each is asked in a pass of its own");
-        let olds = answer_all(&lake, &Rules::from(&old.keys), &askings(&old)).await?;
-        (olds, answer_all(&lake, &Rules::from(&new.keys), &askings(&new)).await?)
+        let olds = answer_all(&lake, home, &Rules::from(&old.keys), &askings(&old)).await?;
+        (olds, answer_all(&lake, home, &Rules::from(&new.keys), &askings(&new)).await?)
     };
     let mut found: Vec<Changed> = Vec::new();
     for ((journey, _), (olds, news)) in asked.iter().zip(olds.iter().zip(&news)) {

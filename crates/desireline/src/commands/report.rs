@@ -155,6 +155,7 @@ pub(crate) fn is_simulated(home: &Home) -> bool {
 fn selection(select: &SelectArgs) -> Vec<String> {
     let named = [
         ("journey", &select.journey),
+        ("only customers of the segment", &select.segment),
         ("only journeys with an event where", &select.with),
         ("only events where", &select.events),
         ("journeys that start from", &select.from),

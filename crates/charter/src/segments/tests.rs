@@ -1,0 +1,80 @@
+use super::*;
+use crate::Problem;
+
+const CHARTER: &str = "\
+charter: 1
+stages:
+  deal: {label: Deal}
+channels: {web: {}, call: {}}
+moments:
+  visit: {when: \"event = 'visit'\"}
+  order: {stage: deal, when: \"event = 'order'\"}
+journeys:
+  purchase: {succeeds: order}
+outcomes:
+  order: {when: moment = 'order', value: properties.total}
+segments:
+";
+
+fn read(segments: &str) -> Result<Vec<Segment>, String> {
+    let text = format!("{CHARTER}{segments}");
+    let shown = |problems: Vec<Problem>| problems.iter().map(|p| p.render("c", &text)).collect::<String>();
+    Charter::parse(&text).map(|(charter, _)| charter.segments).map_err(shown)
+}
+
+fn complaint(condition: &str) -> String {
+    read(&format!("  x: \"{condition}\"\n")).expect_err("it is wrong")
+}
+
+#[test]
+fn a_segment_is_a_condition_with_or_without_a_label() {
+    let found = read(
+        "  loyal: count_of.order >= 3 and days_since_last <= 90\n  big: {label: Big spender, when: value_of.order > 5}\n",
+    )
+    .expect("they are right");
+    let shown: Vec<_> = found.iter().map(|s| (s.name.as_str(), s.label.as_str(), s.when.columns())).collect();
+    let order = || "order".to_owned();
+    assert_eq!(
+        shown,
+        [
+            ("loyal", "loyal", [CustomerFact::CountOf(order()), CustomerFact::DaysSinceLast].as_slice()),
+            ("big", "Big spender", &[CustomerFact::ValueOf(order())]),
+        ]
+    );
+}
+
+#[test]
+fn every_name_is_found_and_has_its_type() {
+    let text = "events > 1 and first < '2026-01-01' and last is not null and days > 1.5 and days_since_first > 1 \
+                and days_between_median < 3 and channels = 2 and stage = 'deal' and first_moment = 'visit' \
+                and last_moment in ('visit', 'order') and first_of.visit < '2026-01-01' and last_of.visit is null \
+                and days_since_first_of.order > 1 and days_since_last_of.order > 2 and share_of_channel.web >= 0.5 \
+                and journeys_of.purchase > 1 and succeeded_of.purchase = 1 and abandoned_of.purchase = 0 \
+                and outcomes_of.order > 0";
+    let found = read(&format!("  all: \"{text}\"\n")).expect("all names exist");
+    assert_eq!(found[0].when.columns().len(), 19);
+}
+
+#[test]
+fn what_is_misspelt_or_of_another_type_is_explained() {
+    assert!(complaint("count_of.oder > 1").contains("hint: did you mean `count_of.order`?"));
+    assert!(complaint("days_since_lst > 1").contains("hint: did you mean `days_since_last`?"));
+    assert!(complaint("share_of_channel.wbe > 1").contains("hint: did you mean `share_of_channel.web`?"));
+    let nothing_near = complaint("properties.total > 1");
+    assert!(nothing_near.contains("there is no column `properties.total` here"), "{nothing_near}");
+    assert!(nothing_near.contains("a customer has events, first,"), "{nothing_near}");
+    assert!(nothing_near.contains("value_of.OUTCOME"), "{nothing_near}");
+    assert!(complaint("stage = 'dael'").contains("`stage` is never 'dael'"));
+    assert!(complaint("events = 'many'").contains("cannot be compared"));
+    assert!(complaint("events + 1").contains("true or false is needed"));
+    assert!(read("  \"a,b\": events > 1\n").expect_err("a comma").contains("cannot be asked for"));
+    assert!(read("  x: {label: Nothing}\n").expect_err("no condition").contains("a segment needs `when:`"));
+}
+
+#[test]
+fn without_a_list_any_moment_may_be_meant() {
+    let charter = Charter::without_file();
+    let found = charter.customer_condition("count_of.\"Order Completed\" > 1").expect("a name in quotes");
+    assert_eq!(found.columns(), [CustomerFact::CountOf("Order Completed".to_owned())]);
+    assert!(charter.customer_condition("journeys_of.purchase > 1").is_err(), "journeys only a charter can define");
+}

@@ -1,0 +1,192 @@
+//! Segments, the quality of data and one person, through the real program, on files that are small enough to count by hand
+//! and on the simulated organisation.
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const CHARTER: &str = r#"charter: 1
+timezone: Europe/Berlin
+moments:
+  visit: {when: "event = 'visit'"}
+  order: {when: "event = 'Order Complete'"}
+  help: {when: "event = 'help'"}
+outcomes:
+  help: {when: "moment = 'help'"}
+segments:
+  regulars: count_of.visit >= 2
+  callers: {label: Callers, when: share_of_channel.call > 0.5}
+  nobody: events > 1000
+"#;
+
+const EVENTS: &str = "\
+user_id,email,event,at,channel
+u1,ann@example.com,visit,2026-03-02T09:00:00Z,web
+u1,,visit,2026-03-03T09:00:00Z,web
+u1,,help,2026-03-04T09:00:00Z,call
+u2,,help,2026-03-02T09:00:00Z,call
+u2,,Order Completed,2026-03-05T09:00:00Z,call
+u3,,visit,2026-03-05T09:00:00Z,web
+u3,,visit,never,web
+";
+
+struct Home(TempDir);
+
+struct Ended {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Home {
+    fn new() -> Self {
+        let home = Home(tempfile::tempdir().unwrap());
+        std::fs::write(home.0.path().join("charter.yaml"), CHARTER).unwrap();
+        std::fs::write(home.0.path().join("events.csv"), EVENTS).unwrap();
+        let events = home.0.path().join("events.csv");
+        let map = "user_id=user_id,email=email,event=event,at=at,channel=channel";
+        home.ok(&["import", events.to_str().unwrap(), "--map", map]);
+        home
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let charter = self.0.path().join("charter.yaml");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_desireline"));
+        command.arg("--home").arg(self.0.path().join("home")).arg("--charter").arg(charter).args(args);
+        let out = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ended { code: out.status.code(), out: text(out.stdout), err: text(out.stderr) }
+    }
+
+    #[track_caller]
+    fn ok(&self, args: &[&str]) -> String {
+        let ended = self.run(args);
+        assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.err);
+        ended.out
+    }
+
+    #[track_caller]
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[args, &["--json"]].concat())).unwrap()
+    }
+
+    #[track_caller]
+    fn fails(&self, args: &[&str], code: i32, said: &str) {
+        let ended = self.run(args);
+        assert_eq!(ended.code, Some(code), "{args:?}: {}", ended.err);
+        assert!(ended.err.contains(said), "{said:?} was not said in {}", ended.err);
+    }
+}
+
+#[test]
+fn segments_are_counted_kept_and_compared() {
+    let home = Home::new();
+    let found = home.json(&["view", "segments", "--sql", "days_since_last < 1"]);
+    let of = |name: &str| {
+        found["segments"].as_array().unwrap().iter().find(|s| s["segment"] == name).unwrap()["customers"].clone()
+    };
+    assert_eq!(found["customers"], 3);
+    let counts = ["regulars", "callers", "nobody", "days_since_last < 1"].map(|name| of(name).as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 0, 1]);
+    assert!(home.ok(&["view", "segments"]).contains("`nobody` is empty"));
+
+    let kept = |segment: &str| home.json(&["view", "map", "--segment", segment])["customers"].clone();
+    assert_eq!([kept("regulars"), kept("nobody"), kept("count_of.visit = 1")], [json!(1), json!(0), json!(1)]);
+    let groups = |compare: &str| -> Vec<(Value, Value)> {
+        let found = home.json(&["view", "map", "--compare", compare]);
+        let group = |group: &Value| (group["name"].clone(), group["answer"]["customers"].clone());
+        found["groups"].as_array().unwrap().iter().map(group).collect()
+    };
+    assert_eq!(groups("callers"), [(json!("callers"), json!(1)), (json!("not (callers)"), json!(2))]);
+    assert_eq!(groups("regulars, callers"), [(json!("regulars"), json!(1)), (json!("callers"), json!(1))]);
+    assert_eq!(groups("moment = 'help'")[0].1, json!(2), "conditions over events mean what they meant");
+}
+
+#[test]
+fn segments_that_do_not_exist() {
+    let home = Home::new();
+    home.fails(&["view", "map", "--segment", "regular"], 4, "no segment `regular`; did you mean `regulars`?");
+    home.fails(&["view", "map", "--compare", "regulars,calers"], 4, "no segment `calers`; did you mean `callers`?");
+    home.fails(&["view", "map", "--segment", "count_of.visits > 1"], 3, "did you mean `count_of.visit`?");
+    home.fails(&["view", "segments", "--sql", "events"], 2, "true or false is needed");
+}
+
+#[test]
+fn the_quality_of_data_knows_what_no_moment_is_and_what_was_rejected() {
+    let home = Home::new();
+    let found = home.json(&["view", "quality"]);
+    let kinds: Vec<(&str, u64)> = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| (f["kind"].as_str().unwrap(), f["count"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(kinds, [("moment_never_occurs", 0), ("unknown_moments", 1), ("rejected", 1)]);
+    assert!(found["findings"][0]["to_do"].as_str().unwrap().contains("did you mean `Order Completed`?"));
+    assert_eq!((&found["stitched_customers"], &found["unknown"]["events"]), (&json!(1), &json!(1)));
+    assert_eq!(found["unknown"]["names"][0]["nearest"], "order");
+    home.ok(&["view", "quality", "--csv"]);
+    home.ok(&["view", "quality", "--compare", "2026-03-01..2026-03-03,2026-03-03.."]);
+}
+
+#[test]
+fn one_person_by_any_of_their_keys() {
+    let home = Home::new();
+    let found = home.json(&["customer", "email:Ann@example.com"]);
+    assert_eq!(found, home.json(&["customer", "u1"]), "a value alone is enough where one kind has it");
+    assert_eq!(found["keys"], json!(["user_id:u1", "email:ann@example.com"]));
+    assert_eq!((&found["links"][0]["standing"], found["links"].as_array().unwrap().len()), (&json!("followed"), 1));
+    let moments: Vec<&str> =
+        found["events"].as_array().unwrap().iter().map(|e| e["moment"].as_str().unwrap()).collect();
+    assert_eq!(moments, ["visit", "visit", "help"]);
+    assert_eq!(found["events"][0]["at"], "2026-03-02T10:00:00+01:00");
+    assert!(home.ok(&["customer", "user_id:u1"]).contains("Why they are one person"));
+    home.fails(&["customer", "email:an@example.com"], 4, "did you mean `email:ann@example.com`?");
+    home.fails(&["customer", "nobody-at-all-like-this"], 4, "give a key as KIND:VALUE");
+
+    home.ok(&["unmerge", "user_id:u1", "email:ann@example.com"]);
+    let alone = home.json(&["customer", "u1"]);
+    assert_eq!((&alone["keys"], &alone["links"][0]["standing"]), (&json!(["user_id:u1"]), &json!("taken_back")));
+}
+
+#[test]
+fn a_customer_of_the_simulated_organisation() {
+    let charters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charters/telecom");
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_desireline"));
+        command.arg("--home").arg(home.path()).arg("--charter").arg(charters.join("charter.yaml")).args(args);
+        let out = command.output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    };
+    run(&["import", charters.join("data").to_str().unwrap()]);
+    let json = |args: &[&str]| -> Value { serde_json::from_str(&run(args)).unwrap() };
+    let one =
+        json(&["sql", "select kind, value, count(*) n from customers group by 1, 2 order by 2 limit 1", "--json"]);
+    let key = format!("{}:{}", one[0]["kind"].as_str().unwrap(), one[0]["value"].as_str().unwrap());
+    let found = json(&["customer", &key, "--json"]);
+    assert!(found["keys"].as_array().unwrap().contains(&json!(key)));
+    let events = found["events"].as_array().unwrap().len() as u64;
+    // Every event, moment or not, is one of the customer's in the tables, too.
+    let number = json(&[
+        "sql",
+        &format!("select customer from customers where value = '{}'", one[0]["value"].as_str().unwrap()),
+        "--json",
+    ]);
+    let counted =
+        json(&["sql", &format!("select count(*) n from events where customer = {}", number[0]["customer"]), "--json"]);
+    assert_eq!(counted[0]["n"], events);
+    let quality = json(&["view", "quality", "--json"]);
+    let map = json(&["view", "map", "--json"]);
+    assert_eq!((&quality["events"], &quality["customers"]), (&map["events"], &map["customers"]), "views agree");
+    let all = json(&["sql", "select count(*) n from events", "--json"]);
+    let unknown = quality["unknown"]["events"].as_u64().unwrap();
+    assert_eq!(quality["events"].as_u64().unwrap() + unknown, all[0]["n"].as_u64().unwrap(), "nothing is lost");
+    let segments = json(&["view", "segments", "--sql", "count_of.order >= 2", "--json"]);
+    let kept = json(&["view", "map", "--segment", "count_of.order >= 2", "--json"]);
+    assert_eq!(segments["segments"][0]["customers"], kept["customers"], "views agree");
+}

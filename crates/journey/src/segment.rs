@@ -1,0 +1,265 @@
+//! Which customers belong to a segment: its condition, asked of a customer's run.
+//!
+//! Facts are worked out from the run when the condition asks for them and not before, so that `events > 3` costs nothing
+//! more than a length, and a question without a segment nothing at all.
+
+use charter::journeys::Worth;
+use charter::{Answer, Charter, Condition, CustomerFact, Facts};
+use event::{Column, Timestamp, Value};
+
+use crate::{Cut, Ending, Moment, Moments, Of, Run, Setting, Wanted, Word, flag};
+
+/// A segment, ready to be asked of runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    condition: Condition<CustomerFact>,
+    /// How each fact of the condition is worked out.
+    ways: Vec<(CustomerFact, Way)>,
+    until_us: i64,
+}
+
+/// How a fact is worked out.
+#[derive(Debug, Clone, PartialEq)]
+enum Way {
+    /// From moments and times alone.
+    Run,
+    /// From the events of one moment.
+    Moment(Moment),
+    /// From the moments that have a stage: by moment, its stage.
+    Stages(Vec<Option<String>>),
+    /// From the names of moments, by number as far as the charter has them; others by the vocabulary.
+    Names(Moments),
+    /// From the words at this position.
+    Channels(usize),
+    /// From the words at this position that are this one.
+    Channel(usize, Word),
+    /// From the journeys that this cut makes; all or those with an ending.
+    Journeys(Cut, Option<Ending>),
+    /// From the events for which the condition at this position holds, and what each is worth.
+    Outcome(usize, Amount),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Amount {
+    None,
+    Each(f64),
+    Number(usize),
+}
+
+const DAY_US: f64 = 86_400_000_000.0;
+
+impl Segment {
+    /// Says what has to be known of events to tell who belongs to a segment.
+    pub fn wants(condition: &Condition<CustomerFact>, charter: &Charter, wanted: &mut Wanted) {
+        for fact in condition.columns() {
+            match fact {
+                CustomerFact::Channels | CustomerFact::ShareOfChannel(_) => {
+                    wanted.word(&Column::Channel, Of::All);
+                }
+                CustomerFact::OutcomesOf(name) | CustomerFact::ValueOf(name) => {
+                    outcome(name, charter, wanted);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A segment, in a setting in which everything is wanted that [`wants`](Self::wants) said.
+    pub fn new(condition: &Condition<CustomerFact>, setting: &Setting) -> Self {
+        let mut wanted = (*setting.wanted).clone();
+        let ways = condition.columns().iter().map(|fact| (fact.clone(), way(fact, setting, &mut wanted))).collect();
+        debug_assert!(wanted == *setting.wanted, "`wants` was asked before");
+        Self { condition: condition.clone(), ways, until_us: setting.until_us }
+    }
+
+    /// Whether a customer belongs to it. What is NULL does not hold.
+    pub fn holds(&self, run: &Run<'_>) -> bool {
+        self.condition.holds(&Known { segment: self, run })
+    }
+
+    /// Whether who belongs to it may change when nothing happens but time goes by.
+    pub fn depends_on_now(&self) -> bool {
+        self.ways.iter().any(|(fact, _)| {
+            matches!(
+                fact,
+                CustomerFact::DaysSinceFirst
+                    | CustomerFact::DaysSinceLast
+                    | CustomerFact::DaysSinceFirstOf(_)
+                    | CustomerFact::DaysSinceLastOf(_)
+                    | CustomerFact::AbandonedOf(_)
+            )
+        })
+    }
+}
+
+fn outcome(name: &str, charter: &Charter, wanted: &mut Wanted) -> Option<(usize, Amount)> {
+    let outcome = charter.outcomes.iter().find(|outcome| outcome.name == name)?;
+    let position = wanted.condition(&outcome.when);
+    let amount = match &outcome.value {
+        None => Amount::None,
+        Some(Worth::Amount(amount)) => Amount::Each(*amount),
+        Some(Worth::Column(column)) => Amount::Number(wanted.number(column, Of::Condition(position))),
+    };
+    Some((position, amount))
+}
+
+fn way(fact: &CustomerFact, setting: &Setting, wanted: &mut Wanted) -> Way {
+    let charter = &setting.charter;
+    let journeys = |name: &str, ending| {
+        let journey = charter.journeys.iter().find(|journey| journey.name == name);
+        let cut =
+            journey.map(|journey| Cut::of(journey, &setting.charter.calendar, &setting.moments, setting.until_us));
+        // The charter was checked: a journey that it does not have is not asked for.
+        Way::Journeys(cut.unwrap_or_default(), ending)
+    };
+    match fact {
+        CustomerFact::CountOf(name)
+        | CustomerFact::FirstOf(name)
+        | CustomerFact::LastOf(name)
+        | CustomerFact::DaysSinceFirstOf(name)
+        | CustomerFact::DaysSinceLastOf(name) => Way::Moment(setting.moments.intern(name)),
+        CustomerFact::Stage => {
+            let mut stages = Vec::new();
+            for moment in &charter.moments {
+                let number = setting.moments.intern(&moment.name).index();
+                stages.resize(stages.len().max(number + 1), None);
+                stages[number].clone_from(&moment.stage);
+            }
+            Way::Stages(stages)
+        }
+        CustomerFact::FirstMoment | CustomerFact::LastMoment => Way::Names(setting.moments.clone()),
+        CustomerFact::Channels => Way::Channels(wanted.word(&Column::Channel, Of::All)),
+        CustomerFact::ShareOfChannel(name) => {
+            Way::Channel(wanted.word(&Column::Channel, Of::All), setting.words.word(name))
+        }
+        CustomerFact::JourneysOf(name) => journeys(name, None),
+        CustomerFact::SucceededOf(name) => journeys(name, Some(Ending::Succeeded)),
+        CustomerFact::AbandonedOf(name) => journeys(name, Some(Ending::Abandoned)),
+        CustomerFact::OutcomesOf(name) | CustomerFact::ValueOf(name) => {
+            outcome(name, charter, wanted).map_or(Way::Run, |(position, amount)| Way::Outcome(position, amount))
+        }
+        _ => Way::Run,
+    }
+}
+
+/// What is known of one customer.
+struct Known<'a> {
+    segment: &'a Segment,
+    run: &'a Run<'a>,
+}
+
+impl Facts<CustomerFact> for Known<'_> {
+    fn get(&self, fact: &CustomerFact) -> Answer<'_> {
+        let way = self.segment.ways.iter().find(|(known, _)| known == fact).map(|(_, way)| way);
+        match way {
+            None => Value::Null.into(),
+            Some(Way::Run) => self.of_run(fact).into(),
+            Some(Way::Moment(moment)) => self.of_moment(fact, *moment).into(),
+            Some(Way::Stages(stages)) => {
+                let stage = |moment: &Moment| stages.get(moment.index()).and_then(Option::as_deref);
+                self.run.moments.iter().rev().find_map(stage).map_or(Value::Null, Value::Text).into()
+            }
+            Some(Way::Names(names)) => {
+                let moments = self.run.moments;
+                let moment = if *fact == CustomerFact::FirstMoment { moments.first() } else { moments.last() };
+                moment
+                    .and_then(|moment| names.at(moment.index()))
+                    .map_or(Value::Null.into(), |name| Answer::Owned(name.to_string()))
+            }
+            Some(Way::Channels(position)) => {
+                let mut seen: Vec<Word> = self.words(*position).iter().copied().filter(|w| *w != Word::NONE).collect();
+                seen.sort_unstable();
+                seen.dedup();
+                count(seen.len()).into()
+            }
+            Some(Way::Channel(position, word)) => {
+                let words = self.words(*position);
+                let through = words.iter().filter(|other| *other == word).count();
+                Value::Float(through as f64 / words.len() as f64).into()
+            }
+            Some(Way::Journeys(cut, wanted)) => {
+                let mut journeys = 0;
+                cut.journeys(self.run, |_, _, ending| {
+                    journeys += usize::from(wanted.is_none_or(|wanted| wanted == ending));
+                });
+                count(journeys).into()
+            }
+            Some(Way::Outcome(position, amount)) => {
+                let flag = flag::wanted(*position);
+                let events = self.run.flags.iter().enumerate().filter(|(_, flags)| **flags & flag != 0);
+                if matches!(fact, CustomerFact::OutcomesOf(_)) {
+                    return count(events.count()).into();
+                }
+                let worth = events.map(|(i, _)| match amount {
+                    Amount::None => 0.0,
+                    Amount::Each(amount) => *amount,
+                    // An outcome of which nobody said what it is worth adds nothing.
+                    Amount::Number(position) => Some(self.run.details.numbers[*position][self.run.begins + i])
+                        .filter(|x| !x.is_nan())
+                        .unwrap_or(0.0),
+                });
+                Value::Float(worth.sum()).into()
+            }
+        }
+    }
+}
+
+fn count(n: usize) -> Value<'static> {
+    i64::try_from(n).map_or(Value::Null, Value::Int)
+}
+
+fn days(from_us: i64, to_us: i64) -> Value<'static> {
+    Value::Float(to_us.saturating_sub(from_us) as f64 / DAY_US)
+}
+
+fn time(at_us: i64) -> Value<'static> {
+    Value::Time(Timestamp::from_micros(at_us))
+}
+
+impl Known<'_> {
+    fn words(&self, position: usize) -> &[Word] {
+        &self.run.details.words[position][self.run.begins..][..self.run.moments.len()]
+    }
+
+    fn of_run(&self, fact: &CustomerFact) -> Value<'static> {
+        let at_us = self.run.at_us;
+        let (Some(first), Some(last)) = (at_us.first().copied(), at_us.last().copied()) else { return Value::Null };
+        let until_us = self.segment.until_us;
+        match fact {
+            CustomerFact::Events => count(at_us.len()),
+            CustomerFact::First => time(first),
+            CustomerFact::Last => time(last),
+            CustomerFact::Days => days(first, last),
+            CustomerFact::DaysSinceFirst => days(first, until_us),
+            CustomerFact::DaysSinceLast => days(last, until_us),
+            CustomerFact::DaysBetweenMedian => gap_median(at_us),
+            _ => Value::Null,
+        }
+    }
+
+    fn of_moment(&self, fact: &CustomerFact, moment: Moment) -> Value<'static> {
+        let Run { moments, at_us, .. } = self.run;
+        let first = || moments.iter().position(|other| *other == moment).map(|i| at_us[i]);
+        let last = || moments.iter().rposition(|other| *other == moment).map(|i| at_us[i]);
+        let until_us = self.segment.until_us;
+        match fact {
+            CustomerFact::CountOf(_) => count(moments.iter().filter(|other| **other == moment).count()),
+            CustomerFact::FirstOf(_) => first().map_or(Value::Null, time),
+            CustomerFact::LastOf(_) => last().map_or(Value::Null, time),
+            CustomerFact::DaysSinceFirstOf(_) => first().map_or(Value::Null, |at| days(at, until_us)),
+            CustomerFact::DaysSinceLastOf(_) => last().map_or(Value::Null, |at| days(at, until_us)),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// The mean of the two middle times between neighbours.
+fn gap_median(at_us: &[i64]) -> Value<'static> {
+    let mut gaps: Vec<i64> = at_us.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+    if gaps.is_empty() {
+        return Value::Null;
+    }
+    gaps.sort_unstable();
+    let (low, high) = (gaps[(gaps.len() - 1) / 2], gaps[gaps.len() / 2]);
+    Value::Float(f64::midpoint(low as f64, high as f64) / DAY_US)
+}

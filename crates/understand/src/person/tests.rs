@@ -1,0 +1,119 @@
+use super::*;
+
+const CHARTER: &str = "\
+charter: 1
+timezone: Europe/Berlin
+stages: {look: {label: Look}, use: {label: Use}}
+departments: {service: {label: Service}}
+channels: {call: {label: Call, when: \"event = 'call'\"}}
+moments:
+  visit: {stage: look, when: \"event = 'visit'\"}
+  order: {when: \"event = 'order'\"}
+  ticket: {stage: use, when: \"event = 'call'\"}
+  done: {stage: use, when: \"event = 'done'\"}
+journeys:
+  purchase: {starts: [visit], succeeds: order, abandoned_after: 14d}
+interactions:
+  support: {request: properties.topic, key: properties.id, opens: [ticket], resolves: [done]}
+outcomes:
+  order: {when: moment = 'order', value: properties.total}
+expectations:
+  answer: {after: ticket, promise: done, within: 1d, owner: service}
+  care: {after: order, promise: visit, within: 2bd}
+";
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text, &jiff::tz::TimeZone::UTC).expect(text)
+}
+
+fn event<'a>(name: &'a str, when: &str, properties: Option<&'a str>) -> Event<'a> {
+    Event { properties, ..Event::new(name, at(when), &[]) }
+}
+
+fn known(until: &str, events: &[Event<'_>]) -> Answer {
+    let charter = Charter::parse(CHARTER).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+    timeline(&charter, events, at(until).as_micros())
+}
+
+#[test]
+fn a_life_from_visit_to_answer() {
+    let found = known(
+        "2026-03-20",
+        &[
+            event("visit", "2026-03-02T08:00", None),
+            event("order", "2026-03-02T08:30", Some(r#"{"total": 12.5}"#)),
+            event("nonsense", "2026-03-03T08:00", None),
+            event("call", "2026-03-04T09:00", Some(r#"{"id": 7, "topic": "bill"}"#)),
+            event("call", "2026-03-04T12:00", Some(r#"{"id": 7, "topic": "bill"}"#)),
+            event("done", "2026-03-06T09:00", Some(r#"{"id": 7}"#)),
+            event("visit", "2026-03-19T08:00", None),
+        ],
+    );
+    let moments: Vec<_> = found.events.iter().map(|e| (e.moment.as_deref(), e.stage.as_deref())).collect();
+    assert_eq!(
+        moments,
+        [
+            (Some("visit"), Some("look")),
+            (Some("order"), None),
+            (None, None),
+            (Some("ticket"), Some("use")),
+            (Some("ticket"), Some("use")),
+            (Some("done"), Some("use")),
+            (Some("visit"), Some("look")),
+        ]
+    );
+    assert_eq!(found.events[0].at, "2026-03-02T09:00:00+01:00", "the charter's time zone");
+    assert_eq!(found.events[1].outcomes, [Outcome { outcome: "order".to_owned(), value: Some(12.5) }]);
+    assert_eq!((found.events[3].channel.as_deref(), found.stage.as_deref()), (Some("call"), Some("look")));
+    let journeys: Vec<_> = found.journeys.iter().map(|j| (j.ending.as_str(), j.moments.len())).collect();
+    assert_eq!(journeys, [("succeeded", 2), ("open", 1)]);
+    let request = &found.interactions[0];
+    assert_eq!(found.interactions.len(), 1);
+    assert_eq!((request.key.as_deref(), request.contacts, request.reopened), (Some("7"), 2, 0));
+    assert_eq!(request.resolved.as_deref(), Some("2026-03-06T10:00:00+01:00"));
+    let promises: Vec<_> = found.promises.iter().map(|p| (p.expectation.as_str(), p.standing, p.late_s)).collect();
+    assert_eq!(
+        promises,
+        [
+            ("answer", PromiseStanding::Broken, Some(86_400.0)),
+            ("answer", PromiseStanding::Broken, Some(15.0 * 86_400.0 - 12.0 * 3_600.0)),
+            ("care", PromiseStanding::Broken, Some(14.0 * 86_400.0 + 23.5 * 3_600.0)),
+        ],
+        "the second is still waited for; the third was due on the 4th at 8:30 and came on the 19th at 8:00"
+    );
+    assert!(tables(&found).iter().all(|table| !table.rows.is_empty()));
+}
+
+#[test]
+fn what_is_not_yet_due_is_pending_and_what_comes_in_time_is_kept() {
+    let calls = [event("call", "2026-03-04T09:00", None), event("done", "2026-03-05T09:00", None)];
+    assert_eq!(known("2026-03-09", &calls).promises[0].standing, PromiseStanding::Kept, "the last moment counts");
+    assert_eq!(known("2026-03-05T09:00", &calls[..1]).promises[0].standing, PromiseStanding::Pending);
+    assert_eq!(known("2026-03-05T09:01", &calls[..1]).promises[0].late_s, Some(60.0));
+}
+
+#[test]
+fn what_resolves_nothing_is_no_request_and_what_comes_back_is_opened_again() {
+    let id = |n: u32| format!(r#"{{"id": {n}}}"#);
+    let (one, two) = (id(1), id(2));
+    let found = known(
+        "2026-04-01",
+        &[
+            event("done", "2026-03-01", Some(&one)),
+            event("call", "2026-03-02", Some(&one)),
+            event("call", "2026-03-03", Some(&two)),
+            event("done", "2026-03-04", Some(&one)),
+            event("call", "2026-03-05", Some(&one)),
+        ],
+    );
+    let shown: Vec<_> =
+        found.interactions.iter().map(|i| (i.key.as_deref(), i.contacts, i.reopened, i.resolved.is_some())).collect();
+    assert_eq!(shown, [(Some("1"), 2, 1, false), (Some("2"), 1, 0, false)]);
+}
+
+#[test]
+fn nobody_and_no_charter() {
+    assert_eq!(known("2026-04-01", &[]).journeys, []);
+    let found = timeline(&Charter::without_file(), &[event("visit", "2026-03-01", None)], 0);
+    assert_eq!(found.events[0].moment.as_deref(), Some("visit"));
+}

@@ -1,0 +1,467 @@
+//! Whether the data are fit to be asked: gaps, channels that fell silent, what came twice, clocks that were wrong.
+//!
+//! A figure of any other view is only as good as the events under it, and most faults of data look like behaviour: a feed
+//! that broke looks like customers who stayed away. So every finding says what was found, where, how often, why it matters
+//! and what to do. The fold counts per hour, channel and source; what only imports and keys know is added by [`complete`].
+
+use std::sync::Arc;
+
+use charter::Charter;
+use event::Column;
+use evidence::{Doubt, Share};
+use hashbrown::HashMap;
+use journey::{Fold, Journey, Moments, Of, Setting, Wanted, Word, Words};
+use rapidhash::fast::RandomState;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Shares;
+use crate::count::at;
+use crate::question::Question;
+use crate::table::{Cell, Table};
+use crate::{Comparison, Error};
+
+mod findings;
+mod hours;
+mod series;
+
+pub use findings::{Besides, Finding, Kind, Unknown, complete};
+
+use hours::{DAY_US, Offsets, is_new_year};
+use series::{Series, Summary};
+
+/// The options of the quality of data.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The time that counts as now, in microseconds since 1970: what happened later lies in the future. Without it, nothing
+    /// does.
+    pub now_us: Option<i64>,
+}
+
+/// A clock may be wrong by so much before it is said: 5 minutes.
+const CLOCK_US: f64 = 300e6;
+/// An event that is received so much later than it happened is late: 30 days.
+const LATE_US: f64 = 30.0 * 86_400e6;
+/// More events than this of one customer in one second are no person's.
+const BURST_EVENTS: usize = 10;
+
+impl Question for Options {
+    const NAME: &'static str = "quality";
+    const OPTIONS: &'static [(&'static str, &'static str)] =
+        &[("now_us", "the time that counts as now, in microseconds since 1970; what happened later is reported")];
+    type Answer = Answer;
+    type Fold = QualityFold;
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), Error> {
+        let wrong = || Error::wrong_value(Self::NAME, option, value, "microseconds since 1970");
+        match option {
+            "now_us" => self.now_us = Some(value.parse().map_err(|_| wrong())?),
+            _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
+        }
+        Ok(())
+    }
+
+    fn wants(&self, _: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
+        positions(wanted);
+        Ok(())
+    }
+
+    fn fold(&self, setting: &Setting) -> QualityFold {
+        QualityFold {
+            options: self.clone(),
+            positions: positions(&mut (*setting.wanted).clone()),
+            charter: Arc::clone(&setting.charter),
+            words: setting.words.clone(),
+            offsets: Offsets::of(&setting.charter.timezone, setting.since_us, setting.until_us),
+            customer: None,
+            repeats: false,
+            bursts: false,
+            counts: Counts::default(),
+            channels: HashMap::default(),
+            sources: HashMap::default(),
+        }
+    }
+
+    fn compare(a: (&str, QualityFold), b: (&str, QualityFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+    }
+
+    fn tables(answer: &Answer) -> Vec<Table> {
+        tables(answer)
+    }
+}
+
+/// Where channel, source and time of receipt are.
+fn positions(wanted: &mut Wanted) -> [usize; 3] {
+    let (channel, source) = (wanted.word(&Column::Channel, Of::All), wanted.word(&Column::Source, Of::All));
+    [channel, source, wanted.number(&Column::ReceivedAt, Of::All)]
+}
+
+/// Whether the data are fit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The number of events.
+    pub events: u64,
+    /// The number of customers.
+    pub customers: u64,
+    /// Customers of whom one event is known.
+    pub single_customers: u64,
+    /// As a share of all customers.
+    pub single_share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub single_share_low: f64,
+    /// Upper end.
+    pub single_share_high: f64,
+    /// Events that are there before: of the same customer, moment and second.
+    pub repeated_events: u64,
+    /// As a share of all events.
+    pub repeated_share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub repeated_share_low: f64,
+    /// Upper end.
+    pub repeated_share_high: f64,
+    /// Events exactly at midnight of the charter's time zone.
+    pub midnight_events: u64,
+    /// As a share of all events.
+    pub midnight_share: f64,
+    /// Lower end of the 95 % interval of that share.
+    pub midnight_share_low: f64,
+    /// Upper end.
+    pub midnight_share_high: f64,
+    /// Customers to whom more than one key leads; null where keys were not looked at.
+    pub stitched_customers: Option<u64>,
+    /// Events that are no moment of the charter; null where that was not counted.
+    pub unknown: Option<Unknown>,
+    /// The channels, by name; an event without one has the channel `(none)`.
+    pub channels: Vec<Feed>,
+    /// The sources, by name.
+    pub sources: Vec<Feed>,
+    /// What was found, the weightiest first.
+    pub findings: Vec<Finding>,
+    /// What stands against these figures.
+    pub doubts: Vec<Doubt>,
+}
+
+/// The events that came through one channel, or from one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How many events.
+    pub events: u64,
+    /// The hour of the first, in the charter's time zone.
+    pub first: String,
+    /// The hour of the latest.
+    pub last: String,
+    /// How many days have events.
+    pub days: u64,
+    /// Of ten times from one day with events to the next, nine are at most so many days.
+    pub gap_days_p90: u64,
+    /// How many days it has been silent by the end of the data.
+    pub silent_days: u64,
+}
+
+/// What the quality of data counts.
+#[derive(Debug)]
+pub struct QualityFold {
+    options: Options,
+    positions: [usize; 3],
+    charter: Arc<Charter>,
+    words: Words,
+    offsets: Offsets,
+    customer: Option<i64>,
+    /// Whether the present customer has repeated events already, and bursts.
+    repeats: bool,
+    bursts: bool,
+    counts: Counts,
+    /// Events by word and hour.
+    channels: Hours,
+    sources: Hours,
+}
+
+type Hours = HashMap<(u32, i64), u64, RandomState>;
+
+/// Differences only, so that what was counted can be kept, and taken out again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Counts {
+    customers: u64,
+    single_customers: u64,
+    events: u64,
+    repeated_customers: u64,
+    burst_seconds: u64,
+    burst_events: u64,
+    burst_customers: u64,
+    received: u64,
+    ahead: u64,
+    late: u64,
+    future: u64,
+    /// By moment: events, and those that were there before.
+    moments: Vec<u64>,
+    repeated: Vec<u64>,
+    /// By source (see [`place`]): events exactly at midnight, and those of them on the first of January.
+    midnight: Vec<u64>,
+    new_year: Vec<u64>,
+}
+
+impl Counts {
+    fn each(&mut self, other: &Self, with: impl Fn(&mut u64, u64)) {
+        for (ours, theirs) in [
+            (&mut self.customers, other.customers),
+            (&mut self.single_customers, other.single_customers),
+            (&mut self.events, other.events),
+            (&mut self.repeated_customers, other.repeated_customers),
+            (&mut self.burst_seconds, other.burst_seconds),
+            (&mut self.burst_events, other.burst_events),
+            (&mut self.burst_customers, other.burst_customers),
+            (&mut self.received, other.received),
+            (&mut self.ahead, other.ahead),
+            (&mut self.late, other.late),
+            (&mut self.future, other.future),
+        ] {
+            with(ours, theirs);
+        }
+        for (ours, theirs) in [
+            (&mut self.moments, &other.moments),
+            (&mut self.repeated, &other.repeated),
+            (&mut self.midnight, &other.midnight),
+            (&mut self.new_year, &other.new_year),
+        ] {
+            ours.resize(ours.len().max(theirs.len()), 0);
+            ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| with(ours, *theirs));
+        }
+    }
+}
+
+/// Where a word is counted: what has none, and what is one of too many, come first.
+fn place(word: Word) -> usize {
+    match word {
+        Word::NONE => 0,
+        Word::OTHER => 1,
+        known => known.index() + 2,
+    }
+}
+
+impl QualityFold {
+    fn clocks(&mut self, at_us: i64, received_us: f64, source: Word) {
+        let local_us = at_us.saturating_add(self.offsets.at(at_us));
+        if local_us.rem_euclid(DAY_US) == 0 {
+            *at(&mut self.counts.midnight, place(source)) += 1;
+            if is_new_year(local_us.div_euclid(DAY_US)) {
+                *at(&mut self.counts.new_year, place(source)) += 1;
+            }
+        }
+        if !received_us.is_nan() {
+            let behind_us = received_us - at_us as f64;
+            self.counts.received += 1;
+            self.counts.ahead += u64::from(behind_us < -CLOCK_US);
+            self.counts.late += u64::from(behind_us > LATE_US);
+        }
+        self.counts.future += u64::from(self.options.now_us.is_some_and(|now_us| at_us > now_us));
+    }
+
+    /// Events of one customer in one second.
+    fn second(&mut self, moments: &[journey::Moment]) {
+        if moments.len() > BURST_EVENTS {
+            self.counts.burst_seconds += 1;
+            self.counts.burst_events += moments.len() as u64;
+            self.counts.burst_customers += u64::from(!self.bursts);
+            self.bursts = true;
+        }
+        let mut sorted = moments.to_vec();
+        sorted.sort_unstable();
+        for pair in sorted.windows(2).filter(|pair| pair[0] == pair[1]) {
+            *at(&mut self.counts.repeated, pair[0].index()) += 1;
+            self.counts.repeated_customers += u64::from(!self.repeats);
+            self.repeats = true;
+        }
+    }
+}
+
+impl Fold for QualityFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        if self.customer != Some(journey.customer) {
+            (self.customer, self.repeats, self.bursts) = (Some(journey.customer), false, false);
+            self.counts.customers += 1;
+            self.counts.single_customers += u64::from(journey.run.moments.len() == 1);
+        }
+        self.counts.events += journey.moments.len() as u64;
+        let [channels, sources, received] = self.positions;
+        let (channels, sources) = (journey.words(channels), journey.words(sources));
+        let received = journey.numbers(received);
+        for (i, at_us) in journey.at_us.iter().enumerate() {
+            *at(&mut self.counts.moments, journey.moments[i].index()) += 1;
+            let hour = self.offsets.hour(*at_us);
+            *self.channels.entry((channels[i].0, hour)).or_default() += 1;
+            *self.sources.entry((sources[i].0, hour)).or_default() += 1;
+            self.clocks(*at_us, received[i], sources[i]);
+        }
+        let mut start = 0;
+        for same in journey.at_us.chunk_by(|a, b| a.div_euclid(1_000_000) == b.div_euclid(1_000_000)) {
+            if same.len() > 1 {
+                self.second(&journey.moments[start..start + same.len()]);
+            }
+            start += same.len();
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.customer = None;
+        self.counts.each(&other.counts, |ours, theirs| *ours += theirs);
+        for (ours, theirs) in [(&mut self.channels, other.channels), (&mut self.sources, other.sources)] {
+            theirs.into_iter().for_each(|(key, n)| *ours.entry(key).or_default() += n);
+        }
+    }
+
+    fn keep(&self) -> Option<Vec<u8>> {
+        let sorted = |hours: &Hours| {
+            let mut all: Vec<((u32, i64), u64)> = hours.iter().map(|(key, n)| (*key, *n)).collect();
+            all.sort_unstable();
+            all
+        };
+        // What lies in the future is another question tomorrow.
+        let lasting = self.options.now_us.is_none();
+        lasting.then(|| postcard::to_allocvec(&(&self.counts, sorted(&self.channels), sorted(&self.sources))).ok())?
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        type Kept = (Counts, Vec<((u32, i64), u64)>, Vec<((u32, i64), u64)>);
+        let Ok((counts, channels, sources)) = postcard::from_bytes::<Kept>(kept) else { return false };
+        self.counts = counts;
+        self.channels = channels.into_iter().collect();
+        self.sources = sources.into_iter().collect();
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.customer = None;
+        self.counts.each(&other.counts, |ours, theirs| *ours -= theirs);
+        for (ours, theirs) in [(&mut self.channels, other.channels), (&mut self.sources, other.sources)] {
+            theirs.into_iter().for_each(|(key, n)| *ours.entry(key).or_default() -= n);
+            ours.retain(|_, n| *n > 0);
+        }
+    }
+
+    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+        let counts = &self.counts;
+        let names = self.words.names();
+        let channels = series::by_name(&self.channels, &names);
+        let sources = series::by_name(&self.sources, &names);
+        let all = series::together(&self.channels);
+        let holidays = self.charter.calendar.holidays.iter().filter_map(|date| hours::day_of(*date, &self.charter));
+        let holidays: Vec<i64> = holidays.map(|at_us| self.offsets.hour(at_us).div_euclid(24)).collect();
+        let end = all.end();
+        let feeds =
+            |series: &[(Arc<str>, Series)]| series.iter().map(|(name, one)| feed(name, &one.summary(end))).collect();
+        let repeated: u64 = counts.repeated.iter().sum();
+        let midnight: u64 = counts.midnight.iter().sum();
+        let single_share = Share::new(counts.single_customers, counts.customers);
+        let repeated_share = Share::new(repeated, counts.events);
+        let midnight_share = Share::new(midnight, counts.events);
+        let findings = findings::found(&findings::Seen {
+            counts,
+            all: &all,
+            channels: &channels,
+            sources: &sources,
+            end,
+            holidays: &holidays,
+            words: &names,
+            moments: &moments.names(),
+            charter: &self.charter,
+        });
+        Ok(Answer {
+            events: counts.events,
+            customers: counts.customers,
+            single_customers: counts.single_customers,
+            single_share: single_share.share,
+            single_share_low: single_share.low,
+            single_share_high: single_share.high,
+            repeated_events: repeated,
+            repeated_share: repeated_share.share,
+            repeated_share_low: repeated_share.low,
+            repeated_share_high: repeated_share.high,
+            midnight_events: midnight,
+            midnight_share: midnight_share.share,
+            midnight_share_low: midnight_share.low,
+            midnight_share_high: midnight_share.high,
+            stitched_customers: None,
+            unknown: None,
+            channels: feeds(&channels),
+            sources: feeds(&sources),
+            findings,
+            doubts: Doubt::few("customers", counts.customers).into_iter().collect(),
+        })
+    }
+}
+
+fn feed(name: &Arc<str>, summary: &Summary) -> Feed {
+    Feed {
+        name: Arc::clone(name),
+        events: summary.events,
+        first: hours::shown(summary.first),
+        last: hours::shown(summary.last),
+        days: summary.days,
+        gap_days_p90: summary.gap_days_p90,
+        silent_days: summary.silent_days,
+    }
+}
+
+fn shares(answer: &Answer) -> Shares {
+    let by_name = [
+        ("customers with one event", Share::new(answer.single_customers, answer.customers)),
+        ("events that repeat", Share::new(answer.repeated_events, answer.events)),
+        ("events at midnight", Share::new(answer.midnight_events, answer.events)),
+    ];
+    Shares { of: answer.events, by_name: by_name.map(|(what, share)| (what.to_owned(), share)).into() }
+}
+
+fn tables(answer: &Answer) -> Vec<Table> {
+    let mut main = Table::new("Findings", &["finding", "where", "count", "what", "why", "do"]);
+    for finding in &answer.findings {
+        main.row([
+            Cell::Text(finding.kind.name().into()),
+            Cell::Text(finding.place.as_str().into()),
+            Cell::Count(finding.count),
+            Cell::Text(finding.what.as_str().into()),
+            Cell::Text(finding.why.as_str().into()),
+            Cell::Text(finding.to_do.as_str().into()),
+        ]);
+    }
+    let [events, customers] = [answer.events, answer.customers].map(Cell::Count);
+    main.notes.push(format!("looked at {events} events of {customers} customers"));
+    if answer.findings.is_empty() {
+        main.notes.push("nothing was found that stands against these data".to_owned());
+    }
+    let mut all = vec![main.doubts(&answer.doubts)];
+    for (title, feeds) in [("Channels", &answer.channels), ("Sources", &answer.sources)] {
+        let mut table = Table::new(title, &["name", "events", "first", "last", "days", "gap_days_p90", "silent_days"]);
+        for feed in feeds {
+            table.row([
+                Cell::Text(Arc::clone(&feed.name)),
+                Cell::Count(feed.events),
+                Cell::Text(feed.first.as_str().into()),
+                Cell::Text(feed.last.as_str().into()),
+                Cell::Count(feed.days),
+                Cell::Count(feed.gap_days_p90),
+                Cell::Count(feed.silent_days),
+            ]);
+        }
+        all.push(table);
+    }
+    if let Some(unknown) = answer.unknown.as_ref().filter(|unknown| unknown.events > 0) {
+        let mut table = Table::new("Events that are no moment", &["event", "events", "nearest_moment"]);
+        for name in &unknown.names {
+            let nearest = name.nearest.clone().map_or(Cell::Empty, |name| Cell::Text(name.into()));
+            table.row([Cell::Text(name.event.as_str().into()), Cell::Count(name.events), nearest]);
+        }
+        all.push(table);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;
