@@ -9,3 +9,4 @@ mod home;
 mod logs;
 mod questions;
 mod sizes;
+mod sql;
