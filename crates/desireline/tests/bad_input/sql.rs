@@ -36,3 +36,16 @@ fn sql_only_reads() {
         home.run(&["sql", question]).expect(0, &[" rows"]);
     }
 }
+
+#[test]
+fn sql_cannot_steer_the_terminal() {
+    let home = Home::new();
+    home.import(&home.file("x.csv", "customer,event,at\na,\"\u{1b}[31mred\nnext\",2026-01-01\n"), &[]);
+    let query = "select event, event as \"\u{1b}[1mname\" from events";
+    let shown = home.run(&["sql", query]).out;
+    assert_eq!(shown.lines().count(), 3, "{shown:?}");
+    assert!(shown.contains("·[31mred·next") && shown.contains("·[1mname") && !shown.contains('\u{1b}'), "{shown:?}");
+    // Other programs get what is there.
+    assert_eq!(home.run(&["sql", query, "--json"]).json()[0]["event"], "\u{1b}[31mred\nnext");
+    assert!(home.run(&["sql", query, "--csv"]).out.contains("\"\u{1b}[31mred\nnext\""));
+}
