@@ -47,7 +47,7 @@ pub struct Imported {
     pub rejected: Rejected,
     /// Where the rejected rows are.
     pub quarantine: Vec<PathBuf>,
-    /// Customers in the lake now.
+    /// Customers in the lake now, of which every one has events.
     pub customers: u64,
     /// Keys that are known now.
     pub keys: u64,
@@ -197,10 +197,8 @@ impl Importer {
     /// When something cannot be written; nothing of the import is kept then.
     pub async fn finish(mut self) -> Result<(Lake, Imported), Error> {
         let customers = self.identity.graph.resolve();
-        let (count, keys) = self.identity.counts(&customers);
         let mut imported = Imported {
-            customers: count,
-            keys,
+            keys: self.identity.keys(),
             refused: customers.refused.clone(),
             largest: self.largest(&customers),
             ..Imported::default()
@@ -227,8 +225,7 @@ impl Importer {
                 self.lake.events.root(),
                 built.iter().filter_map(|b| b.add.as_ref()).map(|add| add.path.as_str()),
             );
-            (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
-            return Ok((self.lake, imported));
+            return self.conclude(imported).await;
         }
         let add = built.into_iter().filter_map(|b| b.add).collect();
         let remove = work.replaced.iter().map(|file| file.remove.clone()).collect();
@@ -244,7 +241,13 @@ impl Importer {
         }
         remove_files(self.lake.events.root(), work.replaced.iter().map(|file| file.path.as_str()));
         (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
+        self.conclude(imported).await
+    }
+
+    /// What there is to say about the lake as it is now.
+    async fn conclude(mut self, mut imported: Imported) -> Result<(Lake, Imported), Error> {
         Ok((self.lake, imported))
+        imported.customers = self.lake.size(&self.options.rules).await?.1;
     }
 
     fn largest(&self, customers: &Customers) -> Vec<(String, String, u64)> {

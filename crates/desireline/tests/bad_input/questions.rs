@@ -142,3 +142,22 @@ fn a_check_for_machines_has_all_problems_as_data() {
     let answer = home.run(&["check", &right, "--json"]).json();
     assert_eq!((&answer["in_order"], &answer["problems"]), (&true.into(), &serde_json::json!([])));
 }
+
+#[test]
+fn everything_counts_the_customers_who_have_events() {
+    let home = Home::new();
+    // A telephone that three share joins none of them, and no event is its own.
+    let rows = ["u1,0301234567,x,2026-01-01", "u2,0301234567,x,2026-01-02", "u3,0301234567,x,2026-01-03"];
+    let file = home.file("x.csv", format!("user_id,phone,event,at\n{}\n", rows.join("\n")));
+    let charter = home.file("c.yaml", "charter: 1\nkeys:\n  user_id: {unique: true, priority: 1}\n  phone: {}\n");
+    let with = ["--charter", charter.as_str()];
+    let imported = home.import(&file, &with);
+    assert_eq!((&imported["customers"], &imported["keys"]), (&3.into(), &4.into()), "{imported}");
+    assert_eq!(home.import(&file, &with)["customers"], 3, "the same again");
+    let map = home.run(&[&["view", "map", "--json"], &with[..]].concat()).json();
+    assert_eq!(map["customers"], 3);
+    home.run(&[&["import", &file], &with[..]].concat()).expect(0, &["0 new events of 3 customers"]);
+    let page = home.path().join("../report.html");
+    home.run(&[&["report", "-o", page.to_str().unwrap()], &with[..]].concat()).expect(0, &[]);
+    assert!(std::fs::read_to_string(page).unwrap().contains("3 customers"));
+}
