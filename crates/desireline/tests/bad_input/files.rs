@@ -172,7 +172,35 @@ fn question_marks_and_junk_instead_of_values() {
         &[("junk-key", 1), ("missing-customer", 2), ("missing-event", 1), ("missing-time", 1)],
     );
     let junk = kept.iter().find(|one| one.1 == "junk-key").unwrap();
-    assert!(junk.2.contains("undefined") && junk.2.contains("2026-01-02"), "{junk:?}");
+    assert_eq!((junk.0, junk.2.as_str()), (7, "undefined,x,2026-01-02"));
+}
+
+#[test]
+fn a_row_whose_keys_name_nobody_is_kept_with_its_line_whatever_the_format() {
+    let junk = |name: &str, content: &str, options: &[&str], events: u64| {
+        let home = Home::new();
+        let kept = home.import_gives(&home.file(name, content), options, events, &[("junk-key", 1)]);
+        (kept[0].0, kept[0].2.clone())
+    };
+    let csv = "customer,event,at\na,x,2026-01-01\nnull,x,2026-01-02\n";
+    assert_eq!(junk("x.csv", csv, &[], 1), (3, "null,x,2026-01-02".to_owned()));
+    let line = r#"{"customer":"null","event":"x","at":"2026-01-02"}"#;
+    let jsonl = format!("{}\n{line}\n", line.replace("null", "a"));
+    assert_eq!(junk("x.jsonl", &jsonl, &[], 1), (2, line.to_owned()));
+    let message = r#"{"type":"track","event":"x","userId":"null","timestamp":"2026-01-02T00:00:00Z"}"#;
+    let messages = format!("{}\n{message}\n", message.replace("null", "a"));
+    assert_eq!(junk("x.jsonl", &messages, &[], 1), (2, message.to_owned()));
+    let event =
+        r#"<event><string key="concept:name" value="x"/><date key="time:timestamp" value="2026-01-02"/></event>"#;
+    let trace = |name: &str| format!(r#"<trace><string key="concept:name" value="{name}"/>{event}</trace>"#);
+    let xes = format!(r#"<log xes.version="1.0">{}{}</log>"#, trace("a"), trace("null"));
+    let (line, row) = junk("x.xes", &xes, &[], 1);
+    assert!(line == 2 && row.contains(r#""case:concept:name":"null""#), "{line}: {row}");
+    // Two rows that are one event: where it begins, and what they came to.
+    let grouped = "customer,event,at,basket\na,x,2026-01-01,1\nnull,x,2026-01-02,2\n";
+    let map = ["--map", "customer=customer,event=event,at=at,one_per=basket"];
+    let (line, row) = junk("x.csv", grouped, &map, 1);
+    assert!(line == 3 && row.contains("2026-01-02"), "{line}: {row}");
 }
 
 #[test]
