@@ -9,7 +9,7 @@ use charter::sources::{Glob, Member, Members, SourceMap, Taken, Taking};
 use jiff::tz::TimeZone;
 use lake::{ParquetError, plan_parquet, read_parquet};
 use listen::{
-    Aggregate, Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Options, Plan,
+    Aggregate, Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Note, Options, Plan,
     PlanError, Progress, Properties, Role, Sink, Summary, TimeColumn, TimeFormat, Value,
 };
 
@@ -69,6 +69,9 @@ pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<So
     loop {
         match try_plan(path, &options) {
             Ok((plan, size)) => {
+                if let Some(what) = unconfirmed(&plan) {
+                    return Err(Error::Input { path: path.to_owned(), what });
+                }
                 let from_charter = charter.source_for(&path.to_string_lossy()).is_some();
                 return Ok(Source { path: path.to_owned(), plan, size, from_charter });
             }
@@ -96,6 +99,30 @@ enum Trouble {
 }
 
 impl From<GuessError> for Trouble {
+/// What has to be confirmed before anything is read, because only values speak for it; `None` where nothing has.
+fn unconfirmed(plan: &Plan) -> Option<String> {
+    let guessed: Vec<&Note> = plan.notes.iter().filter(|note| note.by_values && !note.sure).collect();
+    let (mut said, mut map) = (Vec::new(), Vec::new());
+    for Note { role, column, why, .. } in guessed {
+        let (what, role) = match role {
+            Role::Event => ("what happened", "event".to_owned()),
+            Role::Key(_) => ("who the customer is", "customer".to_owned()),
+            Role::At => ("when it happened", "at".to_owned()),
+            other => ("it", other.to_string()),
+        };
+        said.push(format!("{what}, and `{column}` is only a guess ({why})"));
+        map.push(format!("{role}={column}"));
+    }
+    (!said.is_empty()).then(|| {
+        format!(
+            "no column says by its name {}: if that is right give --map {}, otherwise another column; there are {}",
+            said.join("; "),
+            map.join(","),
+            plan.columns.join(", ")
+        )
+    })
+}
+
     fn from(error: GuessError) -> Self {
         match &error {
             GuessError::Times { source: GuessTimesError::Ambiguous { .. }, .. } => {

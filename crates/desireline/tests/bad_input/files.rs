@@ -153,6 +153,22 @@ fn day_or_month_first_where_nobody_can_be_asked() {
 }
 
 #[test]
+fn a_customer_that_only_values_speak_for_is_not_assumed() {
+    let row = |n: u32| format!("hotel {},{},2026-01-{:02}\n", ["a", "b"][n as usize % 2], n * 7 % 11, 1 + n);
+    let rows: String = (0..20).map(row).collect();
+    let home = Home::new();
+    let file = home.file("x.csv", format!("event,lead_time,date\n{rows}"));
+    home.refuses(
+        &file,
+        &[],
+        &["who the customer is, and `lead_time` is only a guess", "give --map customer=lead_time, otherwise another"],
+    );
+    home.import_gives(&file, &["--map", "customer=lead_time"], 20, &[]);
+    let file = home.file("y.csv", format!("what,lead_time,date\n{rows}"));
+    home.run(&["import", &file]).expect(3, &["what happened, and `what`", "--map event=what,customer=lead_time"]);
+}
+
+#[test]
 fn question_marks_and_junk_instead_of_values() {
     let rows = "customer,event,at\n?,x,2026-01-01\nb,?,2026-01-01\nc,x,?\nd,x,2026-01-01\n,x,2026-01-01\n\
                 undefined,x,2026-01-02\n";
