@@ -20,14 +20,23 @@ use crate::home::Home;
 use crate::question::answer;
 
 /// Writes the report.
-pub(crate) async fn run(home: &Home, args: &ReportArgs) -> Result<ExitCode, Error> {
+pub(crate) async fn run(home: &Home, args: &ReportArgs, as_json: bool) -> Result<ExitCode, Error> {
     let asks = Asks { steps: args.steps.as_deref(), within: args.within.as_deref() };
     let found = write(home, &args.select, asks, &args.output).await?;
+    if as_json {
+        draw::data(&serde_json::json!({ "report": args.output, "findings": texts(&found) }).to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
     draw::note(&format!("the report is in {}", args.output.display()));
     for finding in &found {
         draw::note(&format!("• {}", finding.text));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Findings in their own words, as a list.
+pub(crate) fn texts(found: &[Finding]) -> Vec<&str> {
+    found.iter().map(|finding| finding.text.as_str()).collect()
 }
 
 /// Moments in a funnel that nobody asked for.

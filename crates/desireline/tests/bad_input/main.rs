@@ -6,6 +6,8 @@
 mod crashes;
 mod files;
 mod home;
+mod init;
+mod json;
 mod logs;
 mod questions;
 mod sizes;
