@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Share, thousands};
 use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,10 @@ impl Question for Options {
             _ => return Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS)),
         }
         Ok(())
+    }
+
+    fn limit(&self) -> usize {
+        self.limit
     }
 
     fn fold(&self, _: &Setting) -> MapFold {
@@ -392,7 +396,7 @@ fn tables(answer: &Answer) -> Vec<Table> {
             Cell::Count(count(&answer.ends, &moment.moment)),
         ]);
     }
-    let (events, journeys, customers) = (answer.events, answer.journeys, answer.customers);
+    let [events, journeys, customers] = [answer.events, answer.journeys, answer.customers].map(thousands);
     moments.notes.push(format!("{events} events in {journeys} journeys of {customers} customers"));
     vec![edges.doubts(&answer.doubts), moments]
 }

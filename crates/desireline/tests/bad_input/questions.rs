@@ -161,3 +161,20 @@ fn everything_counts_the_customers_who_have_events() {
     home.run(&[&["report", "-o", page.to_str().unwrap()], &with[..]].concat()).expect(0, &[]);
     assert!(std::fs::read_to_string(page).unwrap().contains("3 customers"));
 }
+
+#[test]
+fn two_groups_stand_under_their_names_and_lists_are_cut_where_somebody_says_so() {
+    let home = Home::new();
+    home.import(&home.file("x.csv", many(1_200, 20)), &[]);
+    let compare = ["view", "map", "--compare", "properties.note like '%7'", "--compare-names", "sevens,others"];
+    let whole = home.run(&compare).out;
+    let heading = whole.lines().find(|line| line.contains("difference ")).unwrap();
+    assert_eq!(
+        heading.split_whitespace().collect::<Vec<_>>(),
+        ["what", "sevens", "others", "difference", "low", "high"]
+    );
+    assert!(!whole.contains("are shown"), "{whole}");
+    let cut = home.run(&[&compare[..], &["--limit", "1"]].concat()).out;
+    assert!(cut.contains("differences are shown") && cut.lines().count() < whole.lines().count(), "{cut}");
+    assert!(home.run(&["view", "map"]).out.contains("1,200 events in 20 journeys of 20 customers"));
+}
