@@ -17,7 +17,7 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
-use crate::question::answer;
+use crate::question::{answer, unknown_members};
 
 /// Writes the report.
 pub(crate) async fn run(home: &Home, args: &ReportArgs, as_json: bool) -> Result<ExitCode, Error> {
@@ -66,6 +66,9 @@ pub(crate) async fn write(
     let mut views = vec![View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
     views.extend(others(&home.charter));
     let answers = answer(&lake, home, &one_group, &views).await?;
+    for unknown in unknown_members(&lake, &home.charter, select, &answers).await? {
+        draw::note(&format!("note: {unknown}"));
+    }
     let sections = views.iter().zip(&answers).filter(|(view, _)| !view.heading().0.is_empty());
     let sections = sections.map(|(view, answer)| section(view, answer.as_ref())).collect();
     let map: map::Answer = typed(answers[0].as_ref());

@@ -163,6 +163,27 @@ fn everything_counts_the_customers_who_have_events() {
 }
 
 #[test]
+fn a_property_that_no_event_has_is_named() {
+    let home = Home::new();
+    let rows = "customer,event,at,score,city\na,x,2026-01-01,3,Ulm\nb,x,2026-01-02,,Bonn\n";
+    home.import(&home.file("x.csv", rows), &[]);
+    let wrong = "--where: no event has a value in `properties.scor`; did you mean `properties.score`?";
+    home.run(&["view", "map", "--where", "properties.scor > 2"]).expect(0, &[wrong]);
+    home.run(&["view", "map,variants", "--json", "--where", "properties.scor > 2"]).expect(0, &[wrong]);
+    home.run(&["view", "map", "--compare", "properties.zzzzzzz = 'a'"])
+        .expect(0, &["--compare: no event has a value in `properties.zzzzzzz`; there are city, score"]);
+    home.run(&["view", "map", "--events", "traits.age > 2"]).expect(0, &["no event has a value in `traits.age`\n"]);
+    let page = home.path().join("../report.html");
+    let report = ["report", "-o", page.to_str().unwrap(), "--where", "properties.scor > 2"];
+    home.run(&report).expect(0, &[wrong]);
+    for right in ["properties.score > 2", "properties.score > 20"] {
+        let ended = home.run(&["view", "map", "--where", right]);
+        ended.expect(0, &[]);
+        assert!(!ended.err.contains("no event has"), "{}", ended.err);
+    }
+}
+
+#[test]
 fn two_groups_stand_under_their_names_and_lists_are_cut_where_somebody_says_so() {
     let home = Home::new();
     home.import(&home.file("x.csv", many(1_200, 20)), &[]);
