@@ -101,7 +101,7 @@ fn definitions() -> Value {
             {"$ref": "#/$defs/datum", "description": "A column of the file, or a text in quotes: \"'shop'\""},
             {
                 "type": "object",
-                "properties": {"column": {"$ref": "#/$defs/datum"}, "format": {"type": "string", "pattern": "%"}},
+                "properties": {"column": {"$ref": "#/$defs/datum"}, "format": {"anyOf": [{"type": "string", "pattern": "%"}, {"enum": sources::TIME_FORMS}]}},
                 "required": ["column"],
                 "additionalProperties": false,
             },

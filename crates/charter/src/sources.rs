@@ -248,12 +248,16 @@ fn read_taken(reader: &mut Reader<'_>, node: &Node) -> Option<Taken> {
     Some(literal(&text).map_or(Taken::Column { column: text, format: None }, Taken::Literal))
 }
 
+/// The forms of times that have a name; any other is a pattern.
+pub(crate) const TIME_FORMS: [&str; 9] =
+    ["iso", "dmy", "mdy", "month-name", "unix", "unix-ms", "unix-us", "unix-ns", "excel"];
+
 fn read_format(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let format = reader.text(node)?;
-    if format.contains('%') {
+    if format.contains('%') || TIME_FORMS.contains(&format.as_str()) {
         return Some(format);
     }
-    let hint = Some("such as \"%d/%m/%Y %H:%M\"".to_owned());
+    let hint = Some(format!("such as \"%d/%m/%Y %H:%M\", or one of: {}", TIME_FORMS.join(", ")));
     reader.report(Code::BadTime, node.bytes.clone(), format!("`{format}` does not say how times are written"), hint);
     None
 }

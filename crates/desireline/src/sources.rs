@@ -72,6 +72,11 @@ pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<So
                 if let Some(what) = unconfirmed(&plan) {
                     return Err(Error::Input { path: path.to_owned(), what });
                 }
+                if args.delimiter.is_some() && plan.layout.is_none() {
+                    let (path, format) = (path.display(), plan.format.name());
+                    let what = format!("--delimiter is for delimited text, and {path} is {format}: leave it out");
+                    return Err(Error::Usage(what));
+                }
                 let from_charter = charter.source_for(&path.to_string_lossy()).is_some();
                 return Ok(Source { path: path.to_owned(), plan, size, from_charter });
             }
@@ -232,7 +237,8 @@ fn mapping_of(source: &SourceMap) -> Result<Mapping, String> {
     let time = |role: &str, taken: &Option<Taken>| match taken {
         None => Ok(None),
         Some(Taken::Column { column, format }) => {
-            let format = format.as_ref().map(|pattern| TimeFormat::Pattern(pattern.clone()));
+            let format = format.as_ref().map(|format| format.parse::<TimeFormat>());
+            let format = format.transpose().map_err(|error| format!("the charter's `{role}`: {error}"))?;
             Ok(Some(TimeColumn { column: column.clone(), format }))
         }
         Some(Taken::Literal(_)) => Err(format!("the charter says that `{role}` is always the same time")),
@@ -280,8 +286,8 @@ fn members(listed: &[Member]) -> Result<Vec<listen::Member>, String> {
     listed.iter().map(member).collect()
 }
 
-/// A plan as the charter would write it.
-pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
+/// A plan as the charter would write it, with what somebody said beside it.
+pub(crate) fn source_map(source: &Source, args: &ReadArgs) -> Option<SourceMap> {
     let name = source.path.file_name()?.to_string_lossy().into_owned();
     let mapping = &source.plan.mapping;
     let taken = |value: &Value| match value {
@@ -292,8 +298,8 @@ pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
     let time = |time: &Option<TimeColumn>| {
         time.as_ref().map(|time| {
             let format = match &time.format {
-                Some(TimeFormat::Pattern(pattern)) => Some(pattern.clone()),
-                _ => None,
+                Some(TimeFormat::YearFirst) | None => None,
+                Some(format) => Some(format.to_string()),
             };
             Taken::Column { column: time.column.clone(), format }
         })
@@ -313,6 +319,9 @@ pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
         case_id: text(&mapping.case_id),
         phase: text(&mapping.phase),
         object_type: source.plan.customer.clone(),
+        delimiter: args.delimiter.as_ref().and_then(|_| source.plan.layout).map(|layout| char::from(layout.delimiter)),
+        encoding: args.encoding.clone(),
+        timezone: args.timezone.as_ref().map(|_| source.plan.zone.clone()),
         ..SourceMap::new(Glob::new(&name))
     })
 }
