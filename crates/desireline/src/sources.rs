@@ -96,14 +96,6 @@ pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<So
     }
 }
 
-enum Trouble {
-    /// A person could decide it.
-    Ambiguous(String),
-    Unreadable(std::io::Error),
-    Other(String),
-}
-
-impl From<GuessError> for Trouble {
 /// What has to be confirmed before anything is read, because only values speak for it; `None` where nothing has.
 fn unconfirmed(plan: &Plan) -> Option<String> {
     let guessed: Vec<&Note> = plan.notes.iter().filter(|note| note.by_values && !note.sure).collect();
@@ -128,6 +120,14 @@ fn unconfirmed(plan: &Plan) -> Option<String> {
     })
 }
 
+enum Trouble {
+    /// A person could decide it.
+    Ambiguous(String),
+    Unreadable(std::io::Error),
+    Other(String),
+}
+
+impl From<GuessError> for Trouble {
     fn from(error: GuessError) -> Self {
         match &error {
             GuessError::Times { source: GuessTimesError::Ambiguous { .. }, .. } => {

@@ -308,3 +308,43 @@ fn a_parquet_file_that_is_cut_off_or_broken_inside() {
     home.keeps_nothing();
     home.import_gives(&home.file("whole.parquet", &whole), &[], 5_000, &[]);
 }
+
+#[test]
+fn the_line_by_which_excel_says_what_separates_fields() {
+    let rows = "customer;event;at\na,1;x;2026-01-01\nb,2;never\n";
+    for first in ["sep=;\n", "sep=;\r\n", "SEP=;\r", "\"sep=;\"\n", "\u{feff}sep=;\n"] {
+        let home = Home::new();
+        let kept =
+            home.import_gives(&home.file("x.csv", format!("{first}{rows}")), &[], 1, &[("wrong-column-count", 1)]);
+        assert_eq!((kept[0].0, kept[0].2.as_str()), (4, "b,2;never"), "{first:?}");
+        let customer = home.run(&["sql", "select keys from events", "--json"]).json();
+        assert_eq!(customer[0]["keys"], r#"{"user_id":"a,1"}"#);
+    }
+}
+
+#[test]
+fn a_delimiter_for_a_file_that_has_none() {
+    let home = Home::new();
+    home.import(&home.file("rows.csv", with_header(&good_rows(50))), &["--delimiter", ","]);
+    let path = home.path().join("../all.parquet");
+    let path = path.to_str().unwrap();
+    home.run(&["export", path]).expect(0, &[]);
+    home.run(&["import", path, "--delimiter", ";"]).expect(2, &["--delimiter is for delimited text", "is parquet"]);
+}
+
+#[test]
+fn times_that_could_be_something_else_say_how_to_have_them_read() {
+    let first = |rows: &str, format: &str, said: &str| {
+        let home = Home::new();
+        let file = home.file("x.csv", with_header(rows));
+        home.refuses(&file, &[], &[said, "give --map at=at:FORM"]);
+        home.import_gives(&file, &["--map", &format!("at=at:{format}")], 2, &[]);
+        let at = home.run(&["sql", "select cast(min(at) as varchar) at from events", "--json"]).json();
+        at[0]["at"].as_str().unwrap().to_owned()
+    };
+    let american = "a,x,1/2/24 3:04 PM\nb,x,1/13/24 3:05 PM\n";
+    let at = first(american, "%m/%d/%y %I:%M %p", "(perhaps %d/%m/%y %I:%M %p or %m/%d/%y %I:%M %p)");
+    assert!(at.starts_with("2024-01-02T15:04:00"), "{at}");
+    let at = first("a,x,45293.5\nb,x,45294\n", "excel", "(perhaps excel, which counts days: 2024-01-02)");
+    assert!(at.starts_with("2024-01-02T12:00:00"), "{at}");
+}
