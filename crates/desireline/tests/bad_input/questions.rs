@@ -197,5 +197,7 @@ fn two_groups_stand_under_their_names_and_lists_are_cut_where_somebody_says_so()
     assert!(!whole.contains("are shown"), "{whole}");
     let cut = home.run(&[&compare[..], &["--limit", "1"]].concat()).out;
     assert!(cut.contains("differences are shown") && cut.lines().count() < whole.lines().count(), "{cut}");
+    let csv = home.run(&[&compare[..], &["--csv"]].concat()).out;
+    assert!(csv.starts_with("what,a,b,difference,low,high\r\n"), "{csv}");
     assert!(home.run(&["view", "map"]).out.contains("1,200 events in 20 journeys of 20 customers"));
 }
