@@ -319,7 +319,7 @@ pub(crate) fn source_map(source: &Source, args: &ReadArgs) -> Option<SourceMap> 
         case_id: text(&mapping.case_id),
         phase: text(&mapping.phase),
         object_type: source.plan.customer.clone(),
-        delimiter: args.delimiter.as_ref().and_then(|_| source.plan.layout).map(|layout| char::from(layout.delimiter)),
+        delimiter: args.delimiter.as_ref().and(source.plan.layout).map(|layout| char::from(layout.delimiter)),
         encoding: args.encoding.clone(),
         timezone: args.timezone.as_ref().map(|_| source.plan.zone.clone()),
         ..SourceMap::new(Glob::new(&name))

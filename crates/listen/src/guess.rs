@@ -54,7 +54,7 @@ pub enum GuessError {
         columns: Vec<String>,
     },
     /// The times of a column cannot be read.
-    #[error("column `{column}`: {source}; or give --map {role}={column}:FORM with its form, such as %d/%m/%Y %H:%M")]
+    #[error("column `{column}`: {source}; or give --map {role}={column}:%d/%m/%Y with the form that it has")]
     Times {
         /// The role of the column.
         role: Role,

@@ -337,7 +337,7 @@ fn times_that_could_be_something_else_say_how_to_have_them_read() {
     let first = |rows: &str, format: &str, said: &str| {
         let home = Home::new();
         let file = home.file("x.csv", with_header(rows));
-        home.refuses(&file, &[], &[said, "give --map at=at:FORM"]);
+        home.refuses(&file, &[], &[said, "give --map at=at:%d/%m/%Y with the form that it has"]);
         home.import_gives(&file, &["--map", &format!("at=at:{format}")], 2, &[]);
         let at = home.run(&["sql", "select cast(min(at) as varchar) at from events", "--json"]).json();
         at[0]["at"].as_str().unwrap().to_owned()
