@@ -94,12 +94,18 @@ fn underlined(text: &str, bytes: &Range<usize>) -> String {
 /// A line under the header, and nothing else.
 const PLAIN: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// Rows under headers.
+/// A text from data as people read it: on one line, and without anything in it that would steer the terminal.
+pub(crate) fn plain(text: &str) -> String {
+    Cell::Text(text.into()).to_string()
+}
+
+/// Rows under headers. Headers may be names from data; cells are shown as they are given.
 pub(crate) fn rows<C: Into<comfy_table::Cell>>(
     headers: &[String],
     rows: impl IntoIterator<Item = impl IntoIterator<Item = C>>,
 ) -> String {
     let mut drawn = comfy_table::Table::new();
+    let headers = headers.iter().map(|header| plain(header));
     drawn.load_style(PLAIN).set_content_arrangement(ContentArrangement::Disabled).set_header(headers);
     for row in rows {
         drawn.add_row(row);
@@ -189,7 +195,7 @@ mod tests {
         assert_eq!(tame("there are a\u{1b}[31m, b\n\tc"), "there are a·[31m, b\n\tc");
         for name in ["a\u{1b}[31m", "a\nb", "a\rb\tc"] {
             for cell_of in [|name: &str| Cell::Text(name.into()), |name: &str| Cell::Path(vec![name.into()])] {
-                let shown = rows(&["what".to_owned()], [[cell(&cell_of(name))]]);
+                let shown = rows(&[name.to_owned()], [[cell(&cell_of(name))]]);
                 assert_eq!(shown.lines().count(), 3, "{shown:?}");
                 assert!(!shown.contains(['\u{1b}', '\r', '\t']), "{shown:?}");
             }

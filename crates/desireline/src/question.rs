@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
-use event::Timestamp;
+use event::{Column, Timestamp};
 use journey::{AnyFold, Cut, Member, Moments, Segment, Selection, Setting, Wanted};
 use lake::{Lake, LeftOut, Lens, Seen, Vocabulary};
 use listen::stitch::Rules;
@@ -112,6 +112,51 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
     let name = |(from, to): (&str, &str)| format!("{from}..{to}");
     let groups = named(select, Some([name(first), name(second)]))?;
     Ok(Asked { selected: vec![of_period(first)?, of_period(second)?], groups, segments })
+}
+
+/// Where an answer is about nothing: what the conditions name and no event has, a sentence each.
+pub(crate) async fn unknown_members(
+    lake: &Lake,
+    charter: &Charter,
+    select: &SelectArgs,
+    answers: &[Box<dyn Answered>],
+) -> Result<Vec<String>, Error> {
+    if !answers.iter().any(|answer| is_about_nothing(answer.as_ref())) {
+        return Ok(Vec::new());
+    }
+    let mut said = Vec::new();
+    for (option, text) in [("--where", &select.with), ("--events", &select.events), ("--compare", &select.compare)] {
+        // Two periods are no condition.
+        let Some(condition) = text.as_deref().and_then(|text| charter.condition(text).ok()) else { continue };
+        let of_event = |fact: &Fact| if let Fact::Event(column) = fact { Some(column.clone()) } else { None };
+        let columns: Vec<Column> = condition.columns().iter().filter_map(of_event).collect();
+        for lake::Unknown { column, others } in lake.unknown_members(&columns).await? {
+            let name = column.to_string();
+            let (parent, last) = name.rsplit_once('.').unwrap_or(("", &name));
+            let near = match event::nearest(last, others.iter().map(String::as_str)) {
+                Some(near) => format!("; did you mean `{parent}.{near}`?"),
+                None if others.is_empty() => String::new(),
+                None => {
+                    let shown: Vec<&str> = others.iter().take(MEMBERS_SHOWN).map(String::as_str).collect();
+                    let more = if others.len() > MEMBERS_SHOWN { " …" } else { "" };
+                    format!("; there are {}{more}", shown.join(", "))
+                }
+            };
+            said.push(format!("{option}: no event has a value in `{name}`{near}"));
+        }
+    }
+    Ok(said)
+}
+
+/// So many names are listed where none is near.
+const MEMBERS_SHOWN: usize = 12;
+
+/// Whether no journey is in the answer, or in that of one of its groups.
+fn is_about_nothing(answer: &dyn Answered) -> bool {
+    let Ok(answer) = serde_json::from_str::<serde_json::Value>(&answer.json(false)) else { return false };
+    let groups = answer["groups"].as_array();
+    let none = |answer: &serde_json::Value| answer["journeys"] == 0;
+    groups.map_or_else(|| none(&answer), |groups| groups.iter().any(|group| none(&group["answer"])))
 }
 
 /// Views that are asked of the same journeys, as one charter sees them.

@@ -11,8 +11,8 @@ use event::Column;
 use jiff::tz::TimeZone;
 use lake::{ParquetError, plan_parquet, read_parquet};
 use listen::{
-    Counted, DateOrder, Encoding, Format, GuessError, Kind, Mapping, Options, Plan, PlanError, Progress, Role, Sink,
-    Summary, TimeColumn, TimeFormat, Value,
+    Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Note, Options, Plan, PlanError,
+    Progress, Role, Sink, Summary, TimeColumn, TimeFormat, Value,
 };
 
 use crate::args::{Dates, ReadArgs};
@@ -77,6 +77,14 @@ pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<So
                 if asking.as_mut().is_some_and(|asking| asking.confirm(&mut plan, &mut options)) {
                     continue;
                 }
+                if let Some(what) = unconfirmed(&plan).filter(|_| !args.yes) {
+                    return Err(wrong(what));
+                }
+                if args.delimiter.is_some() && plan.layout.is_none() {
+                    let (path, format) = (path.display(), plan.format.name());
+                    let what = format!("--delimiter is for delimited text, and {path} is {format}: leave it out");
+                    return Err(Error::Usage(what));
+                }
                 let from_charter = charter.source_for(&path.to_string_lossy()).is_some();
                 return Ok(Source { path: path.to_owned(), plan, size, from_charter });
             }
@@ -89,6 +97,30 @@ pub(crate) fn plan(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<So
             }
         }
     }
+}
+
+/// What has to be confirmed before anything is read, because only values speak for it; `None` where nothing has.
+fn unconfirmed(plan: &Plan) -> Option<String> {
+    let guessed: Vec<&Note> = plan.notes.iter().filter(|note| note.by_values && !note.sure).collect();
+    let (mut said, mut map) = (Vec::new(), Vec::new());
+    for Note { role, column, why, .. } in guessed {
+        let (what, role) = match role {
+            Role::Event => ("what happened", "event".to_owned()),
+            Role::Key(_) => ("who the customer is", "customer".to_owned()),
+            Role::At => ("when it happened", "at".to_owned()),
+            other => ("it", other.to_string()),
+        };
+        said.push(format!("{what}, and `{column}` is only a guess ({why})"));
+        map.push(format!("{role}={column}"));
+    }
+    (!said.is_empty()).then(|| {
+        format!(
+            "no column says by its name {}: if that is right give --map {}, otherwise another column; there are {}",
+            said.join("; "),
+            map.join(","),
+            plan.columns.join(", ")
+        )
+    })
 }
 
 enum Trouble {
@@ -254,8 +286,8 @@ fn members(members: &Members) -> listen::Members {
     }
 }
 
-/// A plan as the charter would write it.
-pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
+/// A plan as the charter would write it, with what somebody said beside it.
+pub(crate) fn source_map(source: &Source, args: &ReadArgs) -> Option<SourceMap> {
     let name = source.path.file_name()?.to_string_lossy().into_owned();
     let mapping = &source.plan.mapping;
     let taken = |value: &Value| match value {
@@ -287,6 +319,9 @@ pub(crate) fn source_map(source: &Source) -> Option<SourceMap> {
         case_id: text(&mapping.case_id),
         phase: text(&mapping.phase),
         object_type: source.plan.customer.clone(),
+        delimiter: args.delimiter.as_ref().and(source.plan.layout).map(|layout| char::from(layout.delimiter)),
+        encoding: args.encoding.clone(),
+        timezone: args.timezone.as_ref().map(|_| source.plan.zone.clone()),
         ..SourceMap::new(Glob::new(&name))
     })
 }

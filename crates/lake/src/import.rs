@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::limits::{BUCKETS, RUNS_MAX};
 use crate::message_id;
-use crate::quarantine::Quarantine;
+use crate::quarantine::{Quarantine, names_nobody};
 use crate::rebuild::{Built, Known, SeenIds, build_run, forward, ids_of_runs, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
@@ -47,7 +47,7 @@ pub struct Imported {
     pub rejected: Rejected,
     /// Where the rejected rows are.
     pub quarantine: Vec<PathBuf>,
-    /// Customers in the lake now.
+    /// Customers in the lake now, of which every one has events.
     pub customers: u64,
     /// Keys that are known now.
     pub keys: u64,
@@ -132,7 +132,8 @@ impl Importer {
         self.events
     }
 
-    fn take(&mut self, event: &Event<'_>) -> Result<(), Error> {
+    /// Takes in an event; whether any of its keys names somebody.
+    fn take(&mut self, event: &Event<'_>) -> Result<bool, Error> {
         if self.events.is_multiple_of(1024) && self.options.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
@@ -153,7 +154,7 @@ impl Importer {
             }
         }
         if self.nodes.is_empty() {
-            return self.quarantine.junk(event);
+            return Ok(false);
         }
         if self.nodes.len() > 1 {
             self.identity.graph.link(&self.nodes, event.at.as_micros());
@@ -191,7 +192,7 @@ impl Importer {
         self.spill.push(bucket_of(i64::from(self.nodes[0].0)), &row)?;
         self.seq += 1;
         self.events += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Sorts everything, writes it and commits it.
@@ -200,10 +201,8 @@ impl Importer {
     /// When something cannot be written; nothing of the import is kept then.
     pub async fn finish(mut self) -> Result<(Lake, Imported), Error> {
         let customers = self.identity.graph.resolve();
-        let (count, keys) = self.identity.counts(&customers);
         let mut imported = Imported {
-            customers: count,
-            keys,
+            keys: self.identity.keys(),
             refused: customers.refused.clone(),
             largest: self.largest(&customers),
             ..Imported::default()
@@ -230,8 +229,7 @@ impl Importer {
                 self.lake.events.root(),
                 built.iter().filter_map(|b| b.add.as_ref()).map(|add| add.path.as_str()),
             );
-            (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
-            return Ok((self.lake, imported));
+            return self.conclude(imported).await;
         }
         let add = built.into_iter().filter_map(|b| b.add).collect();
         let remove = work.replaced.iter().map(|file| file.remove.clone()).collect();
@@ -246,7 +244,13 @@ impl Importer {
             complete(&mut self.customers_table, version).await?;
         }
         remove_files(self.lake.events.root(), work.replaced.iter().map(|file| file.path.as_str()));
+        self.conclude(imported).await
+    }
+
+    /// What there is to say about the lake as it is now.
+    async fn conclude(mut self, mut imported: Imported) -> Result<(Lake, Imported), Error> {
         (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
+        imported.customers = self.lake.size(&self.options.rules).await?.1;
         Ok((self.lake, imported))
     }
 
@@ -405,7 +409,11 @@ fn content_hash(event: &Event<'_>) -> u64 {
 
 impl Sink for Importer {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
-        self.take(event).map_err(Stop::new)
+        match self.take(event) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Stop::new(names_nobody(event))),
+            Err(error) => Err(Stop::new(error)),
+        }
     }
 
     fn reject(&mut self, rejection: &Rejection<'_>) -> Result<(), Stop> {
@@ -413,6 +421,6 @@ impl Sink for Importer {
             return Err(Stop::new(Error::Interrupted));
         }
         let (reason, detail) = (rejection.reason.name(), &rejection.detail);
-        self.quarantine.put(reason, Some(rejection.line), detail, rejection.row).map_err(Stop::new)
+        self.quarantine.put(reason, rejection.line, detail, rejection.row).map_err(Stop::new)
     }
 }

@@ -28,3 +28,6 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// Columns that a table of `SQLite` may have: one for each attribute of a type of events.
 pub(crate) const SQLITE_COLUMNS_MAX: usize = 2000;
+
+/// From so many events the names of properties and traits are learnt, to offer one for a name that no event has.
+pub(crate) const NAMED_ROWS: usize = 20_000;

@@ -10,12 +10,10 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use event::Event;
+use listen::NamesNobody;
 
 use crate::error::Error;
 use crate::import::Rejected;
-
-/// The name of the reason for a row none of whose keys names anybody.
-const JUNK_KEY: &str = "junk-key";
 
 /// Rejected rows, one JSON object a line, in one file per input.
 #[derive(Debug)]
@@ -63,7 +61,7 @@ impl Quarantine {
         Ok(())
     }
 
-    pub(crate) fn put(&mut self, reason: &str, line: Option<u64>, detail: &str, row: &[u8]) -> Result<(), Error> {
+    pub(crate) fn put(&mut self, reason: &str, line: u64, detail: &str, row: &[u8]) -> Result<(), Error> {
         let path = self.waiting.join(&self.name);
         if self.open.is_none() {
             std::fs::create_dir_all(&self.waiting).map_err(Error::file("make the folder", &self.waiting))?;
@@ -76,20 +74,6 @@ impl Quarantine {
         });
         let file = self.open.as_mut().expect("opened above");
         writeln!(file, "{record}").map_err(Error::file("write", &path))
-    }
-
-    /// A row whose keys name nobody. Which line it was on is not known any more, so that all it said is kept.
-    pub(crate) fn junk(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        let keys: Vec<String> = event.keys.iter().map(|key| format!("{}={:?}", key.kind, key.value)).collect();
-        let detail = format!("{} names nobody", keys.join(", "));
-        let inner = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-        let row = serde_json::json!({
-            "event": event.event, "keys": keys, "at": event.at.to_string(), "channel": event.channel,
-            "source": event.source, "message_id": event.message_id, "resource": event.resource,
-            "department": event.department, "case_id": event.case_id, "phase": event.phase,
-            "properties": inner(event.properties), "traits": inner(event.traits),
-        });
-        self.put(JUNK_KEY, None, &detail, row.to_string().as_bytes())
     }
 
     /// Puts the files where people look for them.
@@ -115,6 +99,19 @@ impl Drop for Quarantine {
         // Rows of an import that was not completed. Left over, they would be of people whom nobody can erase.
         let _ = std::fs::remove_dir_all(&self.waiting);
     }
+}
+
+/// Why an event with these keys is not taken, and all it said: a row that other rows had a part in is not at hand any more.
+pub(crate) fn names_nobody(event: &Event<'_>) -> NamesNobody {
+    let keys: Vec<String> = event.keys.iter().map(|key| format!("{}={:?}", key.kind, key.value)).collect();
+    let inner = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let row = serde_json::json!({
+        "event": event.event, "keys": keys, "at": event.at.to_string(), "channel": event.channel,
+        "source": event.source, "message_id": event.message_id, "resource": event.resource,
+        "department": event.department, "case_id": event.case_id, "phase": event.phase,
+        "properties": inner(event.properties), "traits": inner(event.traits),
+    });
+    NamesNobody { detail: format!("{} names nobody", keys.join(", ")), row: row.to_string() }
 }
 
 /// A name, then the same name with 2, 3 and so on.

@@ -67,6 +67,16 @@ pub(crate) enum Part {
     Moved(Vec<OpenFile>),
 }
 
+impl Part {
+    /// The same run by run, for whom the order of rows in different runs does not matter.
+    pub(crate) fn runs(&self) -> Vec<Part> {
+        match self {
+            Part::Bucket(runs) => runs.iter().map(|run| Part::Bucket(vec![run.clone()])).collect(),
+            Part::Moved(_) => vec![self.clone()],
+        }
+    }
+}
+
 /// Which rows no longer lie where they belong, and whose they are now.
 #[derive(Debug)]
 pub(crate) struct Rerouted {

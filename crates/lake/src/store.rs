@@ -2,13 +2,20 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use hashbrown::HashSet;
 use listen::stitch::Rules;
+use rapidhash::fast::RandomState;
 
 use crate::error::Error;
 use crate::identity::{Identity, complete};
+use crate::import::run_on_all_cores;
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
-use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS};
+use crate::scan::{Projection, read_part};
+use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
 use crate::table::Table;
 
 /// Numbers that ride in the commits of the events table.
@@ -109,14 +116,41 @@ impl Lake {
         Ok(self.events.files().await?.iter().filter_map(|file| file.at_min_us).min())
     }
 
-    /// How many events and customers there are.
+    /// How many events there are, and how many customers have any: those that every view sees. A key may be known that no
+    /// event is filed under, because it only ever came with a better one to which it is not joined: a shared telephone.
     ///
     /// # Errors
-    /// When the log, or the tables of keys and links, cannot be read.
+    /// When the log, the tables of keys and links, or an event file cannot be read.
     pub async fn size(&self, rules: &Rules) -> Result<(u64, u64), Error> {
-        let events = self.events.files().await?.iter().map(|file| file.rows).sum();
-        let identity = self.settled(async |lake| lake.identity(rules.clone()).await).await?;
-        Ok((events, identity.counts(&identity.graph.resolve()).0))
+        let (parts, rerouted) = self.settled(async |lake| lake.parts(rules).await).await?;
+        let customer = event_column("customer");
+        let projection = Projection { columns: vec![customer], dictionaries: false };
+        let next = AtomicUsize::new(0);
+        let (events, customers) = (AtomicU64::new(0), AtomicU64::new(0));
+        run_on_all_cores(|| {
+            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                // All events of a customer lie in one part, and in each of its runs side by side. Who is counted does not
+                // depend on their order in time, so runs need not be merged.
+                let (mut rows, mut distinct) = (0, HashSet::with_hasher(RandomState::default()));
+                for run in part.runs() {
+                    let mut last = None;
+                    read_part(&run, &projection, rerouted.as_ref(), |batch| {
+                        let of = batch.column(0).as_primitive::<Int64Type>().values();
+                        rows += of.len() as u64;
+                        for customer in of.iter().copied() {
+                            if last.replace(customer) != Some(customer) {
+                                distinct.insert(customer);
+                            }
+                        }
+                        Ok(())
+                    })?;
+                }
+                events.fetch_add(rows, Ordering::Relaxed);
+                customers.fetch_add(distinct.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok((events.into_inner(), customers.into_inner()))
     }
 
     /// Takes the right to write; completes and clears away what a process that was killed has left.

@@ -24,6 +24,8 @@ use records::{Records, Step};
 pub struct Layout {
     /// What separates the fields.
     pub delimiter: u8,
+    /// Whether a line before all others says what separates the fields (`sep=;`), as Excel writes and reads it.
+    pub sep_line: bool,
     /// Whether the first row names the columns.
     pub header: bool,
 }
@@ -33,13 +35,16 @@ pub(crate) fn read(input: impl Read, layout: Layout, plan: &Plan, sink: &mut dyn
     let mut mapper = RowMapper::new(&plan.mapping, &plan.columns, plan.zone.clone())?;
     let mut counting = Counting::new(sink);
     let mut records = Records::new(input, layout.delimiter);
-    let mut header = layout.header;
+    let (mut sep_line, mut header) = (layout.sep_line, layout.header);
     let mut cells = Vec::new();
     let ended = loop {
         let step = match records.step(plan.columns.len()) {
             Ok(step) => step,
             Err(error) => break Err(error),
         };
+        if std::mem::take(&mut sep_line) {
+            continue;
+        }
         if std::mem::take(&mut header) && matches!(step, Step::Row { .. }) {
             continue;
         }

@@ -33,6 +33,9 @@ pub struct Note {
     pub why: String,
     /// Whether it is sure; if not, a person should look at it.
     pub sure: bool,
+    /// Whether only its values speak for it, and neither its name nor anybody who said so. Where it is not sure either,
+    /// somebody has to confirm it before a row is read: an import of the wrong customers looks like any other.
+    pub by_values: bool,
 }
 
 /// Why nothing could be guessed.
@@ -51,7 +54,7 @@ pub enum GuessError {
         columns: Vec<String>,
     },
     /// The times of a column cannot be read.
-    #[error("column `{column}`: {source}; or give --map {role}={column}:%d/%m/%Y with the pattern that it has")]
+    #[error("column `{column}`: {source}; or give --map {role}={column}:%d/%m/%Y with the form that it has")]
     Times {
         /// The role of the column.
         role: Role,
@@ -102,7 +105,12 @@ struct Guesser<'a, 'c> {
 
 impl<'a, 'c> Guesser<'a, 'c> {
     fn note(&mut self, role: Role, column: &str, why: impl Into<String>, sure: bool) {
-        self.notes.push(Note { role, column: column.to_owned(), why: why.into(), sure });
+        self.notes.push(Note { role, column: column.to_owned(), why: why.into(), sure, by_values: false });
+    }
+
+    /// Says of the column that was taken last that only its values speak for it.
+    fn by_values(&mut self) {
+        self.notes.last_mut().expect("a column was taken").by_values = true;
     }
 
     fn note_given(&mut self) -> Result<(), GuessError> {
@@ -195,6 +203,7 @@ impl<'a, 'c> Guesser<'a, 'c> {
             others => format!("the first column of times; others are {}", others.join(", ")),
         };
         self.take_time(Role::At, *first, &why, others.is_empty());
+        self.by_values();
         Ok(())
     }
 
@@ -230,17 +239,17 @@ impl<'a, 'c> Guesser<'a, 'c> {
         if self.mapping.event.is_some() {
             return Ok(());
         }
-        let (column, why, sure) = if let Some(column) = self.named(names::EVENT, Column::has_values) {
-            (column, "its name".to_owned(), true)
+        if let Some(column) = self.named(names::EVENT, Column::has_values) {
+            self.take_text(Role::Event, column, "its name", true);
         } else if let Some(column) = self.named(names::EVENT_PERHAPS, Column::has_values) {
-            (column, "its name".to_owned(), false)
+            self.take_text(Role::Event, column, "its name", false);
         } else if let Some((column, distinct)) = self.few_values() {
-            (column, format!("its values repeat most ({distinct} different ones)"), false)
+            self.take_text(Role::Event, column, format!("its values repeat most ({distinct} different ones)"), false);
+            self.by_values();
         } else {
             let looked_for = format!("the names {}, and texts that repeat", names::shown(names::EVENT));
             return Err(self.not_found(Role::Event, "what happened", looked_for));
-        };
-        self.take_text(Role::Event, column, why, sure);
+        }
         Ok(())
     }
 
@@ -288,6 +297,7 @@ impl<'a, 'c> Guesser<'a, 'c> {
                 return Err(self.not_found(Role::Key("customer".to_owned()), "who the customer is", looked_for));
             };
             self.take_key("user_id", column, "its values look like identifiers that repeat", false);
+            self.by_values();
         }
         self.case();
         Ok(())

@@ -255,7 +255,10 @@ impl Reader<'_> {
                 *sink.summary.passed_over.entry("alias to itself".to_owned()).or_default() += 1;
                 Ok(())
             }
-            Err(MessageError::Stopped(stop)) => Err(stop),
+            Err(MessageError::Stopped(stop)) => {
+                let detail = stop.names_nobody()?.detail.into();
+                sink.reject(&Rejection { line, reason: Reason::JunkKey, detail, row: text.as_bytes() })
+            }
             Err(MessageError::Refused { reason, detail }) => {
                 sink.reject(&Rejection { line, reason, detail: detail.into(), row: text.as_bytes() })
             }

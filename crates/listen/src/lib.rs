@@ -38,7 +38,7 @@ pub use jsonl::Shape;
 pub use mapping::{Kind, Mapping, MappingError, Member, Members, Role, TimeColumn, Value};
 pub use plan::{Options, Plan, PlanError, ReadError, plan, read};
 pub use rows::RowMapper;
-pub use sink::{Counting, Reason, Rejection, Sink, Stop, Summary};
+pub use sink::{Counting, NamesNobody, Reason, Rejection, Sink, Stop, Summary};
 pub use sniff::{Format, UnknownFormat};
 pub use text::{Compression, Counted, Encoding, Progress, decode_sample, decompress, decompress_sample};
 pub use times::{Clock, DateOrder, Fault, GuessTimesError, Reading, TimeFormat, TimeFormatError, Unit, guess_times};

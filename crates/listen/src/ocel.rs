@@ -124,7 +124,7 @@ impl<'o, 's> Emitter<'o, 's> {
             Err((reason, detail)) => self.reject(reason, &detail, raw),
             Ok(at) => {
                 self.sink.summary.rows += 1;
-                self.emit(found, at)
+                self.emit(found, at, raw)
             }
         }
     }
@@ -169,7 +169,7 @@ impl<'o, 's> Emitter<'o, 's> {
         })
     }
 
-    fn emit(&mut self, found: &Found<'_>, at: Timestamp) -> Result<(), Stop> {
+    fn emit(&mut self, found: &Found<'_>, at: Timestamp, raw: &dyn Fn() -> Vec<u8>) -> Result<(), Stop> {
         let mut customers: Vec<&str> = Vec::new();
         for (id, _) in &found.objects {
             if self.is_customer(id) && !customers.contains(&id.as_ref()) {
@@ -188,11 +188,15 @@ impl<'o, 's> Emitter<'o, 's> {
                 let _ = write!(self.message_id, "#{customer}");
             }
             let keys = [Key { kind: "user_id", value: customer }];
-            self.sink.event(&Event {
+            let taken = self.sink.event(&Event {
                 message_id: (!found.id.is_empty()).then_some(&self.message_id),
                 properties: (!self.properties.is_empty()).then_some(&self.properties),
                 ..Event::new(&found.name, at, &keys)
-            })?;
+            });
+            if let Err(stop) = taken {
+                let (line, detail) = (self.sink.summary.rows, stop.names_nobody()?.detail.into());
+                self.sink.reject(&Rejection { line, reason: Reason::JunkKey, detail, row: &raw() })?;
+            }
         }
         Ok(())
     }

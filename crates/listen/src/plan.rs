@@ -12,7 +12,7 @@ use crate::limits::SAMPLE_BYTES;
 use crate::mapping::{Mapping, MappingError, Value};
 use crate::sink::{Sink, Stop, Summary};
 use crate::sniff::Format;
-use crate::text::{Compression, Decoded, Encoding, decode_sample, decompress, decompress_sample};
+use crate::text::{Compression, Decoded, Encoding, decode_sample, decompress, decompress_sample, is_cut};
 use crate::times::DateOrder;
 use crate::{jsonl, ocel, xes};
 
@@ -224,7 +224,11 @@ pub fn plan(format: Format, first: &[u8], options: &Options) -> Result<Plan, Pla
     match format {
         Format::Csv => {
             let text = text_sample(&mut plan, first, options)?;
-            let sample = csv::sample(&text, options.delimiter)?;
+            let sample = csv::sample(&text, options.delimiter).map_err(|error| match error {
+                // The rows are behind the cut.
+                PlanError::HeaderOnly { .. } if is_cut(first) => PlanError::NothingInside,
+                other => other,
+            })?;
             let guess = guess(&sample.columns, &sample.cells(), &options.map, options.dates)?;
             plan.layout = Some(sample.layout);
             (plan.columns, plan.mapping, plan.notes) = (sample.columns, guess.mapping, guess.notes);
@@ -301,7 +305,7 @@ pub fn read<'a>(plan: &Plan, input: Box<dyn BufRead + 'a>, sink: &mut dyn Sink) 
     let (text, replaced) = Decoded::new(input, plan.encoding);
     let mut summary = match plan.format {
         Format::Csv => {
-            let layout = plan.layout.unwrap_or(Layout { delimiter: b',', header: true });
+            let layout = plan.layout.unwrap_or(Layout { delimiter: b',', sep_line: false, header: true });
             csv::read(text, layout, plan, sink)
         }
         Format::Jsonl => jsonl::read(text, plan, sink),

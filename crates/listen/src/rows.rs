@@ -189,14 +189,12 @@ impl RowMapper {
         raw: &dyn Fn() -> Vec<u8>,
         sink: &mut dyn Sink,
     ) -> Result<(), Stop> {
-        match self.read(line, cells, others, sink) {
-            Ok(taken) => taken,
-            Err(refusal) => {
-                let row = raw();
-                let detail = refusal.detail.into();
-                sink.reject(&Rejection { line, reason: refusal.reason, detail, row: &row })
-            }
-        }
+        let Refusal { reason, detail } = match self.read(line, cells, others, sink) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(stop)) => Refusal { reason: Reason::JunkKey, detail: stop.names_nobody()?.detail },
+            Err(refusal) => refusal,
+        };
+        sink.reject(&Rejection { line, reason, detail: detail.into(), row: &raw() })
     }
 
     fn read(

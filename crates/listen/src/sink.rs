@@ -14,7 +14,8 @@ pub trait Sink {
     /// Takes in one event.
     ///
     /// # Errors
-    /// [`Stop`] ends the reading: a full disk, a user who pressed Ctrl-C.
+    /// [`Stop`] ends the reading: a full disk, a user who pressed Ctrl-C. Only with [`NamesNobody`] in it, the reading goes
+    /// on, and the row comes back as a rejection.
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop>;
 
     /// Takes in a row that cannot be an event, by line, reason and the row itself, so that it is never lost.
@@ -49,6 +50,24 @@ impl Stop {
     }
 }
 
+/// Why a sink does not take an event: its keys are values that name nobody, such as `null`, which only the sink knows. The
+/// reader, who has the row and its line at hand, then rejects it; an event that is taken costs nothing for that.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct NamesNobody {
+    /// The keys and their values.
+    pub detail: String,
+    /// What the event says, for events that are no single row of their file.
+    pub row: String,
+}
+
+impl Stop {
+    /// The event that was not taken, where that is all; otherwise the reading ends.
+    pub(crate) fn names_nobody(self) -> Result<NamesNobody, Stop> {
+        self.0.downcast::<NamesNobody>().map_or_else(|other| Err(Stop(other)), |nobody| Ok(*nobody))
+    }
+}
+
 macro_rules! reasons {
     ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
         /// Why a row cannot be an event. The names are stable: quarantine files and summaries carry them.
@@ -73,6 +92,8 @@ macro_rules! reasons {
 reasons! {
     /// No key has a value: nobody knows whose event it is.
     MissingCustomer = "missing-customer",
+    /// All its keys are values that name nobody.
+    JunkKey = "junk-key",
     /// Nothing says what happened.
     MissingEvent = "missing-event",
     /// Nothing says when it happened.
@@ -170,8 +191,9 @@ impl fmt::Debug for Counting<'_> {
 
 impl Sink for Counting<'_> {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
+        self.inner.event(event)?;
         self.summary.events += 1;
-        self.inner.event(event)
+        Ok(())
     }
 
     fn reject(&mut self, rejection: &Rejection<'_>) -> Result<(), Stop> {

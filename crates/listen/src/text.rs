@@ -97,6 +97,12 @@ pub fn decompress_sample(first: &[u8], max: usize) -> Vec<u8> {
     sample
 }
 
+/// Whether these bytes are compressed and do not come to an end.
+pub(crate) fn is_cut(bytes: &[u8]) -> bool {
+    let all = decompress(Box::new(bytes)).and_then(|mut reader| io::copy(&mut reader, &mut io::sink()));
+    all.is_err()
+}
+
 /// How text is written as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {

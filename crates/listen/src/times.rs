@@ -181,7 +181,7 @@ pub enum Fault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuessTimesError {
     /// Some value reads as no time at all.
-    #[error("`{example}` is not a time in any form that is known")]
+    #[error("`{example}` is not a time in any form that is known{}", perhaps(example))]
     NotTimes {
         /// The first such value.
         example: String,
@@ -210,6 +210,25 @@ pub enum GuessTimesError {
         /// A value that has the month first.
         month_first: String,
     },
+}
+
+/// What a text may be that is read only where somebody says so, because it could be something else as well.
+fn perhaps(text: &str) -> String {
+    /// From 1954 to 2119, as spreadsheets count days.
+    const EXCEL_DAYS: std::ops::Range<f64> = 20_000.0..80_000.0;
+    let two_digits = ["%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y"];
+    let times = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"];
+    let patterns = two_digits.iter().flat_map(|date| times.iter().map(move |time| format!("{date}{time}")));
+    let fitting: Vec<String> =
+        patterns.filter(|pattern| TimeFormat::Pattern(pattern.clone()).read(text).is_ok()).collect();
+    if !fitting.is_empty() {
+        return format!(" (perhaps {})", fitting.join(" or "));
+    }
+    if text.parse::<f64>().is_ok_and(|days| EXCEL_DAYS.contains(&days)) {
+        let date = TimeFormat::Excel.read(text).map(|reading| clock::written_date(&reading));
+        return date.map(|date| format!(" (perhaps excel, which counts days: {date})")).unwrap_or_default();
+    }
+    String::new()
 }
 
 /// Whether a form that reads this many of a sample is the form of the column: most of them, because exports have broken

@@ -227,7 +227,7 @@ impl<'p> Log<'p> {
         };
         let chosen = self.plan.customer.is_some();
         let keys = [Key { kind: if chosen { "user_id" } else { "case" }, value }];
-        sink.event(&Event {
+        let taken = sink.event(&Event {
             message_id: id,
             resource,
             department: group,
@@ -235,7 +235,11 @@ impl<'p> Log<'p> {
             phase,
             properties: (!self.properties.is_empty()).then_some(&self.properties),
             ..Event::new(name, at, &keys)
-        })
+        });
+        match taken {
+            Ok(()) => Ok(()),
+            Err(stop) => self.reject(line, Reason::JunkKey, &stop.names_nobody()?.detail, sink),
+        }
     }
 
     fn time(&mut self) -> Result<Timestamp, (Reason, String)> {

@@ -82,16 +82,17 @@ impl<A> Comparison<A> {
         Self { groups, differences, doubts: doubts.into_iter().flatten().collect() }
     }
 
-    /// The differences as a table.
-    pub(crate) fn table(&self, title: &str) -> Table {
+    /// The differences as a table of at most `limit` rows; 0 for all.
+    pub(crate) fn table(&self, title: &str, limit: usize) -> Table {
         let names: Vec<&str> = self.groups.iter().map(|group| &*group.name).collect();
         let title = format!("{title}: {}", names.join(" against "));
-        let mut table = Table::new(&title, &["what", "a", "b", "difference", "low", "high"]);
+        let mut table = Table::new(&title, &[&["what"][..], &names, &["difference", "low", "high"]].concat());
         for d in &self.differences {
             let shares = [d.a, d.b].map(Cell::Share);
             let differences = [d.difference, d.low, d.high].map(Cell::Difference);
             table.row([[Cell::Text(d.what.as_str().into())].as_slice(), &shares, &differences].concat());
         }
+        table.cut(limit, "differences");
         table.doubts(&self.doubts)
     }
 }

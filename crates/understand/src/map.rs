@@ -55,6 +55,10 @@ impl Question for Options {
         Ok(())
     }
 
+    fn limit(&self) -> usize {
+        self.limit
+    }
+
     fn fold(&self, _: &Setting) -> MapFold {
         MapFold {
             options: self.clone(),

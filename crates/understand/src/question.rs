@@ -42,6 +42,12 @@ pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema 
         Ok(())
     }
 
+    /// To how many rows the lists in its tables are cut, where two groups are compared and the lists themselves have to be
+    /// whole; 0 for none.
+    fn limit(&self) -> usize {
+        0
+    }
+
     /// Says what has to be known of events besides their moments and times.
     ///
     /// # Errors

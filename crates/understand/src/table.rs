@@ -52,6 +52,15 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Leaves out all but the first `limit` rows, and says so; 0 for all.
+    pub(crate) fn cut(&mut self, limit: usize, what: &str) {
+        let (shown, of) = (limit as u64, self.rows.len() as u64);
+        if limit > 0 {
+            self.rows.truncate(limit);
+            self.notes.extend(Doubt::truncated(what, shown, of).map(|doubt| doubt.to_string()));
+        }
+    }
+
     pub(crate) fn doubts(mut self, doubts: &[Doubt]) -> Self {
         self.notes.extend(doubts.iter().map(ToString::to_string));
         self

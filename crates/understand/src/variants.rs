@@ -44,6 +44,10 @@ impl Question for Options {
         Ok(())
     }
 
+    fn limit(&self) -> usize {
+        self.limit
+    }
+
     fn fold(&self, _: &Setting) -> VariantsFold {
         VariantsFold {
             limit: self.limit,

@@ -226,14 +226,14 @@ impl View {
     /// When a fold is one of another view.
     pub fn compare(&self, a: GroupFold, b: GroupFold, moments: &Moments) -> Result<Box<dyn Answered>, Error> {
         fn compare<Q: Question>(
-            _: &Q,
+            options: &Q,
             a: GroupFold,
             b: GroupFold,
             moments: &Moments,
         ) -> Result<Box<dyn Answered>, Error> {
             let (fold_a, fold_b) = (downcast::<Q>(a.1), downcast::<Q>(b.1));
             let comparison = Q::compare((a.0.as_str(), fold_a), (b.0.as_str(), fold_b), moments)?;
-            Ok(Box::new(Two::<Q>(comparison)))
+            Ok(Box::new(Two::<Q> { comparison, limit: options.limit() }))
         }
         with_options!(self, options => compare(options, a, b, moments))
     }
@@ -304,7 +304,11 @@ impl<Q: Question> Answered for One<Q> {
     }
 }
 
-struct Two<Q: Question>(Comparison<Q::Answer>);
+struct Two<Q: Question> {
+    comparison: Comparison<Q::Answer>,
+    /// To how many rows lists are cut in tables.
+    limit: usize,
+}
 
 impl<Q: Question> Answered for Two<Q> {
     fn view(&self) -> &'static str {
@@ -312,13 +316,17 @@ impl<Q: Question> Answered for Two<Q> {
     }
 
     fn json(&self, indented: bool) -> String {
-        json(&self.0, indented)
+        json(&self.comparison, indented)
     }
 
     fn tables(&self) -> Vec<Table> {
-        let mut tables = vec![self.0.table(Q::NAME)];
-        for group in &self.0.groups {
-            tables.extend(Q::tables(&group.answer).into_iter().map(|mut table| {
+        let mut tables = vec![self.comparison.table(Q::NAME, self.limit)];
+        for group in &self.comparison.groups {
+            let mut of_group = Q::tables(&group.answer);
+            if let Some(main) = of_group.first_mut() {
+                main.cut(self.limit, "rows");
+            }
+            tables.extend(of_group.into_iter().map(|mut table| {
                 table.title = format!("{}: {}", group.name, table.title);
                 table
             }));
@@ -326,8 +334,15 @@ impl<Q: Question> Answered for Two<Q> {
         tables
     }
 
+    /// Under the names of the JSON answer: a program that reads it does not know what the groups are called.
+    fn csv(&self) -> String {
+        let mut table = self.comparison.table(Q::NAME, self.limit);
+        table.headers.splice(1..=2, ["a".to_owned(), "b".to_owned()]);
+        table.csv()
+    }
+
     fn answer(&self) -> &dyn Any {
-        &self.0
+        &self.comparison
     }
 }
 

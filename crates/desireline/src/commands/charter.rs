@@ -96,10 +96,14 @@ pub(crate) fn test(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error> 
     let path = path_of(args, file)?;
     let charter = read_charter(&path)?;
     let (mut failed, mut left_out) = (0, 0);
+    let mut tests = Vec::new();
     for scenario in &charter.tests {
         let ran = run_scenario(&charter, scenario);
         left_out += ran.left_out;
-        if ran.wrong.is_empty() {
+        if args.json {
+            failed += usize::from(!ran.wrong.is_empty());
+            tests.push(serde_json::json!({ "test": scenario.name, "line": scenario.line, "wrong": ran.wrong }));
+        } else if ran.wrong.is_empty() {
             draw::data(&format!("ok      {}", scenario.name));
         } else {
             failed += 1;
@@ -108,7 +112,12 @@ pub(crate) fn test(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error> 
         }
     }
     let passed = charter.tests.len() - failed;
-    draw::data(&format!("{passed} passed, {failed} failed"));
+    if args.json {
+        let answer = serde_json::json!({ "passed": passed, "failed": failed, "left_out": left_out, "tests": tests });
+        draw::data(&answer.to_string());
+    } else {
+        draw::data(&format!("{passed} passed, {failed} failed"));
+    }
     if left_out > 0 {
         draw::note(&format!(
             "{left_out} expectations about actions, features, outcomes or promises were not looked at: this version does not compute them yet"

@@ -88,8 +88,12 @@ pub(crate) async fn erase(home: &Home, text: &str) -> Result<ExitCode, Error> {
 }
 
 /// Takes back the link between two keys.
-pub(crate) async fn unmerge(home: &Home, a: &str, b: &str) -> Result<ExitCode, Error> {
+pub(crate) async fn unmerge(home: &Home, a: &str, b: &str, as_json: bool) -> Result<ExitCode, Error> {
     Lake::open(&home.path).await?.unmerge(key(a)?, key(b)?, &home.rules()).await?;
+    if as_json {
+        draw::data(&json!({ "unmerged": [a, b] }).to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
     draw::note(&format!("{a} and {b} are no longer linked; every answer from now on knows it"));
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::report::Finding;
+use serde_json::{Value, json};
+
 use crate::args::{DemoArgs, ReadArgs, SelectArgs};
 use crate::commands::{import, report};
 use crate::draw;
@@ -43,49 +46,82 @@ const EXAMPLES: [Example; 2] = [
 ];
 
 /// Imports both and says what is found.
-pub(crate) async fn run(args: &DemoArgs) -> Result<ExitCode, Error> {
-    std::fs::create_dir_all(&args.output).map_err(Error::file("make the folder", &args.output))?;
+pub(crate) async fn run(args: &DemoArgs, as_json: bool) -> Result<ExitCode, Error> {
+    let mut organisations = Vec::new();
     for example in &EXAMPLES {
-        show(example, &args.charters.join(example.name), &args.output).await?;
+        let shown = Shown::of(example, &args.charters.join(example.name), &args.output).await?;
+        if as_json {
+            organisations.push(shown.json());
+        } else {
+            shown.say();
+        }
+    }
+    if as_json {
+        draw::data(&json!({ "organisations": organisations }).to_string());
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show(example: &Example, folder: &Path, output: &Path) -> Result<(), Error> {
-    if !folder.is_dir() {
-        let what =
-            "the example organisations are not here: run this in the project's folder, or give --charters".to_owned();
-        return Err(Error::Input { path: folder.to_owned(), what });
-    }
-    let home_folder = output.join("homes").join(example.name);
-    let home = Home::new(&home_folder, Some(&folder.join("charter.yaml")))?;
-    let name = home.charter.organisation.clone().unwrap_or_default();
-    draw::note(&format!("\n== {name}"));
-    let done = import::import(&home, &ReadArgs::of_files(vec![folder.join("data")])).await?;
-    import::summarise(&done);
-    let path = output.join(format!("{}.html", example.name));
-    let select = SelectArgs {
-        journey: Some(example.journey.to_owned()),
-        compare: Some(example.compare.to_owned()),
-        compare_names: Some(example.compare_names.to_owned()),
-        ..SelectArgs::default()
-    };
-    let asks = report::Asks { steps: Some(example.steps), within: Some(example.within) };
-    let found = report::write(&home, &select, asks, &path).await?;
-    draw::data(&format!("\n{name}: what stands out"));
-    for (n, finding) in found.iter().enumerate() {
-        draw::data(&format!("{}. {}", n + 1, finding.text));
-    }
-    draw::data(&format!("The report is in {}", shown(&path)));
-    let charter = folder.join("charter.yaml");
-    draw::data(&format!(
-        "Ask further: desireline --home {} --charter {} view map",
-        home_folder.display(),
-        charter.display()
-    ));
-    Ok(())
+/// An organisation whose events are imported and whose report is written.
+struct Shown {
+    name: String,
+    home: PathBuf,
+    charter: PathBuf,
+    report: PathBuf,
+    found: Vec<Finding>,
 }
 
-fn shown(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string()
+impl Shown {
+    async fn of(example: &Example, folder: &Path, output: &Path) -> Result<Self, Error> {
+        let charter = folder.join("charter.yaml");
+        if !charter.is_file() {
+            let what = "the example organisations are not here, and are not part of the program: run this in a checkout \
+                        of the project, or give --charters with the path of its folder `charters`";
+            return Err(Error::Input { path: folder.to_owned(), what: what.to_owned() });
+        }
+        std::fs::create_dir_all(output).map_err(Error::file("make the folder", output))?;
+        let home_folder = output.join("homes").join(example.name);
+        let home = Home::new(&home_folder, Some(&charter))?;
+        let name = home.charter.organisation.clone().unwrap_or_default();
+        draw::note(&format!("\n== {name}"));
+        let done = import::import(&home, &ReadArgs::of_files(vec![folder.join("data")])).await?;
+        import::summarise(&done);
+        let path = output.join(format!("{}.html", example.name));
+        let select = SelectArgs {
+            journey: Some(example.journey.to_owned()),
+            compare: Some(example.compare.to_owned()),
+            compare_names: Some(example.compare_names.to_owned()),
+            ..SelectArgs::default()
+        };
+        let asks = report::Asks { steps: Some(example.steps), within: Some(example.within) };
+        let found = report::write(&home, &select, asks, &path).await?;
+        Ok(Self { name, home: home_folder, charter, report: absolute(&path), found })
+    }
+
+    fn say(&self) {
+        draw::data(&format!("\n{}: what stands out", self.name));
+        for (n, finding) in self.found.iter().enumerate() {
+            draw::data(&format!("{}. {}", n + 1, finding.text));
+        }
+        draw::data(&format!("The report is in {}", self.report.display()));
+        draw::data(&format!(
+            "Ask further: desireline --home {} --charter {} view map",
+            self.home.display(),
+            self.charter.display()
+        ));
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "organisation": self.name,
+            "home": self.home,
+            "charter": self.charter,
+            "report": self.report,
+            "findings": report::texts(&self.found),
+        })
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path))
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use evidence::counted;
 use lake::{ExportFormat, Lake};
+use serde_json::json;
 
 use crate::args::{ExportArgs, ExportAs};
 use crate::draw;
@@ -11,9 +12,14 @@ use crate::error::Error;
 use crate::home::Home;
 
 /// Writes all events to a file.
-pub(crate) async fn run(home: &Home, args: &ExportArgs) -> Result<ExitCode, Error> {
+pub(crate) async fn run(home: &Home, args: &ExportArgs, as_json: bool) -> Result<ExitCode, Error> {
     let format = format_of(args)?;
     let exported = Lake::open(&home.path).await?.export(format, &args.file, &home.rules()).await?;
+    if as_json {
+        let json = json!({ "file": args.file, "events": exported.events, "customers": exported.customers });
+        draw::data(&json.to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
     draw::note(&format!(
         "{} of {} in {}",
         counted(exported.events, "event", "events"),

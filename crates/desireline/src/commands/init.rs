@@ -1,9 +1,10 @@
 //! `init`: a first charter from data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use charter::draft::{Summary, draft};
+use charter::sources::SourceMap;
 use event::Event;
 use evidence::counted;
 use listen::{Rejection, Sink, Stop};
@@ -14,13 +15,18 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::sources::{self, ReadFailure};
 
+/// How systems write in a channel or department that it is not known.
+const UNKNOWN: [&str; 8] = ["?", "-", "--", "n/a", "#n/a", "unknown", "unbekannt", "k.a."];
+
 /// Counts what a first charter is made of.
 #[derive(Default)]
 struct Counts {
     events: BTreeMap<String, u64>,
     channels: BTreeMap<String, u64>,
     departments: BTreeMap<String, u64>,
-    keys: BTreeMap<String, std::collections::BTreeSet<u64>>,
+    keys: BTreeMap<String, BTreeSet<u64>>,
+    /// Values of the file that is read by which systems say "not known".
+    unknown: BTreeSet<String>,
     rejected: u64,
 }
 
@@ -37,8 +43,17 @@ impl Sink for Counts {
             }
         };
         count(&mut self.events, Some(event.event));
-        count(&mut self.channels, event.channel);
-        count(&mut self.departments, event.department);
+        let unknown = &mut self.unknown;
+        let mut known = |name: &&str| {
+            let known = !UNKNOWN.iter().any(|word| word.eq_ignore_ascii_case(name));
+            if !known && !unknown.contains(*name) {
+                unknown.insert((*name).to_owned());
+            }
+            known
+        };
+        let (channel, department) = (event.channel.filter(&mut known), event.department.filter(&mut known));
+        count(&mut self.channels, channel);
+        count(&mut self.departments, department);
         for key in event.keys {
             let hash = listen::stitch::fingerprint(key.value);
             self.keys.entry(key.kind.to_owned()).or_default().insert(hash);
@@ -71,7 +86,9 @@ pub(crate) fn run(home: &Home, args: &InitArgs) -> Result<ExitCode, Error> {
         }
         // Formats that say themselves what everything is need no source, unless the customer was chosen.
         let said = !source.plan.columns.is_empty() || source.plan.customer.is_some();
-        summary.sources.extend(sources::source_map(&source).filter(|_| said));
+        let unknown = std::mem::take(&mut counts.unknown).into_iter().collect();
+        let source = sources::source_map(&source, &args.read).filter(|_| said);
+        summary.sources.extend(source.map(|source| SourceMap { unknown, ..source }));
     }
     if counts.rejected > 0 {
         draw::note(&format!(

@@ -17,17 +17,26 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
-use crate::question::answer;
+use crate::question::{answer, unknown_members};
 
 /// Writes the report.
-pub(crate) async fn run(home: &Home, args: &ReportArgs) -> Result<ExitCode, Error> {
+pub(crate) async fn run(home: &Home, args: &ReportArgs, as_json: bool) -> Result<ExitCode, Error> {
     let asks = Asks { steps: args.steps.as_deref(), within: args.within.as_deref() };
     let found = write(home, &args.select, asks, &args.output).await?;
+    if as_json {
+        draw::data(&serde_json::json!({ "report": args.output, "findings": texts(&found) }).to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
     draw::note(&format!("the report is in {}", args.output.display()));
     for finding in &found {
         draw::note(&format!("• {}", finding.text));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Findings in their own words, as a list.
+pub(crate) fn texts(found: &[Finding]) -> Vec<&str> {
+    found.iter().map(|finding| finding.text.as_str()).collect()
 }
 
 /// Moments in a funnel that nobody asked for.
@@ -57,6 +66,9 @@ pub(crate) async fn write(
     let mut views = vec![View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
     views.extend(others(&home.charter));
     let answers = answer(&lake, home, &one_group, &views).await?;
+    for unknown in unknown_members(&lake, &home.charter, select, &answers).await? {
+        draw::note(&format!("note: {unknown}"));
+    }
     let sections = views.iter().zip(&answers).filter(|(view, _)| !view.heading().0.is_empty());
     let sections = sections.map(|(view, answer)| section(view, answer.as_ref())).collect();
     let map: map::Answer = typed(answers[0].as_ref());

@@ -19,7 +19,7 @@ pub(crate) async fn run(home: &Home, args: &SqlArgs, as_json: bool) -> Result<Ex
         draw::data(&csv(&rows));
     } else {
         let values = |row: &'_ Vec<Option<String>>| {
-            row.iter().map(|value| value.clone().unwrap_or_default()).collect::<Vec<_>>()
+            row.iter().map(|value| draw::plain(value.as_deref().unwrap_or_default())).collect::<Vec<_>>()
         };
         draw::data(&draw::rows(&rows.columns, rows.rows.iter().map(values)));
         draw::note(&counted(rows.rows.len() as u64, "row", "rows"));

@@ -10,7 +10,7 @@ use crate::args::ViewArgs;
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
-use crate::question::answer;
+use crate::question::{answer, unknown_members};
 
 /// Rows that a table in the terminal shows where nobody says how many.
 const TABLE_ROWS: &str = "20";
@@ -25,6 +25,9 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
     }
     let lake = Lake::open(&home.path).await?;
     let answers = answer(&lake, home, &args.select, &views).await?;
+    for unknown in unknown_members(&lake, &home.charter, &args.select, &answers).await? {
+        draw::note(&format!("note: {unknown}"));
+    }
     if as_json {
         let named = |answer: &dyn Answered| format!("\"{}\":{}", answer.view(), answer.json(false));
         match answers.as_slice() {

@@ -153,6 +153,22 @@ fn day_or_month_first_where_nobody_can_be_asked() {
 }
 
 #[test]
+fn a_customer_that_only_values_speak_for_is_not_assumed() {
+    let row = |n: u32| format!("hotel {},{},2026-01-{:02}\n", ["a", "b"][n as usize % 2], n * 7 % 11, 1 + n);
+    let rows: String = (0..20).map(row).collect();
+    let home = Home::new();
+    let file = home.file("x.csv", format!("event,lead_time,date\n{rows}"));
+    home.refuses(
+        &file,
+        &[],
+        &["who the customer is, and `lead_time` is only a guess", "give --map customer=lead_time, otherwise another"],
+    );
+    home.import_gives(&file, &["--map", "customer=lead_time"], 20, &[]);
+    let file = home.file("y.csv", format!("what,lead_time,date\n{rows}"));
+    home.run(&["import", &file]).expect(3, &["what happened, and `what`", "--map event=what,customer=lead_time"]);
+}
+
+#[test]
 fn question_marks_and_junk_instead_of_values() {
     let rows = "customer,event,at\n?,x,2026-01-01\nb,?,2026-01-01\nc,x,?\nd,x,2026-01-01\n,x,2026-01-01\n\
                 undefined,x,2026-01-02\n";
@@ -172,7 +188,35 @@ fn question_marks_and_junk_instead_of_values() {
         &[("junk-key", 1), ("missing-customer", 2), ("missing-event", 1), ("missing-time", 1)],
     );
     let junk = kept.iter().find(|one| one.1 == "junk-key").unwrap();
-    assert!(junk.2.contains("undefined") && junk.2.contains("2026-01-02"), "{junk:?}");
+    assert_eq!((junk.0, junk.2.as_str()), (7, "undefined,x,2026-01-02"));
+}
+
+#[test]
+fn a_row_whose_keys_name_nobody_is_kept_with_its_line_whatever_the_format() {
+    let junk = |name: &str, content: &str, options: &[&str], events: u64| {
+        let home = Home::new();
+        let kept = home.import_gives(&home.file(name, content), options, events, &[("junk-key", 1)]);
+        (kept[0].0, kept[0].2.clone())
+    };
+    let csv = "customer,event,at\na,x,2026-01-01\nnull,x,2026-01-02\n";
+    assert_eq!(junk("x.csv", csv, &[], 1), (3, "null,x,2026-01-02".to_owned()));
+    let line = r#"{"customer":"null","event":"x","at":"2026-01-02"}"#;
+    let jsonl = format!("{}\n{line}\n", line.replace("null", "a"));
+    assert_eq!(junk("x.jsonl", &jsonl, &[], 1), (2, line.to_owned()));
+    let message = r#"{"type":"track","event":"x","userId":"null","timestamp":"2026-01-02T00:00:00Z"}"#;
+    let messages = format!("{}\n{message}\n", message.replace("null", "a"));
+    assert_eq!(junk("x.jsonl", &messages, &[], 1), (2, message.to_owned()));
+    let event =
+        r#"<event><string key="concept:name" value="x"/><date key="time:timestamp" value="2026-01-02"/></event>"#;
+    let trace = |name: &str| format!(r#"<trace><string key="concept:name" value="{name}"/>{event}</trace>"#);
+    let xes = format!(r#"<log xes.version="1.0">{}{}</log>"#, trace("a"), trace("null"));
+    let (line, row) = junk("x.xes", &xes, &[], 1);
+    assert!(line == 2 && row.contains(r#""case:concept:name":"null""#), "{line}: {row}");
+    // Two rows that are one event: where it begins, and what they came to.
+    let grouped = "customer,event,at,basket\na,x,2026-01-01,1\nnull,x,2026-01-02,2\n";
+    let map = ["--map", "customer=customer,event=event,at=at,one_per=basket"];
+    let (line, row) = junk("x.csv", grouped, &map, 1);
+    assert!(line == 3 && row.contains("2026-01-02"), "{line}: {row}");
 }
 
 #[test]
@@ -263,4 +307,44 @@ fn a_parquet_file_that_is_cut_off_or_broken_inside() {
     ended.expect(3, &["broken.parquet: "]);
     home.keeps_nothing();
     home.import_gives(&home.file("whole.parquet", &whole), &[], 5_000, &[]);
+}
+
+#[test]
+fn the_line_by_which_excel_says_what_separates_fields() {
+    let rows = "customer;event;at\na,1;x;2026-01-01\nb,2;never\n";
+    for first in ["sep=;\n", "sep=;\r\n", "SEP=;\r", "\"sep=;\"\n", "\u{feff}sep=;\n"] {
+        let home = Home::new();
+        let kept =
+            home.import_gives(&home.file("x.csv", format!("{first}{rows}")), &[], 1, &[("wrong-column-count", 1)]);
+        assert_eq!((kept[0].0, kept[0].2.as_str()), (4, "b,2;never"), "{first:?}");
+        let customer = home.run(&["sql", "select keys from events", "--json"]).json();
+        assert_eq!(customer[0]["keys"], r#"{"user_id":"a,1"}"#);
+    }
+}
+
+#[test]
+fn a_delimiter_for_a_file_that_has_none() {
+    let home = Home::new();
+    home.import(&home.file("rows.csv", with_header(&good_rows(50))), &["--delimiter", ","]);
+    let path = home.path().join("../all.parquet");
+    let path = path.to_str().unwrap();
+    home.run(&["export", path]).expect(0, &[]);
+    home.run(&["import", path, "--delimiter", ";"]).expect(2, &["--delimiter is for delimited text", "is parquet"]);
+}
+
+#[test]
+fn times_that_could_be_something_else_say_how_to_have_them_read() {
+    let first = |rows: &str, format: &str, said: &str| {
+        let home = Home::new();
+        let file = home.file("x.csv", with_header(rows));
+        home.refuses(&file, &[], &[said, "give --map at=at:%d/%m/%Y with the form that it has"]);
+        home.import_gives(&file, &["--map", &format!("at=at:{format}")], 2, &[]);
+        let at = home.run(&["sql", "select cast(min(at) as varchar) at from events", "--json"]).json();
+        at[0]["at"].as_str().unwrap().to_owned()
+    };
+    let american = "a,x,1/2/24 3:04 PM\nb,x,1/13/24 3:05 PM\n";
+    let at = first(american, "%m/%d/%y %I:%M %p", "(perhaps %d/%m/%y %I:%M %p or %m/%d/%y %I:%M %p)");
+    assert!(at.starts_with("2024-01-02T15:04:00"), "{at}");
+    let at = first("a,x,45293.5\nb,x,45294\n", "excel", "(perhaps excel, which counts days: 2024-01-02)");
+    assert!(at.starts_with("2024-01-02T12:00:00"), "{at}");
 }

@@ -6,6 +6,9 @@
 mod crashes;
 mod files;
 mod home;
+mod init;
+mod json;
 mod logs;
 mod questions;
 mod sizes;
+mod sql;

@@ -142,3 +142,62 @@ fn a_check_for_machines_has_all_problems_as_data() {
     let answer = home.run(&["check", &right, "--json"]).json();
     assert_eq!((&answer["in_order"], &answer["problems"]), (&true.into(), &serde_json::json!([])));
 }
+
+#[test]
+fn everything_counts_the_customers_who_have_events() {
+    let home = Home::new();
+    // A telephone that three share joins none of them, and no event is its own.
+    let rows = ["u1,0301234567,x,2026-01-01", "u2,0301234567,x,2026-01-02", "u3,0301234567,x,2026-01-03"];
+    let file = home.file("x.csv", format!("user_id,phone,event,at\n{}\n", rows.join("\n")));
+    let charter = home.file("c.yaml", "charter: 1\nkeys:\n  user_id: {unique: true, priority: 1}\n  phone: {}\n");
+    let with = ["--charter", charter.as_str()];
+    let imported = home.import(&file, &with);
+    assert_eq!((&imported["customers"], &imported["keys"]), (&3.into(), &4.into()), "{imported}");
+    assert_eq!(home.import(&file, &with)["customers"], 3, "the same again");
+    let map = home.run(&[&["view", "map", "--json"], &with[..]].concat()).json();
+    assert_eq!(map["customers"], 3);
+    home.run(&[&["import", &file], &with[..]].concat()).expect(0, &["0 new events of 3 customers"]);
+    let page = home.path().join("../report.html");
+    home.run(&[&["report", "-o", page.to_str().unwrap()], &with[..]].concat()).expect(0, &[]);
+    assert!(std::fs::read_to_string(page).unwrap().contains("3 customers"));
+}
+
+#[test]
+fn a_property_that_no_event_has_is_named() {
+    let home = Home::new();
+    let rows = "customer,event,at,score,city\na,x,2026-01-01,3,Ulm\nb,x,2026-01-02,,Bonn\n";
+    home.import(&home.file("x.csv", rows), &[]);
+    let wrong = "--where: no event has a value in `properties.scor`; did you mean `properties.score`?";
+    home.run(&["view", "map", "--where", "properties.scor > 2"]).expect(0, &[wrong]);
+    home.run(&["view", "map,variants", "--json", "--where", "properties.scor > 2"]).expect(0, &[wrong]);
+    home.run(&["view", "map", "--compare", "properties.zzzzzzz = 'a'"])
+        .expect(0, &["--compare: no event has a value in `properties.zzzzzzz`; there are city, score"]);
+    home.run(&["view", "map", "--events", "traits.age > 2"]).expect(0, &["no event has a value in `traits.age`\n"]);
+    let page = home.path().join("../report.html");
+    let report = ["report", "-o", page.to_str().unwrap(), "--where", "properties.scor > 2"];
+    home.run(&report).expect(0, &[wrong]);
+    for right in ["properties.score > 2", "properties.score > 20"] {
+        let ended = home.run(&["view", "map", "--where", right]);
+        ended.expect(0, &[]);
+        assert!(!ended.err.contains("no event has"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn two_groups_stand_under_their_names_and_lists_are_cut_where_somebody_says_so() {
+    let home = Home::new();
+    home.import(&home.file("x.csv", many(1_200, 20)), &[]);
+    let compare = ["view", "map", "--compare", "properties.note like '%7'", "--compare-names", "sevens,others"];
+    let whole = home.run(&compare).out;
+    let heading = whole.lines().find(|line| line.contains("difference ")).unwrap();
+    assert_eq!(
+        heading.split_whitespace().collect::<Vec<_>>(),
+        ["what", "sevens", "others", "difference", "low", "high"]
+    );
+    assert!(!whole.contains("are shown"), "{whole}");
+    let cut = home.run(&[&compare[..], &["--limit", "1"]].concat()).out;
+    assert!(cut.contains("differences are shown") && cut.lines().count() < whole.lines().count(), "{cut}");
+    let csv = home.run(&[&compare[..], &["--csv"]].concat()).out;
+    assert!(csv.starts_with("what,a,b,difference,low,high\r\n"), "{csv}");
+    assert!(home.run(&["view", "map"]).out.contains("1,200 events in 20 journeys of 20 customers"));
+}

@@ -28,7 +28,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Looks at the beginning of a file, which must be UTF-8.
 pub(crate) fn sample(text: &[u8], delimiter: Option<u8>) -> Result<Sample, PlanError> {
-    let (delimiter, mut rows) = match delimiter {
+    let (said, text) = sep_line(text).map_or((None, text), |(said, rest)| (Some(said), rest));
+    let (delimiter, mut rows) = match delimiter.or(said) {
         Some(delimiter) => (delimiter, records(text, delimiter)),
         None => guess_delimiter(text)?,
     };
@@ -39,7 +40,17 @@ pub(crate) fn sample(text: &[u8], delimiter: Option<u8>) -> Result<Sample, PlanE
     if rows.is_empty() {
         return Err(PlanError::HeaderOnly { columns });
     }
-    Ok(Sample { layout: Layout { delimiter, header }, columns, rows })
+    Ok(Sample { layout: Layout { delimiter, sep_line: said.is_some(), header }, columns, rows })
+}
+
+/// What the first line says that separates the fields, and the lines behind it.
+fn sep_line(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (line, rest) = text.split_at(memchr::memchr2(b'\n', b'\r', text)?);
+    let bare = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match bare.split_at_checked(4)? {
+        (name, [delimiter]) if name.eq_ignore_ascii_case(b"sep=") => Some((*delimiter, rest)),
+        _ => None,
+    }
 }
 
 /// The first records. The last is left out where it is probably cut.

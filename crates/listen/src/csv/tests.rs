@@ -167,6 +167,26 @@ fn a_cut_gzip_gives_the_rows_before_the_cut_and_an_error() {
 }
 
 #[test]
+fn a_gzip_file_that_is_cut_off_behind_its_header_is_not_taken_for_one_without_rows() {
+    use std::io::Write as _;
+    let pack = |text: &[u8]| {
+        // Stored as it is, so that it is known what lies before the cut.
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        encoder.write_all(text).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let refused = |bytes: &[u8]| plan(Format::Csv, bytes, &Options::default()).expect_err("no rows").to_string();
+    let header = b"user_id,event,at\n";
+    let whole = pack(&[&header[..], b"u1,A,2026-03-02\n"].concat());
+    let behind_header = whole.len() - 8 - "u1,A,2026-03-02\n".len();
+    for cut in [behind_header - 8, behind_header] {
+        let said = refused(whole.get(..cut).expect("shorter"));
+        assert!(said.contains("cut off at its very beginning"), "{said}");
+    }
+    assert!(refused(&pack(header)).contains("has a header (user_id, event, at) but no rows"));
+}
+
+#[test]
 fn the_sink_can_stop_the_reading() {
     struct Full;
     impl Sink for Full {

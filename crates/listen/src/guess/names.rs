@@ -1,7 +1,7 @@
 //! How exports usually name their columns, the best known first.
 //!
 //! XES names (`concept:name`, as pm4py writes them) come before all others, because a table that has them has them on
-//! purpose. Names are compared without capitals and punctuation.
+//! purpose. Names are compared without capitals and punctuation. Those of German exports stand behind the English ones.
 
 use crate::mapping::Role;
 
@@ -34,11 +34,32 @@ pub(super) const EVENT: &[&str] = &[
     "stepname",
     "moment",
     "touchpoint",
+    "ereignis",
+    "ereignistyp",
+    "ereignisart",
+    "vorgang",
+    "vorgangsart",
+    "aktivität",
+    "aktivitaet",
+    "aktion",
+    "schritt",
+    "tätigkeit",
 ];
 
 /// Names of columns that say what happened only when nothing better is there.
-pub(super) const EVENT_PERHAPS: &[&str] =
-    &["status", "state", "identstate", "incidentstate", "ticketstatus", "orderstatus", "type", "operation", "message"];
+pub(super) const EVENT_PERHAPS: &[&str] = &[
+    "status",
+    "state",
+    "identstate",
+    "incidentstate",
+    "ticketstatus",
+    "orderstatus",
+    "type",
+    "operation",
+    "message",
+    "typ",
+    "art",
+];
 
 pub(super) const AT: &[&str] = &[
     "timetimestamp",
@@ -71,13 +92,49 @@ pub(super) const AT: &[&str] = &[
     "unixtime",
     "epoch",
     "when",
+    "zeitpunkt",
+    "zeitstempel",
+    "datum",
+    "datumuhrzeit",
+    "datumzeit",
+    "zeit",
+    "erstelltam",
+    "angelegtam",
+    "bestelldatum",
+    "kaufdatum",
+    "buchungsdatum",
 ];
 
-pub(super) const START: &[&str] =
-    &["starttimestamp", "starttime", "startedat", "startdate", "startdatetime", "start", "begintime", "begin"];
+pub(super) const START: &[&str] = &[
+    "starttimestamp",
+    "starttime",
+    "startedat",
+    "startdate",
+    "startdatetime",
+    "start",
+    "begintime",
+    "begin",
+    "beginn",
+    "startzeit",
+    "startdatum",
+    "anfang",
+];
 
-pub(super) const END: &[&str] =
-    &["endtimestamp", "endtime", "endedat", "enddate", "enddatetime", "end", "finishtime", "finishedat", "completedat"];
+pub(super) const END: &[&str] = &[
+    "endtimestamp",
+    "endtime",
+    "endedat",
+    "enddate",
+    "enddatetime",
+    "end",
+    "finishtime",
+    "finishedat",
+    "completedat",
+    "ende",
+    "endzeit",
+    "enddatum",
+    "endeam",
+];
 
 pub(super) const RECEIVED_AT: &[&str] =
     &["receivedat", "receivedtimestamp", "servertimestamp", "ingestedat", "loadedat"];
@@ -110,13 +167,40 @@ pub(super) const PERSON: &[(&[&str], &str, bool)] = &[
             "profileid",
             "distinctid",
             "user",
+            "kunde",
+            "kundenid",
+            "kundennummer",
+            "kundennr",
+            "kdnr",
+            "nutzer",
+            "nutzerid",
+            "benutzer",
+            "benutzerid",
+            "mitgliedsnummer",
+            "patient",
+            "patientennummer",
         ],
         "user_id",
         true,
     ),
     (&["anonymousid", "visitorid", "cookieid", "fullvisitorid", "userpseudoid"], "anonymous_id", true),
-    (&["email", "emailaddress", "mail", "useremail", "customeremail"], "email", false),
-    (&["phone", "phonenumber", "mobile", "msisdn", "telephone"], "phone", false),
+    (&["email", "emailaddress", "mail", "useremail", "customeremail", "emailadresse", "mailadresse"], "email", false),
+    (
+        &[
+            "phone",
+            "phonenumber",
+            "mobile",
+            "msisdn",
+            "telephone",
+            "rufnummer",
+            "telefon",
+            "telefonnummer",
+            "handynummer",
+            "mobilnummer",
+        ],
+        "phone",
+        false,
+    ),
 ];
 
 pub(super) const CASE: &[&str] = &[
@@ -137,9 +221,17 @@ pub(super) const CASE: &[&str] = &[
     "requestid",
     "processinstanceid",
     "number",
+    "fall",
+    "fallid",
+    "fallnummer",
+    "vorgangsnummer",
+    "vorgangsid",
+    "ticketnummer",
+    "bestellnummer",
+    "auftragsnummer",
 ];
 
-pub(super) const SESSION: &[&str] = &["sessionid", "session", "visitid"];
+pub(super) const SESSION: &[&str] = &["sessionid", "session", "visitid", "sitzung", "sitzungsid"];
 
 pub(super) const OTHERS: &[(Role, &[&str])] = &[
     (Role::Phase, &["lifecycletransition", "lifecycle", "phase", "transition"]),
@@ -155,11 +247,14 @@ pub(super) const OTHERS: &[(Role, &[&str])] = &[
             "handledby",
             "performer",
             "employee",
+            "mitarbeiter",
+            "bearbeiter",
+            "sachbearbeiter",
         ],
     ),
-    (Role::Department, &["orggroup", "department", "dept", "team", "assignmentgroup"]),
-    (Role::Channel, &["channel", "eventchannel", "contactchannel", "contacttype"]),
-    (Role::Source, &["source", "sourcesystem", "datasource"]),
+    (Role::Department, &["orggroup", "department", "dept", "team", "assignmentgroup", "abteilung"]),
+    (Role::Channel, &["channel", "eventchannel", "contactchannel", "contacttype", "kanal", "kontaktkanal"]),
+    (Role::Source, &["source", "sourcesystem", "datasource", "quelle", "quellsystem"]),
     (Role::MessageId, &["messageid", "msgid", "eventid", "eventuuid", "insertid", "oceleid"]),
 ];
 

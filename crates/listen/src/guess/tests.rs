@@ -127,3 +127,42 @@ fn properties_are_numbers_only_if_all_are() {
     let kinds: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.kind)).collect();
     assert_eq!(kinds, [("price", Number), ("code", Text), ("vip", Truth)]);
 }
+
+#[test]
+fn german_exports_are_known_by_their_names() {
+    let cases = [
+        (
+            "Kundennummer,Rufnummer,Beginn,Ende,Ereignis,Wartezeit_s\n7,0301234567,2026-01-01 09:00,2026-01-01 09:05,Anruf,31",
+            "start=Beginn end=Ende event=Ereignis user_id=Kundennummer phone=Rufnummer? properties=Wartezeit_s",
+        ),
+        (
+            "Kunde,Vorgang,Zeitpunkt,Kanal,Abteilung\nk,Bestellung,2026-01-01,Laden,Vertrieb",
+            "at=Zeitpunkt event=Vorgang user_id=Kunde channel=Kanal department=Abteilung",
+        ),
+        ("Datum,Kunden-Nr.,Aktivität\n2026-01-01,k,Kauf", "at=Datum event=Aktivität user_id=Kunden-Nr."),
+    ];
+    for (table, expected) in cases {
+        let shown = check("", table);
+        let sorted = |text: &str| {
+            let mut parts: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            parts.sort();
+            parts
+        };
+        assert_eq!(sorted(&shown.expect("a guess")), sorted(expected));
+    }
+}
+
+#[test]
+fn a_guess_by_values_alone_says_so() {
+    let by_values = |table: &str| -> Vec<String> {
+        let mut lines = table.lines().map(|line| line.split(','));
+        let columns: Vec<String> = lines.next().expect("a header").map(str::to_owned).collect();
+        let rows: Vec<Vec<Cell<'_>>> = lines.map(|row| row.map(Cell::Text).collect()).collect();
+        let guess = guess(&columns, &rows, &Mapping::default(), None).expect("a guess");
+        guess.notes.iter().filter(|note| note.by_values).map(|note| note.role.to_string()).collect()
+    };
+    let rows: Vec<String> = (0..12).map(|n| format!("k{},{},2026-03-{:02}", n % 5, ["o", "c"][n % 2], n + 1)).collect();
+    let rows = rows.join("\n");
+    assert_eq!(by_values(&format!("a,b,c\n{rows}")), ["at", "event", "user_id"]);
+    assert_eq!(by_values(&format!("customer,status,at\n{rows}")), Vec::<String>::new());
+}

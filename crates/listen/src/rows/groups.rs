@@ -11,7 +11,7 @@ use rapidhash::fast::RandomState;
 use crate::cell::Cell;
 use crate::json;
 use crate::limits::{GROUPS_BYTES_MAX, KEYS_MAX};
-use crate::sink::{Reason, Sink, Stop};
+use crate::sink::{NamesNobody, Reason, Rejection, Sink, Stop};
 
 use super::Refusal;
 use super::collected::{Collected, number};
@@ -39,6 +39,8 @@ pub(super) struct Groups {
 /// One event in the making: its texts are those of its first row, its time is the earliest.
 #[derive(Debug)]
 struct Group {
+    /// The line of its first row.
+    line: u64,
     at: Timestamp,
     received_at: Option<Timestamp>,
     texts: [Option<Box<str>>; 8],
@@ -65,7 +67,7 @@ impl Groups {
         self.check_numbers(cells, unknown)?;
         if says_nothing(&cells[self.column], unknown) {
             // Without a value that makes a group, the row stands alone.
-            let mut alone = Group::new(event, &self.properties, &self.traits);
+            let mut alone = Group::new(line, event, &self.properties, &self.traits);
             alone.collect(&self.properties, &self.traits, cells, unknown);
             return Ok(alone.emit(&self.properties, &self.traits, sink));
         }
@@ -78,7 +80,7 @@ impl Groups {
         let at = if let Some(at) = self.index.get(self.name.as_str()) {
             *at
         } else {
-            let group = Group::new(event, &self.properties, &self.traits);
+            let group = Group::new(line, event, &self.properties, &self.traits);
             self.bytes += group.bytes() + 2 * self.name.len();
             self.index.insert(self.name.as_str().into(), self.all.len());
             self.all.push(group);
@@ -108,12 +110,20 @@ impl Groups {
     pub(super) fn finish(&mut self, sink: &mut dyn Sink) -> Result<(), Stop> {
         self.index.clear();
         self.bytes = 0;
-        std::mem::take(&mut self.all).iter().try_for_each(|group| group.emit(&self.properties, &self.traits, sink))
+        for group in std::mem::take(&mut self.all) {
+            if let Err(stop) = group.emit(&self.properties, &self.traits, sink) {
+                // Of its rows none is kept; what they came to is.
+                let NamesNobody { detail, row } = stop.names_nobody()?;
+                let (line, row) = (group.line, row.as_bytes());
+                sink.reject(&Rejection { line, reason: Reason::JunkKey, detail: detail.into(), row })?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl Group {
-    fn new(event: &Event<'_>, properties: &[MemberSlot], traits: &[MemberSlot]) -> Self {
+    fn new(line: u64, event: &Event<'_>, properties: &[MemberSlot], traits: &[MemberSlot]) -> Self {
         let nothing = |members: &[MemberSlot]| members.iter().map(|_| Collected::Nothing).collect();
         let texts = [
             Some(event.event),
@@ -126,6 +136,7 @@ impl Group {
             event.phase,
         ];
         Self {
+            line,
             at: event.at,
             received_at: event.received_at,
             texts: texts.map(|text| text.map(Into::into)),
