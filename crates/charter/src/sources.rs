@@ -320,10 +320,6 @@ fn read_taken(reader: &mut Reader<'_>, node: &Node) -> Option<Taken> {
     Some(literal(&text).map_or(Taken::Column { column: text, format: None }, Taken::Literal))
 }
 
-/// The forms of times that have a name; any other is a pattern.
-pub(crate) const TIME_FORMS: [&str; 9] =
-    ["iso", "dmy", "mdy", "month-name", "unix", "unix-ms", "unix-us", "unix-ns", "excel"];
-
 fn read_format(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let format = reader.text(node)?;
     if format.contains('%') || TIME_FORMS.contains(&format.as_str()) {
