@@ -37,8 +37,7 @@ impl Sums {
     /// Takes in a number, rounded to millionths; `false` where it is none or beyond [`VALUE_MAX`](Self::VALUE_MAX), and
     /// then nothing is taken in.
     pub fn add(&mut self, value: f64) -> bool {
-        // Not the other way round: this is false for NaN.
-        if !(value.abs() <= Self::VALUE_MAX) {
+        if value.is_nan() || value.abs() > Self::VALUE_MAX {
             return false;
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most 9e18, which 64 bits hold")]
@@ -206,7 +205,9 @@ mod tests {
 
     fn sums(values: &[f64]) -> Sums {
         let mut sums = Sums::default();
-        values.iter().for_each(|value| assert!(sums.add(*value)));
+        for value in values {
+            assert!(sums.add(*value));
+        }
         sums
     }
 

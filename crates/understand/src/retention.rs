@@ -272,7 +272,7 @@ impl RetentionFold {
         row.customers += 1;
         let any = self.options.returns.is_none();
         let events = run.moments[start + 1..].iter().zip(&run.at_us[start + 1..]);
-        let returns = events.filter(|(moment, _)| any || Some(**moment) == self.returns).map(|(_, at_us)| *at_us);
+        let mut returns = events.filter(|(moment, _)| any || Some(**moment) == self.returns).map(|(_, at_us)| *at_us);
         match self.options.mode {
             Mode::Classic => {
                 let most = i64::try_from(self.options.periods).unwrap_or(i64::MAX);
@@ -297,7 +297,7 @@ impl RetentionFold {
             }
             Mode::Rolling => {
                 // Only the last one matters, and it is the last of the run that counts at all.
-                let last = returns.last().and_then(|last| self.periods.number(last));
+                let last = returns.next_back().and_then(|last| self.periods.number(last));
                 let after = last.map_or(0, |last| i64::from(last) - i64::from(first));
                 if after > 0 {
                     *at(&mut row.returned, position(after).min(self.options.periods) - 1) += 1;

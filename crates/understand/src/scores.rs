@@ -85,7 +85,7 @@ pub(crate) enum NoScore {
 /// Reads a score.
 pub(crate) fn read(kind: SurveyKind, number: f64) -> Result<usize, NoScore> {
     let scale = match kind {
-        SurveyKind::Nps => 0..=10,
+        SurveyKind::Nps => 0..=10u8,
         SurveyKind::Csat => 1..=5,
         SurveyKind::Ces => 1..=7,
     };
@@ -95,11 +95,8 @@ pub(crate) fn read(kind: SurveyKind, number: f64) -> Result<usize, NoScore> {
     if number.fract().abs() > 0.0 {
         return Err(NoScore::NotWhole);
     }
-    scale
-        .into_iter()
-        .find(|score| (f64::from(*score) - number).abs() < 0.5)
-        .map(|score| score as usize)
-        .ok_or(NoScore::OutOfRange)
+    let score = scale.into_iter().find(|score| (f64::from(*score) - number).abs() < 0.5);
+    score.map(usize::from).ok_or(NoScore::OutOfRange)
 }
 
 /// How often each score was given.
@@ -226,7 +223,9 @@ mod tests {
     #[test]
     fn figures_by_hand() {
         let mut scores = Scores::default();
-        [10, 9, 9, 8, 6, 0].into_iter().for_each(|score| scores.add(score));
+        for score in [10, 9, 9, 8, 6, 0] {
+            scores.add(score);
+        }
         let score = scores.score(SurveyKind::Nps);
         assert_eq!((score.n, score.mean, score.top_share), (6, Some(7.0), 0.5));
         let nps = score.nps.expect("answers");

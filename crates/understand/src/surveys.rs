@@ -230,7 +230,9 @@ impl Tally {
         self.all.merge(&other.all);
         self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| *ours += *theirs);
         for (ours, theirs) in self.groups().into_iter().zip(other.groups()) {
-            theirs.iter().for_each(|(name, scores)| ours.entry(*name).or_default().merge(scores));
+            for (name, scores) in theirs {
+                ours.entry(*name).or_default().merge(scores);
+            }
         }
     }
 
@@ -238,7 +240,9 @@ impl Tally {
         self.all.subtract(&other.all);
         self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| *ours -= *theirs);
         for (ours, theirs) in self.groups().into_iter().zip(other.groups()) {
-            theirs.iter().for_each(|(name, scores)| ours.entry(*name).or_default().subtract(scores));
+            for (name, scores) in theirs {
+                ours.entry(*name).or_default().subtract(scores);
+            }
             ours.retain(|_, scores| scores.n() > 0);
         }
     }

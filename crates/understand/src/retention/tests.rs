@@ -30,7 +30,9 @@ fn ask(options: &Options, log: &testkit::Log) -> Answer {
 }
 
 /// Name, customers, and returned of how many.
-fn triangle(answer: &Answer) -> Vec<(&str, u64, Vec<(u64, u64)>)> {
+type Shown<'a> = (&'a str, u64, Vec<(u64, u64)>);
+
+fn triangle(answer: &Answer) -> Vec<Shown<'_>> {
     let cells = |cells: &[Cell]| cells.iter().map(|cell| (cell.returned, cell.of)).collect();
     answer.cohorts.iter().map(|c| (c.cohort.as_str(), c.customers, cells(&c.periods))).collect()
 }

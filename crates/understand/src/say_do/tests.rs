@@ -61,7 +61,7 @@ fn deeds_by_hand() {
 fn divergence_is_flagged() {
     let story = |promoters: &str, detractors: &str| {
         let one = |c: usize| {
-            let (score, then) = if c % 2 == 0 { (10, promoters) } else { (0, detractors) };
+            let (score, then) = if c.is_multiple_of(2) { (10, promoters) } else { (0, detractors) };
             format!("{c}: survey@0d{{nps={score}}} {then}@5d call@200d")
         };
         let answer = ask(&Options::default(), &(0..40).map(one).collect::<Vec<_>>().join(";"));

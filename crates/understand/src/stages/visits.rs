@@ -13,6 +13,7 @@ pub(super) const ACTIVE_US: i64 = 30 * 86_400_000_000;
 
 /// A period and its middle, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the unit is a part of each name")]
 pub(super) struct Halves {
     pub(super) since_us: i64,
     pub(super) middle_us: i64,
@@ -117,8 +118,12 @@ impl Visits {
         present[stage].times = Some((first_us.min(at_us), last_us.max(at_us)));
         if changed {
             let (earlier, from_here) = present.split_at_mut(stage);
-            earlier.iter_mut().for_each(|visit| visit.went_on |= visit.times.is_some());
-            from_here[1..].iter_mut().for_each(|visit| visit.fell_back |= visit.times.is_some());
+            for visit in earlier {
+                visit.went_on |= visit.times.is_some();
+            }
+            for visit in &mut from_here[1..] {
+                visit.fell_back |= visit.times.is_some();
+            }
         }
     }
 
