@@ -10,8 +10,8 @@ use crate::scan::{Part, Projection, full_paths, read_part};
 use crate::schema::EVENTS;
 use crate::store::{Lake, bucket_of};
 
-/// A key: its kind and its value.
-pub type Key = (String, String);
+/// A key: its kind and its value, as others see it.
+pub(crate) type Key = (String, String);
 
 /// What is known of one person.
 #[derive(Debug, Clone, PartialEq)]
