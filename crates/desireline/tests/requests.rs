@@ -33,7 +33,7 @@ fn the_simulated_organisation_has_what_was_planted() {
     json(home.path(), &["import", files, "--charter", charter]);
     let ask = |views: &str, more: &[&str]| json(home.path(), &[&["view", views, "--charter", charter], more].concat());
 
-    let both = ask("abandonment,interactions,channels", &[]);
+    let both = ask("abandonment,interactions,channels", &["--limit", "0"]);
     let ticket = &both["interactions"]["interactions"][0];
     let figures = &ticket["figures"];
     let told = |status: &str| {

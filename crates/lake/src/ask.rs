@@ -116,14 +116,18 @@ impl Lake {
                 all.merge(more);
             }
             for (all, more) in all.1.iter_mut().zip(more.1) {
-                more.into_iter().for_each(|(name, n)| *all.entry(name).or_default() += n);
+                for (name, n) in more {
+                    *all.entry(name).or_default() += n;
+                }
             }
             all
         });
         let (groups, by_lens) = merged.expect("there is at least one core");
         let mut left_out = vec![LeftOut::new(); questions.len()];
         for ((_, of), names) in lenses.iter().zip(by_lens) {
-            of.iter().for_each(|question| left_out[*question].clone_from(&names));
+            for question in of {
+                left_out[*question].clone_from(&names);
+            }
         }
         Ok(Answered { groups, events: events.into_inner(), left_out })
     }

@@ -10,7 +10,7 @@ use crate::scan::{Part, Projection, Rerouted, read_part};
 use crate::schema::EVENTS;
 use crate::store::{Lake, bucket_of};
 
-/// A key: its kind and its value.
+/// A key: its kind and its value, as others see it.
 pub(crate) type Key = (String, String);
 
 /// What is known of one person.

@@ -298,12 +298,12 @@ fn interactions(charter: &Charter, of: &Interaction, told: &[Told<'_>]) -> Vec<O
             continue;
         }
         let (request, key) = (text(told.event, of.request.as_ref()), text(told.event, of.key.as_ref()));
-        let same = |one: &&mut Followed| match &of.key {
-            Some(_) => one.one.key == key,
-            None => {
-                let about = one.one.request == request || (resolves && request.is_none());
-                about && told.at_us.saturating_sub(one.last_us) <= window_us
+        let same = |one: &&mut Followed| {
+            if of.key.is_some() {
+                return one.one.key == key;
             }
+            let about = one.one.request == request || (resolves && request.is_none());
+            about && told.at_us.saturating_sub(one.last_us) <= window_us
         };
         let known = all.iter_mut().rev().find(same);
         let at = shown(told.at_us, charter);

@@ -22,9 +22,12 @@ pub struct Options {
     pub sql: Option<String>,
 }
 
+/// What a segment is called, and its condition.
+type Named = (Arc<str>, Condition<CustomerFact>);
+
 impl Options {
     /// Name and condition of every segment: those of the charter, then one's own.
-    fn segments(&self, charter: &Charter) -> Result<Vec<(Arc<str>, Condition<CustomerFact>)>, Error> {
+    fn segments(&self, charter: &Charter) -> Result<Vec<Named>, Error> {
         let of_charter = charter.segments.iter().map(|segment| (segment.name.as_str().into(), segment.when.clone()));
         let mut all: Vec<_> = of_charter.collect();
         if let Some(text) = &self.sql {
@@ -187,7 +190,7 @@ pub struct Overlap {
 /// What the segments count.
 #[derive(Debug)]
 pub struct SegmentsFold {
-    named: Vec<(Arc<str>, Condition<CustomerFact>)>,
+    named: Vec<Named>,
     labels: BTreeMap<String, String>,
     segments: Vec<Segment>,
     /// By outcome, the position of its condition.

@@ -149,7 +149,12 @@ fn a_comparison_looks_up_in_both_groups_what_is_typical_in_one() {
 /// A charter that has what views are about.
 const CHARTER: &str = "\
 charter: 1
-moments: {a: {when: event = 'a'}, b: {when: event = 'b'}}
+stages: {early: {goal: reach}, late: {goal: advocacy}}
+moments: {a: {stage: early, when: event = 'a'}, b: {stage: late, when: event = 'b'}}
+interactions: {talk: {opens: [a], resolves: [b], window: 7d}}
+outcomes: {done: {when: moment = 'b', horizon: 30d}}
+surveys: {nps: {moment: b, score: properties.score, kind: nps}}
+segments: {many: events > 3}
 journeys: {way: {starts: a, succeeds: b, designed: a b}}
 expectations: {back: {after: a, promise: b, within: 1bd}}
 ";

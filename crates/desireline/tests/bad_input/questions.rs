@@ -39,7 +39,7 @@ fn names_that_do_not_exist() {
     home.run(&["view", "map", "--from-moment", "visit"])
         .expect(2, &["--from-moment is an option of sankey, not of map"]);
     home.run(&["view", "map,variants", "--within", "3d"])
-        .expect(2, &["--within is an option of funnel, not of map, variants"]);
+        .expect(2, &["--within is an option of funnel, say-do, not of map, variants"]);
     for backwards in [&["--from", "2026-02-01", "--to", "2026-01-01"][..], &["--compare", "2026-02-01..2026-01-01,.."]]
     {
         home.run(&[&["view", "map"], backwards].concat()).expect(2, &["the period ends before it begins"]);

@@ -86,7 +86,7 @@ fn a_moment_begins_and_a_moment_returns() {
     assert_eq!((answer.customers, answer.without_moment), (3, 1));
     let unknown = Options { moment: Some("bb".to_owned()), ..Options::default() };
     let error = testkit::answer(&log, &Selection::default(), || unknown.fold(&log.setting())).expect_err("unknown");
-    assert!(error.to_string().contains("did you mean"), "{error}");
+    assert!(error.to_string().contains("there are a, b"), "{error}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_charter_without_outcomes_says_what_to_add() {
         .replace("  churn: {when: moment = 'ended', bad: true}\n", "");
     let charter = Charter::parse(&charter).expect("a charter").0;
     let error = Options::default().wants(&charter, &mut Wanted::default()).expect_err("none").to_string();
-    assert!(error.contains("the charter has no `outcomes`"), "{error}");
+    assert!(error.contains("the charter's `outcomes:`, of which it has none"), "{error}");
     assert!(Options { within: "soon".to_owned(), ..Options::default() }.check().is_err());
 }
 
