@@ -77,7 +77,6 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
         ..lens_of(charter)
     };
     let selection = Selection {
-        segments: Vec::new(),
         cut: cut(select.journey.as_deref(), charter, moments, until_us)?,
         from_us: time("--from", select.from.as_deref(), charter)?,
         to_us: time("--to", select.to.as_deref(), charter)?,

@@ -11,8 +11,8 @@ use event::Column;
 use jiff::tz::TimeZone;
 use lake::{ParquetError, plan_parquet, read_parquet};
 use listen::{
-    Counted, DateOrder, Encoding, Format, GuessError, GuessTimesError, Kind, Mapping, Note, Options, Plan, PlanError,
-    Progress, Role, Sink, Summary, TimeColumn, TimeFormat, Value,
+    Counted, DateOrder, Encoding, Format, GuessError, Kind, Mapping, Note, Options, Plan, PlanError, Progress, Role,
+    Sink, Summary, TimeColumn, TimeFormat, Value,
 };
 
 use crate::args::{Dates, ReadArgs};

@@ -71,7 +71,7 @@ impl Part {
     /// The same run by run, for whom the order of rows in different runs does not matter.
     pub(crate) fn runs(&self) -> Vec<Part> {
         match self {
-            Part::Bucket(runs) => runs.iter().map(|run| Part::Bucket(vec![run.clone()])).collect(),
+            Part::Bucket(bucket, runs) => runs.iter().map(|run| Part::Bucket(*bucket, vec![run.clone()])).collect(),
             Part::Moved(_) => vec![self.clone()],
         }
     }

@@ -151,7 +151,10 @@ fn the_period_that_was_asked_for_is_halved() {
 fn a_charter_without_stages_says_what_to_add() {
     let error = Options::default().wants(&Charter::without_file(), &mut Wanted::default()).expect_err("none");
     let text = error.to_string();
-    assert!(text.contains("the charter's `stages:`, of which it has none") && text.contains("stages: {choice:"), "{text}");
+    assert!(
+        text.contains("the charter's `stages:`, of which it has none") && text.contains("stages: {choice:"),
+        "{text}"
+    );
 }
 
 proptest::proptest! {

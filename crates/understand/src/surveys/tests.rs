@@ -70,7 +70,10 @@ fn who_was_asked_is_known_where_a_moment_says_so() {
 fn a_charter_without_surveys_says_what_to_add() {
     let error = Options::default().wants(&Charter::without_file(), &mut Wanted::default()).expect_err("none");
     let text = error.to_string();
-    assert!(text.contains("the charter's `surveys:`, of which it has none") && text.contains("surveys: {nps:"), "{text}");
+    assert!(
+        text.contains("the charter's `surveys:`, of which it has none") && text.contains("surveys: {nps:"),
+        "{text}"
+    );
 }
 
 proptest::proptest! {
