@@ -229,12 +229,15 @@ pub(crate) async fn answer_all(
     Ok(answers)
 }
 
+/// Something with its position among the views of an asking.
+type Placed<T> = (usize, T);
+
 /// Views of an asking that look at the same journeys.
 struct Part {
     asked: Asked,
     setting: Setting,
     /// The views with their positions among those of the asking.
-    views: Vec<(usize, View)>,
+    views: Vec<Placed<View>>,
 }
 
 impl Asking<'_> {
@@ -248,7 +251,7 @@ impl Asking<'_> {
         let wanted = Arc::new(wanted);
         let own = charter.journeys.first().filter(|_| chosen.is_none()).map(|journey| journey.name.clone());
         let views = self.views.iter().map(|view| with_now(view, until_us)).enumerate();
-        let (of_journeys, others): (Vec<(usize, View)>, Vec<(usize, View)>) =
+        let (of_journeys, others): (Vec<Placed<View>>, Vec<Placed<View>>) =
             views.partition(|(_, view)| own.is_some() && view.is_about_journeys());
         let mut parts = Vec::new();
         for (journey, views) in [(chosen.clone(), others), (own, of_journeys)] {
@@ -284,7 +287,7 @@ impl Part {
         self,
         mut folds: impl Iterator<Item = Folds>,
         moments: &Moments,
-    ) -> Result<Vec<(usize, Box<dyn Answered>)>, Error> {
+    ) -> Result<Vec<Placed<Box<dyn Answered>>>, Error> {
         let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
         let Some([a, b]) = self.asked.groups else {
             return first.map(|((place, view), fold)| Ok((place, view.finish(fold, moments)?))).collect();

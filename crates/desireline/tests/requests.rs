@@ -113,7 +113,8 @@ fn tickets_of_a_real_help_desk() {
     let charter = home.path().join("charter.yaml");
     let others = ["Closed", "Require upgrade", "Create SW anomaly", "Resolve SW anomaly", "Schedule intervention"];
     let others = others.iter().chain(&["VERIFIED", "RESOLVED", "INVALID", "DUPLICATE"]).enumerate();
-    let others: String = others.map(|(i, name)| format!("  o{i}: {{when: \"event = '{name}'\"}}\n")).collect();
+    let others: Vec<String> = others.map(|(i, name)| format!("  o{i}: {{when: \"event = '{name}'\"}}\n")).collect();
+    let others = others.concat();
     std::fs::write(&charter, HELP_DESK.replace("interactions:", &format!("{others}interactions:"))).unwrap();
     let charter = charter.to_str().unwrap();
     json(home.path(), &["import", file.to_str().unwrap(), "--customer", "customer", "--charter", charter]);

@@ -63,7 +63,9 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
     } else {
         draw::data(&draw::table(&changes_table(&found, args.limit.unwrap_or(ROWS))));
     }
-    left_out.iter().for_each(|note| draw::note(note));
+    for note in &left_out {
+        draw::note(note);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -33,7 +33,7 @@ fn sql_only_reads() {
     assert!(!written.exists());
     assert_eq!(home.events(), 300);
     for question in ["select 1", "with a as (select 1 x) select x from a", "explain select 1", "show tables"] {
-        home.run(&["sql", question]).expect(0, &[" rows"]);
+        home.run(&["sql", question]).expect(0, &[" row"]);
     }
 }
 
