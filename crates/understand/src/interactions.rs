@@ -1,7 +1,7 @@
 //! Interactions: was each request resolved, at first contact, accurately, in the usual way, and at what effort?
 //!
 //! The charter says which moments open and resolve an interaction and what tells one request from another. The fold
-//! gathers a customer's interactions ([`gather`]) and counts each under its request, channel, department and resource.
+//! gathers a customer's interactions (in `gather`) and counts each under its request, channel, department and resource.
 //! What is not known yet counts neither way: an open interaction is not unresolved, and whether a resolved one was
 //! accurate is asked only once the charter's window after it is over.
 
