@@ -317,7 +317,7 @@ impl Fold for QualityFold {
         }
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
+    fn keep(&mut self) -> Option<Vec<u8>> {
         let sorted = |hours: &Hours| {
             let mut all: Vec<((u32, i64), u64)> = hours.iter().map(|(key, n)| (*key, *n)).collect();
             all.sort_unstable();

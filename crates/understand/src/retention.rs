@@ -434,7 +434,7 @@ impl Fold for RetentionFold {
         })
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
+    fn keep(&mut self) -> Option<Vec<u8>> {
         postcard::to_stdvec(&self.counts).ok()
     }
 

@@ -298,7 +298,7 @@ impl Fold for SegmentsFold {
         self.counts.each(&other.counts, |ours, theirs| *ours += theirs);
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
+    fn keep(&mut self) -> Option<Vec<u8>> {
         // Who belongs to such a segment tomorrow is not what was counted today.
         if self.segments.iter().any(Segment::depends_on_now) {
             return None;

@@ -359,7 +359,7 @@ impl Fold for SurveysFold {
         Ok(Answer { surveys, doubts })
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
+    fn keep(&mut self) -> Option<Vec<u8>> {
         postcard::to_stdvec(&self.tallies).ok()
     }
 
