@@ -58,10 +58,11 @@ pub trait Fold: Send + 'static {
     }
 
     /// Of a fold that has resumed: the customers who count otherwise when events are known up to `until_us`, although nothing
-    /// of theirs is new. What was pending when it was kept has been decided by the time that went by.
-    fn due(&self, until_us: i64) -> Vec<i64> {
+    /// of theirs is new. What was pending when it was kept has been decided by the time that went by. `None` where there are
+    /// more of them than it can tell. How journeys end is not its business: whoever cuts them knows.
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
         let _ = until_us;
-        Vec::new()
+        Some(Vec::new())
     }
 
     /// Takes out what another fold of the same question has seen and this one has seen too: the inverse of
@@ -93,7 +94,7 @@ pub trait AnyFold: Send {
     fn resume(&mut self, kept: &[u8]) -> bool;
 
     /// As [`Fold::due`].
-    fn due(&self, until_us: i64) -> Vec<i64>;
+    fn due(&self, until_us: i64) -> Option<Vec<i64>>;
 
     /// As [`Fold::subtract`].
     ///
@@ -124,7 +125,7 @@ impl<F: Fold> AnyFold for F {
         Fold::resume(self, kept)
     }
 
-    fn due(&self, until_us: i64) -> Vec<i64> {
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
         Fold::due(self, until_us)
     }
 
