@@ -44,6 +44,14 @@ impl Dues {
         self.soonest.retain(|(_, customer)| customers.binary_search(customer).is_err());
     }
 
+    /// Everybody who is known to fall due, in ascending order.
+    pub fn customers(&self) -> Vec<i64> {
+        let mut all: Vec<i64> = self.soonest.iter().map(|(_, customer)| *customer).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Who is due by `until_us`, in ascending order; `None` where that is not known so far ahead.
     pub fn by(&self, until_us: i64) -> Option<Vec<i64>> {
         if until_us >= self.beyond_us {
@@ -85,6 +93,7 @@ mod tests {
         assert_eq!(dues.by(known), None, "two are due then, and one of them may not have been noted");
         dues.forget(&[0, 1]);
         assert_eq!(dues.by(0), Some(vec![]));
+        assert_eq!(dues.customers(), (2..100).collect::<Vec<_>>());
     }
 
     #[test]
