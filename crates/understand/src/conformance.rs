@@ -10,17 +10,19 @@ use std::sync::Arc;
 use charter::pattern::Aligner;
 use charter::{Charter, Pattern};
 use evidence::Doubt;
-use journey::{Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
+use journey::{Dues, Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::count::Customers;
-use crate::durations::{Durations, Times};
+use crate::durations::{self, Durations, Times};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::outcomes::{Counts, Outcomes};
+use crate::pending::Pending;
 use crate::promises::{self, Balance, Rule, State, Watch};
 use crate::question::{Question, number};
-use crate::sequences::{Sequences, decode, encode};
+use crate::sequences::{self, Sequences, decode, encode};
 use crate::table::Table;
 use crate::trail::{self, Trail};
 use crate::{Comparison, Error, OutcomeBetween};
@@ -100,11 +102,13 @@ impl Question for Options {
             variants: Sequences::default(),
             bytes: Vec::new(),
             known: Vec::new(),
+            aligned: false,
             tally: Tally::default(),
             watch: Watch::new(promised.iter().map(rule).collect(), &setting.charter.calendar, &setting.moments),
             promised: vec![promises::Tally::default(); promised.len()],
             times,
             counts: outcomes.counts(),
+            pending: Pending::new(setting.until_us),
             outcomes,
         }
     }
@@ -281,15 +285,31 @@ pub struct ConformanceFold {
     variants: Sequences,
     /// The present journey's sequence.
     bytes: Vec<u8>,
-    /// By variant.
+    /// By variant, until it is aligned.
     known: Vec<Variant>,
-    /// Of journeys that are aligned as they come.
+    /// Whether all variants are aligned, so that there are no more of them to come.
+    aligned: bool,
+    /// Of what is aligned: journeys as they come, where each is for itself.
     tally: Tally,
     watch: Watch,
     promised: Vec<promises::Tally>,
     times: Durations,
     outcomes: Outcomes,
     counts: Counts,
+    pending: Pending,
+}
+
+/// What is kept of the conformance.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    journeys: u64,
+    customers: Customers,
+    variants: sequences::Kept,
+    tally: Tally,
+    promised: Vec<promises::Tally>,
+    times: durations::Kept,
+    counts: Counts,
+    pending: Dues,
 }
 
 /// The journey as it was drawn, at work.
@@ -354,6 +374,9 @@ impl ConformanceFold {
         for made in self.watch.made() {
             let state = made.state(until_us);
             self.promised[made.rule].add(state);
+            if state == State::Pending {
+                self.pending.note(journey.customer, made.due_us);
+            }
             if let (State::Kept | State::Late(_), Some(at_us)) = (state, made.fulfilled_us) {
                 self.times.push(made.rule, at_us.abs_diff(journey.at_us[made.at]));
                 self.times.added(1);
@@ -361,11 +384,12 @@ impl ConformanceFold {
         }
     }
 
-    /// Aligns every variant that was met.
+    /// Aligns every variant that was met, once and for all.
     fn align(&mut self) {
+        self.aligned = true;
         let Some(plan) = &mut self.plan else { return };
         let mut moments: Vec<Moment> = Vec::new();
-        for (number, variant) in self.known.iter().enumerate() {
+        for (number, variant) in std::mem::take(&mut self.known).iter().enumerate() {
             moments.clear();
             moments.extend(decode(self.variants.bytes_of(number)));
             let alignment = plan.aligner.align(plan.trail.moments(&moments));
@@ -387,13 +411,20 @@ impl Fold for ConformanceFold {
         if journey.ending != Ending::Open {
             let last = journey.moments.len() - 1;
             let (next, from_us) = (journey.start + journey.moments.len(), journey.at_us[last]);
-            self.outcomes.count(journey, next, from_us, usize::from(parted), &mut self.counts);
+            self.outcomes.count(journey, next, from_us, usize::from(parted), &mut self.counts, &mut self.pending);
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, mut other: Self) {
         self.journeys += other.journeys;
         self.customers.merge(&other.customers);
+        if self.aligned || other.aligned {
+            self.align();
+            other.align();
+            for number in other.variants.numbers() {
+                self.variants.add(other.variants.bytes_of(number), other.variants.count(number));
+            }
+        }
         for (number, theirs) in other.known.iter().enumerate() {
             let ours = self.variants.add(other.variants.bytes_of(number), other.variants.count(number));
             if ours == self.known.len() {
@@ -410,6 +441,55 @@ impl Fold for ConformanceFold {
         let same: Vec<usize> = (0..self.promised.len()).collect();
         self.times.merge(other.times, &same);
         self.counts.merge(&other.counts);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        self.align();
+        kept::keep(&Kept {
+            journeys: self.journeys,
+            customers: self.customers.clone(),
+            variants: self.variants.keep()?,
+            tally: self.tally.clone(),
+            promised: self.promised.clone(),
+            times: self.times.keep()?,
+            counts: self.counts.clone(),
+            pending: self.pending.keep(),
+        })
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some(kept) = kept::resume::<Kept>(kept) else { return false };
+        self.journeys = kept.journeys;
+        self.customers = kept.customers;
+        self.variants.resume(kept.variants);
+        self.aligned = true;
+        self.tally = kept.tally;
+        self.promised = kept.promised;
+        self.times.resume(kept.times);
+        self.counts = kept.counts;
+        self.pending.resume(kept.pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, mut other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        self.align();
+        other.align();
+        self.variants.subtract(&other.variants);
+        self.tally.subtract(&other.tally);
+        for (ours, theirs) in self.promised.iter_mut().zip(&other.promised) {
+            ours.subtract(*theirs);
+        }
+        let same: Vec<usize> = (0..self.promised.len()).collect();
+        self.times.subtract(other.times, &same);
+        self.counts.subtract(&other.counts);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {

@@ -17,6 +17,7 @@ use crate::count::{Customers, at};
 use crate::durations::{Durations, Times};
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::outcomes::{Counts, Outcomes};
+use crate::pending::Pending;
 use crate::promises::{Balance, Rule, State, Tally, Watch};
 use crate::question::{Question, number};
 use crate::table::Table;
@@ -83,6 +84,7 @@ impl Question for Options {
             charter: Arc::clone(&setting.charter),
             words: setting.words.clone(),
             until_us: setting.until_us,
+            pending: Pending::new(setting.until_us),
             channel: channel(&setting.charter, &mut wanted),
             promises: Promises::new(&setting.charter, &mut wanted),
             watch: watch(&setting.charter, &setting.moments),
@@ -259,6 +261,7 @@ pub struct ExpectationsFold {
     charter: Arc<Charter>,
     words: Words,
     until_us: i64,
+    pending: Pending,
     channel: usize,
     promises: Promises,
     watch: Watch,
@@ -315,7 +318,7 @@ impl Fold for ExpectationsFold {
                 Some(moment) => *at(&mut counted.next[group], moment.index()) += 1,
                 None => counted.nothing[group] += 1,
             }
-            self.outcomes.count(journey, made.at + 1, made.due_us, group, &mut counted.outcomes);
+            self.outcomes.count(journey, made.at + 1, made.due_us, group, &mut counted.outcomes, &mut self.pending);
         }
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Shares;
 use crate::count::Customers;
 use crate::durations::{Durations, Times};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::question::{Question, elapsed_us, known_moment, yes_or_no};
 use crate::sketch::RELATIVE_ERROR;
@@ -327,6 +328,27 @@ impl Fold for FunnelFold {
         }
         let same: Vec<usize> = (0..other.reached.len()).collect();
         self.durations.merge(other.durations, &same);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&(self.journeys, &self.customers, &self.reached, self.durations.keep()?))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((journeys, customers, reached, durations)) = kept::resume(kept) else { return false };
+        (self.journeys, self.customers, self.reached) = (journeys, customers, reached);
+        self.durations.resume(durations);
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        for (ours, theirs) in self.reached.iter_mut().zip(&other.reached) {
+            *ours -= theirs;
+        }
+        let same: Vec<usize> = (0..other.reached.len()).collect();
+        self.durations.subtract(other.durations, &same);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {

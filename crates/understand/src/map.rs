@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::{Customers, Pairs, Seen, at};
-use crate::durations::{Durations, Times};
+use crate::durations::{self, Durations, Times};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::question::{Names, Question, number, yes_or_no};
 use crate::sketch::RELATIVE_ERROR;
@@ -185,18 +186,29 @@ pub struct MapFold {
     durations: Durations,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Followed {
     count: u64,
     seen: Seen,
 }
 
 /// Events are not counted: each is followed by another, or it is the end of its journey.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Happened {
     starts: u64,
     ends: u64,
     seen: Seen,
+}
+
+/// What is kept of the map.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    journeys: u64,
+    customers: Customers,
+    pairs: Vec<(Moment, Moment)>,
+    edges: Vec<Followed>,
+    moments: Vec<Happened>,
+    durations: durations::Kept,
 }
 
 impl MapFold {
@@ -271,6 +283,46 @@ impl Fold for MapFold {
         self.durations.merge(other.durations, &slots);
     }
 
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&Kept {
+            journeys: self.journeys,
+            customers: self.customers.clone(),
+            pairs: self.pairs.iter().collect(),
+            edges: self.edges.clone(),
+            moments: self.moments.clone(),
+            durations: self.durations.keep()?,
+        })
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some(kept) = kept::resume::<Kept>(kept) else { return false };
+        for (from, to) in kept.pairs {
+            self.slot(from, to);
+        }
+        self.journeys = kept.journeys;
+        self.customers = kept.customers;
+        self.edges = kept.edges;
+        self.moments = kept.moments;
+        self.durations.resume(kept.durations);
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        let slots: Vec<usize> = other.pairs.iter().map(|(from, to)| self.slot(from, to)).collect();
+        for (slot, theirs) in slots.iter().zip(&other.edges) {
+            self.edges[*slot].count -= theirs.count;
+            self.edges[*slot].seen.subtract(theirs.seen);
+        }
+        for (ours, theirs) in self.moments.iter_mut().zip(&other.moments) {
+            ours.starts -= theirs.starts;
+            ours.ends -= theirs.ends;
+            ours.seen.subtract(theirs.seen);
+        }
+        self.durations.subtract(other.durations, &slots);
+    }
+
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
         let names = Names::of(moments);
         let all = self.customers.count();
@@ -280,7 +332,9 @@ impl Fold for MapFold {
         }
         let times = if self.options.times { self.durations.times() } else { Times::None };
         let summaries = self.durations.finish();
-        let mut edges: Vec<_> = self.pairs.iter().zip(&self.edges).zip(summaries).collect();
+        let edges = self.pairs.iter().zip(&self.edges).zip(summaries);
+        // What was taken out leaves pairs behind that occur no more.
+        let mut edges: Vec<_> = edges.filter(|((_, edge), _)| edge.count > 0).collect();
         edges.sort_unstable_by_key(|((pair, edge), _)| (Reverse(edge.count), names.rank(pair.0), names.rank(pair.1)));
         let of = edges.len();
         if self.options.limit > 0 {

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use charter::pattern::{Finder, MomentTest, Occurrence};
 use charter::{Charter, Pattern};
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments, Setting, Wanted};
+use journey::{Dues, Fold, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::{Customers, Pairs, Seen};
-use crate::durations::{Durations, Times};
+use crate::durations::{self, Durations, Times};
 use crate::examples::Examples;
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::outcomes::{self, Counts, Outcomes};
+use crate::pending::Pending;
 use crate::question::{Question, known_moment};
 use crate::sketch::RELATIVE_ERROR;
 use crate::table::{Cell, Table};
@@ -93,6 +95,7 @@ impl Question for Options {
             counts_by_step: Vec::new(),
             examples: Examples::default(),
             counts: outcomes.counts(),
+            pending: Pending::new(setting.until_us),
             outcomes,
         }
     }
@@ -202,6 +205,22 @@ pub struct PathsFold {
     examples: Examples,
     outcomes: Outcomes,
     counts: Counts,
+    pending: Pending,
+}
+
+/// What is kept of the paths.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    journeys: u64,
+    customers: Customers,
+    matching: u64,
+    matching_customers: Seen,
+    steps: Vec<(Moment, Moment)>,
+    counts_by_step: Vec<u64>,
+    durations: durations::Kept,
+    examples: Examples,
+    counts: Counts,
+    pending: Dues,
 }
 
 /// The pattern, at work.
@@ -281,7 +300,14 @@ impl Fold for PathsFold {
             self.examples.note(journey.customer);
         }
         // What the journey starts with may be an outcome itself, so all from the start on counts.
-        self.outcomes.count(journey, journey.start, journey.at_us[0], usize::from(!matches), &mut self.counts);
+        self.outcomes.count(
+            journey,
+            journey.start,
+            journey.at_us[0],
+            usize::from(!matches),
+            &mut self.counts,
+            &mut self.pending,
+        );
     }
 
     fn merge(&mut self, other: Self) {
@@ -298,6 +324,61 @@ impl Fold for PathsFold {
         }
         self.examples.merge(&other.examples);
         self.counts.merge(&other.counts);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        if self.examples.exhausted() {
+            return None;
+        }
+        kept::keep(&Kept {
+            journeys: self.journeys,
+            customers: self.customers.clone(),
+            matching: self.matching,
+            matching_customers: self.matching_customers,
+            steps: self.steps.iter().collect(),
+            counts_by_step: self.counts_by_step.clone(),
+            durations: self.durations.keep()?,
+            examples: self.examples.clone(),
+            counts: self.counts.clone(),
+            pending: self.pending.keep(),
+        })
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some(kept) = kept::resume::<Kept>(kept) else { return false };
+        for (from, to) in kept.steps {
+            self.steps.slot(from, to);
+        }
+        self.journeys = kept.journeys;
+        self.customers = kept.customers;
+        self.matching = kept.matching;
+        self.matching_customers = kept.matching_customers;
+        self.counts_by_step = kept.counts_by_step;
+        self.durations.resume(kept.durations);
+        self.examples = kept.examples;
+        self.counts = kept.counts;
+        self.pending.resume(kept.pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        self.matching -= other.matching;
+        self.matching_customers.subtract(other.matching_customers);
+        let slots: Vec<usize> = other.steps.iter().map(|(from, to)| self.steps.slot(from, to)).collect();
+        self.durations.subtract(other.durations, &slots);
+        for (slot, count) in slots.iter().zip(&other.counts_by_step) {
+            self.counts_by_step[*slot] -= count;
+        }
+        self.examples.subtract(&other.examples);
+        self.counts.subtract(&other.counts);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {

@@ -53,7 +53,7 @@ pub(super) fn answer(fold: ConformanceFold, name: &str, designed: &Pattern, mome
         designed: designed.text().to_owned(),
         journeys,
         customers: fold.customers.count(),
-        variants: (!designed.automaton().is_conditional()).then_some(fold.known.len() as u64),
+        variants: (!designed.automaton().is_conditional()).then(|| fold.variants.numbers().count() as u64),
         fitness,
         fitting: fitting.count,
         fitting_share: fitting.share,
