@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Shares;
 use crate::count::{Customers, at};
 use crate::durations::{Durations, Times};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::outcomes::{Counts, Outcomes};
 use crate::pending::Pending;
@@ -84,7 +85,6 @@ impl Question for Options {
             charter: Arc::clone(&setting.charter),
             words: setting.words.clone(),
             until_us: setting.until_us,
-            pending: Pending::new(setting.until_us),
             channel: channel(&setting.charter, &mut wanted),
             promises: Promises::new(&setting.charter, &mut wanted),
             watch: watch(&setting.charter, &setting.moments),
@@ -93,6 +93,7 @@ impl Question for Options {
             customers: Customers::default(),
             counted: vec![counted; rules],
             late,
+            pending: Pending::new(setting.until_us),
         }
     }
 
@@ -261,7 +262,6 @@ pub struct ExpectationsFold {
     charter: Arc<Charter>,
     words: Words,
     until_us: i64,
-    pending: Pending,
     channel: usize,
     promises: Promises,
     watch: Watch,
@@ -272,10 +272,11 @@ pub struct ExpectationsFold {
     counted: Vec<Counted>,
     /// By expectation, by how much the late ones were late.
     late: Durations,
+    pending: Pending,
 }
 
 /// What is counted of one expectation; where there are two, the first is of kept ones and the second of broken ones.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Counted {
     channels: BTreeMap<Word, Tally>,
     unasked: u64,
@@ -311,6 +312,7 @@ impl Fold for ExpectationsFold {
                 self.late.added(1);
             }
             if made.due_us > self.until_us {
+                self.pending.note(journey.customer, made.due_us);
                 continue;
             }
             let group = usize::from(state != State::Kept);
@@ -318,7 +320,8 @@ impl Fold for ExpectationsFold {
                 Some(moment) => *at(&mut counted.next[group], moment.index()) += 1,
                 None => counted.nothing[group] += 1,
             }
-            self.outcomes.count(journey, made.at + 1, made.due_us, group, &mut counted.outcomes, &mut self.pending);
+            let (outcomes, pending) = (&mut counted.outcomes, &mut self.pending);
+            self.outcomes.count(journey, made.at + 1, made.due_us, group, outcomes, pending);
         }
     }
 
@@ -330,6 +333,35 @@ impl Fold for ExpectationsFold {
         }
         let same: Vec<usize> = (0..self.counted.len()).collect();
         self.late.merge(other.late, &same);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        let counted = (self.journeys, &self.customers, &self.counted);
+        kept::keep(&(counted, self.late.keep()?, self.pending.keep()))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((counted, late, pending)) = kept::resume(kept) else { return false };
+        (self.journeys, self.customers, self.counted) = counted;
+        self.pending.resume(pending);
+        self.late.resume(late);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        for (ours, theirs) in self.counted.iter_mut().zip(other.counted) {
+            ours.subtract(theirs);
+        }
+        let same: Vec<usize> = (0..self.counted.len()).collect();
+        self.late.subtract(other.late, &same);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -350,6 +382,21 @@ impl Counted {
             }
         }
         self.outcomes.merge(&other.outcomes);
+    }
+
+    fn subtract(&mut self, other: Self) {
+        for (channel, tally) in other.channels {
+            self.channels.entry(channel).or_default().subtract(tally);
+        }
+        self.channels.retain(|_, tally| *tally != Tally::default());
+        self.unasked -= other.unasked;
+        for group in 0..2 {
+            self.nothing[group] -= other.nothing[group];
+            for (moment, count) in other.next[group].iter().enumerate() {
+                *at(&mut self.next[group], moment) -= count;
+            }
+        }
+        self.outcomes.subtract(&other.outcomes);
     }
 }
 

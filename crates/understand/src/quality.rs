@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::at;
+use crate::kept;
 use crate::question::Question;
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
@@ -325,12 +326,12 @@ impl Fold for QualityFold {
         };
         // What lies in the future is another question tomorrow.
         let lasting = self.options.now_us.is_none();
-        lasting.then(|| postcard::to_allocvec(&(&self.counts, sorted(&self.channels), sorted(&self.sources))).ok())?
+        lasting.then(|| kept::keep(&(&self.counts, sorted(&self.channels), sorted(&self.sources))))?
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
         type Kept = (Counts, Vec<((u32, i64), u64)>, Vec<((u32, i64), u64)>);
-        let Ok((counts, channels, sources)) = postcard::from_bytes::<Kept>(kept) else { return false };
+        let Some((counts, channels, sources)) = kept::resume::<Kept>(kept) else { return false };
         self.counts = counts;
         self.channels = channels.into_iter().collect();
         self.sources = sources.into_iter().collect();

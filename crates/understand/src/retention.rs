@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::{Customers, at};
+use crate::kept;
 use crate::limits::RETENTION_PERIODS_MAX;
 use crate::question::{Question, known_moment, number};
 use crate::{Comparison, Error, Table};
@@ -435,11 +436,11 @@ impl Fold for RetentionFold {
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.counts).ok()
+        kept::keep(&self.counts)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        postcard::from_bytes(kept).map(|counts| self.counts = counts).is_ok()
+        kept::resume(kept).map(|counts| self.counts = counts).is_some()
     }
 
     fn subtract(&mut self, other: Self) {

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
+use crate::kept;
 use crate::question::{Names, Question};
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
@@ -303,14 +304,11 @@ impl Fold for SegmentsFold {
         if self.segments.iter().any(Segment::depends_on_now) {
             return None;
         }
-        postcard::to_allocvec(&self.counts).ok()
+        kept::keep(&self.counts)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        let counts = postcard::from_bytes::<Counts>(kept).ok().filter(|kept| kept.of.len() == self.segments.len());
-        let resumed = counts.is_some();
-        self.counts = counts.unwrap_or_else(|| std::mem::take(&mut self.counts));
-        resumed
+        kept::resume(kept).map(|counts| self.counts = counts).is_some()
     }
 
     fn subtract(&mut self, other: Self) {

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
+use crate::kept;
 use crate::question::{Names, Question, known_moment, number};
 use crate::scores::{NoScore, Places, Said, Score, Scores, kind_name, read};
 use crate::{Comparison, Error, Table};
@@ -360,12 +361,11 @@ impl Fold for SurveysFold {
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.tallies).ok()
+        kept::keep(&self.tallies)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        let kept = postcard::from_bytes(kept).ok().filter(|kept: &Vec<Tally>| kept.len() == self.tallies.len());
-        kept.map(|tallies| self.tallies = tallies).is_some()
+        kept::resume(kept).map(|tallies| self.tallies = tallies).is_some()
     }
 
     fn subtract(&mut self, other: Self) {

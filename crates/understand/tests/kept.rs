@@ -46,6 +46,24 @@ const CASES: &[Case] = &[
     case("paths", &[("pattern", "a .. b@call")]),
     cut("paths", &[("pattern", "a .. b")]),
     cut("conformance", &[]),
+    cut("abandonment", &[("limit", "3")]),
+    case("channels", &[("identifies", "d")]),
+    cut("channels", &[]),
+    case("interactions", &[]),
+    cut("interactions", &[("limit", "2")]),
+    case("expectations", &[]),
+    cut("expectations", &[("limit", "2")]),
+    case("absences", &[]),
+    case("retention", &[("by", "day"), ("returns", "b")]),
+    case("surveys", &[("asked", "a")]),
+    cut("surveys", &[]),
+    case("say-do", &[("within", "30h")]),
+    // A period that just begins has no halves yet.
+    Case { may_lose_track: true, ..case("stages", &[]) },
+    Case { may_lose_track: true, ..cut("stages", &[]) },
+    case("segments", &[]),
+    cut("segments", &[("sql", "count_of.b >= 2")]),
+    case("quality", &[]),
 ];
 
 /// A charter that has what views are about. Moments come hours apart.
