@@ -121,15 +121,15 @@ fn arrived() -> impl Strategy<Value = Vec<Arrived>> {
     })
 }
 
-/// A log of all, in which events carry their order of arrival. The first event is the earliest, as since when anything is
-/// known does not change.
-fn tell(arrived: &[Arrived]) -> Told {
+/// A log of all, in which events carry their order of arrival; times are counted in so many hours. The first event is the
+/// earliest, as since when anything is known does not change.
+fn tell(arrived: &[Arrived], hours: u32) -> Told {
     let mut text = "first: a@1h{seq=0 channel=web}\n".to_owned();
     for (seq, Arrived { customer, moment, at_h, rest: (channel, request, score), flags }) in arrived.iter().enumerate()
     {
         let mark = ["", "", "", "", "*", "+", "*+", ""][usize::from(*flags)];
         let channel = ["channel=web", "channel=call", ""][usize::from(*channel)];
-        let (seq, at_h) = (seq + 1, at_h + 1);
+        let (seq, at_h) = (seq + 1, at_h * hours + 1);
         writeln!(text, "{customer}: {moment}@{at_h}h{mark}{{seq={seq} {channel} request=r{request} score={score}}}")
             .expect("a text takes it");
     }
@@ -290,10 +290,11 @@ proptest! {
     fn kept_is_fresh(
         arrived in arrived(),
         shares in prop::array::uniform3(0usize..=8),
+        hours in prop::sample::select(vec![1u32, 24]),
         with in prop::bool::weighted(0.2),
         compare in prop::bool::weighted(0.3),
     ) {
-        let told = tell(&arrived);
+        let told = tell(&arrived, hours);
         let mut times = shares.map(|share| 1 + arrived.len() * share / 8);
         times.sort_unstable();
         for case in CASES {
