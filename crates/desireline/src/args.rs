@@ -99,6 +99,9 @@ pub(crate) struct DiffArgs {
     /// How many figures are listed.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Read all events, and neither use nor keep what was counted for an earlier answer.
+    #[arg(long)]
+    pub(crate) afresh: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -195,6 +198,9 @@ pub(crate) struct SelectArgs {
     /// What the two groups are called.
     #[arg(long, value_name = "A,B", requires = "compare")]
     pub(crate) compare_names: Option<String>,
+    /// Read all events, and neither use nor keep what was counted for an earlier answer.
+    #[arg(long)]
+    pub(crate) afresh: bool,
 }
 
 #[derive(Debug, ClapArgs)]

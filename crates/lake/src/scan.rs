@@ -44,7 +44,8 @@ impl Projection {
         Self { columns, dictionaries: self.dictionaries }
     }
 
-    fn with(&self, names: &[&str]) -> Self {
+    /// With these columns.
+    pub(crate) fn with(&self, names: &[&str]) -> Self {
         let mut columns = self.columns.clone();
         columns.extend(names.iter().map(|name| event_column(name)));
         columns.sort_unstable();

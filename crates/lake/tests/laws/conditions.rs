@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use crate::home::{Row, answer, import, runtime};
 
 /// The columns of an event, as a lens wants them.
-struct Words;
+pub(crate) struct Words;
 
 impl Vocabulary for Words {
     type Column = Fact;
