@@ -11,7 +11,7 @@ use listen::stitch::Rules;
 use rapidhash::fast::RandomState;
 
 use crate::error::Error;
-use crate::identity::{Identity, complete};
+use crate::identity::{Identity, complete, read_all};
 use crate::import::run_on_all_cores;
 use crate::kept;
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
@@ -207,6 +207,17 @@ impl Lake {
         let (customers, links) = (self.identity_table(KEYS).await?, self.identity_table(EVIDENCE).await?);
         let filed = self.is_current(links.as_ref()).await? && self.is_filed(&rules).await?;
         Identity::load(customers.as_ref(), links.as_ref(), rules, filed).await
+    }
+
+    /// By key: its customer, where that is the one that stands in the table of keys; `None` where it has to be worked out.
+    pub(crate) async fn customers_of_keys(&self, rules: &Rules) -> Result<Option<Vec<i64>>, Error> {
+        let links = self.identity_table(EVIDENCE).await?;
+        if !self.is_current(links.as_ref()).await? || !self.is_filed(rules).await? {
+            return Ok(None);
+        }
+        let batches = read_all(self.identity_table(KEYS).await?.as_ref()).await?;
+        let customers = batches.iter().flat_map(|batch| batch.column(3).as_primitive::<Int64Type>().values());
+        Ok(Some(customers.copied().collect()))
     }
 
     /// Whether the events know all links that have been written.
