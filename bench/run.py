@@ -35,7 +35,8 @@ def view(chosen, question, limit=None):
         command.append(question)
     if question == "variants" and limit is not None:
         command += ["--limit", str(limit)]
-    return [*command, "--json"]
+    # Otherwise only the first round would read anything.
+    return [*command, "--afresh", "--json"]
 
 
 def prepare(chosen):
@@ -93,7 +94,7 @@ def rounds(chosen):
             found.setdefault((question, "desireline"), []).append(measured)
             for peer in asked(chosen, question):
                 found.setdefault((question, peer), []).append(ask(chosen, peer, question, limit=100))
-        together = [chosen.desireline, "--home", chosen.work / "home", "view", "map,variants,steps", "--json"]
+        together = [chosen.desireline, "--home", chosen.work / "home", "view", "map,variants,steps", "--afresh", "--json"]
         found.setdefault(("map, variants and steps at once", "desireline"), []).append(run(together)[1])
     return found
 
