@@ -1,8 +1,6 @@
 //! Journeys that match a pattern: how many and whose, how long it takes from one part of the pattern to the next, and what
 //! becomes of those that match against those that do not.
 
-use std::sync::Arc;
-
 use charter::pattern::{Finder, MomentTest, Occurrence};
 use charter::{Charter, Pattern};
 use evidence::{Doubt, Share};
@@ -10,7 +8,6 @@ use journey::{Dues, Fold, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Shares;
 use crate::count::{Customers, Pairs, Seen};
 use crate::durations::{self, Durations, Times};
 use crate::examples::Examples;
@@ -20,9 +17,13 @@ use crate::outcomes::{self, Counts, Outcomes};
 use crate::pending::Pending;
 use crate::question::{Question, known_moment};
 use crate::sketch::RELATIVE_ERROR;
-use crate::table::{Cell, Table};
+use crate::table::Table;
 use crate::trail::{self, Trail};
 use crate::{Comparison, Error, OutcomeBetween};
+
+mod table;
+#[cfg(test)]
+mod tests;
 
 /// The options of the paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -101,11 +102,11 @@ impl Question for Options {
     }
 
     fn compare(a: (&str, PathsFold), b: (&str, PathsFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), table::shares))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
-        tables(answer)
+        table::tables(answer)
     }
 }
 
@@ -443,64 +444,3 @@ fn extent(pattern: &Pattern, matching: Share) -> Extent {
         _ => Extent::Some,
     }
 }
-
-fn shares(answer: &Answer) -> Shares {
-    let share = Share::new(answer.matching, answer.journeys);
-    Shares { of: answer.journeys, by_name: [("matching".to_owned(), share)].into() }
-}
-
-fn tables(answer: &Answer) -> Vec<Table> {
-    let headers = [
-        "pattern",
-        "journeys",
-        "matching",
-        "matching_share",
-        "matching_share_low",
-        "matching_share_high",
-        "matching_customers",
-    ];
-    let mut table = Table::new("Journeys that match", &headers);
-    table.row([
-        Cell::Text(answer.pattern.as_str().into()),
-        Cell::Count(answer.journeys),
-        Cell::Count(answer.matching),
-        Cell::Share(answer.matching_share),
-        Cell::Share(answer.matching_share_low),
-        Cell::Share(answer.matching_share_high),
-        Cell::Count(answer.matching_customers),
-    ]);
-    table.notes.extend(
-        match answer.extent {
-            Extent::Some => None,
-            Extent::None => Some("no journey matches"),
-            Extent::All => Some("every journey matches, so the pattern tells none from another"),
-            Extent::Impossible => Some("no journey can ever match: the pattern asks for what cannot be"),
-            Extent::Always => Some("every journey matches, whatever it holds: the pattern asks for nothing"),
-        }
-        .map(str::to_owned),
-    );
-    if !answer.examples.is_empty() {
-        let examples: Vec<String> = answer.examples.iter().map(ToString::to_string).collect();
-        table.notes.push(format!("customers whose journeys match, the first few: {}", examples.join(", ")));
-    }
-    let mut tables = vec![table.doubts(&answer.doubts)];
-    let mut table = Table::new("Times between the parts", &["from", "to", "count", "median_s", "p90_s"]);
-    let whole = answer.whole.map(|took| ("(first)", "(last)", took));
-    let parts = answer.parts.iter().map(|part| (part.from.as_str(), part.to.as_str(), part.took));
-    for (from, to, took) in parts.chain(whole) {
-        let (from, to): (Arc<str>, Arc<str>) = (from.into(), to.into());
-        let seconds = [took.median_s, took.p90_s].map(Cell::Seconds);
-        table.row([&[Cell::Text(from), Cell::Text(to), Cell::Count(took.count)], seconds.as_slice()].concat());
-    }
-    if !table.rows.is_empty() {
-        tables.push(table);
-    }
-    if !answer.outcomes.is_empty() {
-        let title = "Outcomes from the start of journeys";
-        tables.push(outcomes::table(title, GROUPS, &answer.outcomes));
-    }
-    tables
-}
-
-#[cfg(test)]
-mod tests;
