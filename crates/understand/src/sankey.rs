@@ -220,6 +220,7 @@ impl SankeyFold {
     }
 
     #[cold]
+    #[inline(never)]
     fn slot(&mut self, near: Moment, far: Moment) -> usize {
         let slot = self.pairs.slot(near, far);
         at(&mut self.counts, self.pairs.len() * self.options.steps - 1);

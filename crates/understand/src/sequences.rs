@@ -66,7 +66,7 @@ pub(crate) struct Sequences {
 }
 
 /// What is kept of sequences: in the order of their hashes, how often each was added, how long it is, and all their bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     counts: Vec<u64>,
     lengths: Vec<usize>,
@@ -85,24 +85,12 @@ impl Sequences {
             counts[*number as usize] += count;
             return *number as usize;
         }
-        if self.sorted > 0 {
-            return self.add_to_sorted(sequence, count);
+        if self.sorted > 0
+            && let Some(number) = self.find_sorted(sequence)
+        {
+            self.counts[number] += count;
+            return number;
         }
-        self.insert(sequence, part, count)
-    }
-
-    #[cold]
-    fn add_to_sorted(&mut self, sequence: &[u8], count: u64) -> usize {
-        match self.find_sorted(sequence) {
-            Some(number) => {
-                self.counts[number] += count;
-                number
-            }
-            None => self.insert(sequence, part(sequence), count),
-        }
-    }
-
-    fn insert(&mut self, sequence: &[u8], part: u32, count: u64) -> usize {
         let Self { table, ends, bytes, counts, .. } = self;
         let number = u32::try_from(counts.len()).expect("fewer than 2^32 sequences fit in memory");
         table.insert_unique(spread(part), (part, number), |(part, _)| spread(*part));
@@ -113,15 +101,22 @@ impl Sequences {
     }
 
     /// The number of a sequence among those that lie in the order of their hashes.
+    #[cold]
+    #[inline(never)]
     fn find_sorted(&self, sequence: &[u8]) -> Option<usize> {
         let wanted = part(sequence);
+        let mut alike = (self.place(wanted)..self.sorted).take_while(|number| part(self.bytes_of(*number)) == wanted);
+        alike.find(|number| self.bytes_of(*number) == sequence)
+    }
+
+    /// Where a hash stands, or would, among those that lie in the order of their hashes.
+    fn place(&self, wanted: u32) -> usize {
         let (mut first, mut end) = (0, self.sorted);
         while first < end {
             let middle = usize::midpoint(first, end);
             if part(self.bytes_of(middle)) < wanted { first = middle + 1 } else { end = middle }
         }
-        let alike = (first..self.sorted).take_while(|number| part(self.bytes_of(*number)) == wanted);
-        alike.into_iter().find(|number| self.bytes_of(*number) == sequence)
+        first
     }
 
     /// The number of a sequence.
@@ -163,17 +158,38 @@ impl Sequences {
         if self.astray {
             return None;
         }
-        let mut order: Vec<(u32, usize)> = self.numbers().map(|number| (part(self.bytes_of(number)), number)).collect();
-        // Most are in order already, which a stable sort makes use of.
-        order.sort_by_key(|(part, _)| *part);
-        let mut kept = Kept { counts: Vec::new(), lengths: Vec::new(), bytes: Vec::with_capacity(self.bytes.len()) };
-        for (_, number) in order {
-            let sequence = self.bytes_of(number);
-            kept.counts.push(self.counts[number]);
-            kept.lengths.push(sequence.len());
-            kept.bytes.extend_from_slice(sequence);
+        let new = (self.sorted..self.len()).filter(|number| self.counts[*number] > 0);
+        let placed = |number: usize| {
+            let part = part(self.bytes_of(number));
+            (self.place(part), part, number)
+        };
+        let mut new: Vec<(usize, u32, usize)> = new.map(placed).collect();
+        new.sort_unstable();
+        let mut kept = Kept { bytes: Vec::with_capacity(self.bytes.len()), ..Kept::default() };
+        // Nearly all is in order already, and goes over in long pieces.
+        let mut from = 0;
+        for (place, _, number) in new {
+            self.copy(from, place, &mut kept);
+            self.copy(number, number + 1, &mut kept);
+            from = place;
         }
+        self.copy(from, self.sorted, &mut kept);
         Some(kept)
+    }
+
+    /// Writes the sequences from one number to before another, without those that are gone.
+    fn copy(&self, from: usize, to: usize, kept: &mut Kept) {
+        let mut start = from;
+        while start < to {
+            let end = (start..to).find(|number| self.counts[*number] == 0).unwrap_or(to);
+            if start < end {
+                kept.counts.extend_from_slice(&self.counts[start..end]);
+                kept.lengths.extend((start..end).map(|number| self.bytes_of(number).len()));
+                let first = self.ends[start] - self.bytes_of(start).len();
+                kept.bytes.extend_from_slice(&self.bytes[first..self.ends[end - 1]]);
+            }
+            start = end + 1;
+        }
     }
 
     /// Takes up what was kept.

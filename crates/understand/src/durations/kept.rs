@@ -232,7 +232,7 @@ mod tests {
         let (out, stay) = (self::lists(&all, |i| i % 50 == 0), self::lists(&all, |i| i % 50 != 0));
         // Whoever is touched does the same again and a little more, of which much is like what was there.
         let mut came = out.clone();
-        came[0].extend(spread(200).iter().map(|duration| duration / 2 + 7));
+        came[0].extend(spread(100).iter().map(|duration| duration / 2 + 7));
         came[1].extend([0; 100]);
         let (fresh, again, _) = changed(1 << 30, kept.clone(), &stay, &out, &came);
         assert_eq!(again.map(Durations::finish), Some(fresh.finish()));
