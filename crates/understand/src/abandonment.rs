@@ -42,6 +42,9 @@ const EXAMPLE: &str = "journeys:\n  purchase: {starts: [visit, search], succeeds
 
 impl Question for Options {
     const NAME: &'static str = "abandonment";
+    const TITLE: &'static str = "Where journeys end without success";
+    const ABOUT: &'static str = "A journey is abandoned when nothing follows for as long as the charter says and it has not reached \
+         its goal. Journeys that may still go on count neither way.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[("limit", "how many moments are listed; 0 for all")];
     const ABOUT_JOURNEYS: bool = true;
     type Answer = Answer;

@@ -29,6 +29,9 @@ pub struct Options {}
 
 impl Question for Options {
     const NAME: &'static str = "absences";
+    const TITLE: &'static str = "What did not happen";
+    const ABOUT: &'static str = "Absences are events too, although nobody sends them: a stage that was never entered, a silence \
+         longer than is usual for that person.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[];
     type Answer = Answer;
     type Fold = AbsencesFold;
@@ -379,6 +382,11 @@ fn table(answer: &Answer) -> Table {
         ]);
     }
     table.notes.push("promises are counted of those kept and broken, all else in customers".to_owned());
+    if let Some(customer) = answer.absences.iter().find_map(|absence| absence.customers.first()) {
+        table
+            .notes
+            .push(format!("customers: the first few; look at one with `desireline customer customer:{customer}`"));
+    }
     table.doubts(&answer.doubts)
 }
 

@@ -36,6 +36,9 @@ pub struct Options {
 
 impl Question for Options {
     const NAME: &'static str = "channels";
+    const TITLE: &'static str = "From channel to channel";
+    const ABOUT: &'static str = "Where things happen, how often customers change the channel within a journey, and what is lost on \
+         the way.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("identifies", "the moments at which customers say who they are, with commas between them")];
     type Answer = Answer;

@@ -51,6 +51,9 @@ const EXAMPLE: &str = "  purchase: {starts: visit, succeeds: order, designed: \"
 
 impl Question for Options {
     const NAME: &'static str = "conformance";
+    const TITLE: &'static str = "The journey as drawn, and as it is";
+    const ABOUT: &'static str = "Each real journey beside the designed one of the charter: what was skipped, what was added, and \
+         where the two part.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("limit", "how many of the moments that came instead are listed at each place; 0 for all")];
     const ABOUT_JOURNEYS: bool = true;

@@ -44,6 +44,9 @@ const EXAMPLE: &str = "  delivery: {after: order, promise: delivered, within: 3b
 
 impl Question for Options {
     const NAME: &'static str = "expectations";
+    const TITLE: &'static str = "Promises kept and broken";
+    const ABOUT: &'static str = "What customers may expect after a moment, and whether it came in time. What is neither fulfilled \
+         nor due yet is pending.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("limit", "how many of the moments that followed are listed; 0 for all")];
     type Answer = Answer;

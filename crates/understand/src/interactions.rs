@@ -55,6 +55,10 @@ const EXAMPLE: &str = "interactions:\n  ticket: {request: properties.topic, key:
 
 impl Question for Options {
     const NAME: &'static str = "interactions";
+    const TITLE: &'static str = "Requests and how they were resolved";
+    const ABOUT: &'static str = "A request goes from the moment that opens it to the one that resolves it. At first contact: one \
+         contact, and no other on the same request within the charter's time. Accurate: resolved, and no new \
+         contact on the same request within that time.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("limit", "how many requests, channels, departments and resources are listed; 0 for all")];
     type Answer = Answer;

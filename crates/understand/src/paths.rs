@@ -48,6 +48,9 @@ impl Options {
 
 impl Question for Options {
     const NAME: &'static str = "paths";
+    const TITLE: &'static str = "Journeys that hold a pattern";
+    const ABOUT: &'static str = "How many journeys hold the steps of a pattern in its order, how long that took, and what came of \
+         it.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("pattern", "what a journey has to hold, such as \"visit .. (cart | search)+ .. order\"")];
     type Answer = Answer;

@@ -49,6 +49,9 @@ const BURST_EVENTS: usize = 10;
 
 impl Question for Options {
     const NAME: &'static str = "quality";
+    const TITLE: &'static str = "Are the data fit?";
+    const ABOUT: &'static str = "Most faults of data look like behaviour: a feed that broke looks like customers who stayed away. So \
+         this is what stands against the data themselves.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("now_us", "the time that counts as now, in microseconds since 1970; what happened later is reported")];
     type Answer = Answer;

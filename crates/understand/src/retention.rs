@@ -71,6 +71,9 @@ const MODES: [(&str, Mode); 3] = [("classic", Mode::Classic), ("rolling", Mode::
 
 impl Question for Options {
     const NAME: &'static str = "retention";
+    const TITLE: &'static str = "Who comes back";
+    const ABOUT: &'static str = "Customers who came first in the same period are a cohort. A share says how many of them were back \
+         so long after; what is not over yet is left out.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[
         ("by", "what a cohort has in common: day, week or month of its first event"),
         ("moment", "the moment whose first occurrence puts a customer into a cohort, instead of the first event"),

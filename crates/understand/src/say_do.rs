@@ -59,6 +59,9 @@ impl Options {
 
 impl Question for Options {
     const NAME: &'static str = "say-do";
+    const TITLE: &'static str = "What they say, and what they then do";
+    const ABOUT: &'static str = "Whether those who gave a high score then stay, buy, and ask less than those who gave a low one. \
+         Answers whose time is not over are left out.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[
         ("within", "the time after an answer for contacts, and for outcomes without a horizon, such as 90d"),
         ("limit", "how many reasons are listed; 0 for all"),

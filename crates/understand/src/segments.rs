@@ -46,6 +46,9 @@ impl Options {
 
 impl Question for Options {
     const NAME: &'static str = "segments";
+    const TITLE: &'static str = "Groups of customers";
+    const ABOUT: &'static str = "The segments of the charter: who belongs to each, what they do, and what they reach. A customer may \
+         belong to several.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("sql", "one more segment: a condition over the facts of a customer, such as \"count_of.order >= 3\"")];
     type Answer = Answer;

@@ -43,6 +43,9 @@ pub struct Options {}
 
 impl Question for Options {
     const NAME: &'static str = "stages";
+    const TITLE: &'static str = "How each stage does";
+    const ABOUT: &'static str = "Every stage of the life cycle by the measure of its own goal over the whole period, and how the \
+         later half of the period differs from the earlier half.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[];
     type Answer = Answer;
     type Fold = StagesFold;

@@ -39,6 +39,9 @@ impl Default for Options {
 
 impl Question for Options {
     const NAME: &'static str = "surveys";
+    const TITLE: &'static str = "What customers say";
+    const ABOUT: &'static str = "Answers to the surveys of the charter. Only those who answer are heard, and they may differ from \
+         those who do not.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[
         ("limit", "how many moments, channels and reasons are listed; 0 for all"),
         ("asked", "the moment with which a customer is asked, for the share that answers"),

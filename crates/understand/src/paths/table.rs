@@ -46,7 +46,11 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     );
     if !answer.examples.is_empty() {
         let examples: Vec<String> = answer.examples.iter().map(ToString::to_string).collect();
-        table.notes.push(format!("customers whose journeys match, the first few: {}", examples.join(", ")));
+        table.notes.push(format!(
+            "customers whose journeys match, the first few: {}; look at one with `desireline customer customer:{}`",
+            examples.join(", "),
+            examples[0]
+        ));
     }
     let mut tables = vec![table.doubts(&answer.doubts)];
     let mut table = Table::new("Times between the parts", &["from", "to", "count", "median_s", "p90_s"]);
