@@ -74,7 +74,7 @@ fn moves(answer: &Answer, words: &Words) -> String {
     };
     let skipped = answer.skipped.iter().map(|moved| row("Skipped", moved));
     let mut rows: Vec<Bar> = skipped.chain(answer.added.iter().map(|moved| row("Added", moved))).collect();
-    rows.sort_by(|a, b| b.count.cmp(&a.count));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.count));
     if rows.is_empty() {
         return String::new();
     }

@@ -117,7 +117,7 @@ fn scale(figures: [f64; 3], is_nps: bool) -> String {
     if !is_nps {
         return crate::charts::bar(figures[0], Some((figures[1], figures[2])));
     }
-    let [value, low, high] = figures.map(|points| (points + 100.0) / 2.0);
+    let [value, low, high] = figures.map(|points| f64::midpoint(points, 100.0));
     let (from, to) = (value.min(50.0), value.max(50.0));
     let class = if value < 50.0 { "fill under" } else { "fill" };
     format!(

@@ -77,7 +77,7 @@ impl Topics {
             let why = "there is no charter; `desireline init FILES > charter.yaml` proposes a first one".to_owned();
             all.push((headings.join("; "), why));
         }
-        all.extend(self.unasked.drain(..));
+        all.append(&mut self.unasked);
         all
     }
 
