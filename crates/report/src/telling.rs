@@ -94,7 +94,9 @@ impl Figure {
             Figure::Difference(difference, low, high) => {
                 // Without signs: an interval whose ends have the same one, as it leaves out zero.
                 let (near, far) = if *difference < 0.0 { (high, low) } else { (low, high) };
-                format!("{}, from {} to {}", points(*difference), points(*near), points(*far))
+                let near = points(*near);
+                let near = near.split(' ').next().unwrap_or_default();
+                format!("{}, from {near} to {}", points(*difference), points(*far))
             }
             Figure::Number(number) => plain(*number),
         }

@@ -24,7 +24,16 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         ));
     }
     let lake = Lake::open(&home.path).await?;
-    let answers = answer(&lake, home, &args.select, &views).await?;
+    let answers = answer(&lake, home, &args.select, &views).await.inspect_err(|error| {
+        let lacks =
+            matches!(error, Error::View(understand::Error::CharterLacks { .. } | understand::Error::NoSegments));
+        if lacks && home.charter_path.is_none() {
+            draw::note(
+                "note: there is no charter; `desireline init FILES > charter.yaml` proposes a first one, and --charter \
+                 charter.yaml uses it",
+            );
+        }
+    })?;
     for unknown in unknown_members(&lake, &home.charter, &args.select, &answers).await? {
         draw::note(&format!("note: {unknown}"));
     }

@@ -9,8 +9,8 @@ use crate::telling::{Kind, Telling};
 use crate::text::{coded, push, safe, sentence};
 use crate::words::{Noun, Words};
 
-/// Findings that are shown; the table has all.
-const FAULTS_MAX: usize = 6;
+/// Findings of one kind that are shown; the table has all.
+const FAULTS_MAX: usize = 3;
 /// Channels of the picture.
 const FEEDS_MAX: usize = 12;
 
@@ -70,22 +70,23 @@ pub(super) fn tell(answer: &Answer, words: &Words) -> Result<Told, Silence> {
     })
 }
 
+/// Of each kind the first few, and once why they matter and what to do.
 fn list(faults: &[&Fault]) -> String {
     if faults.is_empty() {
         return String::new();
     }
     let mut html = String::from("<ul class=\"faults\">\n");
-    for fault in faults.iter().take(FAULTS_MAX) {
-        push(
-            &mut html,
-            format_args!(
-                "<li><b><bdi>{}</bdi>:</b> <bdi>{}</bdi> <span class=\"note\">Why it matters: {} What to do: {}</span></li>\n",
-                safe(&fault.place),
-                coded(&sentence(&fault.what)),
-                coded(&sentence(&fault.why)),
-                coded(&sentence(&fault.to_do))
-            ),
-        );
+    for kind in faults.chunk_by(|a, b| a.kind == b.kind) {
+        html.push_str("<li>");
+        for fault in kind.iter().take(FAULTS_MAX) {
+            let (place, what) = (safe(&fault.place), coded(&sentence(&fault.what)));
+            push(&mut html, format_args!("<b><bdi>{place}</bdi>:</b> <bdi>{what}</bdi><br/>"));
+        }
+        if kind.len() > FAULTS_MAX {
+            push(&mut html, format_args!("… and {} more like these.<br/>", kind.len() - FAULTS_MAX));
+        }
+        let (why, to_do) = (coded(&sentence(&kind[0].why)), coded(&sentence(&kind[0].to_do)));
+        push(&mut html, format_args!("<span class=\"note\">Why it matters: {why} What to do: {to_do}</span></li>\n"));
     }
     html.push_str("</ul>\n");
     html
