@@ -174,13 +174,12 @@ impl Lake {
     /// # Errors
     /// When the tables of keys and links cannot be read.
     pub async fn stitched_customers(&self, rules: &Rules) -> Result<u64, Error> {
-        let mut customers = match self.customers_of_keys(rules).await? {
-            Some(customers) => customers,
-            None => {
-                let identity = self.identity(rules.clone()).await?;
-                let customers = identity.graph.resolve();
-                (0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect()
-            }
+        let mut customers = if let Some(customers) = self.customers_of_keys(rules).await? {
+            customers
+        } else {
+            let identity = self.identity(rules.clone()).await?;
+            let customers = identity.graph.resolve();
+            (0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect()
         };
         customers.sort_unstable();
         Ok(customers.chunk_by(|a, b| a == b).filter(|keys| keys.len() > 1).count() as u64)

@@ -27,8 +27,10 @@ impl Taken {
     }
 
     fn runs(&self) -> impl Iterator<Item = &OpenFile> {
-        let runs = |part| if let &Part::Bucket(_, ref runs) = part { runs.as_slice() } else { &[] };
-        self.parts.iter().flat_map(runs)
+        self.parts.iter().flat_map(|part| match part {
+            Part::Bucket(_, runs) => runs.as_slice(),
+            Part::Moved(_) => &[],
+        })
     }
 }
 
