@@ -95,6 +95,15 @@ pub enum Delivery {
     Webhook(String),
 }
 
+/// What makes an action weigh more, or less, in a situation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weight {
+    /// The situation.
+    pub when: Condition<Fact>,
+    /// By how much its score is multiplied then.
+    pub weight: f64,
+}
+
 /// Something that the organisation can do for a customer now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
@@ -116,8 +125,24 @@ pub struct Action {
     pub value: f64,
     /// How probable that is.
     pub propensity: Option<Propensity>,
+    /// What makes it weigh more, or less; all that hold are multiplied.
+    pub context: Vec<Weight>,
+    /// By how much the organisation favours it, whatever the situation; 1 for not at all.
+    pub lever: f64,
     /// How it is delivered.
     pub deliver: Option<Delivery>,
+}
+
+/// How it is decided between actions. Shares are from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Deciding {
+    /// The share of decisions that are drawn by lot among what may be chosen, so that it becomes known what the others
+    /// would have brought.
+    pub explore_share: f64,
+    /// The share of customers for whom every decision is drawn by lot.
+    pub random_share: f64,
+    /// The share of customers for whom nothing is ever chosen.
+    pub none_share: f64,
 }
 
 /// Who handles a case of high stakes.
@@ -140,7 +165,9 @@ pub struct Stakes {
 
 pub(crate) const FEATURE: &[&str] = &["count", "sum", "last", "since", "kept", "broken", "pending", "value", "within"];
 pub(crate) const ACTION: &[&str] =
-    &["label", "when", "channel", "purpose", "cap", "quiet", "value", "propensity", "deliver"];
+    &["label", "when", "channel", "purpose", "cap", "quiet", "value", "propensity", "context", "lever", "deliver"];
+pub(crate) const WEIGHT: &[&str] = &["when", "weight"];
+pub(crate) const DECIDING: &[&str] = &["explore_share", "random_share", "none_share"];
 pub(crate) const LIMIT: &[&str] = &["per", "times"];
 pub(crate) const CAP: &[&str] = &["channel", "per", "times"];
 pub(crate) const STAKES: &[&str] = &["high", "then"];
@@ -219,6 +246,8 @@ pub(crate) fn read_actions(reader: &mut Reader<'_>, node: &Node) -> Vec<Action> 
         let quiet = fields.get("quiet").and_then(|n| reader.hours(n)).map(|(from, to)| QuietHours { from, to });
         let value = fields.get("value").and_then(|n| reader.number_within(n, 0.0, f64::INFINITY)).unwrap_or(0.0);
         let propensity = fields.get("propensity").and_then(|n| read_propensity(reader, n));
+        let context = fields.get("context").map(|n| read_context(reader, n)).unwrap_or_default();
+        let lever = fields.get("lever").and_then(|n| reader.number_within(n, 0.0, f64::INFINITY)).unwrap_or(1.0);
         let deliver = fields.get("deliver").and_then(|n| {
             let fields = reader.fields(n, "a delivery", &["webhook"]);
             reader.required(&fields, "webhook").and_then(|n| reader.text(n)).map(Delivery::Webhook)
@@ -234,11 +263,26 @@ pub(crate) fn read_actions(reader: &mut Reader<'_>, node: &Node) -> Vec<Action> 
                 quiet,
                 value,
                 propensity,
+                context,
+                lever,
                 deliver,
             });
         }
     }
     actions
+}
+
+fn read_context(reader: &mut Reader<'_>, node: &Node) -> Vec<Weight> {
+    let mut context = Vec::new();
+    for item in node.items() {
+        let fields = reader.fields(item, "a weight", WEIGHT);
+        let when = reader.required(&fields, "when").and_then(|n| reader.fact_condition(n, true));
+        let weight = reader.required(&fields, "weight").and_then(|n| reader.number_within(n, 0.0, f64::INFINITY));
+        if let (Some(when), Some(weight)) = (when, weight) {
+            context.push(Weight { when, weight });
+        }
+    }
+    context
 }
 
 fn read_propensity(reader: &mut Reader<'_>, node: &Node) -> Option<Propensity> {
@@ -266,6 +310,21 @@ pub(crate) fn read_caps(reader: &mut Reader<'_>, node: &Node) -> Vec<Cap> {
         }
     }
     caps
+}
+
+pub(crate) fn read_deciding(reader: &mut Reader<'_>, node: &Node) -> Deciding {
+    let fields = reader.fields(node, "`deciding`", DECIDING);
+    let mut share = |key| fields.get(key).and_then(|n| reader.number_within(n, 0.0, 1.0)).unwrap_or_default();
+    let deciding = Deciding {
+        explore_share: share("explore_share"),
+        random_share: share("random_share"),
+        none_share: share("none_share"),
+    };
+    if deciding.random_share + deciding.none_share > 1.0 {
+        let reason = "`random_share` and `none_share` are shares of the same customers, and come to more than 1";
+        reader.report(Code::OutOfRange, node.bytes.clone(), reason, None);
+    }
+    deciding
 }
 
 pub(crate) fn read_stakes(reader: &mut Reader<'_>, node: &Node) -> Option<Stakes> {

@@ -6,7 +6,7 @@ use event::{Calendar, Weekdays};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use crate::actions::{self, Action, Cap, Feature, Stakes};
+use crate::actions::{self, Action, Cap, Deciding, Feature, Stakes};
 use crate::condition::{Condition, ConditionError, Facts, Truth};
 use crate::journeys::{self, Expectation, Interaction, Journey, Outcome, Survey};
 use crate::keys::{self, Keys};
@@ -76,6 +76,8 @@ pub struct Charter {
     pub caps: Vec<Cap>,
     /// Which cases are rare and costly.
     pub stakes: Option<Stakes>,
+    /// How it is decided between actions.
+    pub deciding: Deciding,
     /// What is being tried.
     pub pilots: Vec<Pilot>,
     /// What is held to be true.
@@ -113,6 +115,7 @@ pub(crate) const TOP: &[&str] = &[
     "actions",
     "caps",
     "stakes",
+    "deciding",
     "pilots",
     "beliefs",
     "tests",
@@ -265,6 +268,7 @@ fn read(reader: &mut Reader<'_>, root: &Node, broken: &[String]) -> Option<Chart
         actions: top.get("actions").map(|n| actions::read_actions(reader, n)).unwrap_or_default(),
         caps: top.get("caps").map(|n| actions::read_caps(reader, n)).unwrap_or_default(),
         stakes: top.get("stakes").and_then(|n| actions::read_stakes(reader, n)),
+        deciding: top.get("deciding").map(|n| actions::read_deciding(reader, n)).unwrap_or_default(),
         pilots: top.get("pilots").map(|n| pilots::read_pilots(reader, n)).unwrap_or_default(),
         beliefs: top.get("beliefs").map(|n| pilots::read_beliefs(reader, n)).unwrap_or_default(),
         tests: top.get("tests").map(|n| scenario::read(reader, n)).unwrap_or_default(),

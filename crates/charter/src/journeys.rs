@@ -124,6 +124,8 @@ pub struct Expectation {
     pub promise: String,
     /// Within how long.
     pub within: Span,
+    /// How long before it falls due it is about to break.
+    pub warn: Option<Span>,
     /// The department that promises it.
     pub owner: Option<String>,
 }
@@ -132,7 +134,7 @@ pub(crate) const JOURNEY: &[&str] = &["label", "starts", "succeeds", "abandoned_
 pub(crate) const INTERACTION: &[&str] = &["label", "request", "key", "opens", "resolves", "window"];
 pub(crate) const OUTCOME: &[&str] = &["label", "when", "value", "horizon", "bad"];
 pub(crate) const SURVEY: &[&str] = &["moment", "score", "kind", "reason"];
-pub(crate) const EXPECTATION: &[&str] = &["label", "after", "promise", "within", "owner"];
+pub(crate) const EXPECTATION: &[&str] = &["label", "after", "promise", "within", "warn", "owner"];
 
 pub(crate) const SURVEY_KINDS: [(&str, SurveyKind); 3] =
     [("nps", SurveyKind::Nps), ("csat", SurveyKind::Csat), ("ces", SurveyKind::Ces)];
@@ -241,9 +243,17 @@ pub(crate) fn read_expectations(reader: &mut Reader<'_>, node: &Node) -> Vec<Exp
         let after = reader.required(&fields, "after").and_then(|n| reader.reference(n, Kind::Moment));
         let promise = reader.required(&fields, "promise").and_then(|n| reader.reference(n, Kind::Moment));
         let within = reader.required(&fields, "within").and_then(|n| reader.span(n));
+        let warn = fields.get("warn").and_then(|n| {
+            let elapsed = reader.span(n).filter(|span| span.as_micros().is_some());
+            if elapsed.is_none() && n.scalar().is_some_and(|s| s.text.ends_with("bd")) {
+                let hint = Some("such as 4h or 1d".to_owned());
+                reader.report(Code::BadTime, n.bytes.clone(), "a warning is given so much elapsed time before", hint);
+            }
+            elapsed
+        });
         let owner = fields.get("owner").and_then(|n| reader.reference(n, Kind::Department));
         if let (Some(after), Some(promise), Some(within)) = (after, promise, within) {
-            expectations.push(Expectation { name: name.owned(), label, after, promise, within, owner });
+            expectations.push(Expectation { name: name.owned(), label, after, promise, within, warn, owner });
         }
     }
     expectations

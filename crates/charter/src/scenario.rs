@@ -20,6 +20,8 @@ pub struct Scenario {
     pub events: Vec<ScenarioEvent>,
     /// The time at which it is looked at; without it, the time of the last event.
     pub until: Option<Timestamp>,
+    /// The purposes to which the customer has consented; without it, to all.
+    pub consent: Option<Vec<String>>,
     /// What should have come out.
     pub expect: Vec<Expected>,
 }
@@ -112,7 +114,7 @@ pub enum Expected {
     Outcome(String, u32),
 }
 
-pub(crate) const SCENARIO: &[&str] = &["name", "events", "until", "expect"];
+pub(crate) const SCENARIO: &[&str] = &["name", "events", "until", "consent", "expect"];
 pub(crate) const COLUMNS: [&str; 7] = ["channel", "source", "message_id", "resource", "department", "case_id", "phase"];
 pub(crate) const EXPECTED: [&str; 4] = ["stage", "moments", "customers", "action"];
 pub(crate) const EXPECTED_OF: [(&str, Kind); 4] = [
@@ -135,10 +137,12 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Vec<Scenario> {
         let events = events.map(|n| n.items()).unwrap_or_default();
         let events: Vec<ScenarioEvent> = events.into_iter().filter_map(|n| read_event(reader, n)).collect();
         let until = fields.get("until").and_then(|n| reader.timestamp(n));
+        let consent =
+            fields.get("consent").map(|n| n.items().into_iter().filter_map(|item| reader.text(item)).collect());
         let expect = reader.required(&fields, "expect").map(|n| read_expect(reader, n)).unwrap_or_default();
         let line = reader.line(&item.bytes);
         if let Some(name) = name {
-            scenarios.push(Scenario { name, line, events, until, expect });
+            scenarios.push(Scenario { name, line, events, until, consent, expect });
         }
     }
     scenarios

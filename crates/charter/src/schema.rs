@@ -56,6 +56,7 @@ fn section(key: &str) -> Value {
         "features" => described("What is known about each customer.", each(&feature())),
         "actions" => described("What can be done for a customer.", each(&action())),
         "caps" => described("How much may be done at all.", one_or_many(&record(actions::CAP, &["per", "times"]))),
+        "deciding" => described("How it is decided between actions.", deciding()),
         "stakes" => described("Which cases are rare and costly.", stakes()),
         "pilots" => described("What is being tried.", each(&pilot())),
         "beliefs" => described("What is held to be true.", each(&belief())),
@@ -74,7 +75,7 @@ fn field(key: &str) -> Value {
         "goal" => words(&moments::GOALS.map(|(word, _)| word)),
         "scope" => words(&moments::SCOPES.map(|(word, _)| word)),
         "starts" | "succeeds" | "opens" | "resolves" | "guardrails" => reference("names"),
-        "abandoned_after" | "window" | "horizon" | "per" | "within" => reference("span"),
+        "abandoned_after" | "window" | "horizon" | "per" | "within" | "warn" => reference("span"),
         "designed" => {
             json!({"type": "string", "description": "A pattern over moments: visit (search | cart)* .. order"})
         }
@@ -220,14 +221,26 @@ fn action() -> Value {
         "required": ["from"],
         "additionalProperties": false,
     });
+    let weight = record_with(actions::WEIGHT, actions::WEIGHT, &[("weight", json!({"type": "number", "minimum": 0}))]);
     let own = [
         ("cap", record(actions::LIMIT, &["per", "times"])),
         ("quiet", text("Hours in which it is not delivered, such as 20:00-08:00.")),
         ("value", json!({"type": "number", "minimum": 0})),
         ("propensity", json!({"anyOf": [share, learnt]})),
+        ("context", one_or_many(&weight)),
+        (
+            "lever",
+            json!({"type": "number", "minimum": 0, "description": "By how much it is favoured; 1 for not at all."}),
+        ),
         ("deliver", record(&["webhook"], &["webhook"])),
     ];
     record_with(actions::ACTION, &["when"], &own)
+}
+
+fn deciding() -> Value {
+    let share = || json!({"type": "number", "minimum": 0, "maximum": 1});
+    let own: Vec<(&str, Value)> = actions::DECIDING.iter().map(|key| (*key, share())).collect();
+    record_with(actions::DECIDING, &[], &own)
 }
 
 fn stakes() -> Value {
@@ -283,7 +296,12 @@ fn test() -> Value {
         },
         "additionalProperties": false,
     });
-    let own = [("events", one_or_many(&event)), ("until", reference("datum")), ("expect", expect)];
+    let own = [
+        ("events", one_or_many(&event)),
+        ("until", reference("datum")),
+        ("consent", reference("names")),
+        ("expect", expect),
+    ];
     record_with(scenario::SCENARIO, &["name", "events", "expect"], &own)
 }
 
