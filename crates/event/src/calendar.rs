@@ -114,6 +114,17 @@ impl Deadline {
         }
     }
 
+    /// The last moment at which what began at `from_us` is not over, in microseconds since 1970; `i64::MAX` where the
+    /// calendar has no such day.
+    pub fn ends_us(&self, from_us: i64) -> i64 {
+        match self {
+            Deadline::Elapsed(limit) => from_us.saturating_add(*limit),
+            Deadline::BusinessDays(days, calendar) => calendar
+                .after_business_days(Timestamp::from_micros(from_us), *days)
+                .map_or(i64::MAX, Timestamp::as_micros),
+        }
+    }
+
     /// Whether what began at `from_us` is over at `to_us`, both in microseconds since 1970 and in this order; at the
     /// deadline itself it is not yet.
     #[inline]
@@ -179,9 +190,15 @@ mod tests {
         ] {
             assert!(!over(span, from, us(due)) && over(span, from, us(due) + 1), "{span} from {from}");
             assert!(!over(span, from, us(from)), "{span} from {from} has just begun");
+            assert_eq!(
+                Deadline::new(span.parse().expect("a span"), &berlin()).ends_us(us(from)),
+                us(due),
+                "{span} from {from}"
+            );
         }
         let never = Calendar { days: Weekdays([false; 7]), ..berlin() };
-        assert!(!Deadline::BusinessDays(1, never).is_over(0, i64::MAX), "nothing ever falls due");
+        let never = Deadline::BusinessDays(1, never);
+        assert!(!never.is_over(0, i64::MAX) && never.ends_us(0) == i64::MAX, "nothing ever falls due");
     }
 
     #[test]
