@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use charter::{Answer, Charter, EventFacts, Facts};
-use event::{Column, Timestamp, Value};
+use event::{Column, Event, Timestamp, Value};
 use journey::{Details, Moment, Of, Setting, Want, Wanted, Word, flag};
 use rapidhash::v3::rapidhash_v3;
 
@@ -35,6 +35,9 @@ pub struct ToldEvent {
     /// where they look like one.
     pub carries: BTreeMap<String, String>,
 }
+
+/// What an event may carry that is no property.
+const NAMED: [&str; 6] = ["channel", "source", "resource", "department", "case_id", "phase"];
 
 /// Reads a charter and a log like [`log`](crate::log()) in which events may carry more: `ann: ticket@2d{channel=call topic=bill}
 /// done{}`; no spaces inside of values.
@@ -104,6 +107,34 @@ impl Facts for ToldEvent {
 }
 
 impl Told {
+    /// Calls `each` with the customer and the event of every line, customer by customer in the order of time, as a sender
+    /// would have sent it.
+    pub fn each_event(&self, mut each: impl FnMut(i64, &Event<'_>)) {
+        for told in &self.events {
+            let carried = |name: &str| told.carries.get(name).map(String::as_str);
+            let properties = told.carries.iter().filter(|(name, _)| !NAMED.contains(&name.as_str()));
+            let properties = properties.map(|(name, value)| match value.parse::<f64>() {
+                Ok(_) => format!("\"{name}\":{value}"),
+                Err(_) => format!("\"{name}\":\"{value}\""),
+            });
+            let properties = format!("{{{}}}", properties.collect::<Vec<_>>().join(","));
+            let at = Timestamp::from_micros(told.at_us);
+            each(
+                told.customer,
+                &Event {
+                    channel: carried("channel"),
+                    source: carried("source"),
+                    resource: carried("resource"),
+                    department: carried("department"),
+                    case_id: carried("case_id"),
+                    phase: carried("phase"),
+                    properties: Some(&properties),
+                    ..Event::new(&told.name, at, &[])
+                },
+            );
+        }
+    }
+
     /// The log as a pass over the lake would show it: what is no moment is left out, and of every event is known what
     /// `wants` says; `journey` names the cut.
     pub fn log(&self, journey: Option<&str>, wants: impl FnOnce(&Charter, &mut Wanted)) -> Log {

@@ -1,0 +1,28 @@
+//! One customer: what is known of them live, and what to do for them next.
+//!
+//! [`step()`] moves a customer's [`State`] by one event, consent, decision, or by time passing, and says what follows as
+//! data ([`Effects`]); [`decide()`] chooses an action and explains itself. Both are pure, so that live and replay are the same
+//! function.
+//! It may know events, the charter and what is kept of one customer; it must not know clocks, stores, webhooks, other
+//! customers, or whether an action works.
+
+pub mod limits;
+
+mod customer;
+mod decide;
+mod digest;
+mod draw;
+mod known;
+mod model;
+mod news;
+mod plan;
+mod state;
+mod value;
+
+pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
+pub use decide::{Arm, Candidate, Decision, FellOut, Handling, decide};
+pub use draw::Draw;
+pub use model::{BRACKETS, Bracket, Model, Models};
+pub use news::{News, What};
+pub use plan::Plan;
+pub use state::{Bound, Consent, Effects, Input, Lesson, State, StateError, Taken, step};

@@ -1,0 +1,155 @@
+//! How probable it is that an action brings what it is for, learnt from what followed.
+//!
+//! A logistic model for each action over the customer in numbers, moved a little by every lesson, with a step that shrinks for
+//! each number by itself, and a pull towards zero. Lessons are taken one after the other, so the same lessons in the same
+//! order give the same model.
+//! Source: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12, 2011.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Plan, index};
+use crate::state::Lesson;
+
+/// How far the first lesson moves a weight.
+const STEP: f64 = 0.3;
+/// How strongly weights are pulled towards zero.
+const PULL: f64 = 1e-4;
+/// The brackets of predictions in which what was predicted is compared with what came.
+pub const BRACKETS: usize = 10;
+
+/// What was predicted in a bracket, before it was known, and what came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bracket {
+    /// How many predictions.
+    pub predictions: u64,
+    /// Their sum: what should have come.
+    pub predicted: f64,
+    /// How often it came.
+    pub came: u64,
+}
+
+/// The model of one action.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Model {
+    /// How many lessons it has had.
+    pub lessons: u64,
+    /// The weight of the constant, then those of the numbers.
+    weights: Vec<f64>,
+    /// By weight, the sum of the squares of its moves.
+    moved: Vec<f64>,
+    /// By bracket, how well predictions came true, each made before its outcome was known.
+    pub calibration: [Bracket; BRACKETS],
+}
+
+impl Model {
+    /// How probable it is, 0 to 1; one half before the first lesson.
+    pub fn propensity(&self, numbers: &[f32]) -> f64 {
+        let numbers = std::iter::once(1.0).chain(numbers.iter().map(|number| f64::from(*number)));
+        let sum: f64 = self.weights.iter().zip(numbers).map(|(weight, number)| weight * number).sum();
+        1.0 / (1.0 + (-sum).exp())
+    }
+
+    /// Takes a lesson. One with another number of numbers is of another charter, and left out.
+    pub fn learn(&mut self, lesson: &Lesson) {
+        let length = lesson.features.len() + 1;
+        if self.weights.is_empty() {
+            (self.weights, self.moved) = (vec![0.0; length], vec![0.0; length]);
+        }
+        if self.weights.len() != length || lesson.features.iter().any(|number| !number.is_finite()) {
+            return;
+        }
+        let predicted = self.propensity(&lesson.features);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share times ten")]
+        let bracket = &mut self.calibration[((predicted * BRACKETS as f64) as usize).min(BRACKETS - 1)];
+        bracket.predictions += 1;
+        bracket.predicted += predicted;
+        bracket.came += u64::from(lesson.came);
+        self.lessons += 1;
+        let error = predicted - f64::from(u8::from(lesson.came));
+        let numbers = std::iter::once(1.0).chain(lesson.features.iter().map(|number| f64::from(*number)));
+        for ((weight, moved), number) in self.weights.iter_mut().zip(&mut self.moved).zip(numbers) {
+            let slope = error * number + PULL * *weight;
+            *moved += slope * slope;
+            if *moved > 0.0 {
+                *weight -= STEP * slope / moved.sqrt();
+            }
+        }
+    }
+}
+
+/// The models of all actions whose propensity is learnt.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Models {
+    by_action: Vec<Model>,
+}
+
+impl Models {
+    /// Models that have learnt nothing yet.
+    pub fn new(plan: &Plan) -> Self {
+        Self { by_action: vec![Model::default(); plan.actions.len()] }
+    }
+
+    /// The model of an action, by its position in the charter.
+    pub fn model(&self, action: usize) -> Option<&Model> {
+        self.by_action.get(action)
+    }
+
+    /// Takes a lesson.
+    pub fn learn(&mut self, lesson: &Lesson) {
+        if let Some(model) = self.by_action.get_mut(index(lesson.action)) {
+            model.learn(lesson);
+        }
+    }
+
+    pub(crate) fn propensity(&self, action: usize, numbers: &[f32]) -> f64 {
+        self.by_action.get(action).map_or(0.5, |model| model.propensity(numbers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::Draw;
+
+    /// Customers with two numbers, for whom the outcome is as probable as `truth` says.
+    fn lessons(n: u64, truth: fn(f32, f32) -> f64) -> impl Iterator<Item = Lesson> {
+        (0..n).map(move |i| {
+            let lots = Draw::new(11, i, 0);
+            let numbers = [lots.arm as f32 * 4.0 - 2.0, f32::from(u8::from(lots.explore < 0.3))];
+            let came = lots.pick < truth(numbers[0], numbers[1]);
+            Lesson { action: 0, decided_us: 0, features: numbers.to_vec(), came }
+        })
+    }
+
+    fn logistic(a: f32, b: f32) -> f64 {
+        1.0 / (1.0 + (-(-1.0 + 0.8 * f64::from(a) + 1.2 * f64::from(b))).exp())
+    }
+
+    #[test]
+    fn a_planted_model_is_found_and_its_predictions_come_true() {
+        let mut model = Model::default();
+        assert!((model.propensity(&[1.0, 0.0]) - 0.5).abs() < 1e-12);
+        lessons(40_000, logistic).for_each(|lesson| model.learn(&lesson));
+        for (a, b) in [(-2.0, 0.0), (0.0, 0.0), (2.0, 0.0), (0.0, 1.0), (1.5, 1.0)] {
+            let (found, truth) = (model.propensity(&[a, b]), logistic(a, b));
+            assert!((found - truth).abs() < 0.03, "{a} {b}: {found} instead of {truth}");
+        }
+        for bracket in model.calibration.iter().filter(|bracket| bracket.predictions > 500) {
+            let n = bracket.predictions as f64;
+            let (predicted, came) = (bracket.predicted / n, bracket.came as f64 / n);
+            assert!((predicted - came).abs() < 0.03, "{bracket:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_lessons_give_the_same_model_and_foreign_ones_are_left_out() {
+        let (mut a, mut b) = (Model::default(), Model::default());
+        for lesson in lessons(500, logistic) {
+            a.learn(&lesson);
+            b.learn(&lesson);
+            b.learn(&Lesson { features: vec![1.0], ..lesson.clone() });
+            b.learn(&Lesson { features: vec![f32::NAN, 1.0], ..lesson });
+        }
+        assert_eq!(a, b);
+    }
+}

@@ -1,0 +1,91 @@
+//! Actions and caps, made ready.
+
+use charter::actions::{Action, Limit, Propensity};
+use charter::{Charter, Fact};
+use event::{Column, Deadline};
+
+use super::at_most_us;
+
+/// A decision is kept at least so long, so that the same occasion gives the same decision.
+const OCCASION_US: i64 = 7 * 86_400_000_000;
+
+/// An action, made ready.
+#[derive(Debug)]
+pub(crate) struct ActionPlan {
+    pub(crate) cap: Option<(Deadline, usize)>,
+    /// The outcome that its propensity is learnt from.
+    pub(crate) learnt: Option<usize>,
+    /// How long after the decision that outcome counts, in microseconds.
+    pub(crate) horizon_us: i64,
+}
+
+/// A cap over the actions of one channel, or all.
+#[derive(Debug)]
+pub(crate) struct SharedCap {
+    /// By action: whether it counts.
+    pub(crate) counts: Vec<bool>,
+    pub(crate) per: Deadline,
+    pub(crate) times: usize,
+}
+
+fn limit(charter: &Charter, limit: Limit) -> (Deadline, usize) {
+    (Deadline::new(limit.per, &charter.calendar), usize::try_from(limit.times).unwrap_or(usize::MAX))
+}
+
+fn learnt(charter: &Charter, action: &Action) -> Option<usize> {
+    let Some(Propensity::Learnt(outcome)) = &action.propensity else { return None };
+    charter.outcomes.iter().position(|known| known.name == *outcome)
+}
+
+/// How long an outcome counts that has no horizon.
+const HORIZON_US: i64 = 90 * 86_400_000_000;
+
+fn horizon_us(charter: &Charter, outcome: usize) -> i64 {
+    charter.outcomes[outcome].horizon.map_or(HORIZON_US, at_most_us)
+}
+
+pub(super) fn compile(charter: &Charter) -> Vec<ActionPlan> {
+    let action = |action: &Action| {
+        let learnt = learnt(charter, action);
+        ActionPlan {
+            cap: action.cap.map(|cap| limit(charter, cap)),
+            learnt,
+            horizon_us: learnt.map_or(0, |outcome| horizon_us(charter, outcome)),
+        }
+    };
+    charter.actions.iter().map(action).collect()
+}
+
+pub(super) fn shared(charter: &Charter) -> Vec<SharedCap> {
+    let shared = charter.caps.iter().map(|cap| {
+        let counts = |action: &Action| cap.channel.is_none() || action.channel == cap.channel;
+        let (per, times) = limit(charter, cap.limit);
+        SharedCap { counts: charter.actions.iter().map(counts).collect(), per, times }
+    });
+    shared.collect()
+}
+
+/// How long a decision has to be kept: as long as a cap looks back, or an outcome may follow.
+pub(super) fn kept_us(charter: &Charter) -> i64 {
+    let caps = charter.actions.iter().filter_map(|action| action.cap).chain(charter.caps.iter().map(|cap| cap.limit));
+    let caps = caps.map(|limit| at_most_us(limit.per));
+    let horizons = charter.actions.iter().filter_map(|action| learnt(charter, action)).map(|o| horizon_us(charter, o));
+    caps.chain(horizons).chain([OCCASION_US]).max().unwrap_or(OCCASION_US)
+}
+
+/// The columns of an event that are named by conditions about customers.
+pub(super) fn latest(charter: &Charter) -> Vec<Column> {
+    let whens = charter.actions.iter().map(|action| &action.when);
+    let context = charter.actions.iter().flat_map(|action| action.context.iter().map(|weight| &weight.when));
+    let stakes = charter.stakes.iter().map(|stakes| &stakes.high);
+    let facts = whens.chain(context).chain(stakes).flat_map(|condition| condition.columns());
+    let mut columns: Vec<Column> = facts
+        .filter_map(|fact| match fact {
+            Fact::Event(column) => Some(column.clone()),
+            _ => None,
+        })
+        .collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}

@@ -1,0 +1,117 @@
+//! What was decided for a customer: so that caps are kept, the same occasion gives the same decision, and what followed is
+//! learnt from.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Effects, State};
+use crate::digest::Digest;
+use crate::limits::DECISIONS_MAX;
+use crate::plan::{Plan, index};
+
+/// A decision for an action, as the state keeps it. At most one for each occasion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// What gave rise to it; the same occasion gives the same decision.
+    pub occasion: u64,
+    /// The action, by its position in the charter.
+    pub action: u32,
+    /// What was known of the customer, where the propensity of the action is learnt.
+    pub features: Vec<f32>,
+}
+
+/// What followed a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lesson {
+    /// The action, by its position in the charter.
+    pub action: u32,
+    /// When it was decided, in microseconds since 1970.
+    pub decided_us: i64,
+    /// What was known of the customer.
+    pub features: Vec<f32>,
+    /// Whether the outcome came in time.
+    pub came: bool,
+}
+
+impl Taken {
+    fn lesson(&self, came: bool) -> Lesson {
+        Lesson { action: self.action, decided_us: self.at_us, features: self.features.clone(), came }
+    }
+
+    /// The outcome that is waited for, and the last moment at which it counts.
+    fn waits(&self, plan: &Plan) -> Option<(usize, i64)> {
+        let action = plan.actions.get(index(self.action))?;
+        Some((action.learnt?, self.at_us.saturating_add(action.horizon_us)))
+    }
+}
+
+impl State {
+    /// What was decided, as far as it still matters, in the order of time.
+    pub fn decided(&self) -> &[Taken] {
+        &self.decided
+    }
+
+    pub(super) fn decide(&mut self, taken: &Taken, plan: &Plan) {
+        if index(taken.action) >= plan.actions.len() {
+            return;
+        }
+        // Of two for one occasion the earlier counts, whichever became known first.
+        if let Some(known) = self.decided.iter().position(|known| known.occasion == taken.occasion) {
+            let order = |taken: &Taken| (taken.at_us, taken.action);
+            if order(&self.decided[known]) <= order(taken) {
+                return;
+            }
+            self.decided.remove(known);
+        }
+        let place = |taken: &Taken| (taken.at_us, taken.occasion);
+        let position = self.decided.partition_point(|known| place(known) < place(taken));
+        self.decided.insert(position, taken.clone());
+        if self.decided.len() > DECISIONS_MAX {
+            self.decided.remove(0);
+        }
+        self.forget_decisions(plan);
+    }
+
+    pub(super) fn forget_decisions(&mut self, plan: &Plan) {
+        let seen_us = self.seen_us;
+        self.decided.retain(|taken| taken.at_us.saturating_add(plan.decisions_kept_us) >= seen_us);
+    }
+
+    /// An event brings outcomes, the first of which after a decision is a lesson.
+    pub(super) fn learn(&self, digest: &Digest, plan: &Plan, effects: &mut Effects) {
+        for taken in &self.decided {
+            let Some((outcome, ends_us)) = taken.waits(plan) else { continue };
+            let came = digest.outcomes.iter().any(|of| index(*of) == outcome);
+            let in_time = taken.at_us < digest.at_us && digest.at_us <= ends_us;
+            if came && in_time && !self.came_after(outcome, taken.at_us) && self.seen_us <= ends_us {
+                effects.lessons.push(taken.lesson(true));
+            }
+        }
+    }
+
+    /// Decisions after which the outcome did not come in time.
+    pub(super) fn miss_lessons(&self, to_us: i64, plan: &Plan, effects: &mut Effects) {
+        for taken in &self.decided {
+            if let Some((outcome, ends_us)) = taken.waits(plan)
+                && self.seen_us <= ends_us
+                && ends_us < to_us
+                && !self.came_after(outcome, taken.at_us)
+            {
+                effects.lessons.push(taken.lesson(false));
+            }
+        }
+    }
+
+    /// When it will be known that the outcome did not come in time.
+    pub(super) fn lesson_due_us(&self, taken: &Taken, plan: &Plan) -> Option<i64> {
+        let (outcome, ends_us) = taken.waits(plan)?;
+        let waits = self.seen_us <= ends_us && ends_us < i64::MAX && !self.came_after(outcome, taken.at_us);
+        waits.then(|| ends_us + 1)
+    }
+
+    fn came_after(&self, outcome: usize, at_us: i64) -> bool {
+        let came = self.known.outcomes[outcome];
+        came.times > 0 && came.last_us > at_us
+    }
+}

@@ -1,0 +1,145 @@
+//! A state as bytes: the same state gives the same bytes, and what cannot be read is an error.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Consent, State, Taken};
+use crate::digest::Digest;
+use crate::known::Known;
+use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, LATE_EVENTS_MAX};
+use crate::plan::{Plan, index};
+use crate::value::Kept;
+
+/// The version of the form, in the first byte. A form that was ever written is read for good, or refused by its number.
+const VERSION: u8 = 1;
+
+/// Why bytes are no state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Another version of the program wrote it.
+    #[error("this state has the form {found}, and only {VERSION} is read: build it anew from the customer's history")]
+    Version {
+        /// Its version.
+        found: u8,
+    },
+    /// It is of another charter.
+    #[error("this state is of another charter: build it anew from the customer's history")]
+    OtherCharter,
+    /// It is damaged.
+    #[error("this state is damaged: build it anew from the customer's history")]
+    Damaged,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    seen_us: i64,
+    settled: Known,
+    late: Vec<StoredEvent>,
+    latest: Vec<Kept>,
+    consents: Vec<Consent>,
+    decided: Vec<Taken>,
+}
+
+/// An event, by how it differs from the one before.
+#[derive(Serialize, Deserialize)]
+struct StoredEvent {
+    after_us: i64,
+    seq_more: i64,
+    received_more: i64,
+    moment: u32,
+    outcomes: Vec<u32>,
+    values: Vec<Kept>,
+}
+
+impl State {
+    /// The state as bytes.
+    pub fn to_bytes(&self, plan: &Plan) -> Vec<u8> {
+        let (mut before_us, mut before_seq) = self.settled.last.unwrap_or_default();
+        let late = self.late.iter().map(|digest| {
+            let stored = StoredEvent {
+                after_us: digest.at_us.wrapping_sub(before_us),
+                seq_more: digest.seq.wrapping_sub(before_seq).cast_signed(),
+                received_more: digest.received_us.wrapping_sub(digest.at_us),
+                moment: digest.moment,
+                outcomes: digest.outcomes.clone(),
+                values: digest.values.clone(),
+            };
+            (before_us, before_seq) = digest.place();
+            stored
+        });
+        let stored = Stored {
+            seen_us: self.seen_us,
+            settled: self.settled.clone(),
+            late: late.collect(),
+            latest: self.latest.clone(),
+            consents: self.consents.clone(),
+            decided: self.decided.clone(),
+        };
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&plan.fingerprint);
+        postcard::to_extend(&stored, bytes).expect("memory takes what is written")
+    }
+
+    /// Reads a state.
+    ///
+    /// # Errors
+    /// When the bytes are no state of this charter that this version of the program reads.
+    pub fn from_bytes(bytes: &[u8], plan: &Plan) -> Result<Self, StateError> {
+        let (version, rest) = bytes.split_first().ok_or(StateError::Damaged)?;
+        if *version != VERSION {
+            return Err(StateError::Version { found: *version });
+        }
+        let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(StateError::Damaged)?;
+        if *fingerprint != plan.fingerprint {
+            return Err(StateError::OtherCharter);
+        }
+        let (stored, rest): (Stored, _) = postcard::take_from_bytes(rest).map_err(|_| StateError::Damaged)?;
+        let state = stored.state(plan).filter(|_| rest.is_empty());
+        state.ok_or(StateError::Damaged)
+    }
+}
+
+impl Stored {
+    fn state(self, plan: &Plan) -> Option<State> {
+        let mut place = self.settled.last.unwrap_or_default();
+        let mut late: Vec<Digest> = Vec::with_capacity(self.late.len());
+        for stored in self.late {
+            let at_us = place.0.wrapping_add(stored.after_us);
+            let digest = Digest {
+                at_us,
+                seq: place.1.wrapping_add(stored.seq_more.cast_unsigned()),
+                received_us: at_us.wrapping_add(stored.received_more),
+                moment: stored.moment,
+                outcomes: stored.outcomes,
+                values: stored.values,
+            };
+            place = digest.place();
+            late.push(digest);
+        }
+        let outcomes = plan.charter().outcomes.len();
+        let fits = |digest: &Digest| {
+            let role = plan.roles.get(index(digest.moment));
+            role.is_some_and(|role| role.takes.len() == digest.values.len())
+                && digest.outcomes.iter().all(|outcome| index(*outcome) < outcomes)
+        };
+        let in_order = late.is_sorted_by(|a, b| a.place() < b.place())
+            && late.first().is_none_or(|first| self.settled.last.is_none_or(|last| last < first.place()));
+        let bounded =
+            late.len() <= LATE_EVENTS_MAX && self.consents.len() <= CONSENTS_MAX && self.decided.len() <= DECISIONS_MAX;
+        let actions = self.decided.iter().all(|taken| index(taken.action) < plan.actions.len());
+        let latest = self.latest.is_empty() || self.latest.len() == plan.latest.len();
+        if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest) {
+            return None;
+        }
+        let mut state = State {
+            seen_us: self.seen_us,
+            known: self.settled.clone(),
+            settled: self.settled,
+            late,
+            latest: self.latest,
+            consents: self.consents,
+            decided: self.decided,
+        };
+        state.known = state.follows(plan);
+        Some(state)
+    }
+}

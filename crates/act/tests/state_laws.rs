@@ -1,0 +1,276 @@
+//! What holds whatever happens: the order of arrival, the moments at which a customer is woken and the form on disk change
+//! nothing about what is known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use act::{Consent, Effects, Input, News, Plan, State, Taken, step};
+use charter::Charter;
+use event::{Event, Timestamp};
+use proptest::prelude::*;
+
+const CHARTER: &str = "\
+charter: 1
+timezone: Europe/Berlin
+stages: {choice: {}, deal: {}, use: {}}
+moments:
+  visit:     {stage: choice, when: event = 'visit'}
+  order:     {stage: deal, when: event = 'order'}
+  delivered: {stage: use, when: event = 'delivered'}
+  ticket:    {stage: use, when: event = 'ticket'}
+  done:      {when: event = 'done'}
+  survey:    {when: event = 'survey'}
+  big:       {when: event like 'o%' and properties.amount > 5}
+journeys:
+  purchase: {starts: visit, succeeds: order, abandoned_after: 9s}
+  anything: {abandoned_after: 14s}
+interactions:
+  ticket: {request: properties.topic, key: properties.id, opens: ticket, resolves: done, window: 11s}
+  topic:  {request: properties.topic, opens: [ticket, order], resolves: delivered, window: 6s}
+outcomes:
+  sale: {when: moment = 'order' or moment = 'big', value: properties.amount}
+  rich: {when: properties.amount > 7, horizon: 20s}
+surveys: {nps: {moment: survey, score: properties.amount, kind: nps}}
+expectations:
+  delivery: {after: order, promise: delivered, within: 10s, warn: 3s}
+  answer:   {after: ticket, promise: done, within: 5s}
+features:
+  tickets:       {count: ticket}
+  tickets_8s:    {count: ticket, within: 8s}
+  amount_12s:    {sum: order, value: properties.amount, within: 12s}
+  amount:        {sum: order, value: properties.amount}
+  last_topic:    {last: ticket, value: properties.topic}
+  since_visit:   {since: visit}
+  kept_20s:      {kept: delivery, within: 20s}
+  broken_20s:    {broken: answer, within: 20s}
+  pending:       {pending: delivery}
+actions:
+  call: {when: tickets_8s >= 2 and channel = 'web', purpose: service, propensity: {from: outcome.rich}, value: 3}
+  mail: {when: broken_20s >= 1 or nps < 7, cap: {per: 10s, times: 2}, value: 2}
+";
+
+const NAMES: [&str; 8] = ["visit", "order", "delivered", "ticket", "done", "survey", "other", "oops"];
+
+fn plan() -> Plan {
+    let charter = Charter::parse(CHARTER).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
+    Plan::new(Arc::new(charter))
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+/// An event, the delay with which it is received, and what it carries.
+#[derive(Debug, Clone)]
+struct Sent {
+    name: usize,
+    at_s: i64,
+    delay_s: i64,
+    seq: u64,
+    properties: String,
+    channel: Option<&'static str>,
+}
+
+impl Sent {
+    fn received(&self) -> Timestamp {
+        at(self.at_s + self.delay_s)
+    }
+
+    fn put(&self, state: &mut State, plan: &Plan, now: Timestamp) -> Effects {
+        let event = Event {
+            received_at: Some(self.received()),
+            channel: self.channel,
+            properties: Some(&self.properties),
+            ..Event::new(NAMES[self.name], at(self.at_s), &[])
+        };
+        step(state, Input::Event { event: &event, seq: self.seq }, plan, now)
+    }
+}
+
+fn sent(most: usize) -> impl Strategy<Value = Vec<Sent>> {
+    let one = (0..NAMES.len(), 0..60i64, prop_oneof![3 => Just(0i64), 1 => 0..15i64], 0..4u8, 0..10u8, any::<bool>());
+    prop::collection::vec(one, 0..most).prop_map(|all| {
+        let mut all: Vec<Sent> = all
+            .into_iter()
+            .map(|(name, at_s, delay_s, id, amount, web)| Sent {
+                name,
+                at_s,
+                delay_s,
+                seq: 0,
+                properties: match id {
+                    0 => format!("{{\"amount\":{amount}}}"),
+                    id => format!("{{\"id\":{id},\"topic\":\"t{}\",\"amount\":\"{amount}\"}}", amount % 3),
+                },
+                channel: web.then_some("web"),
+            })
+            .collect();
+        all.sort_by_key(|sent| sent.at_s + sent.delay_s);
+        all.iter_mut().zip(1..).for_each(|(sent, seq)| sent.seq = seq);
+        all
+    })
+}
+
+/// What remains of all that was told: how often each piece of news holds.
+#[derive(Debug, Default, PartialEq)]
+struct Told(BTreeMap<News, i64>);
+
+impl Told {
+    fn hear(&mut self, effects: &Effects) {
+        effects.news.iter().for_each(|news| *self.0.entry(*news).or_default() += 1);
+        effects.withdrawn.iter().for_each(|news| *self.0.entry(*news).or_default() -= 1);
+        self.0.retain(|_, times| *times != 0);
+    }
+}
+
+/// All events in the order of time, and nothing in between.
+fn in_order(sent: &[Sent], plan: &Plan, until: Timestamp) -> (State, Told) {
+    let mut all: Vec<&Sent> = sent.iter().collect();
+    all.sort_by_key(|sent| (sent.at_s, sent.seq));
+    let (mut state, mut told) = (State::new(plan), Told::default());
+    for sent in all {
+        let effects = sent.put(&mut state, plan, at(sent.at_s));
+        assert!(!effects.replay, "nothing comes late");
+        told.hear(&effects);
+    }
+    told.hear(&step(&mut state, Input::Wake, plan, until));
+    (state, told)
+}
+
+const UNTIL: i64 = 200;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Arrival as it happens: by when events are received, woken whenever the state asked for it, the state written and read
+    /// back in between; what comes too late makes it start over from all that came so far.
+    #[test]
+    fn live_is_replay(sent in sent(60), lazy in any::<bool>()) {
+        let plan = plan();
+        let (mut state, mut told, mut whole) = (State::new(&plan), Told::default(), true);
+        let mut wake: Option<i64> = None;
+        for (i, one) in sent.iter().enumerate() {
+            while !lazy && let Some(due) = wake.filter(|due| *due <= one.received().as_micros()) {
+                let effects = step(&mut state, Input::Wake, &plan, Timestamp::from_micros(due));
+                prop_assert!(effects.wake_us.is_none_or(|next| next > due), "it makes headway");
+                wake = effects.wake_us;
+                told.hear(&effects);
+            }
+            let bytes = state.to_bytes(&plan);
+            let read = State::from_bytes(&bytes, &plan).expect("it was just written");
+            prop_assert_eq!(&read, &state);
+            state = read;
+            let effects = one.put(&mut state, &plan, one.received());
+            if effects.replay {
+                whole = false;
+                state = in_order(&sent[..=i], &plan, one.received()).0;
+                wake = state.wake_us(&plan);
+            } else {
+                wake = effects.wake_us;
+                told.hear(&effects);
+            }
+            let again = one.put(&mut state, &plan, one.received());
+            prop_assert!(again.news.is_empty() && again.withdrawn.is_empty(), "the same event again is nothing new");
+        }
+        told.hear(&step(&mut state, Input::Wake, &plan, at(UNTIL)));
+        let (replayed, all) = in_order(&sent, &plan, at(UNTIL));
+        prop_assert_eq!(&state, &replayed);
+        prop_assert_eq!(state.to_bytes(&plan), replayed.to_bytes(&plan));
+        if whole {
+            prop_assert_eq!(told, all);
+        }
+    }
+
+    /// Any order of arrival at all.
+    #[test]
+    fn the_order_of_arrival_does_not_matter(
+        (sent, shuffled) in sent(16).prop_flat_map(|sent| (Just(sent.clone()), Just(sent).prop_shuffle())),
+        wakes in prop::collection::vec((0..16usize, 0..90i64), 0..4),
+    ) {
+        let plan = plan();
+        let (mut state, mut told) = (State::new(&plan), Told::default());
+        for (i, one) in shuffled.iter().enumerate() {
+            for (_, now) in wakes.iter().filter(|(before, _)| *before == i) {
+                told.hear(&step(&mut state, Input::Wake, &plan, at(*now)));
+            }
+            let effects = one.put(&mut state, &plan, one.received());
+            if effects.replay {
+                return Ok(());
+            }
+            told.hear(&effects);
+        }
+        told.hear(&step(&mut state, Input::Wake, &plan, at(UNTIL)));
+        let (replayed, all) = in_order(&sent, &plan, at(UNTIL));
+        prop_assert_eq!(&state, &replayed);
+        prop_assert_eq!(told, all);
+    }
+
+    /// Two customers who turn out to be one.
+    #[test]
+    fn joined_is_as_if_they_had_always_been_one(sent in sent(22), whose in prop::collection::vec(any::<bool>(), 22)) {
+        let plan = plan();
+        let mut states = [State::new(&plan), State::new(&plan)];
+        for (one, whose) in sent.iter().zip(&whose) {
+            if one.put(&mut states[usize::from(*whose)], &plan, one.received()).replay {
+                return Ok(());
+            }
+        }
+        let [mut known, other] = states;
+        let before = known.clone();
+        if known.join(&other, &plan, at(UNTIL)).replay {
+            prop_assert_eq!(known, before);
+            return Ok(());
+        }
+        prop_assert_eq!(known, in_order(&sent, &plan, at(UNTIL)).0);
+    }
+
+    /// Consents and decisions are known by their own times.
+    #[test]
+    fn consents_and_decisions_come_in_any_order(
+        inputs in prop::collection::vec((any::<bool>(), 0..4u8, 0..50i64, 0..2u32, any::<bool>()), 0..90).prop_flat_map(
+            |inputs| (Just(inputs.clone()), Just(inputs).prop_shuffle()),
+        ),
+    ) {
+        let plan = plan();
+        let put = |inputs: &[(bool, u8, i64, u32, bool)]| {
+            let mut state = State::new(&plan);
+            for (consent, which, at_s, action, granted) in inputs {
+                let at_us = at_s * 1_000_000;
+                let consent_given = Consent { purpose: format!("p{which}"), at_us, granted: *granted };
+                let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
+                let taken = Taken { at_us, occasion, action: *action, features: Vec::new() };
+                let input = if *consent { Input::Consent(&consent_given) } else { Input::Decided(&taken) };
+                step(&mut state, input, &plan, at(*at_s));
+            }
+            step(&mut state, Input::Wake, &plan, at(UNTIL));
+            state
+        };
+        let state = put(&inputs.0);
+        prop_assert_eq!(&put(&inputs.1), &state);
+        prop_assert_eq!(State::from_bytes(&state.to_bytes(&plan), &plan), Ok(state));
+    }
+
+    /// Whatever is on the disk, reading it never panics, and what was read can be gone on with.
+    #[test]
+    fn damaged_bytes_are_an_error_or_a_state(
+        sent in sent(30),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let plan = plan();
+        let mut bytes = in_order(&sent, &plan, at(90)).0.to_bytes(&plan);
+        prop_assert!(State::from_bytes(&bytes[..cut.index(bytes.len())], &plan).is_err(), "it is not whole");
+        for (place, byte) in &damage {
+            let place = place.index(bytes.len());
+            bytes[place] = *byte;
+        }
+        if let Ok(mut state) = State::from_bytes(&bytes, &plan) {
+            for one in &sent {
+                one.put(&mut state, &plan, at(80));
+            }
+            step(&mut state, Input::Wake, &plan, Timestamp::from_micros(i64::MAX));
+            let _ = state.at(&plan, at(100)).features().count();
+            let _ = state.to_bytes(&plan);
+        }
+        let _ = State::from_bytes(&damage.iter().map(|(_, byte)| *byte).collect::<Vec<_>>(), &plan);
+    }
+}

@@ -1,0 +1,421 @@
+//! Small stories of customers, as somebody who knows the business would tell them.
+
+use std::sync::Arc;
+
+use act::{Consent, Draw, Effects, FellOut, Handling, Input, Models, News, Plan, State, Taken, What, decide, step};
+use charter::Charter;
+use event::{Event, Timestamp, Value};
+use jiff::tz::TimeZone;
+
+const SHOP: &str = "\
+charter: 1
+timezone: Europe/Berlin
+calendar: {days: mon-fri, hours: \"08:00-18:00\", holidays: [2026-04-03, 2026-04-06]}
+stages: {choice: {}, deal: {}, use: {}}
+moments:
+  visit:     {stage: choice, when: event = 'Visit'}
+  order:     {stage: deal, when: event = 'Order'}
+  delivered: {stage: use, when: event = 'Delivered'}
+  ticket:    {stage: use, when: event = 'Ticket'}
+journeys:
+  purchase: {starts: visit, succeeds: order, abandoned_after: 14d}
+outcomes:
+  order: {when: moment = 'order', horizon: 10d}
+expectations:
+  delivery: {after: order, promise: delivered, within: 3bd, warn: 1d}
+features:
+  tickets_7d:  {count: ticket, within: 7d}
+  spent_30d:   {sum: order, value: properties.total, within: 30d}
+  spent:       {sum: order, value: properties.total}
+  last_plan:   {last: order, value: properties.plan}
+  since_visit: {since: visit}
+  broken_30d:  {broken: delivery, within: 30d}
+  pending:     {pending: delivery}
+actions:
+  call:
+    {when: \"tickets_7d >= 2 and stage = 'use'\", channel: call, purpose: service, cap: {per: 14d, times: 1},
+     quiet: \"20:00-08:00\", value: 12, propensity: 0.5}
+  mail:  {when: broken_30d >= 1 or tickets_7d >= 1, channel: email, value: 4, context: {when: channel = 'app', weight: 2}}
+  offer: {when: tickets_7d >= 1, channel: email, value: 10, propensity: {from: outcome.order}, lever: 0.5}
+caps: [{channel: email, per: 7d, times: 2}]
+stakes: {high: spent > 5000, then: person}
+";
+
+struct Story {
+    plan: Plan,
+    state: State,
+    seq: u64,
+}
+
+fn story(charter: &str) -> Story {
+    let charter = Charter::parse(charter).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
+    let plan = Plan::new(Arc::new(charter));
+    Story { state: State::new(&plan), plan, seq: 0 }
+}
+
+impl Story {
+    fn time(&self, text: &str) -> Timestamp {
+        Timestamp::parse(text, &self.plan.charter().timezone).expect("a time")
+    }
+
+    /// Something happened, and was known at once.
+    fn put(&mut self, at: &str, event: &str) -> Effects {
+        self.late(at, at, event)
+    }
+
+    /// Something happened, and was known later; `event` may carry properties behind its name.
+    fn late(&mut self, at: &str, received: &str, event: &str) -> Effects {
+        self.seq += 1;
+        let (name, properties) = event.split_once(' ').map_or((event, None), |(name, rest)| (name, Some(rest)));
+        let event = Event {
+            received_at: Some(self.time(received)),
+            properties,
+            channel: Some("app"),
+            ..Event::new(name, self.time(at), &[])
+        };
+        let now = self.time(received);
+        step(&mut self.state, Input::Event { event: &event, seq: self.seq }, &self.plan, now)
+    }
+
+    fn wake(&mut self, now: &str) -> Effects {
+        let now = self.time(now);
+        step(&mut self.state, Input::Wake, &self.plan, now)
+    }
+
+    fn consent(&mut self, purpose: &str, now: &str, granted: bool) {
+        let now = self.time(now);
+        let consent = Consent { purpose: purpose.to_owned(), at_us: now.as_micros(), granted };
+        step(&mut self.state, Input::Consent(&consent), &self.plan, now);
+    }
+
+    /// What is about to be told, in the local time of the charter.
+    fn told(&self, news: &[News]) -> Vec<String> {
+        let told = |news: &News| {
+            format!("{:?} {} {}", news.what, self.plan.name(news.what, news.of).unwrap_or("?"), self.local(news.at_us))
+        };
+        news.iter().filter(|news| news.what != What::Moment).map(told).collect()
+    }
+
+    fn local(&self, at_us: i64) -> String {
+        let zone: TimeZone = self.plan.charter().timezone.clone();
+        Timestamp::from_micros(at_us).to_jiff().to_zoned(zone).strftime("%m-%d %H:%M").to_string()
+    }
+
+    fn feature(&self, name: &str, now: &str) -> Value<'_> {
+        self.state.at(&self.plan, self.time(now)).feature(name).expect("it is in the charter")
+    }
+
+    /// Of every action, why it fell out, and until when; and what was chosen.
+    fn decide(&self, now: &str) -> (Option<&str>, Vec<String>) {
+        let decision = self.decision(now, 1, &Draw::BEST);
+        let name = |action: u32| self.plan.charter().actions[action as usize].name.as_str();
+        let reasons = decision.candidates.iter().map(|candidate| {
+            let until = candidate.until_us.map(|us| format!(" until {}", self.local(us))).unwrap_or_default();
+            let reason = candidate.fell_out.map_or("chosen".to_owned(), |fell_out| format!("{fell_out:?}"));
+            format!("{}: {reason}{until}", name(candidate.action))
+        });
+        (decision.chosen.map(name), reasons.collect())
+    }
+
+    fn decision(&self, now: &str, occasion: u64, draw: &Draw) -> act::Decision {
+        decide(&self.state, &self.plan, &Models::new(&self.plan), self.time(now), occasion, draw)
+    }
+
+    fn take(&mut self, now: &str, occasion: u64) {
+        let taken = self.decision(now, occasion, &Draw::BEST).taken().expect("something was chosen");
+        let now = self.time(now);
+        step(&mut self.state, Input::Decided(&taken), &self.plan, now);
+    }
+}
+
+#[test]
+fn a_late_delivered_mends_a_broken_promise_and_both_stay_known() {
+    let mut ann = story(SHOP);
+    // Maundy Thursday; Good Friday and Easter Monday are holidays.
+    let ordered = ann.put("2026-04-02T09:00", "Order");
+    assert_eq!(
+        ann.told(&ordered.news),
+        ["Outcome order 04-02 09:00", "Stage deal 04-02 09:00", "Promised delivery 04-02 09:00"]
+    );
+    assert_eq!(ordered.wake_us.map(|us| ann.local(us)).as_deref(), Some("04-08 09:00"), "a day before it falls due");
+    let warned = ann.wake("2026-04-08T09:00");
+    assert_eq!(ann.told(&warned.news), ["AboutToBreak delivery 04-08 09:00"]);
+    assert_eq!(warned.wake_us.map(|us| ann.local(us)).as_deref(), Some("04-09 09:00"));
+    let again = ann.wake("2026-04-08T09:00");
+    assert_eq!((again.news.as_slice(), again.wake_us), ([].as_slice(), warned.wake_us), "waking twice changes nothing");
+    let broken = ann.wake("2026-04-09T09:00");
+    assert_eq!(ann.told(&broken.news), ["Broken delivery 04-09 09:00"]);
+    assert_eq!(broken.wake_us, None);
+    assert_eq!(ann.feature("broken_30d", "2026-04-10T09:00"), Value::Int(1));
+
+    let mended = ann.late("2026-04-08T15:00", "2026-04-10T11:00", "Delivered");
+    assert_eq!(ann.told(&mended.withdrawn), ["Broken delivery 04-09 09:00"]);
+    assert_eq!(ann.told(&mended.news), ["Stage use 04-08 15:00", "Kept delivery 04-08 15:00"]);
+    let customer = ann.state.at(&ann.plan, ann.time("2026-04-10T12:00"));
+    let standing = &customer.expectations()[0];
+    assert_eq!((standing.kept, standing.unbroken, standing.broken, standing.pending), (1, 1, 0, 0));
+    assert_eq!(ann.feature("broken_30d", "2026-04-10T12:00"), Value::Int(0));
+}
+
+#[test]
+fn what_comes_too_late_is_late() {
+    let mut ann = story(SHOP);
+    ann.put("2026-03-02T09:00", "Order");
+    let late = ann.put("2026-03-05T10:00", "Delivered");
+    let told = ann.told(&late.news);
+    assert_eq!(
+        told[..2],
+        ["AboutToBreak delivery 03-04 09:00", "Broken delivery 03-05 09:00"],
+        "nobody had woken the customer"
+    );
+    assert_eq!(told.last().map(String::as_str), Some("Late delivery 03-05 10:00"));
+    assert_eq!(ann.feature("broken_30d", "2026-04-04T09:00"), Value::Int(1));
+    assert_eq!(
+        ann.feature("broken_30d", "2026-04-04T10:01"),
+        Value::Int(0),
+        "30 days after it fell due, clocks changed"
+    );
+    let at_the_limit = {
+        let mut bob = story(SHOP);
+        bob.put("2026-03-02T09:00", "Order");
+        let kept = bob.put("2026-03-05T09:00", "Delivered");
+        bob.told(&kept.news)
+    };
+    assert!(!at_the_limit.contains(&"Broken delivery 03-05 09:00".to_owned()), "{at_the_limit:?}");
+}
+
+#[test]
+fn silence_ends_a_journey_and_what_arrives_late_takes_it_up_again() {
+    let mut ann = story(SHOP);
+    let opened = ann.put("2026-03-02T09:00", "Visit");
+    assert_eq!(opened.wake_us.map(|us| ann.local(us)).as_deref(), Some("03-16 09:00"));
+    let abandoned = ann.wake("2026-03-17T00:00");
+    assert_eq!(ann.told(&abandoned.news), ["JourneyAbandoned purchase 03-16 09:00"]);
+    let late = ann.late("2026-03-10T09:00", "2026-03-18T09:00", "Visit");
+    assert_eq!(ann.told(&late.withdrawn), ["JourneyAbandoned purchase 03-16 09:00"]);
+    assert_eq!(late.wake_us.map(|us| ann.local(us)).as_deref(), Some("03-24 09:00"));
+    let order = ann.put("2026-03-23T09:00", "Order");
+    assert!(ann.told(&order.news).contains(&"JourneySucceeded purchase 03-23 09:00".to_owned()));
+    let customer = ann.state.at(&ann.plan, ann.time("2026-05-01T00:00"));
+    let journeys = customer.journeys()[0];
+    assert_eq!((journeys.open_since_us, journeys.succeeded, journeys.abandoned), (None, 1, 0));
+}
+
+#[test]
+fn features_are_exact_at_the_edges_of_their_windows() {
+    let mut ann = story(SHOP);
+    assert_eq!(ann.feature("since_visit", "2026-03-01T00:00"), Value::Null);
+    assert_eq!(ann.feature("last_plan", "2026-03-01T00:00"), Value::Null);
+    ann.put("2026-03-22T12:00", "Visit");
+    ann.put("2026-03-22T12:00", "Ticket");
+    ann.put("2026-03-25T12:00", "Ticket");
+    ann.put("2026-03-25T13:00", "Order {\"total\":100,\"plan\":\"flat\"}");
+    ann.put("2026-03-26T13:00", "Order {\"total\":\"20.5\",\"plan\":null}");
+    ann.put("2026-03-27T13:00", "Order {\"total\":\"much\"}");
+    // Seven days are 168 hours, and in between clocks went forward.
+    assert_eq!(ann.feature("tickets_7d", "2026-03-29T13:00"), Value::Int(2));
+    assert_eq!(ann.feature("tickets_7d", "2026-03-29T13:01"), Value::Int(1));
+    assert_eq!(ann.feature("tickets_7d", "2026-03-24T00:00"), Value::Int(1), "what is yet to come does not count");
+    assert_eq!(ann.feature("spent_30d", "2026-03-30T00:00"), Value::Float(120.5));
+    assert_eq!(ann.feature("spent_30d", "2026-04-24T14:01"), Value::Float(20.5));
+    assert_eq!(ann.feature("spent", "2027-01-01T00:00"), Value::Float(120.5));
+    assert_eq!(ann.feature("since_visit", "2026-03-23T12:00"), Value::Int(86_400_000_000));
+    assert_eq!(ann.feature("last_plan", "2026-03-30T00:00"), Value::Null, "the latest order says nothing of it");
+    assert_eq!(ann.feature("pending", "2026-03-28T00:00"), Value::Int(3));
+}
+
+#[test]
+fn every_gate_says_why() {
+    let mut ann = story(SHOP);
+    ann.put("2026-03-02T10:00", "Ticket");
+    let all = |decided: (Option<&str>, Vec<String>)| (decided.0.map(str::to_owned), decided.1.join(", "));
+    let chosen = |name: &str| Some(name.to_owned());
+    let first = all(ann.decide("2026-03-02T10:00"));
+    assert_eq!(first, (chosen("mail"), "call: Condition, mail: chosen, offer: Outranked".to_owned()));
+    ann.put("2026-03-03T10:00", "Ticket");
+    assert!(all(ann.decide("2026-03-03T10:00")).1.starts_with("call: Consent,"));
+    ann.consent("service", "2026-03-03T10:00", true);
+    assert_eq!(all(ann.decide("2026-03-03T10:00")).0, chosen("mail"), "8 against 6");
+    let score = |story: &Story, now: &str| {
+        story.decision(now, 1, &Draw::BEST).candidates.iter().map(|c| c.score).collect::<Vec<_>>()
+    };
+    assert_eq!(score(&ann, "2026-03-03T10:00"), [6.0, 8.0, 2.5]);
+    ann.take("2026-03-03T10:00", 7);
+    ann.take("2026-03-03T11:00", 8);
+    let capped = all(ann.decide("2026-03-03T12:00"));
+    let expected = "call: chosen, mail: SharedCap(0) until 03-10 10:00, offer: SharedCap(0) until 03-10 10:00";
+    assert_eq!(capped, (chosen("call"), expected.to_owned()));
+    assert!(all(ann.decide("2026-03-03T21:30")).1.starts_with("call: Quiet until 03-04 08:00"));
+    assert!(all(ann.decide("2026-03-04T07:59")).1.starts_with("call: Quiet until 03-04 08:00"));
+    assert_eq!(all(ann.decide("2026-03-04T08:00")).0, chosen("call"));
+    ann.take("2026-03-04T08:00", 9);
+    let nothing = ann.decision("2026-03-04T08:00", 10, &Draw::BEST);
+    assert_eq!(nothing.chosen, None);
+    assert_eq!(
+        nothing.again_us.map(|us| ann.local(us)).as_deref(),
+        Some("03-10 10:00"),
+        "then it is worth asking again"
+    );
+    assert!(
+        all(ann.decide("2026-03-10T10:00")).1.starts_with("call: Condition,"),
+        "the first ticket is eight days old"
+    );
+    ann.consent("service", "2026-03-05T10:00", false);
+    ann.put("2026-03-09T10:00", "Ticket");
+    assert!(all(ann.decide("2026-03-09T10:00")).1.starts_with("call: Consent,"), "it was taken back");
+}
+
+#[test]
+fn the_same_occasion_gives_the_same_decision() {
+    let mut ann = story(SHOP);
+    ann.put("2026-03-02T10:00", "Ticket");
+    let first = ann.decision("2026-03-02T10:00", 42, &Draw::BEST);
+    assert!(!first.repeated);
+    assert_eq!(ann.decision("2026-03-02T10:00", 42, &Draw::BEST), first);
+    ann.take("2026-03-02T10:00", 42);
+    ann.take("2026-03-02T10:00", 42);
+    assert_eq!(ann.state.decided().len(), 1, "taken twice is taken once");
+    let again = ann.decision("2026-03-02T10:00", 42, &Draw { explore: 0.0, pick: 0.99, ..Draw::BEST });
+    assert!(again.repeated);
+    assert_eq!(
+        (again.chosen, &again.candidates),
+        (first.chosen, &first.candidates),
+        "its own use of a cap does not count"
+    );
+    assert_ne!(first.taken(), None);
+}
+
+#[test]
+fn high_stakes_go_to_a_person_and_nothing_is_left_to_chance() {
+    let charter = SHOP.replace("stakes:", "deciding: {explore_share: 1, none_share: 1}\nstakes:");
+    let mut ann = story(&charter);
+    ann.put("2026-03-02T10:00", "Order {\"total\":5000.5}");
+    ann.put("2026-03-02T11:00", "Ticket");
+    let decision = ann.decision("2026-03-02T12:00", 1, &Draw::new(1, 2, 3));
+    assert_eq!((decision.handling, decision.explored), (Handling::Person, false));
+    assert_eq!(decision.choice().map(|choice| choice.probability), Some(1.0));
+    let mut bob = story(&charter);
+    bob.put("2026-03-02T11:00", "Ticket");
+    let decision = bob.decision("2026-03-02T12:00", 1, &Draw::new(1, 2, 3));
+    assert_eq!((decision.handling, decision.chosen), (Handling::Script, None));
+    assert_eq!(decision.candidates[1].fell_out, Some(FellOut::Control));
+    assert!((decision.none_probability - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn lots_fall_as_probably_as_the_decision_says() {
+    let charter =
+        SHOP.replace("stakes:", "deciding: {explore_share: 0.2, random_share: 0.1, none_share: 0.05}\nstakes:");
+    let mut ann = story(&charter);
+    ann.put("2026-03-02T11:00", "Ticket");
+    let n = 20_000;
+    let mut arms = [0.0; 3];
+    let (mut offered, mut expected) = (0.0, 0.0);
+    for customer in 0..n {
+        let draw = Draw::new(5, customer, 9);
+        let decision = ann.decision("2026-03-02T12:00", 1, &draw);
+        arms[decision.arm as usize] += 1.0 / n as f64;
+        offered += f64::from(u8::from(decision.chosen == Some(2))) / n as f64;
+        expected += decision.candidates[2].probability / n as f64;
+        let sum: f64 = decision.candidates.iter().map(|c| c.probability).sum::<f64>() + decision.none_probability;
+        assert!((sum - 1.0).abs() < 1e-12);
+        assert_eq!(decision.candidates[0].probability.to_bits(), 0, "what fell out cannot be drawn");
+        let other = ann.decision("2026-03-02T12:00", 1, &Draw::new(5, customer, 10));
+        assert_eq!(other.arm, decision.arm, "a customer stays in an arm");
+    }
+    for (found, wanted) in arms.into_iter().zip([0.85, 0.1, 0.05]) {
+        assert!((found - wanted).abs() < 0.01, "{found} of {wanted}");
+    }
+    assert!(
+        (offered - expected).abs() < 0.01 && (expected - (0.85 * 0.1 + 0.1 * 0.5)).abs() < 0.01,
+        "{offered} {expected}"
+    );
+}
+
+#[test]
+fn what_followed_a_decision_is_a_lesson_once() {
+    let charter = SHOP.replace("value: 4,", "value: 0,");
+    let ready = || {
+        let mut ann = story(&charter);
+        ann.put("2026-03-02T11:00", "Ticket");
+        ann.take("2026-03-02T12:00", 1);
+        assert_eq!(ann.state.decided()[0].action, 2);
+        ann
+    };
+    let mut ann = ready();
+    let came = ann.put("2026-03-05T11:00", "Order");
+    assert_eq!(came.lessons.iter().map(|lesson| lesson.came).collect::<Vec<_>>(), [true]);
+    assert_eq!(came.lessons[0].features, ann.state.decided()[0].features);
+    assert!(ann.put("2026-03-06T11:00", "Order").lessons.is_empty(), "once");
+    assert!(ann.wake("2026-05-01T00:00").lessons.is_empty(), "and not the opposite too");
+
+    let mut bob = ready();
+    let due = bob.state.wake_us(&bob.plan).map(|us| bob.local(us));
+    assert_eq!(due.as_deref(), Some("03-12 12:00"), "ten days after the decision");
+    let missed = bob.wake("2026-03-12T12:01");
+    assert_eq!(missed.lessons.iter().map(|lesson| lesson.came).collect::<Vec<_>>(), [false]);
+    assert!(bob.put("2026-03-13T11:00", "Order").lessons.is_empty(), "that is too late");
+    assert!(bob.wake("2026-06-01T00:00").lessons.is_empty());
+    assert!(bob.state.decided().is_empty(), "by then it matters no more");
+}
+
+#[test]
+fn what_belongs_before_all_that_is_kept_apart_asks_for_the_history() {
+    let mut ann = story(SHOP);
+    for hour in 10..24 {
+        ann.put(&format!("2026-03-02T{hour}:00"), "Visit");
+    }
+    let before = ann.state.clone();
+    let late = ann.late("2026-03-02T10:30", "2026-03-03T00:00", "Order");
+    assert!(late.replay);
+    let known = |state: &State| state.at(&ann.plan, ann.time("2026-03-03T00:00")).events();
+    assert_eq!(known(&ann.state), known(&before), "it was not taken in");
+    assert!(!ann.late("2026-03-02T12:30", "2026-03-03T00:00", "Order").replay, "this one has room");
+}
+
+#[test]
+fn every_bound_shows_where_it_was_reached() {
+    let charter = format!("{SHOP}interactions: {{help: {{key: properties.id, opens: ticket}}}}\n");
+    let mut ann = story(&charter);
+    let bounds = |ann: &Story| {
+        let customer = ann.state.at(&ann.plan, ann.time("2026-03-02T20:00"));
+        customer.bounds().into_iter().map(|bound| bound.what).collect::<Vec<_>>()
+    };
+    for i in 0..70 {
+        ann.put(&format!("2026-03-02T10:{:02}:{:02}", i / 60, i % 60), &format!("Ticket {{\"id\":{i}}}"));
+    }
+    assert_eq!(bounds(&ann), ["feature.tickets_7d", "interaction.help"]);
+    assert_eq!(ann.feature("tickets_7d", "2026-03-02T11:00"), Value::Int(64), "of the latest");
+    for i in 0..70 {
+        ann.put(&format!("2026-03-02T11:{:02}:{:02}", i / 60, i % 60), "Order");
+    }
+    assert!(bounds(&ann).contains(&"expectation.delivery".to_owned()));
+    let now = ann.time("2026-03-02T12:00");
+    for occasion in 0..70 {
+        let taken = Taken { at_us: now.as_micros(), occasion, action: 0, features: Vec::new() };
+        step(&mut ann.state, Input::Decided(&taken), &ann.plan, now);
+        ann.consent(&format!("purpose {occasion}"), "2026-03-02T12:00", true);
+    }
+    assert!(bounds(&ann).ends_with(&["decisions".to_owned(), "consents".to_owned()]), "{:?}", bounds(&ann));
+    assert!(ann.state.to_bytes(&ann.plan).len() < 8_000, "{}", ann.state.to_bytes(&ann.plan).len());
+    let mail = ann.decision("2026-03-02T12:30", 99, &Draw::BEST).candidates[1];
+    assert_eq!(mail.fell_out, Some(FellOut::SharedCap(0)), "nobody knows what was forgotten");
+}
+
+#[test]
+fn without_moments_every_name_is_one() {
+    let charter = "charter: 1\njourneys: {all: {succeeds: Order, abandoned_after: 2d}}\n\
+                   features: {orders: {count: Order}}\noutcomes: {o: {when: moment = 'Order'}, x: {when: event like 'V%'}}\n";
+    let mut ann = story(charter);
+    ann.put("2026-03-02T10:00", "Visit");
+    ann.put("2026-03-03T10:00", "Something");
+    let news = ann.put("2026-03-04T10:00", "Order").news;
+    let kinds: Vec<What> = news.iter().map(|news| news.what).collect();
+    assert_eq!(kinds, [What::Moment, What::Outcome, What::JourneySucceeded]);
+    assert_eq!(ann.feature("orders", "2026-03-05T00:00"), Value::Int(1));
+    let customer = ann.state.at(&ann.plan, ann.time("2026-03-05T00:00"));
+    assert_eq!(
+        (customer.events(), customer.outcome("o"), customer.outcome("x"), customer.outcome("y")),
+        (3, Some(1), Some(1), None)
+    );
+}
