@@ -11,6 +11,7 @@ mod history;
 mod home;
 mod part;
 mod question;
+mod scenario;
 mod segments;
 mod sources;
 
