@@ -221,7 +221,7 @@ impl<'a> Customer<'a> {
                 Series::Sum(sum) => Value::Float(*sum),
                 Series::Amounts(recent) => {
                     let amounts = recent.entries.iter().filter(|(at_us, _)| within(*at_us));
-                    Value::Float(amounts.map(|(_, amount)| amount).sum())
+                    Value::Float(amounts.fold(0.0, |sum, (_, amount)| sum + amount))
                 }
                 _ => Value::Null,
             },

@@ -23,6 +23,6 @@ pub use customer::{Customer, ExpectationStanding, InteractionsStanding, Journeys
 pub use decide::{Arm, Candidate, Decision, FellOut, Handling, decide};
 pub use draw::Draw;
 pub use model::{BRACKETS, Bracket, Model, Models};
-pub use news::{News, What};
+pub use news::{News, What, differences};
 pub use plan::Plan;
-pub use state::{Bound, Consent, Effects, Input, Lesson, State, StateError, Taken, step};
+pub use state::{Bound, Consent, Effects, Input, Lesson, State, StateError, Taken, replay, step};

@@ -88,8 +88,9 @@ impl Teller {
     }
 }
 
-/// What of `after` is not in `before`, and what of `before` is not in `after`.
-pub(crate) fn differences(mut before: Vec<News>, mut after: Vec<News>) -> (Vec<News>, Vec<News>) {
+/// What of `after` is not in `before`, and what of `before` is not in `after`, each in the order of time; a piece of news that
+/// stands there twice is two.
+pub fn differences(mut before: Vec<News>, mut after: Vec<News>) -> (Vec<News>, Vec<News>) {
     before.sort_unstable();
     after.sort_unstable();
     let (mut gained, mut lost) = (Vec::new(), Vec::new());

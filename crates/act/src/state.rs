@@ -1,12 +1,14 @@
 //! What is known of one customer, and how it changes.
 
 mod decided;
+mod replay;
 mod stored;
 
 use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use decided::{Lesson, Taken};
+pub use replay::replay;
 pub use stored::StateError;
 
 use crate::digest::Digest;
@@ -81,7 +83,7 @@ pub struct Effects {
     /// before. Waking too early, or twice, changes nothing.
     pub wake_us: Option<i64>,
     /// The event belongs before all that the state keeps apart, and was not taken in: the state has to be built anew from
-    /// the customer's history.
+    /// the customer's history, see [`replay`](replay()).
     pub replay: bool,
     /// What propensities can be learnt from.
     pub lessons: Vec<Lesson>,

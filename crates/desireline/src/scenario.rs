@@ -120,7 +120,8 @@ impl<'a> Outcome<'a> {
             FellOut::Control => "the customer belongs to the control group",
             FellOut::Outranked => "the other one scores higher",
         });
-        (chosen.to_owned(), why.map(|why| format!("; {why}")).unwrap_or_default())
+        let why = wanted.zip(why).map(|(wanted, why)| format!(" ({}: {why})", actions[wanted].name));
+        (chosen.to_owned(), why.unwrap_or_default())
     }
 
     /// How the latest promise of an expectation stands.
