@@ -238,6 +238,7 @@ impl<'a> Customer<'a> {
 
     /// The customer in numbers, for propensities that are learnt: each feature, and whether it is known; each survey; the
     /// stage.
+    #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty for a model")]
     pub(crate) fn numbers(&self) -> Vec<f32> {
         const DAY_US: f64 = 86_400e6;
         let squeezed = |number: f64| number.signum() * number.abs().ln_1p();

@@ -112,6 +112,7 @@ mod tests {
     use crate::draw::Draw;
 
     /// Customers with two numbers, for whom the outcome is as probable as `truth` says.
+    #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty for a model")]
     fn lessons(n: u64, truth: fn(f32, f32) -> f64) -> impl Iterator<Item = Lesson> {
         (0..n).map(move |i| {
             let lots = Draw::new(11, i, 0);

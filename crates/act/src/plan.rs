@@ -207,9 +207,15 @@ impl Plan {
         let (name, stage) = self.moment_and_stage(moment, event.event);
         let facts = EventFacts { event, moment: Some(name), stage };
         let is = |asked: &&roles::Outcome| asked.sure || self.charter.outcomes[index(asked.outcome)].when.holds(&facts);
-        let values = role.takes.iter().map(|take| take.read(event, &self.charter)).collect();
+        let taken = role.takes.iter().map(|take| take.read(event, &self.charter));
+        let at_us = event.at.as_micros();
+        let takes_us = |rule: u32| match self.expectations[index(rule)].within.ends_us(at_us) {
+            i64::MAX => Kept::Null,
+            due_us => Kept::Int(due_us.saturating_sub(at_us)),
+        };
+        let values = taken.chain(role.promises.iter().map(|(rule, _)| takes_us(*rule))).collect();
         Some(Digest {
-            at_us: event.at.as_micros(),
+            at_us,
             seq,
             received_us: event.received_at.unwrap_or(event.at).as_micros(),
             moment: number(moment),

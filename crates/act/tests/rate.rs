@@ -39,7 +39,31 @@ impl Told {
     }
 }
 
-/// Some twenty events: visits, now and then a purchase with its delivery, a ticket with its work, a call, a survey.
+/// What happens: seconds after the event before, name, source, department, phase, whether it belongs to the case, properties.
+type Line = (u64, &'static str, &'static str, Option<&'static str>, Option<&'static str>, bool, &'static str);
+
+const VISIT: Line =
+    (86_400, "Page Viewed", "web", None, None, false, r#""path":"/home","referrer":"https://example.com""#);
+const LOOKS: [Line; 2] = [
+    (40, "Products Searched", "web", None, None, false, r#""query":"fibre 250""#),
+    (60, "Product Viewed", "web", None, None, false, r#""product":"fibre-250","price":39.9"#),
+];
+const BUYS: [Line; 3] = [
+    (60, "Checkout Started", "web", None, None, false, r#""step":1"#),
+    (90, "Order Booked", "orders", None, None, true, r#""product":"fibre-250","total":399.00"#),
+    (260_000, "Delivered", "deliveries", None, None, true, r#""carrier":"fast","on_time":true"#),
+];
+const ASKS: [Line; 4] = [
+    (3_000, "Call", "calls", Some("service"), Some("start"), false, r#""Thema":"Netz","Ergebnis":"erledigt""#),
+    (300, "New", "tickets", Some("service"), None, true, r#""topic":"network","opened":"2025-03-03""#),
+    (7_000, "In Progress", "tickets", Some("network"), None, true, r#""topic":"network","opened":"2025-03-03""#),
+    (86_400, "Closed", "tickets", Some("network"), None, true, r#""topic":"network","opened":"2025-03-03""#),
+];
+const READS: [Line; 1] = [(500, "Bill Viewed", "web", None, None, false, r#""month":"2025-03""#)];
+const ANSWERS: [Line; 1] =
+    [(99_000, "Survey Answered", "surveys", None, None, false, r#""nps":8,"csat":4,"ces":5,"reason":"fast""#)];
+
+/// Some sixteen events: visits, now and then a purchase with its delivery, a ticket with its work, a bill, a survey.
 fn life(customer: u64) -> Vec<Told> {
     let mut lot = customer.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut draw = move |n: u64| {
@@ -48,71 +72,24 @@ fn life(customer: u64) -> Vec<Told> {
     };
     let mut at_us = 1_735_700_000_000_000 + i64::try_from(draw(30 * 86_400)).expect("small") * 1_000_000;
     let mut events = Vec::new();
-    let mut tell = |after_s: u64, event, source, department, phase, case_id, properties: String| {
-        at_us += i64::try_from(after_s).expect("small") * 1_000_000 + 123_457;
-        let at = Timestamp::from_micros(at_us);
-        events.push(Told { at, event, source, department, phase, case_id, properties });
-    };
     for session in 0..2 + draw(3) {
-        tell(
-            86_400 * (1 + draw(40)),
-            "Page Viewed",
-            "web",
-            None,
-            None,
-            None,
-            "{\"path\":\"/home\",\"referrer\":\"https://example.com\"}".to_owned(),
-        );
-        for _ in 0..draw(3) {
-            tell(40, "Products Searched", "web", None, None, None, "{\"query\":\"fibre 250\"}".to_owned());
-            tell(
-                60,
-                "Product Viewed",
-                "web",
-                None,
-                None,
-                None,
-                "{\"product\":\"fibre-250\",\"price\":39.9}".to_owned(),
-            );
-        }
-        match draw(4) {
-            0 => {
-                let order = format!("o-{customer}-{session}");
-                tell(60, "Checkout Started", "web", None, None, None, "{}".to_owned());
-                let properties = format!(
-                    "{{\"order_id\":\"{order}\",\"product\":\"fibre-250\",\"total\":399.00,\"promised_date\":\"2025-03-03\"}}"
-                );
-                tell(90, "Order Booked", "orders", None, None, Some(order.clone()), properties);
-                let properties = format!("{{\"order_id\":\"{order}\",\"carrier\":\"fast\",\"on_time\":true}}");
-                tell(86_400 * (1 + draw(7)), "Delivered", "deliveries", None, None, Some(order), properties);
-            }
-            1 => {
-                let ticket = format!("T-{customer}-{session}");
-                let properties =
-                    format!("{{\"ticket_id\":\"{ticket}\",\"topic\":\"network\",\"opened\":\"2025-03-03\"}}");
-                tell(
-                    3_000,
-                    "Call",
-                    "calls",
-                    Some("service"),
-                    Some("start"),
-                    None,
-                    "{\"Thema\":\"Netz\",\"Ergebnis\":\"erledigt\",\"Wartezeit_s\":63}".to_owned(),
-                );
-                tell(300, "New", "tickets", Some("service"), None, Some(ticket.clone()), properties.clone());
-                tell(7_000, "In Progress", "tickets", Some("network"), None, Some(ticket.clone()), properties.clone());
-                tell(86_400, "Closed", "tickets", Some("network"), None, Some(ticket), properties);
-            }
-            2 => tell(500, "Bill Viewed", "web", None, None, None, "{\"month\":\"2025-03\"}".to_owned()),
-            _ => tell(
-                99_000,
-                "Survey Answered",
-                "surveys",
-                None,
-                None,
-                None,
-                "{\"occasion\":\"order\",\"nps\":8,\"csat\":4,\"ces\":5,\"reason\":\"fast\"}".to_owned(),
-            ),
+        let case = format!("c-{customer}-{session}");
+        at_us += i64::try_from(draw(40) * 86_400).expect("small") * 1_000_000;
+        let looks = LOOKS.repeat(usize::try_from(draw(3)).expect("small"));
+        let does: &[Line] = [&BUYS[..], &ASKS, &READS, &ANSWERS][usize::try_from(draw(4)).expect("small")];
+        for (after_s, event, source, department, phase, of_case, properties) in [VISIT].iter().chain(&looks).chain(does)
+        {
+            at_us += i64::try_from(*after_s).expect("small") * 1_000_000 + 123_457;
+            let id = if *of_case { format!(r#","ticket_id":"{case}""#) } else { String::new() };
+            events.push(Told {
+                at: Timestamp::from_micros(at_us),
+                event,
+                source,
+                department: *department,
+                phase: *phase,
+                case_id: of_case.then(|| case.clone()),
+                properties: format!("{{{properties}{id}}}"),
+            });
         }
     }
     events

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use act::{Consent, Draw, Effects, FellOut, Handling, Input, Models, News, Plan, State, Taken, What, decide, step};
+use act::{
+    Consent, Draw, Effects, FellOut, Handling, Input, Models, News, Plan, State, StateError, Taken, What, decide, step,
+};
 use charter::Charter;
 use event::{Event, Timestamp, Value};
 use jiff::tz::TimeZone;
@@ -418,4 +420,29 @@ fn without_moments_every_name_is_one() {
         (customer.events(), customer.outcome("o"), customer.outcome("x"), customer.outcome("y")),
         (3, Some(1), Some(1), None)
     );
+}
+
+/// A state that version 1 of the form wrote, of the charter of these stories.
+const SAMPLE: &str = include_str!("golden/state_v1.hex");
+
+#[test]
+fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
+    let mut ann = story(SHOP);
+    for day in 10..26 {
+        ann.put(&format!("2026-03-{day}T10:00"), if day % 5 == 0 { "Ticket" } else { "Visit" });
+    }
+    ann.put("2026-03-26T10:00", "Order {\"total\":99.5,\"plan\":\"flat\"}");
+    ann.consent("service", "2026-03-26T10:00", true);
+    ann.take("2026-03-26T11:00", 3);
+    let bytes = ann.state.to_bytes(&ann.plan);
+    let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    assert_eq!(hex, SAMPLE.trim_end(), "a new form needs a new version, and a way to read this one");
+    assert_eq!(State::from_bytes(&bytes, &ann.plan), Ok(ann.state.clone()));
+
+    let newer = [&[2], &bytes[1..]].concat();
+    assert_eq!(State::from_bytes(&newer, &ann.plan), Err(StateError::Version { found: 2 }));
+    let other = story(&SHOP.replace("within: 3bd", "within: 4bd"));
+    assert_eq!(State::from_bytes(&bytes, &other.plan), Err(StateError::OtherCharter));
+    assert_eq!(State::from_bytes(&[&bytes[..], &[0]].concat(), &ann.plan), Err(StateError::Damaged));
+    assert_eq!(State::from_bytes(&[], &ann.plan), Err(StateError::Damaged));
 }

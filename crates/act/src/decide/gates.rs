@@ -83,7 +83,7 @@ fn quiet_until_us(quiet: QuietHours, now_us: i64, zone: &TimeZone) -> Option<i64
     let tomorrow = over_midnight && time >= quiet.from;
     let date = if tomorrow { local.date().saturating_add(1.day()) } else { local.date() };
     let ends = zone.to_ambiguous_timestamp(date.to_datetime(quiet.to));
-    let ends_us = |ends: Option<jiff::Timestamp>| ends.map(|ends| ends.as_microsecond()).filter(|us| *us > now_us);
+    let ends_us = |ends: Option<jiff::Timestamp>| ends.map(jiff::Timestamp::as_microsecond).filter(|us| *us > now_us);
     // In an hour that clocks go through twice, its end may be the second one.
     ends_us(ends.compatible().ok()).or_else(|| ends_us(ends.later().ok())).or(Some(now_us.saturating_add(1)))
 }

@@ -96,23 +96,20 @@ impl Known {
         if let Some(position) = found {
             let silence = self.requested[position].silence(plan);
             let told = silence.as_ref().filter(|silence| silence.ends_us < teller.seen_us);
-            match silence.as_ref().filter(|silence| contact.topic && silence.ends_us < at_us) {
-                Some(over) => {
-                    if told.is_none() {
-                        teller.tell(over.what, kind, over.began_us, over.ends_us, identity);
-                    }
-                    let requests = &mut self.requests[index(kind)];
-                    requests.abandoned = requests.abandoned.saturating_add(1);
-                    self.requested.remove(position);
+            let over = silence.as_ref().filter(|silence| contact.topic && silence.ends_us < at_us);
+            let Some(over) = over else {
+                if let Some(told) = told {
+                    teller.withdraw(told.what, kind, told.began_us, told.ends_us, identity);
                 }
-                None => {
-                    if let Some(told) = told {
-                        teller.withdraw(told.what, kind, told.began_us, told.ends_us, identity);
-                    }
-                    self.requested[position].last_us = at_us;
-                    return Some(position);
-                }
+                self.requested[position].last_us = at_us;
+                return Some(position);
+            };
+            if told.is_none() {
+                teller.tell(over.what, kind, over.began_us, over.ends_us, identity);
             }
+            let requests = &mut self.requests[index(kind)];
+            requests.abandoned = requests.abandoned.saturating_add(1);
+            self.requested.remove(position);
         }
         contact.requested.opens.then(|| {
             self.make_room();

@@ -48,13 +48,13 @@ impl Known {
                 self.fulfil(promise, digest, plan, teller);
             }
         }
-        for (rule, key) in &role.promises {
+        for (i, (rule, key)) in role.promises.iter().enumerate() {
             if self.open.len() >= PROMISES_OPEN_MAX {
                 let given_up = self.open.remove(0);
                 let counts = &mut self.promises[index(given_up.rule)];
                 counts.given_up = counts.given_up.saturating_add(1);
             }
-            let due_us = plan.expectations[index(*rule)].within.ends_us(digest.at_us);
+            let due_us = digest.due_us(role.takes.len() + i);
             let promise = Promise { rule: *rule, made_us: digest.at_us, due_us, key: digest.sameness(*key) };
             self.open.push(promise);
             teller.tell(What::Promised, *rule, promise.made_us, promise.made_us, promise.key);

@@ -1,7 +1,7 @@
 //! Actions and caps, made ready.
 
 use charter::actions::{Action, Limit, Propensity};
-use charter::{Charter, Fact};
+use charter::{Charter, Condition, Fact};
 use event::{Column, Deadline};
 
 use super::at_most_us;
@@ -78,7 +78,7 @@ pub(super) fn latest(charter: &Charter) -> Vec<Column> {
     let whens = charter.actions.iter().map(|action| &action.when);
     let context = charter.actions.iter().flat_map(|action| action.context.iter().map(|weight| &weight.when));
     let stakes = charter.stakes.iter().map(|stakes| &stakes.high);
-    let facts = whens.chain(context).chain(stakes).flat_map(|condition| condition.columns());
+    let facts = whens.chain(context).chain(stakes).flat_map(Condition::columns);
     let mut columns: Vec<Column> = facts
         .filter_map(|fact| match fact {
             Fact::Event(column) => Some(column.clone()),

@@ -118,7 +118,7 @@ impl Stored {
         let outcomes = plan.charter().outcomes.len();
         let fits = |digest: &Digest| {
             let role = plan.roles.get(index(digest.moment));
-            role.is_some_and(|role| role.takes.len() == digest.values.len())
+            role.is_some_and(|role| role.takes.len() + role.promises.len() == digest.values.len())
                 && digest.outcomes.iter().all(|outcome| index(*outcome) < outcomes)
         };
         let in_order = late.is_sorted_by(|a, b| a.place() < b.place())
