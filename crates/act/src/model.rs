@@ -1,9 +1,11 @@
 //! How probable it is that an action brings what it is for, learnt from what followed.
 //!
 //! A logistic model for each action over the customer in numbers, moved a little by every lesson, with a step that shrinks for
-//! each number by itself, and a pull towards zero. Lessons are taken one after the other, so the same lessons in the same
+//! each number by itself, and a pull towards zero; predictions are those of the weights' mean, in which the latest count most,
+//! because single lessons make the weights tremble. Lessons are taken one after the other, so the same lessons in the same
 //! order give the same model.
-//! Source: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12, 2011.
+//! Sources: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12, 2011;
+//! Shamir, Zhang, "Stochastic Gradient Descent for Non-smooth Optimization", ICML 2013 (polynomial-decay averaging).
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ use crate::state::Lesson;
 const STEP: f64 = 0.3;
 /// How strongly weights are pulled towards zero.
 const PULL: f64 = 1e-4;
+/// How much more the latest weights count in the mean than the earlier ones: 0 for not at all.
+const DECAY: f64 = 3.0;
 /// The brackets of predictions in which what was predicted is compared with what came.
 pub const BRACKETS: usize = 10;
 
@@ -35,6 +39,8 @@ pub struct Model {
     pub lessons: u64,
     /// The weight of the constant, then those of the numbers.
     weights: Vec<f64>,
+    /// The mean of the weights over the lessons.
+    means: Vec<f64>,
     /// By weight, the sum of the squares of its moves.
     moved: Vec<f64>,
     /// By bracket, how well predictions came true, each made before its outcome was known.
@@ -44,16 +50,14 @@ pub struct Model {
 impl Model {
     /// How probable it is, 0 to 1; one half before the first lesson.
     pub fn propensity(&self, numbers: &[f32]) -> f64 {
-        let numbers = std::iter::once(1.0).chain(numbers.iter().map(|number| f64::from(*number)));
-        let sum: f64 = self.weights.iter().zip(numbers).map(|(weight, number)| weight * number).sum();
-        1.0 / (1.0 + (-sum).exp())
+        logistic(&self.means, numbers)
     }
 
     /// Takes a lesson. One with another number of numbers is of another charter, and left out.
     pub fn learn(&mut self, lesson: &Lesson) {
         let length = lesson.features.len() + 1;
         if self.weights.is_empty() {
-            (self.weights, self.moved) = (vec![0.0; length], vec![0.0; length]);
+            [self.weights, self.means, self.moved] = std::array::from_fn(|_| vec![0.0; length]);
         }
         if self.weights.len() != length || lesson.features.iter().any(|number| !number.is_finite()) {
             return;
@@ -65,16 +69,29 @@ impl Model {
         bracket.predicted += predicted;
         bracket.came += u64::from(lesson.came);
         self.lessons += 1;
-        let error = predicted - f64::from(u8::from(lesson.came));
-        let numbers = std::iter::once(1.0).chain(lesson.features.iter().map(|number| f64::from(*number)));
-        for ((weight, moved), number) in self.weights.iter_mut().zip(&mut self.moved).zip(numbers) {
+        let error = logistic(&self.weights, &lesson.features) - f64::from(u8::from(lesson.came));
+        let share = (1.0 + DECAY) / (self.lessons as f64 + DECAY);
+        let weights = self.weights.iter_mut().zip(&mut self.means).zip(&mut self.moved);
+        for (((weight, mean), moved), number) in weights.zip(with_constant(&lesson.features)) {
             let slope = error * number + PULL * *weight;
             *moved += slope * slope;
             if *moved > 0.0 {
                 *weight -= STEP * slope / moved.sqrt();
             }
+            *mean += share * (*weight - *mean);
         }
     }
+}
+
+/// The numbers of a customer behind the constant.
+fn with_constant(numbers: &[f32]) -> impl Iterator<Item = f64> {
+    std::iter::once(1.0).chain(numbers.iter().map(|number| f64::from(*number)))
+}
+
+/// The share that weights make of numbers; one half where there are no weights.
+fn logistic(weights: &[f64], numbers: &[f32]) -> f64 {
+    let sum: f64 = weights.iter().zip(with_constant(numbers)).map(|(weight, number)| weight * number).sum();
+    1.0 / (1.0 + (-sum).exp())
 }
 
 /// The models of all actions whose propensity is learnt.
@@ -122,7 +139,7 @@ mod tests {
         })
     }
 
-    fn logistic(a: f32, b: f32) -> f64 {
+    fn planted(a: f32, b: f32) -> f64 {
         1.0 / (1.0 + (-(-1.0 + 0.8 * f64::from(a) + 1.2 * f64::from(b))).exp())
     }
 
@@ -130,9 +147,9 @@ mod tests {
     fn a_planted_model_is_found_and_its_predictions_come_true() {
         let mut model = Model::default();
         assert!((model.propensity(&[1.0, 0.0]) - 0.5).abs() < 1e-12);
-        lessons(40_000, logistic).for_each(|lesson| model.learn(&lesson));
+        lessons(40_000, planted).for_each(|lesson| model.learn(&lesson));
         for (a, b) in [(-2.0, 0.0), (0.0, 0.0), (2.0, 0.0), (0.0, 1.0), (1.5, 1.0)] {
-            let (found, truth) = (model.propensity(&[a, b]), logistic(a, b));
+            let (found, truth) = (model.propensity(&[a, b]), planted(a, b));
             assert!((found - truth).abs() < 0.03, "{a} {b}: {found} instead of {truth}");
         }
         for bracket in model.calibration.iter().filter(|bracket| bracket.predictions > 500) {
@@ -145,7 +162,7 @@ mod tests {
     #[test]
     fn the_same_lessons_give_the_same_model_and_foreign_ones_are_left_out() {
         let (mut a, mut b) = (Model::default(), Model::default());
-        for lesson in lessons(500, logistic) {
+        for lesson in lessons(500, planted) {
             a.learn(&lesson);
             b.learn(&lesson);
             b.learn(&Lesson { features: vec![1.0], ..lesson.clone() });
