@@ -59,14 +59,15 @@ impl Log {
     }
 
     /// The events at these places, by the same names and in the same setting.
+    #[must_use]
     pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Log {
-        let places: Vec<usize> = (0..self.customer.len()).filter(|place| wanted(*place)).collect();
         fn part<T: Copy>(column: &[T], places: &[usize]) -> Vec<T> {
             places.iter().map(|place| column[*place]).collect()
         }
         fn parts<T: Copy>(columns: &[Vec<T>], places: &[usize]) -> Vec<Vec<T>> {
             columns.iter().map(|column| part(column, places)).collect()
         }
+        let places: Vec<usize> = (0..self.customer.len()).filter(|place| wanted(*place)).collect();
         Log {
             moments: self.moments.clone(),
             customer: part(&self.customer, &places),

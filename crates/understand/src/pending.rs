@@ -77,7 +77,9 @@ mod tests {
 
     fn pending(until_us: i64, noted: &[(i64, i64)]) -> Pending {
         let mut pending = Pending::new(until_us);
-        noted.iter().for_each(|(customer, at_us)| pending.note(*customer, *at_us));
+        for (customer, at_us) in noted {
+            pending.note(*customer, *at_us);
+        }
         pending
     }
 

@@ -86,11 +86,13 @@ impl List {
                 }
                 (Some(a), b) if b.is_none_or(|b| a < b) => come.extend(plus.next()),
                 (_, Some(_)) => gone.extend(minus.next()),
-                (Some(_), None) | (None, None) => break,
+                _ => break,
             }
         }
         // First those that come, so that equal ones last longer.
-        come.into_iter().for_each(|value| self.put_in(value));
+        for value in come {
+            self.put_in(value);
+        }
         gone.into_iter().all(|value| self.take_out(value))
     }
 
