@@ -169,7 +169,9 @@ fn every_view_asked_again_answers_as_if_it_had_never_been_asked() {
     let args = [&["view", &views, "--json"], &OPTIONS[..]].concat();
     let last = homes.ok("asked", &args);
     assert_eq!(homes.ok("asked", &args), last, "when nothing is new");
-    came.iter().for_each(|part| homes.import("never asked", part));
+    for part in &came {
+        homes.import("never asked", part);
+    }
     same(&last, &homes.ok("never asked", &args), "in another home");
     assert!(homes.kept("asked").len() >= selections().len());
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
-
 use crate::{Calendar, Deadline, Span, Timestamp};
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -12,8 +10,7 @@ const HOUR_US: i64 = 3_600_000_000;
 /// is kept by the hour.
 #[derive(Debug, Clone)]
 pub struct Due {
-    within: Span,
-    calendar: Calendar,
+    deadline: Deadline,
     /// By hour since 1970 in UTC: how long it takes from any time in that hour, where that is the same for all of it.
     by_hour: BTreeMap<i64, Option<i64>>,
 }
@@ -21,56 +18,41 @@ pub struct Due {
 impl Due {
     /// For promises of this length by this calendar.
     pub fn new(within: Span, calendar: &Calendar) -> Self {
-        Self { within, calendar: calendar.clone(), by_hour: BTreeMap::new() }
+        Self { deadline: Deadline::new(within, calendar), by_hour: BTreeMap::new() }
     }
 
-    /// When something falls due that was promised at `from_us`, both in microseconds since 1970; `i64::MAX` where the
-    /// calendar has no such day.
+    /// As [`Deadline::ends_us`].
     pub fn after(&mut self, from_us: i64) -> i64 {
-        let days = match self.within {
-            Span::Elapsed(span_us) => return from_us.saturating_add(span_us),
-            Span::BusinessDays(days) => days,
-        };
-        let calendar = &self.calendar;
+        let Deadline::BusinessDays(_, calendar) = &self.deadline else { return self.deadline.ends_us(from_us) };
         let hour = from_us.div_euclid(HOUR_US);
-        let takes_us = *self.by_hour.entry(hour).or_insert_with(|| takes_us(calendar, days, hour));
-        match takes_us {
-            Some(takes_us) => from_us.saturating_add(takes_us),
-            None => exactly(calendar, days, from_us).unwrap_or(i64::MAX),
-        }
+        let takes_us = *self.by_hour.entry(hour).or_insert_with(|| takes_us(&self.deadline, calendar, hour));
+        takes_us.map_or_else(|| self.deadline.ends_us(from_us), |takes_us| from_us.saturating_add(takes_us))
     }
 }
 
 impl From<&Deadline> for Due {
-    /// What is over by this deadline is over when it has fallen due, from the next microsecond on.
     fn from(deadline: &Deadline) -> Self {
-        match deadline {
-            Deadline::Elapsed(span_us) => Self::new(Span::Elapsed(*span_us), &Calendar::weekdays(TimeZone::UTC)),
-            Deadline::BusinessDays(days, calendar) => Self::new(Span::BusinessDays(*days), calendar),
-        }
+        Self { deadline: deadline.clone(), by_hour: BTreeMap::new() }
     }
-}
-
-fn exactly(calendar: &Calendar, days: u32, from_us: i64) -> Option<i64> {
-    calendar.after_business_days(Timestamp::from_micros(from_us), days).map(Timestamp::as_micros)
 }
 
 /// How long it takes from any time in an hour, where that is the same for all of it. Inside of working hours on one day it
 /// is, if it is for the first and the last: neither is moved to an opening, and no clock is changed in between.
-fn takes_us(calendar: &Calendar, days: u32, hour: i64) -> Option<i64> {
+fn takes_us(deadline: &Deadline, calendar: &Calendar, hour: i64) -> Option<i64> {
     let first = hour.checked_mul(HOUR_US)?;
     let last = first.checked_add(HOUR_US - 1)?;
     let local = |at_us| Timestamp::from_micros(at_us).to_jiff().to_zoned(calendar.zone.clone()).datetime();
     let works = |at_us| (calendar.opens..=calendar.closes).contains(&local(at_us).time());
     let alike = local(first).date() == local(last).date() && works(first) && works(last);
-    let takes_us = exactly(calendar, days, first)? - first;
-    (alike && exactly(calendar, days, last)? - last == takes_us).then_some(takes_us)
+    let takes_us = |from_us| deadline.ends_us(from_us).checked_sub(from_us).filter(|us| from_us + us < i64::MAX);
+    (alike && takes_us(first)? == takes_us(last)?).then(|| takes_us(first)).flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use jiff::civil::{date, time};
+    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
     proptest! {

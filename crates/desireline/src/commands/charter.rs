@@ -109,7 +109,9 @@ pub(crate) fn test(args: &Args, file: Option<&Path>) -> Result<ExitCode, Error> 
         } else {
             failed += 1;
             draw::data(&format!("FAILED  {} ({}:{})", scenario.name, path.display(), scenario.line));
-            wrong.iter().for_each(|wrong| draw::data(&format!("        {wrong}")));
+            for wrong in wrong {
+                draw::data(&format!("        {wrong}"));
+            }
         }
     }
     let passed = charter.tests.len() - failed;
