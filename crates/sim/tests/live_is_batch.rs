@@ -69,9 +69,9 @@ fn live(told: &Told, plan: &Plan, until: Timestamp) -> Vec<(State, Vec<News>)> {
         news.append(&mut effects.news);
         news.retain(|news| !effects.withdrawn.contains(news));
     });
-    customers.values_mut().for_each(|(state, news)| {
+    for (state, news) in customers.values_mut() {
         news.append(&mut step(state, Input::Wake, plan, until).news);
-    });
+    }
     customers.into_values().collect()
 }
 
