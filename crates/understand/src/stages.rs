@@ -78,9 +78,10 @@ impl Question for Options {
             journeys.flat_map(|journey| &journey.succeeds).map(|name| setting.moments.intern(name)).collect();
         let mut durations = Durations::new(EXACT_TIMES_BYTES);
         durations.grow(stages * stages + 2 * stages);
+        let halves = Halves::of(setting);
         StagesFold {
             charter: Arc::clone(charter),
-            halves: Halves::of(setting),
+            halves,
             stage_of,
             succeeds,
             valued,
@@ -89,7 +90,7 @@ impl Question for Options {
             journeys: 0,
             customers: Customers::default(),
             present: 0,
-            visits: Visits::new(stages),
+            visits: Visits::new(stages, halves),
             transitions: vec![(0, Seen::default()); stages * stages],
             durations,
             pending: Pending::new(setting.until_us),
@@ -196,7 +197,7 @@ impl StagesFold {
     fn leave(&mut self) {
         let stages = self.stages();
         let durations = &mut self.durations;
-        let due_us = self.visits.leave(self.halves, |stage, lifetime_us| {
+        let due_us = self.visits.leave(|stage, lifetime_us| {
             durations.push(stages * stages + stages + stage, lifetime_us);
             durations.added(1);
         });
@@ -240,12 +241,16 @@ impl StagesFold {
         let mut before = None;
         for i in events {
             let moment = journey.moments[i];
-            let Some(stage) = self.stage_of.get(moment.index()).copied().flatten() else { continue };
-            self.visits.enter(window, stage, before != Some(stage), journey.at_us[i]);
-            before = Some(stage);
+            let stage = self.stage_of.get(moment.index()).copied().flatten();
+            if let Some(stage) = stage {
+                self.visits.enter(window, stage, before != Some(stage), journey.at_us[i]);
+                before = Some(stage);
+            }
+            // A moment without a stage may be a success too.
             if self.succeeds.contains(&moment) {
                 self.visits.succeed(window);
             }
+            let Some(stage) = stage else { continue };
             for valued in &self.valued {
                 if journey.holds(valued.condition, i) {
                     let value = valued.number.map_or(valued.amount, |number| journey.numbers(number)[i]);

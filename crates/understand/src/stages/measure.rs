@@ -83,7 +83,8 @@ pub(super) fn measures(goal: Goal, windows: [&Tally; WINDOWS], context: &Context
             of_means("value per customer", unit, windows.map(|tally| tally.per_customer.mean())),
         ],
         Goal::Lifetime => {
-            let days = of_means("days between first and last moment", "days", windows.map(|tally| tally.days.mean()));
+            let in_days = windows.map(|tally| in_days(tally.lifetimes_s.mean()));
+            let days = of_means("days between first and last moment", "days", in_days);
             // A half that is not longer than that would have nobody inactive.
             let long = context.halves.is_some_and(|halves| halves.middle_us - halves.since_us > ACTIVE_US);
             let active =
@@ -100,6 +101,13 @@ pub(super) fn measures(goal: Goal, windows: [&Tally; WINDOWS], context: &Context
             }
         }],
     }
+}
+
+/// A mean of seconds as one of days.
+fn in_days(seconds: Mean) -> Mean {
+    let days = |seconds: Option<f64>| seconds.map(|seconds| seconds / 86_400.0);
+    let Mean { n, mean, deviation, low, high } = seconds;
+    Mean { n, mean: days(mean), deviation: days(deviation), low: days(low), high: days(high) }
 }
 
 fn of_shares(measure: &str, [whole, earlier, later]: [Share; WINDOWS]) -> Measure {

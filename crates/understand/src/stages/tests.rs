@@ -122,15 +122,20 @@ moments:
   help: {stage: use, when: \"event = 'help'\"}
   ask: {stage: end, when: \"event = 'ask'\"}
   renewed: {stage: end, when: \"event = 'renewed'\"}
-journeys: {life: {succeeds: renewed}}
+  paid: {when: \"event = 'paid'\"}
+journeys: {life: {succeeds: [renewed, paid]}}
 ";
-    let text = "1: order help order ask renewed; 2: order help ask; 3: help";
+    let text = "1: order help order ask renewed; 2: order help ask; 3: help; 4: ask paid";
     let answer = ask(&log(charter, text));
     let back = measure(&answer, "use", 0);
     assert_eq!((back.measure.as_str(), back.count, back.n), ("came back to an earlier stage", Some(1), 3));
     let succeeded = measure(&answer, "end", 0);
-    assert_eq!((succeeded.measure.as_str(), succeeded.count, succeeded.n), ("succeeded", Some(1), 2));
-    let endless = charter.replace("journeys: {life: {succeeds: renewed}}\n", "");
+    assert_eq!(
+        (succeeded.measure.as_str(), succeeded.count, succeeded.n),
+        ("succeeded", Some(2), 3),
+        "with a stage and without"
+    );
+    let endless = charter.replace("journeys: {life: {succeeds: [renewed, paid]}}\n", "");
     assert_eq!(ask(&log(&endless, text)).stages[2].measures, [], "nothing says what success is");
 }
 
@@ -145,6 +150,15 @@ fn the_period_that_was_asked_for_is_halved() {
     let reached = measure(&answer, "presale", 0);
     assert_eq!((reached.earlier, reached.later), (Some(1.0), Some(1.0)));
     assert_eq!(answer.stages[3].measures.len(), 1);
+}
+
+#[test]
+fn what_comes_after_the_period_makes_nobody_active_in_it() {
+    let mut log = log(CHARTER, "1: help@0d help@99d; 2: help@75d help@99d; 3: other@99d");
+    (log.setting.from_us, log.setting.to_us) = (Some(0), Some(80 * 86_400_000_000));
+    let answer = ask(&log);
+    let active = measure(&answer, "use", 1);
+    assert_eq!((active.measure.as_str(), active.count, active.n), ("active in the last 30 days", Some(1), 2));
 }
 
 #[test]

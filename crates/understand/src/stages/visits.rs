@@ -68,8 +68,8 @@ pub(super) struct Tally {
     pub(super) values: Sums,
     /// The same summed up by customer.
     pub(super) per_customer: Sums,
-    /// Days between first and last moment, by customer.
-    pub(super) days: Sums,
+    /// Seconds between first and last moment, by customer; sums hold millionths, so microseconds are exact.
+    pub(super) lifetimes_s: Sums,
     pub(super) scores: Scores,
 }
 
@@ -82,7 +82,7 @@ impl Tally {
         self.active += other.active;
         self.values.merge(&other.values);
         self.per_customer.merge(&other.per_customer);
-        self.days.merge(&other.days);
+        self.lifetimes_s.merge(&other.lifetimes_s);
         self.scores.merge(&other.scores);
     }
 
@@ -94,7 +94,7 @@ impl Tally {
         self.active -= other.active;
         self.values.subtract(&other.values);
         self.per_customer.subtract(&other.per_customer);
-        self.days.subtract(&other.days);
+        self.lifetimes_s.subtract(&other.lifetimes_s);
         self.scores.subtract(&other.scores);
     }
 }
@@ -104,6 +104,8 @@ impl Tally {
 struct Visit {
     /// First and last moment.
     times: Option<(i64, i64)>,
+    /// The last one that lies in the period.
+    last_inside_us: Option<i64>,
     went_on: bool,
     fell_back: bool,
     value: f64,
@@ -140,6 +142,7 @@ impl Counts {
 #[derive(Debug)]
 pub(super) struct Visits {
     pub(super) counts: Counts,
+    halves: Option<Halves>,
     /// Whether the present customer has any event, by window.
     pub(super) seen: [bool; WINDOWS],
     present: [Vec<Visit>; WINDOWS],
@@ -148,14 +151,14 @@ pub(super) struct Visits {
 }
 
 impl Visits {
-    pub(super) fn new(stages: usize) -> Self {
+    pub(super) fn new(stages: usize, halves: Option<Halves>) -> Self {
         let counts = Counts {
             tallies: std::array::from_fn(|_| vec![Tally::default(); stages]),
             customers: [0; WINDOWS],
             without_value: 0,
         };
         let present = std::array::from_fn(|_| vec![Visit::default(); stages]);
-        Self { counts, seen: [false; WINDOWS], present, later_us: None }
+        Self { counts, halves, seen: [false; WINDOWS], present, later_us: None }
     }
 
     /// The customer has a moment of a stage; `changed`: the moment before was not of it.
@@ -165,6 +168,9 @@ impl Visits {
         // Journeys of a customer come in the order of time, but for those that begin together.
         let (first_us, last_us) = present[stage].times.unwrap_or((at_us, at_us));
         present[stage].times = Some((first_us.min(at_us), last_us.max(at_us)));
+        if self.halves.is_some_and(|halves| at_us <= halves.until_us) {
+            present[stage].last_inside_us = present[stage].last_inside_us.max(Some(at_us));
+        }
         if changed {
             let (earlier, from_here) = present.split_at_mut(stage);
             for visit in earlier {
@@ -199,7 +205,8 @@ impl Visits {
 
     /// Sums up the present customer and forgets it; `lifetime` is told stage and length of every stay of the whole period.
     /// Gives the earliest end of the period with which the same events of the customer come to something else.
-    pub(super) fn leave(&mut self, halves: Option<Halves>, mut lifetime: impl FnMut(usize, u64)) -> Option<i64> {
+    pub(super) fn leave(&mut self, mut lifetime: impl FnMut(usize, u64)) -> Option<i64> {
+        let halves = self.halves;
         let Counts { tallies, customers, .. } = &mut self.counts;
         let mut due_us = halves.zip(self.later_us.take()).map(|(halves, later_us)| halves.passes(later_us));
         for window in 0..WINDOWS {
@@ -209,14 +216,12 @@ impl Visits {
             customers[window] += 1;
             let ends = halves.and_then(|halves| Some((halves, halves.end_us(window)?)));
             for (stage, (visit, tally)) in self.present[window].iter_mut().zip(&mut tallies[window]).enumerate() {
-                let Visit { times: Some((first_us, last_us)), went_on, fell_back, value } = std::mem::take(visit)
-                else {
-                    continue;
-                };
+                let Visit { times, last_inside_us, went_on, fell_back, value } = std::mem::take(visit);
+                let Some((first_us, last_us)) = times else { continue };
                 tally.customers += 1;
                 tally.went_on += u64::from(went_on);
                 tally.fell_back += u64::from(fell_back);
-                if let Some((halves, end_us)) = ends
+                if let (Some((halves, end_us)), Some(last_us)) = (ends, last_inside_us)
                     && last_us > end_us - ACTIVE_US
                 {
                     tally.active += 1;
@@ -226,7 +231,7 @@ impl Visits {
                 }
                 tally.per_customer.add(value);
                 let length_us = last_us.abs_diff(first_us);
-                tally.days.add(length_us as f64 / 86_400e6);
+                tally.lifetimes_s.add(length_us as f64 / 1e6);
                 if window == 0 {
                     lifetime(stage, length_us);
                 }
