@@ -20,8 +20,9 @@ const ROWS_HELD: usize = 1 << 10;
 
 /// What the cheapest alignment of a journey holds.
 ///
-/// Where several are equally cheap, moments that both have are taken as late in the journey as possible, and of the ways to
-/// skip from one step to another the one over the steps that stand first in the pattern.
+/// Where several are equally cheap, it ends with the first step of the pattern that it can end with; going back from there,
+/// moments that both have are taken wherever that is possible, and of the ways to skip from one step to another the one over
+/// the steps that stand first in the pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Alignment {
     /// How many moments are skipped or added.
