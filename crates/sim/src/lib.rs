@@ -6,9 +6,11 @@
 //!
 //! - [`traffic`]: any number of events in time order, for benchmarks.
 //! - [`telecom`]: a small organisation with departments, promises and planted truths, for demos and later for methods.
+//! - [`world`]: small random organisations for tests.
 
 mod random;
 pub mod telecom;
 pub mod traffic;
+pub mod world;
 
 pub use random::Random;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 use sim::telecom;
 use sim::traffic::{self, Traffic};
+use sim::world::World;
 
 /// Makes events of customers who do not exist; the same seed gives the same bytes.
 #[derive(Debug, Parser)]
@@ -44,6 +45,15 @@ enum Command {
         #[arg(long)]
         gzip: bool,
     },
+    /// One of the random worlds of the tests: its charter, its events, and the questions that are asked about it.
+    World {
+        /// The number of the world.
+        #[arg(long)]
+        seed: u64,
+        /// The folder for the files.
+        #[arg(short)]
+        output: PathBuf,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -65,6 +75,13 @@ fn main() -> anyhow::Result<()> {
             export.write(&output, gzip)?;
             let events = export.events();
             writeln!(std::io::stderr(), "{events} simulated events of {customers} customers: {}", output.display())?;
+        }
+        Command::World { seed, output } => {
+            let world = World::new(seed);
+            std::fs::create_dir_all(&output)?;
+            std::fs::write(output.join("charter.yaml"), &world.text)?;
+            std::fs::write(output.join("events.csv"), world.csv())?;
+            world.questions.iter().try_for_each(|question| writeln!(std::io::stdout(), "{question}"))?;
         }
     }
     Ok(())
