@@ -6,8 +6,9 @@
 //!
 //! - [`traffic`]: any number of events in time order, for benchmarks.
 //! - [`telecom`]: a small organisation with departments, promises and planted truths, for demos and later for methods.
-//! - [`world`]: small random organisations for tests.
+//! - [`world`]: small random organisations for tests, and [`oracle`]: the slow and obvious way to what a view says of them.
 
+pub mod oracle;
 mod random;
 pub mod telecom;
 pub mod traffic;

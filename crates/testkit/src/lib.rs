@@ -11,4 +11,4 @@ mod told;
 pub use log::{Log, log};
 pub use random::{logs, splits};
 pub use split::{Split, answer, answer_split};
-pub use told::{Told, told};
+pub use told::{Told, ToldEvent, told};

@@ -31,8 +31,8 @@ pub struct ToldEvent {
     pub at_us: i64,
     /// As [`Log::flags`].
     pub flags: u64,
-    /// `channel`, `source`, `resource`, `department`, `case_id` and `phase` are columns; all else are properties, numbers
-    /// where they look like one.
+    /// `channel`, `source`, `resource`, `department`, `case_id` and `phase` are columns, `received_at` is one in microseconds
+    /// since 1970; all else are properties, numbers where they look like one.
     pub carries: BTreeMap<String, String>,
 }
 
@@ -92,7 +92,11 @@ impl Facts for ToldEvent {
         let text = |name: &str| self.carries.get(name).map_or(Value::Null, |text| Value::Text(text)).into();
         match column {
             Column::Event => Value::Text(&self.name).into(),
-            Column::At | Column::ReceivedAt => Value::Time(Timestamp::from_micros(self.at_us)).into(),
+            Column::At => Value::Time(Timestamp::from_micros(self.at_us)).into(),
+            Column::ReceivedAt => {
+                let received_us = self.carries.get("received_at").and_then(|text| text.parse().ok());
+                Value::Time(Timestamp::from_micros(received_us.unwrap_or(self.at_us))).into()
+            }
             Column::Property(path) => {
                 let name = path.join(".");
                 match self.carries.get(&name).map(|text| text.parse::<f64>()) {
