@@ -97,8 +97,8 @@ interactions:
   ticket: {key: case_id, request: properties.product, opens: [insert, assign], resolves: [resolve], window: 30d}
 ";
 
-fn help_desk() -> Option<PathBuf> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/helpdesk_italian/helpdesk.xes.gz");
+fn real(log: &str) -> Option<PathBuf> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(log);
     if file.is_file() {
         return Some(file);
     }
@@ -106,9 +106,21 @@ fn help_desk() -> Option<PathBuf> {
     None
 }
 
+/// A real log by a charter: what asks a view of it.
+fn asked(log: &str, map: &[&str], charter: &str) -> Option<impl Fn(&[&str]) -> Value> {
+    let file = real(log)?;
+    let home = tempfile::tempdir().unwrap();
+    let written = home.path().join("charter.yaml");
+    std::fs::write(&written, charter).unwrap();
+    let with = ["--charter".to_owned(), written.to_str().unwrap().to_owned()];
+    let ask = move |args: &[&str]| json(home.path(), &[args, &[with[0].as_str(), &with[1]]].concat());
+    ask(&[&["import", file.to_str().unwrap()], map].concat());
+    Some(ask)
+}
+
 #[test]
 fn tickets_of_a_real_help_desk() {
-    let Some(file) = help_desk() else { return };
+    let Some(file) = real("helpdesk_italian/helpdesk.xes.gz") else { return };
     let home = tempfile::tempdir().unwrap();
     let charter = home.path().join("charter.yaml");
     let others = ["Closed", "Require upgrade", "Create SW anomaly", "Resolve SW anomaly", "Schedule intervention"];
@@ -136,4 +148,96 @@ fn tickets_of_a_real_help_desk() {
     assert_eq!((products.len(), &first["request"], number(&first["ways"])), (21, &Value::from("Value 1"), 79));
     assert_eq!(number(&first["usual"]["count"]), 827);
     assert_eq!(first["usual"]["path"], serde_json::json!(["assign", "take", "resolve"]));
+}
+
+const HOSPITAL: &str = "\
+charter: 1
+moments:
+  arrive: {when: \"event = 'ER Registration'\"}
+  back: {when: \"event = 'Return ER'\"}
+  blood: {when: \"event = 'Leucocytes'\"}
+  lactate: {when: \"event = 'LacticAcid'\"}
+  home: {when: \"event = 'Release A'\"}
+  elsewhere: {when: \"event like 'Release %'\"}
+interactions:
+  stay: {opens: [arrive, back], resolves: [home, elsewhere], window: 28d}
+";
+
+/// Who was sent home and came back within 28 days was not healed: patients with sepsis in a Dutch hospital.
+#[test]
+fn stays_in_a_real_hospital() {
+    let Some(ask) = asked("sepsis/SEPSIS.xes.gz", &[], HOSPITAL) else { return };
+    let answer = ask(&["view", "interactions"]);
+    let stay = &answer["interactions"][0];
+    let counts = ["opened", "resolved", "open", "abandoned", "judged", "accurate", "first_contact"];
+    assert_eq!(counts.map(|name| number(&stay["figures"][name])), [1344, 764, 5, 575, 764, 657, 657]);
+    assert_eq!((number(&stay["unopened"]), number(&stay["resolved_again"])), (18, 0));
+    assert_eq!(number(&stay["recontacts"][0]["count"]), 107);
+    let elapsed = ["elapsed_mean_s", "elapsed_median_s"].map(|name| stay["figures"][name].as_f64().unwrap());
+    assert!((elapsed[0] / 601_374.869_109_947 - 1.0).abs() < 1e-9 && (elapsed[1] - 471_186.5).abs() < 1e-6);
+    let funnel = ask(&["view", "funnel", "--steps", "arrive,blood,lactate,home", "--within", "7d"]);
+    let reached = funnel["steps"].as_array().unwrap().iter().map(|step| number(&step["customers"]));
+    assert_eq!(reached.collect::<Vec<_>>(), [1050, 1008, 539, 249]);
+}
+
+const PERMITS: &str = "\
+charter: 1
+moments:
+  received: {when: \"event = 'Confirmation of receipt'\"}
+  decided: {when: \"event = 'T10 Determine necessity to stop indication'\"}
+  sent: {when: \"event = 'T05 Print and send confirmation of receipt'\"}
+  advice: {when: \"event = 'T06 Determine necessity of stop advice'\"}
+  other: {when: \"event <> ''\"}
+expectations:
+  decision: {after: received, promise: decided, within: 7d}
+journeys:
+  permit: {starts: received, succeeds: decided, abandoned_after: 14d}
+";
+
+/// Applications for permits in a Dutch town.
+#[test]
+fn permits_of_a_real_town() {
+    let map = "user_id=case:concept:name,event=concept:name,at=time:timestamp,channel=case:channel";
+    let Some(ask) = asked("receipt_wabo/receipt.csv", &["--map", map], PERMITS) else { return };
+    let answer = ask(&["view", "expectations"]);
+    let decision = &answer["expectations"][0];
+    let balance = ["kept", "late", "never", "pending"].map(|name| number(&decision["balance"][name]));
+    assert_eq!((balance, number(&decision["unasked"])), ([1083, 200, 144, 7], 0));
+    assert!((decision["late_median_s"].as_f64().unwrap() - 590_271.088_5).abs() < 1e-6);
+    let left = ask(&["view", "abandonment"]);
+    assert_eq!(["succeeded", "abandoned", "open"].map(|name| number(&left[name])), [1204, 223, 7]);
+    let places = left["moments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|place| (place["moment"].as_str().unwrap().to_owned(), number(&place["abandoned"])));
+    let wanted = [("received", 132), ("sent", 52), ("advice", 24)];
+    let places: Vec<(String, u64)> = places.filter(|(name, _)| wanted.iter().any(|(known, _)| known == name)).collect();
+    assert_eq!(places, wanted.map(|(name, count)| (name.to_owned(), count)));
+    let channels = ask(&["view", "channels"]);
+    let used = channels["channels"].as_array().unwrap().iter().map(|c| (number(&c["events"]), number(&c["customers"])));
+    assert_eq!(used.collect::<Vec<_>>(), [(7478, 1250), (657, 109), (308, 53), (128, 21), (6, 1)]);
+}
+
+const CLAIMS: &str = "\
+charter: 1
+moments:
+  ask: {when: \"event = 'register request'\"}
+  again: {when: \"event = 'reinitiate request'\"}
+  decide: {when: \"event = 'decide'\"}
+  pay: {when: \"event = 'pay compensation'\"}
+  refuse: {when: \"event = 'reject request'\"}
+interactions:
+  claim: {opens: [ask, again], resolves: [decide]}
+";
+
+/// Six claims that can be counted by looking at them: the third is taken up again once, the fifth twice.
+#[test]
+fn six_claims_counted_by_eye() {
+    let Some(ask) = asked("pm4py_example_logs/01_running-example.xes.gz", &[], CLAIMS) else { return };
+    let answer = ask(&["view", "interactions"]);
+    let figures = &answer["interactions"][0]["figures"];
+    assert_eq!(["opened", "resolved", "judged"].map(|name| number(&figures[name])), [9, 9, 0], "there is no window");
+    let matching = |pattern: &str| number(&ask(&["view", "paths", "--pattern", pattern])["matching"]);
+    assert_eq!(["again .. again", "again", "pay $", "^ ask decide refuse $"].map(matching), [1, 2, 3, 2]);
 }
