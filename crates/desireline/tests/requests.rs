@@ -107,7 +107,7 @@ fn real(log: &str) -> Option<PathBuf> {
 }
 
 /// A real log by a charter: what asks a view of it.
-fn asked(log: &str, map: &[&str], charter: &str) -> Option<impl Fn(&[&str]) -> Value> {
+fn asked(log: &str, map: &[&str], charter: &str) -> Option<impl Fn(&[&str]) -> Value + use<>> {
     let file = real(log)?;
     let home = tempfile::tempdir().unwrap();
     let written = home.path().join("charter.yaml");
