@@ -76,10 +76,7 @@ impl Lake {
         vocabulary: &Vocabulary,
         questions: &[Question<'_>],
     ) -> Result<Answered, Error> {
-        let most = questions.iter().map(|question| question.lens.wanted.conditions.len()).max().unwrap_or(0);
-        if most > flag::WANTED_MAX {
-            return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
-        }
+        check(questions)?;
         let (parts, rerouted) = self.settled(async |lake| lake.parts(rules).await).await?;
         let lenses = lenses(questions);
         let projection = lenses.iter().map(|(lens, _)| lens.projection()).reduce(Projection::and);
@@ -90,9 +87,7 @@ impl Lake {
         let events = AtomicU64::new(0);
         let done: Mutex<Vec<(Groups, Vec<LeftOut>)>> = Mutex::new(Vec::new());
         let worker = || -> Result<(), Error> {
-            let groups = |question: &Question<'_>| if question.selection.compare { 2 } else { 1 };
-            let mut folds: Groups =
-                questions.iter().map(|question| (0..groups(question)).map(|_| (question.folds)()).collect()).collect();
+            let mut folds = folds_of(questions);
             let mut looks: Vec<Look<'_>> =
                 lenses.iter().map(|(lens, of)| Look::new(lens, of, &projection, vocabulary)).collect();
             let mut read = 0;
@@ -112,9 +107,7 @@ impl Lake {
         };
         run_on_all_cores(worker)?;
         let merged = done.into_inner().expect("no holder of this lock panics").into_iter().reduce(|mut all, more| {
-            for (all, more) in all.0.iter_mut().flatten().flatten().zip(more.0.into_iter().flatten().flatten()) {
-                all.merge(more);
-            }
+            merge(&mut all.0, more.0);
             for (all, more) in all.1.iter_mut().zip(more.1) {
                 for (name, n) in more {
                     *all.entry(name).or_default() += n;
@@ -157,8 +150,30 @@ impl Lake {
     }
 }
 
+/// Whether every question asks no more of an event than there are flags.
+pub(crate) fn check(questions: &[Question<'_>]) -> Result<(), Error> {
+    let most = questions.iter().map(|question| question.lens.wanted.conditions.len()).max().unwrap_or(0);
+    if most > flag::WANTED_MAX {
+        return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
+    }
+    Ok(())
+}
+
+/// Folds that have seen nothing, for every question.
+pub(crate) fn folds_of(questions: &[Question<'_>]) -> Groups {
+    let groups = |question: &Question<'_>| if question.selection.compare { 2 } else { 1 };
+    questions.iter().map(|question| (0..groups(question)).map(|_| (question.folds)()).collect()).collect()
+}
+
+/// Takes in what other folds of the same questions have seen.
+pub(crate) fn merge(all: &mut Groups, more: Groups) {
+    for (all, more) in all.iter_mut().flatten().flatten().zip(more.into_iter().flatten().flatten()) {
+        all.merge(more);
+    }
+}
+
 /// The distinct lenses, each with the questions that look through it.
-fn lenses<'q>(questions: &'q [Question<'_>]) -> Vec<(&'q Lens, Vec<usize>)> {
+pub(crate) fn lenses<'q>(questions: &'q [Question<'_>]) -> Vec<(&'q Lens, Vec<usize>)> {
     let mut lenses: Vec<(&Lens, Vec<usize>)> = Vec::new();
     for (number, question) in questions.iter().enumerate() {
         match lenses.iter_mut().find(|(lens, _)| **lens == question.lens) {
@@ -194,8 +209,9 @@ impl<'a> Look<'a> {
     }
 }
 
+/// Shows a run to the folds of these questions.
 #[inline]
-fn show(run: &Run<'_>, of: &[usize], questions: &[Question<'_>], folds: &mut Groups) {
+pub(crate) fn show(run: &Run<'_>, of: &[usize], questions: &[Question<'_>], folds: &mut Groups) {
     for number in of {
         let folds = &mut folds[*number];
         questions[*number].selection.journeys(run, |journey, group| {

@@ -5,6 +5,7 @@ mod crashes;
 mod export;
 mod home;
 mod life;
+mod of;
 mod readers;
 mod splits;
 mod traces;
