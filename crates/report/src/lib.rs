@@ -18,6 +18,7 @@ mod words;
 
 pub use data::{Compared, FileRead, Made, Period, Reading, ReportData, Section, Unit};
 pub use findings::{Answers, Figure, Finding, Kind, findings, most_telling};
-pub use map_svg::{MapOptions, MapPicture, draw_map};
+pub use map_svg::{MapOptions, MapPicture, draw_map, draw_map_by_type};
 pub use page::render;
+pub use style::TYPES_MAX;
 pub use words::Words;
