@@ -5,7 +5,7 @@ use std::sync::Arc;
 use charter::{Charter, Condition, Fact};
 use event::{Column, Timestamp};
 use journey::{AnyFold, Cut, Member, Moments, Segment, Selection, Setting, Wanted};
-use lake::{Lake, LeftOut, Lens, Seen, Vocabulary};
+use lake::{Lake, LeftOut, Lens, Of, Seen, Vocabulary};
 use listen::stitch::Rules;
 use understand::{Answered, View, quality};
 
@@ -204,7 +204,11 @@ pub(crate) async fn answer_all(
             });
         }
     }
-    let answered = lake.ask(rules, &vocabulary, &questions).await?;
+    // All that is asked at once is about the same objects.
+    let answered = match askings.iter().find_map(|asking| asking.select.of.as_deref()) {
+        Some(name) => lake.ask_of(&Of::named(name), &vocabulary, &questions).await.map_err(in_flags)?,
+        None => lake.ask(rules, &vocabulary, &questions).await?,
+    };
     let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
     drop(questions);
     let mut answers = Vec::new();
@@ -227,6 +231,14 @@ pub(crate) async fn answer_all(
         answers.push(of_views.into_iter().map(|answer| answer.expect("every view was asked")).collect());
     }
     Ok(answers)
+}
+
+/// The same error, with what was typed.
+fn in_flags(error: lake::Error) -> lake::Error {
+    match error {
+        lake::Error::NotFound { what } => lake::Error::NotFound { what: format!("--of: {what}") },
+        other => other,
+    }
 }
 
 /// Something with its position among the views of an asking.
