@@ -1,5 +1,6 @@
 //! The journey map as a picture: a lane per stage, a box per moment, a line per edge, as thick as it is frequent.
 
+mod boxes;
 mod labels;
 mod shown;
 mod types;
@@ -15,6 +16,7 @@ use crate::layout::{Direction, Edge, Graph, Layout, Node, Point, Rect, Route, Sp
 use crate::style::map_css;
 use crate::text::{in_lines, push, safe, width};
 use crate::words::{COLOURS, Colours};
+use boxes::MomentBox;
 use shown::{Shown, choose};
 use types::Types;
 
@@ -91,7 +93,7 @@ fn draw(answer: &map::Answer, types: Option<&Types<'_>>, words: &Words, options:
         Sheet { answer, types, words, shown: &shown, boxes: &boxes, headings: &headings, graph: &graph, drawn: &drawn };
     let (svg, unlabelled) = sheet.draw();
     let (wide, high) = sheet.size();
-    let mut notes = notes(answer, words, &shown, unlabelled);
+    let mut notes = notes(answer, words, &shown, unlabelled, types.is_none());
     notes.extend(types.map(Types::notes).unwrap_or_default());
     MapPicture { svg, notes, upright: larger_upright(wide, high) }
 }
@@ -101,56 +103,6 @@ fn larger_upright(wide: f64, high: f64) -> bool {
     // In millimetres, of A4, as the style of the page has it.
     let scale = |paper: (f64, f64)| (paper.0 / wide).min(paper.1 / high);
     scale((182.0, 215.0)) > scale((277.0, 142.0))
-}
-
-/// What stands in a moment's box.
-struct MomentBox {
-    name: Vec<String>,
-    /// A line, or one for each type of objects.
-    figures: Vec<String>,
-    starts: Option<String>,
-    ends: Option<String>,
-    title: String,
-    height: f64,
-}
-
-impl MomentBox {
-    fn of(answer: &map::Answer, types: Option<&Types<'_>>, i: usize, words: &Words) -> Self {
-        let moment = &answer.moments[i];
-        let label = words.label(&moment.moment);
-        let name = in_lines(label, 3, NAME_SIZE, TEXT_WIDTH);
-        let terminal = |list: &[map::Terminal]| {
-            let found = list.iter().find(|terminal| terminal.moment == moment.moment);
-            found.map_or((0, 0.0), |terminal| (terminal.count, terminal.share))
-        };
-        let (starts, ends) = (terminal(&answer.starts), terminal(&answer.ends));
-        let marked = |(n, share): (u64, f64)| (n > 0 && share >= TERMINAL_SHARE).then(|| grouped(n));
-        let title = format!(
-            "{label}: {}, {} ({} of all, {}); {} with it, {} with it",
-            counted(moment.events, "event", "events"),
-            counted(moment.customers, "customer", "customers"),
-            percent(moment.customers_share),
-            interval(moment.customers_share_low, moment.customers_share_high),
-            counted(starts.0, "journey starts", "journeys start"),
-            counted(ends.0, "journey ends", "journeys end"),
-        );
-        // Of several types together these would be nobody's.
-        let (starts, ends) = if types.is_some() { (None, None) } else { (marked(starts), marked(ends)) };
-        let figures = types.map_or_else(
-            || vec![format!("{} · {}", grouped(moment.events), percent(moment.customers_share))],
-            |types| types.figures(&moment.moment),
-        );
-        let title = types.map_or(title, |types| types.title(label, &moment.moment));
-        let lines = lines(name.len(), figures.len(), starts.is_some() || ends.is_some());
-        let most = answer.moments.first().map_or(1, |first| first.events).max(1);
-        let extra = 28.0 * (moment.events as f64 / most as f64).sqrt();
-        Self { name, figures, starts, ends, title, height: lines + 14.0 + extra }
-    }
-}
-
-/// How high the text of a box is.
-fn lines(name: usize, figures: usize, terminals: bool) -> f64 {
-    (name + figures) as f64 * 15.0 + if terminals { 16.0 } else { 0.0 }
 }
 
 /// By moment shown, its lane; and by lane, its heading and the colour of its stage.
@@ -206,7 +158,8 @@ fn graph(answer: &map::Answer, shown: &Shown, boxes: &[MomentBox], lane_of: &[us
     Graph { nodes, edges: shown.edges.iter().map(|edge| line(answer, *edge)).collect(), lanes }
 }
 
-fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize) -> Vec<String> {
+/// `marked` says whether starts and ends are.
+fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize, marked: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let drawn: u64 = shown.edges.iter().map(|edge| answer.edges[edge.0].count).sum();
     let counted_edges: u64 = answer.edges.iter().map(|edge| edge.count).sum();
@@ -233,7 +186,7 @@ fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize) 
         notes.push(format!("{edges} no figures in the picture for lack of room; the table has them."));
     }
     let few = |list: &[map::Terminal]| list.iter().any(|terminal| terminal.share < TERMINAL_SHARE);
-    if few(&answer.starts) || few(&answer.ends) {
+    if marked && (few(&answer.starts) || few(&answer.ends)) {
         notes.push(format!(
             "Starts and ends of less than {} of the journeys are in the table only.",
             percent(TERMINAL_SHARE)
@@ -456,48 +409,6 @@ impl Sheet<'_> {
             );
         }
         left_out
-    }
-}
-
-impl MomentBox {
-    fn text(&self, svg: &mut String, at: &Rect) {
-        let lines = lines(self.name.len(), self.figures.len(), self.starts.is_some() || self.ends.is_some());
-        let x = at.x + 13.0;
-        let mut y = at.middle() - lines / 2.0 - 3.0;
-        for line in &self.name {
-            y += 15.0;
-            push(svg, format_args!("<text class=\"name\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", safe(line)));
-        }
-        for line in &self.figures {
-            y += 15.0;
-            push(svg, format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", safe(line)));
-        }
-        y += 16.0;
-        let mut x = x;
-        if let Some(starts) = &self.starts {
-            let (top, bottom) = (y - 8.5, y - 0.5);
-            push(
-                svg,
-                format_args!(
-                    "<path class=\"mark\" d=\"M{x:.1} {top:.1}L{:.1} {:.1}L{x:.1} {bottom:.1}Z\"/>\
-                     <text x=\"{:.1}\" y=\"{y:.1}\">{starts}</text>",
-                    x + 8.0,
-                    y - 4.5,
-                    x + 12.0,
-                ),
-            );
-            x += 26.0 + width(starts, FIGURE_SIZE);
-        }
-        if let Some(ends) = &self.ends {
-            push(
-                svg,
-                format_args!(
-                    "<path class=\"mark\" d=\"M{x:.1} {:.1}h8v8h-8Z\"/><text x=\"{:.1}\" y=\"{y:.1}\">{ends}</text>",
-                    y - 8.5,
-                    x + 12.0,
-                ),
-            );
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! `customers` is their "unique objects").
 
 use std::any::Any;
+use std::slice;
 use std::sync::Arc;
 
 use schemars::{JsonSchema, schema_for};
@@ -56,7 +57,7 @@ impl Answered for ByType {
         for OfType { of, answer } in &self.types {
             for (at, table) in super::tables(answer).into_iter().enumerate() {
                 let name = Cell::Text(Arc::from(of.as_str()));
-                let rows = table.rows.into_iter().map(|row| [&[name.clone()], row.as_slice()].concat());
+                let rows = table.rows.into_iter().map(|row| [slice::from_ref(&name), row.as_slice()].concat());
                 let notes = table.notes.into_iter().map(|note| format!("{of}: {note}"));
                 if all.len() == at {
                     let headers = std::iter::once("of".to_owned()).chain(table.headers).collect();
