@@ -46,7 +46,7 @@ fn events_go_to_each_of_their_customers() {
         ]
     );
     assert_eq!((summary.rows, summary.warnings.len()), (7, 3), "{:?}", summary.warnings);
-    assert!(notebook.rows[2].starts_with(b"{\"id\":\"e5\""));
+    assert!(notebook.rows[1].starts_with(b"{\"id\":\"e5\""));
 }
 
 #[test]
