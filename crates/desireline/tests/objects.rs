@@ -170,10 +170,12 @@ fn examples() -> Option<PathBuf> {
     None
 }
 
+/// By object type: from, to, count, objects.
+type ByType = BTreeMap<String, Vec<Value>>;
+
 #[test]
 fn maps_of_objects_are_those_of_pm4py() {
     let Some(folder) = examples() else { return };
-    type ByType = BTreeMap<String, Vec<Value>>;
     let reference: BTreeMap<String, ByType> = serde_json::from_str(include_str!("pm4py/ocdfg.json")).unwrap();
     for (log, types) in reference {
         let formats = ["jsonocel", "xmlocel", "sqlite"].map(|ending| folder.join(format!("{log}.{ending}")));
