@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -48,9 +49,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example: desireline import orders.csv --map event=status,customer=email,at=paid")]
     Import(ImportArgs),
     /// Answers one or several questions about all journeys in one pass.
-    #[command(
-        after_help = "Examples: desireline view map\n          desireline view funnel --steps visit,cart,order --within 30d"
-    )]
+    #[command(after_help = views())]
     View(Box<ViewArgs>),
     /// Runs SQL over the tables events, customers and links.
     #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
@@ -64,7 +63,9 @@ pub(crate) enum Command {
     /// Merges the lake's files and puts every event where it belongs now.
     Compact,
     /// Shows one person: what happened, what was promised, and which keys lead there.
-    #[command(after_help = "Example: desireline customer email:ann@example.com")]
+    #[command(
+        after_help = "Examples: desireline customer email:ann@example.com\n          desireline customer customer:12"
+    )]
     Customer(KeyArgs),
     /// Erases a customer from every file, and prints a receipt.
     #[command(after_help = "Example: desireline erase email:ann@example.com")]
@@ -72,6 +73,28 @@ pub(crate) enum Command {
     /// Takes back the link between two keys.
     #[command(after_help = "Example: desireline unmerge user_id:u1 phone:+4930123456")]
     Unmerge(UnmergeArgs),
+}
+
+/// All views with what they are about, and how they are asked.
+fn views() -> String {
+    let mut text = "Views:\n".to_owned();
+    for view in understand::View::all() {
+        let about = match view.name() {
+            "map" => "What directly follows what",
+            "variants" => "The typical paths",
+            "funnel" => "How many get how far",
+            "steps" => "Where they are at their first, second, third step",
+            "sankey" => "Where they go from a moment, or come from",
+            _ => view.heading().0,
+        };
+        let _ = writeln!(text, "  {:<14}{about}", view.name());
+    }
+    text.push_str(
+        "\nExamples: desireline view map\n          desireline view funnel --steps visit,cart,order --within 30d\n          \
+         desireline view stages,expectations --segment loyal\n          \
+         desireline view paths --pattern \"ticket .. ticket\" --compare \"channel = 'app'\"",
+    );
+    text
 }
 
 #[derive(Debug, ClapArgs)]
@@ -99,6 +122,9 @@ pub(crate) struct DiffArgs {
     /// How many figures are listed.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Read all events, and neither use nor keep what was counted for an earlier answer.
+    #[arg(long)]
+    pub(crate) afresh: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -199,11 +225,14 @@ pub(crate) struct SelectArgs {
     /// What the two groups are called.
     #[arg(long, value_name = "A,B", requires = "compare")]
     pub(crate) compare_names: Option<String>,
+    /// Read all events, and neither use nor keep what was counted for an earlier answer.
+    #[arg(long)]
+    pub(crate) afresh: bool,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ViewArgs {
-    /// One view, or several with commas between them: map, variants, funnel and more; a wrong name lists all.
+    /// One view, or several with commas between them; all are listed below.
     pub(crate) names: String,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
@@ -284,6 +313,9 @@ pub(crate) struct ReportArgs {
     /// The time from the first step of the funnel within which the others count.
     #[arg(long, value_name = "SPAN")]
     pub(crate) within: Option<String>,
+    /// A pattern that gets a section of its own, such as "visit .. order"; may be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) pattern: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
 }

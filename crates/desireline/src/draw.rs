@@ -5,11 +5,13 @@ use std::error::Error as _;
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
+use comfy_table::{ContentArrangement, LineStyle, TableStyle};
 use evidence::grouped;
 use understand::{Cell, Table};
 
 use crate::error::Error;
+
+mod fit;
 
 /// Data, to standard output. A reader that closed the pipe wants no more.
 pub(crate) fn data(text: &str) {
@@ -113,30 +115,29 @@ pub(crate) fn rows<C: Into<comfy_table::Cell>>(
     drawn.to_string()
 }
 
-/// A table with its title and notes.
+/// A table with its title and notes, as wide as the terminal at most.
 pub(crate) fn table(table: &Table) -> String {
-    let drawn = rows(&table.headers, table.rows.iter().map(|row| row.iter().map(cell)));
-    let mut text = format!("{}\n\n{drawn}\n\n", table.title);
+    table_within(table, fit::width())
+}
+
+fn table_within(table: &Table, width: Option<usize>) -> String {
+    let mut text = format!("{}\n\n", table.title);
+    for block in fit::fit(table, width.unwrap_or(usize::MAX)) {
+        let headers: Vec<String> = block.iter().map(|(column, _)| table.headers[*column].clone()).collect();
+        let cell = |row: &[Cell], (column, most): fit::Column| {
+            let (text, side) = fit::shown(&row[column]);
+            comfy_table::Cell::new(fit::broken(&text, most)).set_alignment(side)
+        };
+        let drawn = rows(&headers, table.rows.iter().map(|row| block.iter().map(|column| cell(row, *column))));
+        text.push_str(&drawn);
+        text.push_str("\n\n");
+    }
+    let most = width.unwrap_or(usize::MAX);
     for note in &table.notes {
-        text.push_str(note);
+        text.push_str(&fit::broken(note, most));
         text.push('\n');
     }
     text
-}
-
-fn cell(cell: &Cell) -> comfy_table::Cell {
-    let right = |text: String| comfy_table::Cell::new(text).set_alignment(CellAlignment::Right);
-    match cell {
-        Cell::Empty => comfy_table::Cell::new(""),
-        // As people read them: without anything in them that would steer the terminal.
-        Cell::Text(_) => comfy_table::Cell::new(shortened(&cell.to_string())),
-        Cell::Path(_) => comfy_table::Cell::new(cell.to_string()),
-        Cell::Count(count) => right(grouped(*count)),
-        Cell::Share(share) => right(format!("{:.1} %", share * 100.0)),
-        Cell::Difference(difference) => right(format!("{:+.1} pts", difference * 100.0)),
-        Cell::Seconds(seconds) => right(span(*seconds)),
-        number @ Cell::Number(_) => right(number.to_string()),
-    }
 }
 
 /// A longer text would push everything else out of the terminal.
@@ -195,7 +196,7 @@ mod tests {
         assert_eq!(tame("there are a\u{1b}[31m, b\n\tc"), "there are a·[31m, b\n\tc");
         for name in ["a\u{1b}[31m", "a\nb", "a\rb\tc"] {
             for cell_of in [|name: &str| Cell::Text(name.into()), |name: &str| Cell::Path(vec![name.into()])] {
-                let shown = rows(&[name.to_owned()], [[cell(&cell_of(name))]]);
+                let shown = rows(&[name.to_owned()], [[fit::shown(&cell_of(name)).0]]);
                 assert_eq!(shown.lines().count(), 3, "{shown:?}");
                 assert!(!shown.contains(['\u{1b}', '\r', '\t']), "{shown:?}");
             }

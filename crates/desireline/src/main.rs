@@ -9,6 +9,7 @@ mod draw;
 mod error;
 mod history;
 mod home;
+mod part;
 mod question;
 mod segments;
 mod sources;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
 use event::{Column, Timestamp};
-use journey::{AnyFold, Cut, Member, Moments, Segment, Selection, Setting, Wanted};
+use journey::{Cut, Member, Moments, Segment, Selection, Setting};
 use lake::{Lake, LeftOut, Lens, Of, Seen, Vocabulary};
 use listen::stitch::Rules;
 use understand::{Answered, View, quality};
@@ -13,6 +13,7 @@ use crate::args::SelectArgs;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
+use crate::part::{Known, Part};
 use crate::segments::{Chosen, chosen};
 
 /// Which journeys are asked about, and what their groups are called.
@@ -27,8 +28,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Whether time alone changes which customers count.
+    pub(crate) fn depends_on_now(&self) -> bool {
+        let members = self.selected.iter().flat_map(|(_, selection)| &selection.segments);
+        members.into_iter().any(|member| member.segment.depends_on_now())
+    }
+
     /// Says which customers count, once there is a setting in which all is wanted that the segments need.
-    fn choose(&mut self, setting: &Setting) {
+    pub(crate) fn choose(&mut self, setting: &Setting) {
         let member =
             |(condition, belongs): &(_, bool)| Member { segment: Segment::new(condition, setting), belongs: *belongs };
         for (group, (_, selection)) in self.selected.iter_mut().enumerate() {
@@ -178,7 +185,7 @@ pub(crate) async fn answer(
     Ok(answer_all(lake, home, &home.rules(), &[asking]).await?.remove(0))
 }
 
-/// Asks the lake everything in one pass and gives the answers in the order of the views of each asking.
+/// Asks the lake everything at once and gives the answers in the order of the views of each asking.
 ///
 /// A view that is about the charter's journeys looks at the first of them where none is chosen; all others then look at
 /// whole runs.
@@ -188,26 +195,23 @@ pub(crate) async fn answer_all(
     rules: &Rules,
     askings: &[Asking<'_>],
 ) -> Result<Vec<Vec<Box<dyn Answered>>>, Error> {
-    let vocabulary = Vocabulary::default();
-    let known = (lake.since_us().await?.unwrap_or_default(), lake.until_us().await?);
+    // All that is asked at once is about the same objects. What is counted of customers is kept, and nothing else.
+    let of = askings.iter().find_map(|asking| asking.select.of.as_deref()).map(Of::named);
+    let afresh = of.is_some() || askings.iter().any(|asking| asking.select.afresh);
+    let keeping = if afresh { None } else { lake.keeping(rules).await? };
+    let known = Known {
+        since_us: lake.since_us().await?.unwrap_or_default(),
+        until_us: lake.until_us().await?,
+        vocabulary: Vocabulary::default(),
+    };
     let mut parts = Vec::new();
     for asking in askings {
-        parts.push(asking.parts(&vocabulary, known)?);
+        parts.push(asking.parts(&known, keeping.as_ref())?);
     }
-    let mut questions = Vec::new();
-    for part in parts.iter().flatten() {
-        for (lens, selection) in &part.asked.selected {
-            questions.push(lake::Question {
-                lens: Lens { wanted: Arc::clone(&part.setting.wanted), ..lens.clone() },
-                selection: selection.clone(),
-                folds: Box::new(move || part.views.iter().map(|(_, view)| view.fold(&part.setting)).collect()),
-            });
-        }
-    }
-    // All that is asked at once is about the same objects.
-    let answered = match askings.iter().find_map(|asking| asking.select.of.as_deref()) {
-        Some(name) => lake.ask_of(&Of::named(name), &vocabulary, &questions).await.map_err(in_flags)?,
-        None => lake.ask(rules, &vocabulary, &questions).await?,
+    let questions: Vec<lake::Question<'_>> = parts.iter().flatten().map(Part::question).collect();
+    let answered = match &of {
+        Some(of) => lake.ask_of(of, &questions).await.map_err(in_flags)?,
+        None => lake.ask(rules, &questions, keeping.as_ref()).await?,
     };
     let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
     drop(questions);
@@ -215,13 +219,12 @@ pub(crate) async fn answer_all(
     for (asking, parts) in askings.iter().zip(parts) {
         let mut of_views: Vec<Option<Box<dyn Answered>>> = asking.views.iter().map(|_| None).collect();
         for part in parts {
-            let questions = part.asked.selected.len();
-            let folds = groups.by_ref().take(questions).flatten();
-            let left_out: Vec<LeftOut> = left_out.by_ref().take(questions).collect();
-            for (view, answer) in part.finish(folds, &vocabulary.moments)? {
+            let (folds, left_out) = (groups.next(), left_out.next());
+            let (folds, left_out) = folds.zip(left_out).expect("every part was asked");
+            for (view, answer) in part.finish(folds.into_iter())? {
                 of_views[view] = Some(match answer.answer().downcast_ref::<quality::Answer>() {
                     Some(found) => {
-                        let besides = besides(lake, home, &left_out[0]).await?;
+                        let besides = besides(lake, home, &left_out).await?;
                         quality::complete(found.clone(), &besides, asking.charter)
                     }
                     None => answer,
@@ -241,75 +244,6 @@ fn in_flags(error: lake::Error) -> lake::Error {
     }
 }
 
-/// Something with its position among the views of an asking.
-type Placed<T> = (usize, T);
-
-/// Views of an asking that look at the same journeys.
-struct Part {
-    asked: Asked,
-    setting: Setting,
-    /// The views with their positions among those of the asking.
-    views: Vec<Placed<View>>,
-}
-
-impl Asking<'_> {
-    fn parts(&self, vocabulary: &Vocabulary, (since_us, until_us): (i64, i64)) -> Result<Vec<Part>, Error> {
-        let (charter, chosen) = (self.charter, &self.select.journey);
-        let mut wanted = Wanted::default();
-        self.views.iter().try_for_each(|view| view.wants(charter, &mut wanted))?;
-        for condition in crate::segments::chosen(&self.select, charter)?.conditions() {
-            Segment::wants(condition, charter, &mut wanted);
-        }
-        let wanted = Arc::new(wanted);
-        let own = charter.journeys.first().filter(|_| chosen.is_none()).map(|journey| journey.name.clone());
-        let views = self.views.iter().map(|view| with_now(view, until_us)).enumerate();
-        let (of_journeys, others): (Vec<Placed<View>>, Vec<Placed<View>>) =
-            views.partition(|(_, view)| own.is_some() && view.is_about_journeys());
-        let mut parts = Vec::new();
-        for (journey, views) in [(chosen.clone(), others), (own, of_journeys)] {
-            if views.is_empty() {
-                continue;
-            }
-            let select = SelectArgs { journey: journey.clone(), ..self.select.clone() };
-            let setting = Setting {
-                charter: Arc::clone(charter),
-                journey,
-                moments: vocabulary.moments.clone(),
-                words: vocabulary.words.clone(),
-                wanted: Arc::clone(&wanted),
-                since_us,
-                until_us,
-                from_us: time("--from", self.select.from.as_deref(), charter)?,
-                to_us: time("--to", self.select.to.as_deref(), charter)?,
-            };
-            let mut asked = ask(&select, charter, &vocabulary.moments, until_us)?;
-            asked.choose(&setting);
-            parts.push(Part { asked, setting, views });
-        }
-        Ok(parts)
-    }
-}
-
-/// The folds of one group, by view.
-type Folds = Vec<Box<dyn AnyFold>>;
-
-impl Part {
-    /// The answers by the positions of their views.
-    fn finish(
-        self,
-        mut folds: impl Iterator<Item = Folds>,
-        moments: &Moments,
-    ) -> Result<Vec<Placed<Box<dyn Answered>>>, Error> {
-        let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
-        let Some([a, b]) = self.asked.groups else {
-            return first.map(|((place, view), fold)| Ok((place, view.finish(fold, moments)?))).collect();
-        };
-        let both = first.zip(folds.next().expect("a comparison has two groups"));
-        both.map(|(((place, view), x), y)| Ok((place, view.compare((a.clone(), x), (b.clone(), y), moments)?)))
-            .collect()
-    }
-}
-
 /// What no fold knows of the quality of data.
 async fn besides(lake: &Lake, home: &Home, left_out: &LeftOut) -> Result<quality::Besides, Error> {
     let history = history::read(&home.path);
@@ -322,7 +256,7 @@ async fn besides(lake: &Lake, home: &Home, left_out: &LeftOut) -> Result<quality
 }
 
 /// The quality of data, with the time that it is now where anything lies in the future and nobody says otherwise.
-fn with_now(view: &View, until_us: i64) -> View {
+pub(crate) fn with_now(view: &View, until_us: i64) -> View {
     let now_us = jiff::Timestamp::now().as_microsecond();
     match view {
         View::Quality(quality::Options { now_us: None }) if until_us > now_us => {
@@ -356,7 +290,7 @@ fn not_backwards(option: &str, selection: &Selection) -> Result<(), Error> {
     }
 }
 
-fn time(option: &'static str, text: Option<&str>, charter: &Charter) -> Result<Option<i64>, Error> {
+pub(crate) fn time(option: &'static str, text: Option<&str>, charter: &Charter) -> Result<Option<i64>, Error> {
     let parse = |text: &str| {
         Timestamp::parse(text, &charter.timezone)
             .map(Timestamp::as_micros)

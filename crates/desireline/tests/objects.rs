@@ -161,6 +161,32 @@ fn logs_come_back_from_exports_with_all_their_objects() {
     assert!(String::from_utf8(out.stderr).unwrap().contains("3 events are no customer's"));
 }
 
+/// An answer that is kept goes on without the events that are nobody's, also where they are all that is new.
+#[test]
+fn what_is_nobodys_changes_no_kept_answer() {
+    let home = home_with_log();
+    let home = home.path();
+    let ask = |how: &[&str]| ok(home, &[&["view", "map,variants,quality", "--json"], how].concat());
+    let first = ask(&[]);
+    assert_eq!(ask(&[]), first);
+    let event = |n: u8, object: &str| {
+        let about = format!(r#"[{{"objectId":"{object}","qualifier":""}}]"#);
+        format!(r#"{{"id":"more {n}","type":"lost","time":"2026-03-03T09:00:00Z","relationships":{about}}}"#)
+    };
+    for (n, objects) in [["i1", "i2", "i3"], ["i1", "ann", "o2"]].into_iter().enumerate() {
+        let events: Vec<String> = (0u8..).zip(objects).map(|(i, object)| event(10 * n as u8 + i, object)).collect();
+        let start = LOG.find("\"events\":[").unwrap();
+        let file = home.join(format!("more{n}.jsonocel"));
+        std::fs::write(&file, format!("{}\"events\":[{}]}}", &LOG[..start], events.join(","))).unwrap();
+        ok(home, &["import", file.to_str().unwrap(), "--customer", "customer"]);
+        let again = ask(&[]);
+        assert_eq!(again, ask(&["--afresh"]), "after import {n}");
+        assert_eq!(again == first, n == 0, "the second import has an event of ann");
+    }
+    let items = map(home, "item");
+    assert_eq!((&items["journeys"], &items["events"]), (&json!(3), &json!(11)));
+}
+
 fn examples() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/ocel");
     if folder.is_dir() {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Calendar, Span, Timestamp};
+use jiff::tz::TimeZone;
+
+use crate::{Calendar, Deadline, Span, Timestamp};
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -39,6 +41,16 @@ impl Due {
     }
 }
 
+impl From<&Deadline> for Due {
+    /// What is over by this deadline is over when it has fallen due, from the next microsecond on.
+    fn from(deadline: &Deadline) -> Self {
+        match deadline {
+            Deadline::Elapsed(span_us) => Self::new(Span::Elapsed(*span_us), &Calendar::weekdays(TimeZone::UTC)),
+            Deadline::BusinessDays(days, calendar) => Self::new(Span::BusinessDays(*days), calendar),
+        }
+    }
+}
+
 fn exactly(calendar: &Calendar, days: u32, from_us: i64) -> Option<i64> {
     calendar.after_business_days(Timestamp::from_micros(from_us), days).map(Timestamp::as_micros)
 }
@@ -59,7 +71,6 @@ fn takes_us(calendar: &Calendar, days: u32, hour: i64) -> Option<i64> {
 mod tests {
     use super::*;
     use jiff::civil::{date, time};
-    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
     proptest! {
@@ -80,6 +91,10 @@ mod tests {
             for at in at_us.iter().flat_map(|at| [*at, at + 600_000_000, at + 3_000_000_000, at / HOUR_US * HOUR_US]) {
                 let exactly = calendar.after_business_days(Timestamp::from_micros(at), days).expect("it falls due");
                 prop_assert_eq!(due.after(at), exactly.as_micros());
+                for deadline in [Deadline::BusinessDays(days, calendar.clone()), Deadline::Elapsed(i64::from(days))] {
+                    let due_us = Due::from(&deadline).after(at);
+                    prop_assert_eq!([due_us, due_us + 1].map(|to_us| deadline.is_over(at, to_us)), [false, true]);
+                }
             }
         }
     }

@@ -16,4 +16,4 @@ pub use difference::Difference;
 pub use doubt::{Doubt, FEW};
 pub use mean::{Mean, MeanDifference, Sums};
 pub use nps::Nps;
-pub use share::Share;
+pub use share::{Share, Z};

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The 97.5 % point of the standard normal distribution: all intervals are two-sided 95 % ones.
-pub(crate) const Z: f64 = 1.959_963_984_540_054;
+pub const Z: f64 = 1.959_963_984_540_054;
 
 /// How many of how many, with the 95 % interval of the share that they are a sample of.
 ///

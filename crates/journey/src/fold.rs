@@ -43,9 +43,11 @@ pub trait Fold: Send + 'static {
     fn finish(self, moments: &Moments) -> Self::Answer;
 
     /// What it has counted, for a fold of the same question that [resumes](Self::resume) it another day; the numbers of
-    /// moments and words in it are those of the setting. `None` where counting cannot go on from such a state: then the
-    /// question is always asked afresh.
-    fn keep(&self) -> Option<Vec<u8>> {
+    /// moments and words in it are those of the setting. `None` where counting cannot go on from such a state, or where what
+    /// was counted since it resumed is more than it could follow: then the question has to be asked afresh.
+    ///
+    /// It may put itself in order for that: nothing but `finish` is asked of it afterwards.
+    fn keep(&mut self) -> Option<Vec<u8>> {
         None
     }
 
@@ -53,6 +55,14 @@ pub trait Fold: Send + 'static {
     fn resume(&mut self, kept: &[u8]) -> bool {
         let _ = kept;
         false
+    }
+
+    /// Of a fold that has resumed: the customers who count otherwise when events are known up to `until_us`, although nothing
+    /// of theirs is new. What was pending when it was kept has been decided by the time that went by. `None` where there are
+    /// more of them than it can tell. How journeys end is not its business: whoever cuts them knows.
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        let _ = until_us;
+        Some(Vec::new())
     }
 
     /// Takes out what another fold of the same question has seen and this one has seen too: the inverse of
@@ -78,10 +88,13 @@ pub trait AnyFold: Send {
     fn merge(&mut self, other: Box<dyn AnyFold>);
 
     /// As [`Fold::keep`].
-    fn keep(&self) -> Option<Vec<u8>>;
+    fn keep(&mut self) -> Option<Vec<u8>>;
 
     /// As [`Fold::resume`].
     fn resume(&mut self, kept: &[u8]) -> bool;
+
+    /// As [`Fold::due`].
+    fn due(&self, until_us: i64) -> Option<Vec<i64>>;
 
     /// As [`Fold::subtract`].
     ///
@@ -104,12 +117,16 @@ impl<F: Fold> AnyFold for F {
         Fold::merge(self, *other);
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
+    fn keep(&mut self) -> Option<Vec<u8>> {
         Fold::keep(self)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
         Fold::resume(self, kept)
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        Fold::due(self, until_us)
     }
 
     fn subtract(&mut self, other: Box<dyn AnyFold>) {

@@ -5,6 +5,7 @@
 //! the words.
 //! It may know the charter; it must not know storage, other customers, or what to do about what it sees.
 
+mod dues;
 mod fold;
 mod names;
 mod run;
@@ -13,6 +14,7 @@ mod selection;
 mod setting;
 mod wanted;
 
+pub use dues::Dues;
 pub use fold::{AnyFold, Fold};
 pub use names::{Moment, Moments, Names, WORDS_MAX, Word, Words};
 pub use run::{Columns, Run, Runs};

@@ -6,9 +6,10 @@ use std::sync::{Arc, RwLock};
 
 use hashbrown::HashMap;
 use rapidhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 
 /// A kind of event, as a number that [`Moments`] gave to its name. Only meaningful together with those `Moments`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Moment(pub u32);
 
 impl Moment {
@@ -24,7 +25,7 @@ impl Moment {
 
 /// A text that an event carries (a channel, a request, a reason), as a number that [`Words`] gave to it. Only meaningful
 /// together with those `Words`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Word(pub u32);
 
 impl Word {

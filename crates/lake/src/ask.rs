@@ -1,50 +1,86 @@
-//! Asking all journeys any number of questions in one pass: the operator that runs folds.
+//! Asking all journeys any number of questions: the operator that runs folds.
 //!
-//! Every core takes the next bucket, reads its sorted runs, cuts them into customers and journeys, and shows each journey to
-//! its own folds; at the end the folds of all cores merge. A customer lies in one bucket, so nothing has to be exchanged.
+//! A question of which is kept what was counted before goes on from there, and reads the events of those customers alone of
+//! whom anything has changed ([`again`](crate::again)). All others are asked in one pass over all events
+//! ([`pass`](crate::pass)). What was counted is kept for the next time ([`kept`](crate::kept)).
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use arrow::array::RecordBatch;
-use journey::{AnyFold, Moments, Run, Runs, Selection, Words, flag};
+use journey::{AnyFold, Dues, Moments, Selection, Words, flag};
 use listen::stitch::Rules;
 
+use crate::again::go_on;
 use crate::error::Error;
-use crate::import::run_on_all_cores;
-use crate::lens::{Lens, Looking};
+use crate::kept::{Counted, Keeping, Kept};
+use crate::lens::Lens;
 use crate::open_file::OpenFile;
-use crate::scan::{Part, Projection, Rerouted, read_part};
+use crate::pass::{Asked, Seen, show_all};
+use crate::scan::{Part, Rerouted};
 use crate::store::Lake;
+
+/// Folds that have seen nothing, one by view.
+pub type MakeFolds<'a> = Box<dyn Fn() -> Vec<Box<dyn AnyFold>> + Sync + 'a>;
 
 /// What is looked at, which journeys count, and what they are shown to.
 pub struct Question<'a> {
-    /// What is seen in an event. Questions with the same lens share the looking.
-    pub lens: Lens,
-    /// Which journeys count.
-    pub selection: Selection,
+    /// What is seen in an event, and which journeys count: once, or twice where periods or customers are compared. What
+    /// looks through the same lens shares the looking.
+    pub selected: Vec<(Lens, Selection)>,
+    /// The numbers of names; all questions of a pass may share one.
+    pub vocabulary: Vocabulary,
     /// Makes folds that have seen nothing, one set for each core and group.
-    pub folds: Box<dyn Fn() -> Vec<Box<dyn AnyFold>> + Sync + 'a>,
+    pub folds: MakeFolds<'a>,
+    /// By fold: all that its answer follows from besides the events, as a text. Under it is kept what it counts. Empty where
+    /// nothing is to be kept.
+    pub names: Vec<String>,
+    /// What has been kept of it; then there is one fold.
+    pub kept: Option<Before<'a>>,
+}
+
+/// What was counted of a question before, and how it was asked then. Only up to when events are known may differ.
+pub struct Before<'a> {
+    /// What was counted.
+    pub kept: &'a Kept,
+    /// Which journeys counted then.
+    pub selections: Vec<Selection>,
+    /// Makes folds that see journeys as they were seen then.
+    pub folds: MakeFolds<'a>,
 }
 
 impl std::fmt::Debug for Question<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Question").field("lens", &self.lens).field("selection", &self.selection).finish_non_exhaustive()
+        f.debug_struct("Question").field("selected", &self.selected).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Before<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Before").field("selections", &self.selections).finish_non_exhaustive()
     }
 }
 
 /// By question, by group (two where something is compared): folds.
 pub type Groups = Vec<Vec<Vec<Box<dyn AnyFold>>>>;
 
-/// What a pass over the lake gave.
+/// What asking the lake gave.
 pub struct Answered {
     /// The merged folds.
     pub groups: Groups,
     /// Events that were read.
     pub events: u64,
-    /// By question, by name: events that its lens left out because they are no moment.
+    /// By question, by name: events that its first lens left out because they are no moment.
     pub left_out: Vec<LeftOut>,
+}
+
+impl Answered {
+    pub(crate) fn new(counted: impl Iterator<Item = Counted>, events: u64) -> Self {
+        let (mut groups, mut left_out) = (Groups::new(), Vec::new());
+        for counted in counted {
+            groups.push(counted.groups);
+            left_out.push(counted.left_out.into_iter().next().unwrap_or_default());
+        }
+        Self { groups, events, left_out }
+    }
 }
 
 /// By name: how many events are no moment.
@@ -56,8 +92,8 @@ impl std::fmt::Debug for Answered {
     }
 }
 
-/// The numbers of names, which all questions of a pass share.
-#[derive(Debug, Clone, Default)]
+/// The numbers of names.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Vocabulary {
     /// Of moments.
     pub moments: Moments,
@@ -65,64 +101,109 @@ pub struct Vocabulary {
     pub words: Words,
 }
 
+/// What there is to read, of one state of the lake.
+pub(crate) struct Taken {
+    pub(crate) parts: Vec<Part>,
+    pub(crate) rerouted: Option<Rerouted>,
+    /// The number of the commit that made this state.
+    pub(crate) version: u64,
+}
+
+impl Question<'_> {
+    /// How it is asked now.
+    fn asked(&self) -> impl Iterator<Item = Asked<'_>> {
+        self.selected.iter().map(|(lens, selection)| Asked {
+            lens,
+            selection,
+            vocabulary: &self.vocabulary,
+            folds: &self.folds,
+            notes_dues: !self.names.is_empty(),
+        })
+    }
+
+    /// How it was asked when what is kept was counted.
+    pub(crate) fn asked_before<'q>(&'q self, before: &'q Before<'_>) -> impl Iterator<Item = Asked<'q>> {
+        let each = self.selected.iter().zip(&before.selections);
+        each.map(|((lens, _), selection)| Asked {
+            lens,
+            selection,
+            vocabulary: &self.vocabulary,
+            folds: &before.folds,
+            notes_dues: false,
+        })
+    }
+
+    /// What was seen by each of its selections, as one.
+    pub(crate) fn counted(&self, seen: impl Iterator<Item = Seen>) -> Counted {
+        let mut counted = Counted { groups: Vec::new(), left_out: Vec::new(), dues: Dues::default() };
+        for seen in seen.take(self.selected.len()) {
+            counted.groups.extend(seen.groups);
+            counted.left_out.push(seen.left_out);
+            counted.dues.merge(&seen.dues);
+        }
+        counted
+    }
+}
+
+/// Whether every question asks no more of an event than there are flags.
+pub(crate) fn check(questions: &[Question<'_>]) -> Result<(), Error> {
+    let lenses = questions.iter().flat_map(|question| &question.selected);
+    let most = lenses.map(|(lens, _)| lens.wanted.conditions.len()).max().unwrap_or(0);
+    if most > flag::WANTED_MAX {
+        return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
+    }
+    Ok(())
+}
+
+/// All selections of these questions, one after the other.
+pub(crate) fn asked<'q>(questions: impl Iterator<Item = &'q Question<'q>>) -> Vec<Asked<'q>> {
+    questions.flat_map(Question::asked).collect()
+}
+
 impl Lake {
-    /// Shows every journey to the folds of all questions in one pass; `rules` say by which keys lead to customers.
+    /// Shows journeys to the folds of all questions, in one pass over all events for those of which nothing is kept;
+    /// `rules` say by which keys lead to customers. `keeping` is where what is counted is kept; it is that of this lake.
     ///
     /// # Errors
     /// When a file cannot be read, or a question wants to know more of an event than there are flags.
     pub async fn ask(
         &self,
         rules: &Rules,
-        vocabulary: &Vocabulary,
         questions: &[Question<'_>],
+        keeping: Option<&Keeping>,
     ) -> Result<Answered, Error> {
         check(questions)?;
-        let (parts, rerouted) = self.settled(async |lake| lake.parts(rules).await).await?;
-        let lenses = lenses(questions);
-        let projection = lenses.iter().map(|(lens, _)| lens.projection()).reduce(Projection::and);
-        let Some(projection) = projection else {
-            return Ok(Answered { groups: Vec::new(), events: 0, left_out: Vec::new() });
+        let taken = self.settled(async |lake| lake.take(rules).await).await?;
+        // Where somebody has committed since, what is kept and what was asked are about another state.
+        let keeping = keeping.filter(|keeping| keeping.version() == taken.version);
+        let (mut counted, mut events) = match keeping {
+            Some(keeping) => go_on(&taken, keeping, questions)?,
+            None => (questions.iter().map(|_| None).collect(), 0),
         };
-        let next = AtomicUsize::new(0);
-        let events = AtomicU64::new(0);
-        let done: Mutex<Vec<(Groups, Vec<LeftOut>)>> = Mutex::new(Vec::new());
-        let worker = || -> Result<(), Error> {
-            let mut folds = folds_of(questions);
-            let mut looks: Vec<Look<'_>> =
-                lenses.iter().map(|(lens, of)| Look::new(lens, of, &projection, vocabulary)).collect();
-            let mut read = 0;
-            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                read_part(part, &projection, rerouted.as_ref(), |batch| {
-                    read += batch.num_rows() as u64;
-                    looks.iter_mut().try_for_each(|look| look.show(batch, questions, &mut folds))
-                })?;
-                for look in &mut looks {
-                    look.finish(questions, &mut folds);
+        let afresh: Vec<usize> = (0..questions.len()).filter(|n| counted[*n].is_none()).collect();
+        if !afresh.is_empty() {
+            let asked = asked(afresh.iter().map(|n| &questions[*n]));
+            let (seen, read) = show_all(&taken, &asked)?;
+            events += read;
+            let mut seen = seen.into_iter();
+            for n in afresh {
+                let mut found = questions[n].counted(seen.by_ref());
+                if let Some(keeping) = keeping {
+                    for (fold, name) in questions[n].names.iter().enumerate() {
+                        keeping.keep(name, &questions[n].vocabulary, &mut found, fold);
+                    }
                 }
-            }
-            events.fetch_add(read, Ordering::Relaxed);
-            let left_out = looks.into_iter().map(|look| look.looking.left_out()).collect();
-            done.lock().expect("no holder of this lock panics").push((folds, left_out));
-            Ok(())
-        };
-        run_on_all_cores(worker)?;
-        let merged = done.into_inner().expect("no holder of this lock panics").into_iter().reduce(|mut all, more| {
-            merge(&mut all.0, more.0);
-            for (all, more) in all.1.iter_mut().zip(more.1) {
-                for (name, n) in more {
-                    *all.entry(name).or_default() += n;
-                }
-            }
-            all
-        });
-        let (groups, by_lens) = merged.expect("there is at least one core");
-        let mut left_out = vec![LeftOut::new(); questions.len()];
-        for ((_, of), names) in lenses.iter().zip(by_lens) {
-            for question in of {
-                left_out[*question].clone_from(&names);
+                counted[n] = Some(found);
             }
         }
-        Ok(Answered { groups, events: events.into_inner(), left_out })
+        let counted = counted.into_iter().map(|counted| counted.expect("what is not kept was asked afresh"));
+        Ok(Answered::new(counted, events))
+    }
+
+    /// What there is to read; to be taken [`settled`](Self::settled).
+    async fn take(&self, rules: &Rules) -> Result<Taken, Error> {
+        let (parts, rerouted) = self.parts(rules).await?;
+        Ok(Taken { parts, rerouted, version: self.events.version() })
     }
 
     /// What there is to read, the largest first so that no core is left with it at the end; to be taken
@@ -132,7 +213,7 @@ impl Lake {
         for file in self.events.files().await? {
             let (size, runs) = buckets.entry(file.bucket).or_default();
             *size += file.size;
-            runs.push(OpenFile::open(&self.events.root().join(&file.path))?);
+            runs.push(OpenFile::open(&self.events.root().join(&file.path))?.with_rows(file.rows));
         }
         let rerouted =
             if self.is_filed(rules).await? { None } else { Rerouted::new(self.identity(rules.clone()).await?) };
@@ -147,77 +228,5 @@ impl Lake {
         by_size.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
         parts.extend(by_size.into_iter().map(|(_, part)| part));
         Ok((parts, rerouted))
-    }
-}
-
-/// Whether every question asks no more of an event than there are flags.
-pub(crate) fn check(questions: &[Question<'_>]) -> Result<(), Error> {
-    let most = questions.iter().map(|question| question.lens.wanted.conditions.len()).max().unwrap_or(0);
-    if most > flag::WANTED_MAX {
-        return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
-    }
-    Ok(())
-}
-
-/// Folds that have seen nothing, for every question.
-pub(crate) fn folds_of(questions: &[Question<'_>]) -> Groups {
-    let groups = |question: &Question<'_>| if question.selection.compare { 2 } else { 1 };
-    questions.iter().map(|question| (0..groups(question)).map(|_| (question.folds)()).collect()).collect()
-}
-
-/// Takes in what other folds of the same questions have seen.
-pub(crate) fn merge(all: &mut Groups, more: Groups) {
-    for (all, more) in all.iter_mut().flatten().flatten().zip(more.into_iter().flatten().flatten()) {
-        all.merge(more);
-    }
-}
-
-/// The distinct lenses, each with the questions that look through it.
-pub(crate) fn lenses<'q>(questions: &'q [Question<'_>]) -> Vec<(&'q Lens, Vec<usize>)> {
-    let mut lenses: Vec<(&Lens, Vec<usize>)> = Vec::new();
-    for (number, question) in questions.iter().enumerate() {
-        match lenses.iter_mut().find(|(lens, _)| **lens == question.lens) {
-            Some((_, of)) => of.push(number),
-            None => lenses.push((&question.lens, vec![number])),
-        }
-    }
-    lenses
-}
-
-/// One lens at work on one core.
-struct Look<'a> {
-    looking: Looking<'a>,
-    runs: Runs,
-    /// The questions that look through it.
-    of: &'a [usize],
-}
-
-impl<'a> Look<'a> {
-    fn new(lens: &'a Lens, of: &'a [usize], projection: &Projection, vocabulary: &Vocabulary) -> Self {
-        let looking = Looking::new(lens, projection.clone(), &vocabulary.moments, &vocabulary.words);
-        Self { looking, runs: Runs::default(), of }
-    }
-
-    fn show(&mut self, batch: &RecordBatch, questions: &[Question<'_>], folds: &mut Groups) -> Result<(), Error> {
-        let columns = self.looking.look(batch)?;
-        self.runs.feed(&columns, |run| show(run, self.of, questions, folds));
-        Ok(())
-    }
-
-    fn finish(&mut self, questions: &[Question<'_>], folds: &mut Groups) {
-        self.runs.finish(|run| show(run, self.of, questions, folds));
-    }
-}
-
-/// Shows a run to the folds of these questions.
-#[inline]
-pub(crate) fn show(run: &Run<'_>, of: &[usize], questions: &[Question<'_>], folds: &mut Groups) {
-    for number in of {
-        let folds = &mut folds[*number];
-        questions[*number].selection.journeys(run, |journey, group| {
-            for fold in &mut folds[group] {
-                fold.journey(journey);
-            }
-        });
     }
 }

@@ -4,12 +4,14 @@
 //! one bucket, sorted by (customer, at, seq); see `ARCHITECTURE.md` for why that makes questions fast.
 //! It may know files and threads; it must not know decisions or HTTP.
 
+mod again;
 mod ask;
 mod details;
 mod error;
 mod export;
 mod identity;
 mod import;
+mod kept;
 mod lens;
 mod limits;
 mod maintain;
@@ -18,6 +20,7 @@ mod message_id;
 mod of;
 mod open_file;
 mod parquet_in;
+mod pass;
 mod person;
 mod quarantine;
 mod rebuild;
@@ -28,12 +31,14 @@ mod spill;
 mod sql;
 mod store;
 mod table;
+mod touched;
 mod words;
 
-pub use ask::{Answered, Groups, LeftOut, Question, Vocabulary};
+pub use ask::{Answered, Before, Groups, LeftOut, MakeFolds, Question, Vocabulary};
 pub use error::Error;
 pub use export::{ExportFormat, Exported};
 pub use import::{ImportOptions, Imported, Importer, Rejected};
+pub use kept::{Keeping, Kept};
 pub use lens::{Lens, Seen};
 pub use maintain::{Compacted, Receipt};
 pub use members::Unknown;

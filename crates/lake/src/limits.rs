@@ -37,3 +37,12 @@ pub(crate) const OF_PARTS: usize = 256;
 
 /// From so many events the names of properties and traits are learnt, to offer one for a name that no event has.
 pub(crate) const NAMED_ROWS: usize = 20_000;
+
+/// Bytes that a home keeps of answers; those that were used least lately make room.
+pub(crate) const KEPT_BYTES_MAX: u64 = 256 << 20;
+
+/// So many customers of whom something has changed are always read by themselves.
+pub(crate) const TOUCHED_MIN: u64 = 1024;
+
+/// Beyond that, a question is asked afresh where there is more than one such customer for so many events.
+pub(crate) const TOUCHED_ROWS: u64 = 64;

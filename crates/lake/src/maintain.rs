@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::identity::{Identity, append, complete};
 use crate::import::run_on_buckets;
+use crate::kept;
 use crate::limits::BUCKETS;
 use crate::quarantine;
 use crate::rebuild::{Known, SeenIds, build_run, filed_under, keys_without, unfile};
@@ -204,7 +205,9 @@ impl Lake {
         }
         let theirs: Vec<(&str, &str)> = change.keys.iter().map(|n| identity.graph.key(*n)).collect();
         let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
+        places.extend(kept::names(self.home()));
         let events = self.rebuild(&lock, &change, rules, files, Purpose::Erase).await?;
+        kept::sweep(self.home(), &kept::replaced(&self.events).await?)?;
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
         for (kind, _) in &theirs {
             *by_kind.entry((*kind).to_owned()).or_default() += 1;
@@ -268,7 +271,8 @@ fn find(graph: &Graph, (kind, value): (&str, &str)) -> Result<Node, Error> {
     })
 }
 
-fn sha256(text: &str) -> String {
+/// The SHA-256 of a text, in hexadecimal digits.
+pub(crate) fn sha256(text: &str) -> String {
     use sha2::Digest;
     let mut hex = String::new();
     for byte in sha2::Sha256::digest(text.as_bytes()) {

@@ -19,12 +19,13 @@ use event::Column;
 
 use self::about::{About, Finder};
 use self::pile::{PartOfObjects, Pile};
-use crate::ask::{Answered, Groups, LeftOut, Question, Vocabulary, check, folds_of, lenses, merge, show};
+use crate::ask::{Answered, LeftOut, Question, asked, check};
 use crate::error::Error;
 use crate::import::run_on_all_cores;
-use crate::lens::{Lens, Looking};
+use crate::lens::Looking;
 use crate::limits::{BATCH_ROWS, OF_BYTES_MAX, OF_PARTS};
 use crate::open_file::OpenFile;
+use crate::pass::{Asked, Seen, Shown, Through, lenses, merged, projection};
 use crate::run_file::read_run;
 use crate::scan::Projection;
 use crate::store::Lake;
@@ -57,33 +58,31 @@ impl Lake {
     ///
     /// # Errors
     /// [`Error::NotFound`] when no event is about such an object; otherwise as [`ask`](Self::ask).
-    pub async fn ask_of(
-        &self,
-        of: &Of,
-        vocabulary: &Vocabulary,
-        questions: &[Question<'_>],
-    ) -> Result<Answered, Error> {
+    pub async fn ask_of(&self, of: &Of, questions: &[Question<'_>]) -> Result<Answered, Error> {
         check(questions)?;
         let files = self.event_files().await?;
-        let lenses = lenses(questions);
-        let projection = lenses.iter().map(|(lens, _)| lens.projection()).reduce(Projection::and);
-        let Some(projection) = projection else {
-            return Ok(Answered { groups: Vec::new(), events: 0, left_out: Vec::new() });
-        };
-        let pass = Pass { of, files: &files, lenses: &lenses, projection: &projection, vocabulary };
-        let (mut answered, mut begins) = (None::<Answered>, 0);
+        let asked = asked(questions.iter());
+        let Some(projection) = projection(&asked) else { return Ok(Answered::new(std::iter::empty(), 0)) };
+        let lenses = lenses(&asked);
+        let pass = Pass { of, files: &files, lenses: &lenses, projection: &projection };
+        let (mut seen, mut events, mut begins) = (None::<Vec<Seen>>, 0, 0);
         while begins < OF_PARTS {
             let gathered = pass.gather(begins)?;
-            let groups = fold(&gathered, begins, &lenses, questions)?;
+            let mut more = fold(&gathered, begins, &lenses, &asked)?;
             begins = gathered.ends;
-            match &mut answered {
-                Some(before) => merge(&mut before.groups, groups),
+            match &mut seen {
+                Some(seen) => seen.iter_mut().zip(more).for_each(|(seen, more)| seen.merge(more)),
                 // Every pass sees every event, so the first has counted them all.
                 None if gathered.events == 0 => return Err(self.nothing_of(of).await?),
-                None => answered = Some(gathered.answered(groups, &lenses, questions.len())),
+                None => {
+                    events = gathered.events;
+                    gathered.say_left_out(&lenses, &mut more);
+                    seen = Some(more);
+                }
             }
         }
-        Ok(answered.expect("there is at least one pass"))
+        let mut seen = seen.expect("there is at least one pass").into_iter();
+        Ok(Answered::new(questions.iter().map(|question| question.counted(seen.by_ref())), events))
     }
 
     /// All files of events of one state of the lake.
@@ -97,16 +96,12 @@ impl Lake {
     }
 }
 
-/// A lens with the questions that look through it.
-type Shared<'q> = (&'q Lens, Vec<usize>);
-
 /// Reading all events once.
 struct Pass<'a> {
     of: &'a Of,
     files: &'a [OpenFile],
-    lenses: &'a [Shared<'a>],
+    lenses: &'a [Through<'a>],
     projection: &'a Projection,
-    vocabulary: &'a Vocabulary,
 }
 
 /// What a pass has put together.
@@ -146,16 +141,15 @@ impl Pass<'_> {
 }
 
 impl Gathered {
-    fn answered(&self, groups: Groups, lenses: &[Shared<'_>], questions: usize) -> Answered {
-        let mut left_out = vec![LeftOut::new(); questions];
-        for (lens, (_, of)) in lenses.iter().enumerate() {
+    /// Says by question what its lens has left out.
+    fn say_left_out(&self, lenses: &[Through<'_>], seen: &mut [Seen]) {
+        for (lens, through) in lenses.iter().enumerate() {
             for (name, n) in self.left_out.iter().flat_map(|by_lens| &by_lens[lens]) {
-                for question in of {
-                    *left_out[*question].entry(name.clone()).or_default() += n;
+                for number in &through.of {
+                    *seen[*number].left_out.entry(name.clone()).or_default() += n;
                 }
             }
         }
-        Answered { groups, events: self.events, left_out }
     }
 }
 
@@ -194,10 +188,11 @@ struct Hands<'a> {
 
 impl<'a> Hands<'a> {
     fn new(pass: &Pass<'a>, begins: usize) -> Self {
-        let look = |(lens, _): &Shared<'a>| {
-            Looking::new(lens, pass.projection.clone(), &pass.vocabulary.moments, &pass.vocabulary.words)
+        let look = |through: &Through<'a>| {
+            let vocabulary = through.vocabulary;
+            Looking::new(through.lens, pass.projection.clone(), &vocabulary.moments, &vocabulary.words)
         };
-        let piles = |(lens, _): &Shared<'a>| (0..OF_PARTS).map(|_| Pile::new(&lens.wanted)).collect();
+        let piles = |through: &Through<'a>| (0..OF_PARTS).map(|_| Pile::new(&through.lens.wanted)).collect();
         Self {
             finder: Finder::new(pass.of, pass.projection),
             looks: pass.lenses.iter().map(look).collect(),
@@ -264,34 +259,25 @@ impl<'a> Hands<'a> {
 }
 
 /// Shows all objects that were gathered to the folds, on all cores.
-fn fold(
-    gathered: &Gathered,
-    begins: usize,
-    lenses: &[Shared<'_>],
-    questions: &[Question<'_>],
-) -> Result<Groups, Error> {
+fn fold(gathered: &Gathered, begins: usize, lenses: &[Through<'_>], asked: &[Asked<'_>]) -> Result<Vec<Seen>, Error> {
     let next = AtomicUsize::new(begins);
-    let done: Mutex<Vec<Groups>> = Mutex::new(Vec::new());
+    let done = Mutex::new(Vec::new());
     run_on_all_cores(|| {
-        let mut folds = folds_of(questions);
+        let mut shown: Vec<Shown<'_>> = asked.iter().map(Shown::new).collect();
         loop {
             let part = next.fetch_add(1, Ordering::Relaxed);
             if part >= gathered.ends {
                 break;
             }
-            for (lens, (shared, of)) in lenses.iter().enumerate() {
+            for (lens, through) in lenses.iter().enumerate() {
                 let piles = gathered.piles.iter().map(|by_lens| &by_lens[lens][part]);
-                let objects = PartOfObjects::sorted(piles, &shared.wanted);
-                objects.each(|run| show(run, of, questions, &mut folds));
+                let objects = PartOfObjects::sorted(piles, &through.lens.wanted);
+                objects.each(|run| through.of.iter().for_each(|number| shown[*number].show(run)));
             }
         }
-        done.lock().expect("no holder of this lock panics").push(folds);
+        let seen = shown.into_iter().map(|shown| shown.into_seen(LeftOut::new())).collect();
+        done.lock().expect("no holder of this lock panics").push(seen);
         Ok(())
     })?;
-    let all = done.into_inner().expect("no holder of this lock panics").into_iter();
-    let merged = all.reduce(|mut all, more| {
-        merge(&mut all, more);
-        all
-    });
-    Ok(merged.expect("there is at least one core"))
+    Ok(merged(done.into_inner().expect("no holder of this lock panics")).expect("there is at least one core"))
 }

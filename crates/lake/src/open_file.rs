@@ -19,6 +19,8 @@ use crate::error::Error;
 pub(crate) struct OpenFile {
     file: Arc<File>,
     bytes: u64,
+    rows: u64,
+    version: u64,
 }
 
 impl OpenFile {
@@ -26,7 +28,24 @@ impl OpenFile {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::file("open", path))?;
         let bytes = file.metadata().map_err(Error::file("look at", path))?.len();
-        Ok(Self { file: Arc::new(file), bytes })
+        let version = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(u64::MAX);
+        Ok(Self { file: Arc::new(file), bytes, rows: 0, version })
+    }
+
+    /// The same, with how many rows it has.
+    pub(crate) fn with_rows(self, rows: u64) -> Self {
+        Self { rows, ..self }
+    }
+
+    /// How many rows it has, as far as that was said.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The number of the commit that put it into its table, which it is called after; one that is called otherwise is as
+    /// good as new.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 }
 

@@ -90,7 +90,8 @@ impl PersonEvent {
 const CANDIDATES_MAX: usize = 1_000_000;
 
 impl Lake {
-    /// All that is known of the person of a key, given as `KIND:VALUE`, or as its value alone where only one kind has it.
+    /// All that is known of the person of a key, given as `KIND:VALUE`, or as its value alone where only one kind has it; or
+    /// of the customer with a number, given as `customer:NUMBER`, unless there are keys of that kind.
     ///
     /// # Errors
     /// `Ok(Err(..))` when nobody has this key: the keys among which it may have been misspelt, as `KIND:VALUE`, or those
@@ -105,6 +106,14 @@ impl Lake {
                 (0u32..).take(graph.len()).map(|n| graph.key(Node(n)).0).collect();
             let mut found = kinds.into_iter().filter_map(|kind| graph.find(kind, text));
             found.next().filter(|_| found.next().is_none())
+        });
+        // A customer's number is that of the oldest key.
+        let node = node.or_else(|| {
+            let number = text.strip_prefix("customer:")?.parse::<u32>().ok()?;
+            (0u32..)
+                .take(graph.len())
+                .map(Node)
+                .find(|node| node.0 == number && graph.key(*node).0 != crate::identity::ERASED)
         });
         let shown = |node: Node| format!("{}:{}", graph.key(node).0, graph.key(node).1);
         let Some(node) = node else {
@@ -165,13 +174,16 @@ impl Lake {
     /// # Errors
     /// When the tables of keys and links cannot be read.
     pub async fn stitched_customers(&self, rules: &Rules) -> Result<u64, Error> {
-        let identity = self.identity(rules.clone()).await?;
-        let customers = identity.graph.resolve();
-        let mut keys = vec![0u32; identity.graph.len()];
-        for n in (0u32..).take(identity.graph.len()) {
-            keys[customers.of(Node(n)).0 as usize] += 1;
-        }
-        Ok(keys.into_iter().filter(|keys| *keys > 1).count() as u64)
+        let mut customers = match self.customers_of_keys(rules).await? {
+            Some(customers) => customers,
+            None => {
+                let identity = self.identity(rules.clone()).await?;
+                let customers = identity.graph.resolve();
+                (0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect()
+            }
+        };
+        customers.sort_unstable();
+        Ok(customers.chunk_by(|a, b| a == b).filter(|keys| keys.len() > 1).count() as u64)
     }
 }
 

@@ -13,7 +13,9 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampM
 use event::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::PageIndexPolicy;
@@ -21,7 +23,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
-use crate::limits::ROW_GROUP_ROWS;
+use crate::limits::{BATCH_ROWS, ROW_GROUP_ROWS};
 use crate::open_file::OpenFile;
 use crate::schema::{EVENTS, arrow_schema};
 
@@ -131,6 +133,37 @@ pub(crate) fn read_run(
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options)?;
     let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
     Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?)
+}
+
+/// A run of which some rows are read: what is known of it before.
+pub(crate) struct Places {
+    file: OpenFile,
+    metadata: ArrowReaderMetadata,
+}
+
+impl Places {
+    /// Learns where in a run everything lies.
+    pub(crate) fn of(file: &OpenFile, dictionaries: bool) -> Result<Self, Error> {
+        let options = ArrowReaderOptions::new()
+            .with_schema(read_schema(dictionaries))
+            .with_page_index_policy(PageIndexPolicy::Optional);
+        Ok(Self { metadata: ArrowReaderMetadata::load(file, options)?, file: file.clone() })
+    }
+
+    /// Reads these columns, of these rows or of all. Pages in which no such row lies are not looked at.
+    pub(crate) fn read(
+        &self,
+        columns: &[usize],
+        rows: Option<RowSelection>,
+    ) -> Result<ParquetRecordBatchReader, Error> {
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone());
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
+        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        Ok(match rows {
+            Some(rows) => builder.with_row_selection(rows).build()?,
+            None => builder.build()?,
+        })
+    }
 }
 
 /// The columns of a run as they are read: texts as dictionaries (what is repeated is compared once) or as they are.

@@ -44,7 +44,7 @@ impl Projection {
         Self { columns, dictionaries: self.dictionaries }
     }
 
-    /// The same with these columns of the table.
+    /// With these columns.
     pub(crate) fn with(&self, names: &[&str]) -> Self {
         let mut columns = self.columns.clone();
         columns.extend(names.iter().map(|name| event_column(name)));

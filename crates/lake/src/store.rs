@@ -12,8 +12,9 @@ use rapidhash::fast::RandomState;
 use rapidhash::v3::rapidhash_v3;
 
 use crate::error::Error;
-use crate::identity::{Identity, complete};
+use crate::identity::{Identity, complete, read_all};
 use crate::import::run_on_all_cores;
+use crate::kept;
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
 use crate::scan::{Projection, read_part};
 use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
@@ -168,6 +169,7 @@ impl Lake {
         for table in [&self.events, &customers, &links] {
             table.remove_orphans().await?;
         }
+        kept::sweep(&self.home, &kept::replaced(&self.events).await?)?;
         // Only who has the lock keeps rows here.
         let waiting = self.home.join("tmp");
         if waiting.exists() {
@@ -204,10 +206,25 @@ impl Lake {
     /// All keys and links, under these rules.
     pub(crate) async fn identity(&self, rules: Rules) -> Result<Identity, Error> {
         let (customers, links) = (self.identity_table(KEYS).await?, self.identity_table(EVIDENCE).await?);
-        let version = links.as_ref().and_then(|links| i64::try_from(links.version()).ok());
-        let current = version == self.events.transaction(number::LINKS).await?;
-        let filed = current && self.is_filed(&rules).await?;
+        let filed = self.is_current(links.as_ref()).await? && self.is_filed(&rules).await?;
         Identity::load(customers.as_ref(), links.as_ref(), rules, filed).await
+    }
+
+    /// By key: its customer, where that is the one that stands in the table of keys; `None` where it has to be worked out.
+    pub(crate) async fn customers_of_keys(&self, rules: &Rules) -> Result<Option<Vec<i64>>, Error> {
+        let links = self.identity_table(EVIDENCE).await?;
+        if !self.is_current(links.as_ref()).await? || !self.is_filed(rules).await? {
+            return Ok(None);
+        }
+        let batches = read_all(self.identity_table(KEYS).await?.as_ref()).await?;
+        let customers = batches.iter().flat_map(|batch| batch.column(3).as_primitive::<Int64Type>().values());
+        Ok(Some(customers.copied().collect()))
+    }
+
+    /// Whether the events know all links that have been written.
+    async fn is_current(&self, links: Option<&Table>) -> Result<bool, Error> {
+        let version = links.and_then(|links| i64::try_from(links.version()).ok());
+        Ok(version == self.events.transaction(number::LINKS).await?)
     }
 
     /// What `take` takes, all of one state of the lake: where a commit of somebody else comes in between, it is taken from

@@ -6,7 +6,7 @@ use understand::{funnel, steps, variants};
 
 use crate::Words;
 use crate::data::Compared;
-use crate::figures::{interval, percent, points, time};
+use crate::figures::{interval, percent, points_between, signed_points, time};
 use crate::style::SHADES;
 use crate::text::{push, safe};
 use crate::words::Colours;
@@ -19,7 +19,7 @@ const DIFFERENCES_MAX: usize = 12;
 const MATRIX_ROWS_MAX: usize = 20;
 
 /// A bar for a share, with a whisker for its interval.
-fn bar(share: f64, whisker: Option<(f64, f64)>) -> String {
+pub(crate) fn bar(share: f64, whisker: Option<(f64, f64)>) -> String {
     let mut svg = String::from("<svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
     push(
         &mut svg,
@@ -173,7 +173,7 @@ fn matrix_row(html: &mut String, name: &str, shares: &[f64]) {
 }
 
 /// The shade of a share: 0 for none, and the darkest from 90 % on.
-fn shade(share: f64) -> u16 {
+pub(crate) fn shade(share: f64) -> u16 {
     (0..SHADES).rev().find(|step| share * f64::from(SHADES) >= f64::from(*step)).unwrap_or(0)
 }
 
@@ -185,13 +185,12 @@ pub(crate) fn compared_table(compared: &Compared, words: &Words) -> String {
     }
     html.push_str("<th scope=\"col\" class=\"n\">Difference</th></tr></thead><tbody>\n");
     for d in compared.differences.iter().take(DIFFERENCES_MAX) {
-        let sign = |x: f64| if x < 0.0 { "−" } else { "+" };
         push(
             &mut html,
             format_args!(
                 "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"n\">{} <span class=\"note\">({} of {})</span></td>\
                  <td class=\"n\">{} <span class=\"note\">({} of {})</span></td>\
-                 <td class=\"n\">{}{} <span class=\"note\">({}{} to {}{})</span></td></tr>\n",
+                 <td class=\"n\">{} <span class=\"note\">({})</span></td></tr>\n",
                 safe(&words.label_all(&d.what)),
                 safe(&percent(d.a)),
                 grouped(d.a_count),
@@ -199,12 +198,8 @@ pub(crate) fn compared_table(compared: &Compared, words: &Words) -> String {
                 safe(&percent(d.b)),
                 grouped(d.b_count),
                 grouped(d.b_of),
-                sign(d.difference),
-                points(d.difference),
-                sign(d.low),
-                points(d.low),
-                sign(d.high),
-                points(d.high),
+                safe(&signed_points(d.difference)),
+                safe(&points_between(d.low, d.high)),
             ),
         );
     }

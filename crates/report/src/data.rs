@@ -1,9 +1,9 @@
 //! What a report is made from: plain data that the caller gathers.
 
 use evidence::Doubt;
-use understand::{Comparison, Differing, Table, funnel, map, steps, variants};
+use understand::{Comparison, Differing, funnel, map, steps, variants};
 
-use crate::{Finding, MapOptions, Words};
+use crate::{Finding, MapOptions, Section, Words};
 
 /// All that stands on the page. What is `None` or empty is left out of it.
 #[derive(Debug, Clone, Default)]
@@ -34,23 +34,14 @@ pub struct ReportData {
     pub funnel: Option<funnel::Answer>,
     /// The step matrix.
     pub steps: Option<steps::Answer>,
-    /// What other views say, in the order to be shown in.
+    /// What other views say.
     pub sections: Vec<Section>,
+    /// What is not on the page, and why: the heading that it would have, and what to do.
+    pub left_out: Vec<(String, String)>,
     /// Two groups side by side.
     pub compared: Option<Compared>,
     /// How the page came about.
     pub made: Made,
-}
-
-/// What one more view says.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Section {
-    /// Its heading, as a manager would put it.
-    pub title: String,
-    /// What its figures mean, in a sentence or two.
-    pub about: String,
-    /// Its tables, the main one first.
-    pub tables: Vec<Table>,
 }
 
 /// A period, both ends as they are to be read.
@@ -125,6 +116,14 @@ pub enum Unit {
     Customers,
     /// Journeys, of which a customer may have several.
     Journeys,
+    /// Requests of customers.
+    Requests,
+    /// Promises that are decided.
+    Promises,
+    /// Answers to a survey.
+    Answers,
+    /// Events.
+    Events,
 }
 
 impl Unit {
@@ -133,6 +132,10 @@ impl Unit {
         match self {
             Unit::Customers => ("customer", "customers"),
             Unit::Journeys => ("journey", "journeys"),
+            Unit::Requests => ("request", "requests"),
+            Unit::Promises => ("promise", "promises"),
+            Unit::Answers => ("answer", "answers"),
+            Unit::Events => ("event", "events"),
         }
     }
 }

@@ -42,6 +42,45 @@ pub(crate) fn points(difference: f64) -> String {
     format!("{digits} {}", if digits == "1.0" { "point" } else { "points" })
 }
 
+/// A difference of shares in points, with its sign: `−17 points`; one that is nothing in the digits shown has none.
+pub(crate) fn signed_points(difference: f64) -> String {
+    let text = points(difference);
+    let sign = if text.starts_with("0.0") {
+        ""
+    } else if difference < 0.0 {
+        "−"
+    } else {
+        "+"
+    };
+    format!("{sign}{text}")
+}
+
+/// The ends of an interval of differences: `−49 to −43`.
+pub(crate) fn points_between(low: f64, high: f64) -> String {
+    let [low, high] = [low, high].map(|end| {
+        let text = signed_points(end);
+        text.split(' ').next().unwrap_or_default().to_owned()
+    });
+    format!("{low} to {high}")
+}
+
+/// A number with thousands apart and as many digits as say something: `12,345`, `123`, `4.1`, `0.25`.
+pub(crate) fn plain(number: f64) -> String {
+    let size = number.abs();
+    let digits = match size {
+        _ if size >= 99.95 => 0,
+        _ if size >= 0.995 || size <= 0.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{size:.digits$}");
+    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.parse().map_or_else(|_| whole.to_owned(), evidence::grouped);
+    let zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
+    let sign = if number < 0.0 && !zero { "−" } else { "" };
+    let point = if part.is_empty() || part.bytes().all(|b| b == b'0') { "" } else { "." };
+    format!("{sign}{whole}{point}{}", if point.is_empty() { "" } else { part })
+}
+
 /// A length of time in the unit that people would use: `40 s`, `3 min`, `2.4 h`, `5 d`.
 pub(crate) fn time(seconds: f64) -> String {
     const UNITS: [(f64, f64, &str); 4] =
@@ -83,6 +122,10 @@ mod tests {
         assert_eq!(shares, ["0 %", "<0.1 %", "0.4 %", "26 %", "99.6 %", ">99.9 %", "100 %"]);
         assert_eq!(with_interval(&Share::new(410, 1_559)), "26 %, 24–29 %");
         assert_eq!([points(-0.17), points(0.01), points(0.0449)], ["17 points", "1.0 point", "4.5 points"]);
+        let numbers = [0.0, 0.25, 4.13, -12.0, 99.96, 1_234.5, -0.001].map(plain);
+        assert_eq!(numbers, ["0", "0.25", "4.1", "−12", "100", "1,234", "0"]);
+        assert_eq!([signed_points(-0.17), signed_points(0.0004)], ["−17 points", "0.0 points"]);
+        assert_eq!(points_between(-0.0004, 0.131), "0.0 to +13");
         let times = [0.0, 0.001, 40.0, 89.0, 180.0, 8_640.0, 100_000.0, 432_000.0, 8.64e7].map(time);
         assert_eq!(times, ["0 s", "<0.1 s", "40 s", "89 s", "3 min", "2.4 h", "28 h", "5 d", "1000 d"]);
         let times = [1.0, 180.0, 8_640.0, 432_000.0].map(time_in_words);

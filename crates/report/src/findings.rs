@@ -5,13 +5,12 @@
 //! where nothing shows a cause. Strengths are for choosing only and are never shown: they say how far a finding is from
 //! what would be dull.
 
-use evidence::{FEW, Share, counted, grouped};
+use evidence::Share;
 use understand::{Differing, funnel, map, variants};
 
-use crate::Words;
 use crate::data::{Compared, Unit};
-use crate::figures::{percent, points, time_in_words, with_interval};
-use crate::words::What;
+use crate::telling::{Figure, Finding, Kind, Telling};
+use crate::words::{What, Words};
 
 /// The answers that findings are made of; what is not there is not told about.
 #[derive(Debug, Clone, Copy)]
@@ -26,70 +25,6 @@ pub struct Answers<'a> {
     pub funnel: Option<&'a funnel::Answer>,
     /// Two groups side by side.
     pub compared: Option<&'a Compared>,
-}
-
-/// Something worth telling, with what it rests on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// What it is about.
-    pub kind: Kind,
-    /// The finding in plain words, one or a few sentences.
-    pub text: String,
-    /// How telling it is, from 0 to 1.
-    pub strength: f64,
-    /// How many customers, or journeys where the answer counts only these, it rests on.
-    pub n: u64,
-    /// The figures in the text, in their order.
-    pub figures: Vec<Figure>,
-}
-
-/// What a finding is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Whether few paths cover most journeys.
-    Concentration,
-    /// Where most customers are lost in the funnel.
-    Loss,
-    /// Where the longest typical wait is.
-    Waiting,
-    /// What is repeated directly.
-    Repeats,
-    /// Where journeys end.
-    Ends,
-    /// How two groups differ.
-    Comparison,
-}
-
-/// A figure in the text of a finding.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Figure {
-    /// A number of things.
-    Count(u64),
-    /// A share with its interval.
-    Share(Share),
-    /// A share that is given without interval, since it is about what is listed and not a sample of anything.
-    Part(f64),
-    /// A length of time in seconds.
-    Seconds(f64),
-    /// A difference of shares, and the ends of its interval.
-    Difference(f64, f64, f64),
-}
-
-impl Figure {
-    /// How the figure reads in the text.
-    pub fn shown(&self) -> String {
-        match self {
-            Figure::Count(n) => grouped(*n),
-            Figure::Share(share) => with_interval(share),
-            Figure::Part(share) => percent(*share),
-            Figure::Seconds(seconds) => time_in_words(*seconds),
-            Figure::Difference(difference, low, high) => {
-                // Without signs: an interval whose ends have the same one, as it leaves out zero.
-                let (near, far) = if *difference < 0.0 { (high, low) } else { (low, high) };
-                format!("{}, from {} to {}", points(*difference), points(*near), points(*far))
-            }
-        }
-    }
 }
 
 /// The candidates, one for each kind that the answers have something to say about; in the order of [`Kind`].
@@ -118,56 +53,6 @@ pub fn most_telling(mut candidates: Vec<Finding>) -> Vec<Finding> {
         }
     }
     told
-}
-
-/// A text and the figures in it, written together so that they cannot differ.
-#[derive(Default)]
-struct Telling {
-    text: String,
-    figures: Vec<Figure>,
-}
-
-impl Telling {
-    fn say(&mut self, text: &str) -> &mut Self {
-        self.text.push_str(text);
-        self
-    }
-
-    fn moment(&mut self, name: &str) -> &mut Self {
-        self.say("‘").say(name).say("’")
-    }
-
-    /// The name of a group: as it is where it is plain words, in quotes where it is a condition.
-    fn group(&mut self, name: &str) -> &mut Self {
-        let plain = name.chars().all(|c| c.is_alphanumeric() || " ,-’".contains(c));
-        if plain { self.say(name) } else { self.moment(name) }
-    }
-
-    fn figure(&mut self, figure: Figure) -> &mut Self {
-        self.figures.push(figure);
-        self.say(&figure.shown())
-    }
-
-    fn count(&mut self, n: u64) -> &mut Self {
-        self.figure(Figure::Count(n))
-    }
-
-    fn things(&mut self, n: u64, one: &str, many: &str) -> &mut Self {
-        self.figures.push(Figure::Count(n));
-        self.say(&counted(n, one, many))
-    }
-
-    /// Ends the finding; one that rests on few cases says so and gives way to others.
-    fn finding(&mut self, kind: Kind, strength: f64, n: u64, unit: Unit) -> Finding {
-        let few = n < FEW;
-        if few {
-            let (one, many) = unit.nouns();
-            self.say(" Only ").things(n, one, many).say(": too few to say much.");
-        }
-        let strength = if few { strength * 0.2 } else { strength }.clamp(0.0, 1.0);
-        let Telling { text, figures } = std::mem::take(self);
-        Finding { kind, text, strength, n, figures }
-    }
 }
 
 fn concentration(answer: &variants::Answer) -> Option<Finding> {
@@ -355,7 +240,7 @@ fn say_what_differs(telling: &mut Telling, d: &Differing, compared: &Compared, w
     };
     telling.say(match compared.unit {
         Unit::Customers => "Customers",
-        Unit::Journeys => "Journeys",
+        _ => "Journeys",
     });
     match What::of(&d.what) {
         What::Reached(number, moment, _) => {

@@ -4,12 +4,14 @@ use evidence::{counted, grouped};
 use understand::{Times, funnel, map};
 
 use crate::charts::{compared_table, funnel_table, matrix_table, paths_table};
-use crate::data::{Reading, ReportData, Section};
+use crate::data::{Reading, ReportData};
 use crate::figures::{interval, percent, time};
 use crate::map_svg::draw_map;
+use crate::pictures::unbroken;
+use crate::sections::{Section, place};
 use crate::style::page_css;
 use crate::tables::tables;
-use crate::text::{push, safe, sentence};
+use crate::text::{coded, push, safe, sentence};
 use crate::words::Colours;
 
 /// Rows of the table behind the map; a page with more would be slow to open.
@@ -35,32 +37,65 @@ pub fn render(data: &ReportData) -> String {
         safe(&title),
         page_css(),
     );
-    let sections = [
-        head(data, &title),
+    html.push_str(&head(data, &title));
+    let mut parts: Vec<Part> = [
         told(data),
-        read(&data.reading),
+        Some(read(&data.reading)),
         map_section(data),
         paths(data, &colours),
         funnel_section(data),
         matrix(data),
-        more(data),
         compared(data),
-        how(data),
-    ];
-    html.extend(sections);
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    parts.extend(more(data));
+    parts.extend(left_out(data));
+    parts.push(how(data));
+    html.push_str(&contents(&parts));
+    html.extend(parts.iter().map(Part::html));
     html.push_str("</main>\n");
     html.push_str(&foot(data));
     html.push_str("</body>\n</html>\n");
     html
 }
 
-fn section(title: &str, class: &str, body: &str) -> String {
-    let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-    format!("<section{class}>\n<h2>{}</h2>\n{body}</section>\n", safe(title))
+/// A page of more parts than this begins with a list of them.
+const PARTS_WITHOUT_CONTENTS: usize = 6;
+
+/// One part of the page under a heading of its own.
+struct Part {
+    /// What links to it name.
+    id: String,
+    title: String,
+    class: &'static str,
+    body: String,
+}
+
+impl Part {
+    fn new(id: &str, title: &str, body: String) -> Self {
+        Self { id: id.to_owned(), title: title.to_owned(), class: "", body }
+    }
+
+    fn html(&self) -> String {
+        let class = if self.class.is_empty() { String::new() } else { format!(" class=\"{}\"", self.class) };
+        let (id, title) = (&self.id, safe(&self.title));
+        format!("<section{class} id=\"{id}\">\n<h2>{title}</h2>\n{}</section>\n", self.body)
+    }
+}
+
+fn contents(parts: &[Part]) -> String {
+    if parts.len() <= PARTS_WITHOUT_CONTENTS {
+        return String::new();
+    }
+    let item = |part: &Part| format!("<li><a href=\"#{}\">{}</a></li>\n", part.id, safe(&part.title));
+    let items: String = parts.iter().map(item).collect();
+    format!("<nav aria-label=\"Contents\"><ol>\n{items}</ol></nav>\n")
 }
 
 fn note(text: &str) -> String {
-    format!("<p class=\"note\">{}</p>\n", safe(text))
+    format!("<p class=\"note\">{}</p>\n", coded(text))
 }
 
 fn head(data: &ReportData, title: &str) -> String {
@@ -97,18 +132,22 @@ fn banner(data: &ReportData) -> String {
         .to_owned()
 }
 
-fn told(data: &ReportData) -> String {
-    if data.findings.is_empty() {
-        return String::new();
-    }
-    // A line does not end between a number and its sign.
-    let item = |text: &str| format!("<li>{}</li>\n", safe(text).replace(" %", "\u{a0}%"));
-    let items: String = data.findings.iter().map(|finding| item(&finding.text)).collect();
-    let simulated = if data.simulated { note("Simulated data.") } else { String::new() };
-    section("What stands out", "", &format!("<ol class=\"findings\">\n{items}</ol>\n{simulated}"))
+/// A line does not end between a number and its sign.
+fn unbroken_units(text: &str) -> String {
+    coded(text).replace(" %", "\u{a0}%")
 }
 
-fn read(reading: &Reading) -> String {
+fn told(data: &ReportData) -> Option<Part> {
+    if data.findings.is_empty() {
+        return None;
+    }
+    let item = |text: &str| format!("<li>{}</li>\n", unbroken_units(text));
+    let items: String = data.findings.iter().map(|finding| item(&finding.text)).collect();
+    let simulated = if data.simulated { note("Simulated data.") } else { String::new() };
+    Some(Part::new("findings", "What stands out", format!("<ol class=\"findings\">\n{items}</ol>\n{simulated}")))
+}
+
+fn read(reading: &Reading) -> Part {
     let rejected: u64 = reading.rejected.iter().map(|(_, n)| n).sum();
     let tiles = [
         (Some(reading.events), "event", "events"),
@@ -162,11 +201,11 @@ fn read(reading: &Reading) -> String {
         }
         html.push_str("</tbody></table>\n</details>\n");
     }
-    section("What was read", "", &html)
+    Part::new("read", "What was read", html)
 }
 
-fn map_section(data: &ReportData) -> String {
-    let Some(answer) = &data.map else { return String::new() };
+fn map_section(data: &ReportData) -> Option<Part> {
+    let answer = data.map.as_ref()?;
     let picture = draw_map(answer, &data.words, &data.map_options);
     let mut html = format!(
         "<p>{} in {} of {}. A box is a moment, with the number of its events \
@@ -185,7 +224,7 @@ fn map_section(data: &ReportData) -> String {
     html.extend(picture.notes.iter().map(|text| note(text)));
     html.push_str(&map_tables(answer, data));
     let class = if picture.upright { "map-page upright" } else { "map-page" };
-    section("How journeys really go", class, &html)
+    Some(Part { class, ..Part::new("map", "How journeys really go", html) })
 }
 
 /// Where a picture may be cut out of the page, the words go with it.
@@ -263,8 +302,8 @@ fn map_tables(answer: &map::Answer, data: &ReportData) -> String {
     html
 }
 
-fn paths(data: &ReportData, colours: &Colours) -> String {
-    let Some(answer) = &data.variants else { return String::new() };
+fn paths(data: &ReportData, colours: &Colours) -> Option<Part> {
+    let answer = data.variants.as_ref()?;
     let mut html = format!(
         "<p>{} taken by {}. Those listed cover {} of the journeys; the same moment several times in a row is written \
          once \
@@ -284,11 +323,11 @@ fn paths(data: &ReportData, colours: &Colours) -> String {
     }
     html.push_str(&paths_table(answer, &data.words, colours));
     html.extend(answer.doubts.iter().map(|doubt| note(&sentence(&doubt.to_string()))));
-    section("The typical paths", "", &html)
+    Some(Part::new("variants", "The typical paths", html))
 }
 
-fn funnel_section(data: &ReportData) -> String {
-    let Some(answer) = &data.funnel else { return String::new() };
+fn funnel_section(data: &ReportData) -> Option<Part> {
+    let answer = data.funnel.as_ref()?;
     let within = answer
         .within_s
         .map_or_else(|| "in any time".to_owned(), |within| format!("within {} of the first step", safe(&time(within))));
@@ -305,11 +344,11 @@ fn funnel_section(data: &ReportData) -> String {
     html.push_str(&banner_inside(data));
     html.push_str(&funnel_table(answer, &data.words));
     html.extend(answer.doubts.iter().map(|doubt| note(&sentence(&doubt.to_string()))));
-    section("How far they get", "", &html)
+    Some(Part::new("funnel", "How far they get", html))
 }
 
-fn matrix(data: &ReportData) -> String {
-    let Some(answer) = &data.steps else { return String::new() };
+fn matrix(data: &ReportData) -> Option<Part> {
+    let answer = data.steps.as_ref()?;
     let (table, left_out) = matrix_table(answer, &data.words);
     let mut html = format!(
         "<p>The share of {} that is at each moment at its first, second, third … step. Every column adds up to all of \
@@ -320,21 +359,70 @@ fn matrix(data: &ReportData) -> String {
     );
     html.extend(left_out.iter().map(|text| note(text)));
     html.extend(answer.doubts.iter().map(|doubt| note(&sentence(&doubt.to_string()))));
-    section("Step by step", "", &html)
+    Some(Part::new("steps", "Step by step", html))
 }
 
-fn more(data: &ReportData) -> String {
-    let one = |of: &Section| {
-        let about = format!("<p>{}</p>\n{}{}", safe(&of.about), banner_inside(data), tables(of, &data.words));
-        section(&of.title, "", &about)
+/// The sections of the views, in an order of their own.
+fn more(data: &ReportData) -> Vec<Part> {
+    let mut sections: Vec<&Section> = data.sections.iter().collect();
+    sections.sort_by_key(|section| place(&section.view));
+    let mut parts: Vec<Part> = Vec::new();
+    for section in sections {
+        let body = body(section, data);
+        let same = data.sections.iter().take_while(|other| !std::ptr::eq(*other, section));
+        let nth = same.filter(|other| other.view == section.view).count();
+        let id = if nth == 0 { section.view.clone() } else { format!("{}-{}", section.view, nth + 1) };
+        parts.push(Part::new(&id, &section.title, body));
+    }
+    parts
+}
+
+fn body(section: &Section, data: &ReportData) -> String {
+    let mut html = String::new();
+    if let Some(says) = &section.says {
+        push(&mut html, format_args!("<p class=\"says\">{}</p>\n", unbroken_units(&says.text)));
+    }
+    push(&mut html, format_args!("<p class=\"about\">{}</p>\n", safe(&section.about)));
+    let scope = section.scope.as_deref().map(safe);
+    let simulated = data.simulated.then(|| "<b>Simulated data</b>".to_owned());
+    let marks: Vec<String> = simulated.into_iter().chain(scope).collect();
+    if !marks.is_empty() {
+        push(&mut html, format_args!("<p class=\"note\">{}</p>\n", marks.join(" · ")));
+    }
+    if !section.tiles.is_empty() {
+        html.push_str("<ul class=\"tiles\">\n");
+        for tile in &section.tiles {
+            let besides = match tile.besides.as_str() {
+                "" => String::new(),
+                text => format!(" <small>{}</small>", unbroken(text)),
+            };
+            let (figure, what) = (unbroken(&tile.figure), safe(&tile.what));
+            push(&mut html, format_args!("<li><b>{figure}{besides}</b><span>{what}</span></li>\n"));
+        }
+        html.push_str("</ul>\n");
+    }
+    html.push_str(&section.picture);
+    html.extend(section.doubts.iter().map(|doubt| note(&sentence(doubt))));
+    html.push_str(&tables(section, &data.words));
+    html
+}
+
+/// What is not here, and why.
+fn left_out(data: &ReportData) -> Option<Part> {
+    if data.left_out.is_empty() {
+        return None;
+    }
+    let item = |(title, why): &(String, String)| {
+        format!("<li><b>{}:</b> {}</li>\n", safe(title), coded(&sentence(why.trim_end_matches('.'))))
     };
-    data.sections.iter().map(one).collect()
+    let items: String = data.left_out.iter().map(item).collect();
+    Some(Part::new("left-out", "What is not here, and why", format!("<ul>\n{items}</ul>\n")))
 }
 
-fn compared(data: &ReportData) -> String {
-    let Some(compared) = &data.compared else { return String::new() };
+fn compared(data: &ReportData) -> Option<Part> {
+    let compared = data.compared.as_ref()?;
     let mut html = format!(
-        "<p><bdi>{}</bdi> against <bdi>{}</bdi>: shares of {} and their difference with its 95 % interval. What \
+        "<p>This sets <bdi>{}</bdi> beside <bdi>{}</bdi>: shares of {} and their difference with its 95 % interval. What \
          differs is \
          associated with the groups, and not shown to come from what tells them apart.</p>\n",
         safe(&compared.a),
@@ -344,10 +432,10 @@ fn compared(data: &ReportData) -> String {
     html.push_str(&banner_inside(data));
     html.push_str(&compared_table(compared, &data.words));
     html.extend(compared.doubts.iter().map(|doubt| note(&sentence(&doubt.to_string()))));
-    section("Two groups side by side", "", &html)
+    Some(Part::new("compared", "Two groups side by side", html))
 }
 
-fn how(data: &ReportData) -> String {
+fn how(data: &ReportData) -> Part {
     let mut items = vec![
         "A journey is one customer's own run of events, as the charter cuts it; without a charter all events of a \
          customer.",
@@ -380,7 +468,7 @@ fn how(data: &ReportData) -> String {
         push(&mut html, format_args!("<li>{}</li>\n", safe(item)));
     }
     html.push_str("</ul>\n");
-    section("How the numbers are made", "", &html)
+    Part::new("how", "How the numbers are made", html)
 }
 
 fn foot(data: &ReportData) -> String {

@@ -156,7 +156,7 @@ blockquote{margin:.75rem 0;padding:.1rem 0 .1rem 1rem;border-left:4px solid;font
 .banner{max-width:none;padding:.6rem 1rem;border:2px solid;border-radius:6px;\
 font-weight:600;margin:0 0 1rem}\
 .tiles{display:flex;flex-wrap:wrap;gap:.5rem 2rem;margin:.75rem 0;padding:0;list-style:none;max-width:none}\
-.tiles b{display:block;font-size:1.5rem;line-height:1.2;font-weight:600}.tiles span{font-size:.875rem}\
+.tiles small{font-size:.8125rem;font-weight:400}.tiles li{max-width:15rem}.tiles b{display:block;font-size:1.5rem;line-height:1.2;font-weight:600}.tiles span{font-size:.875rem}\
 ol.findings{padding:0;list-style:none;counter-reset:finding;max-width:54rem}\
 ol.findings li{counter-increment:finding;position:relative;padding:.5rem 0 .5rem 2.75rem}\
 ol.findings li::before{content:counter(finding);position:absolute;left:0;top:.55rem;width:1.9rem;height:1.9rem;\
@@ -167,20 +167,36 @@ table.narrow{width:auto}th,td{padding:.3rem .6rem;text-align:left;vertical-align
 th{font-weight:600;vertical-align:bottom}td.n,th.n{text-align:right;white-space:nowrap}\
 td.bar{width:24%;min-width:9rem;vertical-align:middle}\
 td.bar svg{display:block;width:100%;height:1.1rem;overflow:visible}\
-.paths td.bar{width:12%;min-width:6rem}.paths .steps li{max-width:24rem}\
+.paths td.bar{width:12%;min-width:6rem}.paths .steps li{max-width:24rem}.paths td:first-child{min-width:15rem}.pairs td:not(.n):not(.bar){white-space:nowrap}\
 .heat td{text-align:right;padding:.3rem .45rem;white-space:nowrap}.heat th[scope=row]{font-weight:400}\
 .steps{margin:0;padding:0;list-style:none;display:flex;flex-wrap:wrap;gap:.25rem;max-width:none}\
 .steps li{overflow-wrap:anywhere;padding:.05rem .45rem;border-radius:4px;border:1px solid;border-left-width:5px}\
 .key{display:flex;flex-wrap:wrap;gap:.25rem .9rem;margin:.5rem 0;padding:0;list-style:none;\
 font-size:.875rem;max-width:none}\
 .key i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.35rem;vertical-align:-1px}\
+.says{font-size:1.125rem;max-width:54rem}\
+nav ol{columns:3 16rem;margin:1.5rem 0 0;padding:0;list-style-position:inside;max-width:none;font-size:.9375rem}\
+nav li{break-inside:avoid;padding:.1rem 0}section{scroll-margin-top:1rem}code{font-size:.9em;overflow-wrap:anywhere}\
+.bars th[scope=row],.bars th[scope=rowgroup]{font-weight:400;min-width:11rem;max-width:22rem;vertical-align:middle}\
+.pairs tbody tr:first-child td,.pairs tbody tr:first-child th{border-bottom-width:0}\
+.pairs tbody tr:first-child [rowspan]{border-bottom-width:1px;border-bottom-style:solid}\
+.board{display:flex;flex-wrap:wrap;gap:.75rem;margin:.75rem 0;padding:0;list-style:none;max-width:none}\
+.board li{flex:1 1 11rem;padding:.6rem .75rem;border:1px solid;border-top-width:5px;border-radius:6px;font-size:.875rem}\
+.board p{margin:.15rem 0 .5rem}.board .stage{font-weight:600;font-size:1rem}.board .value{font-size:1.5rem}\
+.board .small{font-size:1.125rem}.up,.down{font-weight:600}\
+.chart{display:block;width:100%;max-width:44rem;height:auto;margin:.75rem 0}.chart text{font-size:12px}\
+.chart .middle{text-anchor:middle}.chart .end{text-anchor:end}.chart path{fill:none}.chart .curve{stroke-width:2.5}\
+.faults{padding-left:1.1rem;max-width:54rem}.faults li{margin:.4rem 0}\
 summary{cursor:pointer;font-size:.875rem;margin:.25rem 0}caption{text-align:left;font-size:.875rem;padding:.25rem 0}\
 .whisker{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke}\
+@media (max-width:40rem){body{padding:1rem .75rem 3rem}h1{font-size:1.375rem}th,td{padding:.3rem .35rem}\
+.tiles{gap:.5rem 1.25rem}.tiles li{flex:1 1 40%}td.bar{min-width:6rem}.bars th[scope=row],.bars th[scope=rowgroup]{min-width:7rem;max-width:9rem}\
+.board li{flex-basis:100%}}\
 footer{margin-top:3rem;padding-top:.75rem;border-top:1px solid;font-size:.8125rem;overflow-wrap:anywhere}\
 @page{size:A4;margin:14mm}@page map{size:A4 landscape;margin:10mm}\
 @media print{:root{font-size:9.5pt}body{padding:0;max-width:none}\
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}\
-h2,h2+p,h2+p+p,caption,summary{break-after:avoid}tr,li,p,blockquote{break-inside:avoid}thead{display:table-header-group}\
+h2,h2+p,h2+p+p,.says,.about,.about+.note,.tiles,caption,summary{break-after:avoid}.pairs tbody,.board li,.chart{break-inside:avoid}tr,li,p,blockquote{break-inside:avoid}thead{display:table-header-group}\
 section.map-page{page:map;break-before:page;break-after:page}section.map-page p{max-width:none}\
 section.map-page.upright{page:auto}section.map-page.upright .picture svg{max-height:215mm}\
 section.map-page h2{margin-top:0}.picture{overflow:visible}\
@@ -192,11 +208,17 @@ h2{margin-top:1.5rem}th,td{padding:.25rem .4rem}td.bar,.paths td.bar{width:14%;m
 fn page_rules(scheme: &Scheme) -> String {
     let [paper, ink, faint, rule, accent, back] =
         [scheme.paper, scheme.ink, scheme.faint, scheme.rule, scheme.accent, scheme.back].map(hex);
+    let [kept, late, never] = [PALETTE[0], PALETTE[1], PALETTE[5]].map(hex);
     let mut css = format!(
         "body{{background:{paper};color:{ink}}}.note,.tiles span,caption,footer{{color:{faint}}}\
          th,td,footer{{border-color:{rule}}}blockquote{{border-color:{accent}}}\
          .banner{{border-color:{back};color:{back}}}\
          ol.findings li::before{{border-color:{accent};color:{accent}}}summary{{color:{accent}}}\
+         a{{color:{accent}}}.board li{{border-color:{rule}}}.chart text{{fill:{ink}}}.chart .grid{{stroke:{rule}}}\
+         .chart .curve{{stroke:{accent}}}.chart circle{{fill:{accent}}}.chart .band{{fill:{accent};fill-opacity:.18}}\
+         .kept{{fill:{kept}}}.late{{fill:{late}}}.never{{fill:{never}}}.pending{{fill:{rule}}}\
+         .key .kept i{{background:{kept}}}.key .late i{{background:{late}}}.key .never i{{background:{never}}}\
+         .key .pending i{{background:{rule}}}.under{{fill:{never}}}\
          .fill{{fill:{accent};fill-opacity:.55}}.track{{fill:{rule};fill-opacity:.6}}.whisker{{stroke:{ink}}}"
     );
     for (class, colour) in colours() {
@@ -204,7 +226,8 @@ fn page_rules(scheme: &Scheme) -> String {
         push(
             &mut css,
             format_args!(
-                ".steps .{class}{{background:{tint};border-color:{full}}}.key .{class} i{{background:{full}}}"
+                ".steps .{class}{{background:{tint};border-color:{full}}}.key .{class} i{{background:{full}}}\
+                 .board .{class}{{border-top-color:{full}}}"
             ),
         );
     }

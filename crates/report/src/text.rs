@@ -27,6 +27,17 @@ fn forbidden(c: char) -> bool {
         || matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
+/// A text in which what stands between backticks is code.
+pub(crate) fn coded(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    // A backtick without a counterpart is one.
+    if parts.len().is_multiple_of(2) {
+        return safe(text);
+    }
+    let part = |(i, part): (usize, &&str)| if i % 2 == 1 { format!("<code>{}</code>", safe(part)) } else { safe(part) };
+    parts.iter().enumerate().map(part).collect()
+}
+
 /// Adds formatted text.
 pub(crate) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("writing to a string does not fail");
@@ -100,6 +111,12 @@ mod tests {
     #[test]
     fn nothing_gets_out_of_a_text() {
         assert_eq!(safe("<b a=\"1\" c='2'>&\u{0}\u{202e}é😀"), "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;··é😀");
+    }
+
+    #[test]
+    fn code_is_marked_and_safe() {
+        assert_eq!(coded("a `b<` c"), "a <code>b&lt;</code> c");
+        assert_eq!(coded("it`s <"), "it`s &lt;");
     }
 
     #[test]

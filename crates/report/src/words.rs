@@ -5,12 +5,27 @@ use std::collections::BTreeMap;
 use charter::Charter;
 use understand::map;
 
-/// The labels of moments, and the stages that they belong to. Without a charter a moment is called what its event is
+/// The labels of moments and of what else the charter names, and the stages that moments belong to. Without a charter a moment is called what its event is
 /// called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words {
     stages: Vec<String>,
     moments: BTreeMap<String, Named>,
+    /// The labels of everything else that has one.
+    others: BTreeMap<(Noun, String), String>,
+}
+
+/// What else than a moment a name may be of: a channel and a moment may have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Noun {
+    Channel,
+    Department,
+    Expectation,
+    Interaction,
+    Journey,
+    Outcome,
+    Segment,
+    Stage,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +41,25 @@ impl Words {
             let named = Named { label: moment.label.clone(), stage: charter.stage_of(i) };
             (moment.name.clone(), named)
         });
-        Self { stages: charter.stages.iter().map(|stage| stage.label.clone()).collect(), moments: moments.collect() }
+        let mut others = BTreeMap::new();
+        let mut learn = |noun: Noun, name: &str, label: &str| {
+            others.insert((noun, name.to_owned()), label.to_owned());
+        };
+        charter.channels.iter().for_each(|one| learn(Noun::Channel, &one.name, &one.label));
+        charter.departments.iter().for_each(|one| learn(Noun::Department, &one.name, &one.label));
+        charter.expectations.iter().for_each(|one| learn(Noun::Expectation, &one.name, &one.label));
+        charter.interactions.iter().for_each(|one| learn(Noun::Interaction, &one.name, &one.label));
+        charter.journeys.iter().for_each(|one| learn(Noun::Journey, &one.name, &one.label));
+        charter.outcomes.iter().for_each(|one| learn(Noun::Outcome, &one.name, &one.label));
+        charter.segments.iter().for_each(|one| learn(Noun::Segment, &one.name, &one.label));
+        charter.stages.iter().for_each(|one| learn(Noun::Stage, &one.name, &one.label));
+        let stages = charter.stages.iter().map(|stage| stage.label.clone()).collect();
+        Self { stages, moments: moments.collect(), others }
+    }
+
+    /// What something else than a moment is called.
+    pub(crate) fn of_kind<'a>(&'a self, noun: Noun, name: &'a str) -> &'a str {
+        self.others.get(&(noun, name.to_owned())).map_or(name, |label| label)
     }
 
     /// What a moment is called.

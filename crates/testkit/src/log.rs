@@ -58,6 +58,30 @@ impl Log {
         log
     }
 
+    /// The events at these places, by the same names and in the same setting.
+    pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Log {
+        let places: Vec<usize> = (0..self.customer.len()).filter(|place| wanted(*place)).collect();
+        fn part<T: Copy>(column: &[T], places: &[usize]) -> Vec<T> {
+            places.iter().map(|place| column[*place]).collect()
+        }
+        fn parts<T: Copy>(columns: &[Vec<T>], places: &[usize]) -> Vec<Vec<T>> {
+            columns.iter().map(|column| part(column, places)).collect()
+        }
+        Log {
+            moments: self.moments.clone(),
+            customer: part(&self.customer, &places),
+            moment: part(&self.moment, &places),
+            at_us: part(&self.at_us, &places),
+            flags: part(&self.flags, &places),
+            details: Details {
+                words: parts(&self.details.words, &places),
+                keys: parts(&self.details.keys, &places),
+                numbers: parts(&self.details.numbers, &places),
+            },
+            setting: self.setting(),
+        }
+    }
+
     /// The whole log as one batch.
     pub fn columns(&self) -> Columns<'_> {
         self.part(0, self.customer.len())

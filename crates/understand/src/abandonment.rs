@@ -18,6 +18,7 @@ pub use answer::{Answer, Place, Returned, Value, Valued};
 
 use crate::count::{Customers, at};
 use crate::durations::Durations;
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::question::{Question, number};
 use crate::table::Table;
@@ -41,6 +42,9 @@ const EXAMPLE: &str = "journeys:\n  purchase: {starts: [visit, search], succeeds
 
 impl Question for Options {
     const NAME: &'static str = "abandonment";
+    const TITLE: &'static str = "Where journeys end without success";
+    const ABOUT: &'static str = "A journey is abandoned when nothing follows for as long as the charter says and it has not reached \
+         its goal. Journeys that may still go on count neither way.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[("limit", "how many moments are listed; 0 for all")];
     const ABOUT_JOURNEYS: bool = true;
     type Answer = Answer;
@@ -79,13 +83,16 @@ impl Question for Options {
             abandoned_after: journey.and_then(|journey| journey.abandoned_after).map(|span| span.to_string()),
             currency: setting.charter.currency.clone(),
             starts,
-            values: vec![[Sum::default(); ENDINGS]; outcomes.len()],
+            counts: Counts {
+                customers: Customers::default(),
+                endings: [0; ENDINGS],
+                values: vec![[Sum::default(); ENDINGS]; outcomes.len()],
+                moments: Vec::new(),
+            },
             outcomes,
-            customers: Customers::default(),
-            endings: [0; ENDINGS],
-            moments: Vec::new(),
             waits: Durations::new(EXACT_TIMES_BYTES),
             returns: Durations::new(EXACT_TIMES_BYTES),
+            journeys: 0,
             seen: Vec::new(),
         }
     }
@@ -136,7 +143,7 @@ const OPEN: usize = 1;
 const ABANDONED: usize = 2;
 
 /// Amounts that were added up, as whole millionths, so that the sum does not depend on the order.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Sum {
     journeys: u64,
     millionths: i128,
@@ -152,10 +159,15 @@ impl Sum {
         self.journeys += other.journeys;
         self.millionths += other.millionths;
     }
+
+    fn subtract(&mut self, other: Sum) {
+        self.journeys -= other.journeys;
+        self.millionths -= other.millionths;
+    }
 }
 
 /// What is counted at a moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct At {
     events: u64,
     went_on: u64,
@@ -169,6 +181,39 @@ struct At {
     came_back: u64,
 }
 
+impl At {
+    fn counts(&mut self) -> [&mut u64; 4 + ENDINGS] {
+        let [succeeded, open, abandoned] = &mut self.ended;
+        let Self { events, went_on, journeys, came_back, .. } = self;
+        [events, went_on, journeys, came_back, succeeded, open, abandoned]
+    }
+}
+
+/// What is counted, but for the times.
+#[derive(Debug, Serialize, Deserialize)]
+struct Counts {
+    customers: Customers,
+    endings: [u64; ENDINGS],
+    /// By outcome, by ending, over the journeys that have it.
+    values: Vec<[Sum; ENDINGS]>,
+    moments: Vec<At>,
+}
+
+impl Counts {
+    /// Does the same with each count and each sum of two.
+    fn each(&mut self, other: &mut Self, count: impl Fn(&mut u64, u64), sum: impl Fn(&mut Sum, Sum)) {
+        self.endings.iter_mut().zip(other.endings).for_each(|(ours, theirs)| count(ours, theirs));
+        let values = self.values.iter_mut().flatten().zip(other.values.iter().flatten());
+        values.for_each(|(ours, theirs)| sum(ours, *theirs));
+        self.moments.resize(self.moments.len().max(other.moments.len()), At::default());
+        for (ours, theirs) in self.moments.iter_mut().zip(&mut other.moments) {
+            sum(&mut ours.others, theirs.others);
+            sum(&mut ours.left, theirs.left);
+            ours.counts().into_iter().zip(theirs.counts()).for_each(|(ours, theirs)| count(ours, *theirs));
+        }
+    }
+}
+
 /// What the abandonment counts.
 #[derive(Debug)]
 pub struct AbandonmentFold {
@@ -179,16 +224,14 @@ pub struct AbandonmentFold {
     /// By moment: whether it starts a journey. Empty: anything does.
     starts: Vec<bool>,
     outcomes: Vec<Priced>,
-    customers: Customers,
-    endings: [u64; ENDINGS],
-    /// By outcome, by ending, over the journeys that have it.
-    values: Vec<[Sum; ENDINGS]>,
-    moments: Vec<At>,
+    counts: Counts,
     /// By moment, how long it took to go on from there.
     waits: Durations,
     /// How long it took until another journey began: of all, then by last moment.
     returns: Durations,
-    /// By moment, the last journey of this fold that was there, counted from 1.
+    /// How many journeys this fold saw itself.
+    journeys: u64,
+    /// By moment, the last of them that was there.
     seen: Vec<u64>,
 }
 
@@ -196,24 +239,25 @@ impl Fold for AbandonmentFold {
     type Answer = Result<Answer, Error>;
 
     fn journey(&mut self, journey: &Journey<'_>) {
-        self.customers.enter(journey.customer);
+        self.counts.customers.enter(journey.customer);
         let ending = match journey.ending {
             Ending::Succeeded => SUCCEEDED,
             Ending::Abandoned => ABANDONED,
             // Of a whole run nothing says that it is over.
             Ending::Open | Ending::Whole => OPEN,
         };
-        self.endings[ending] += 1;
+        self.journeys += 1;
+        self.counts.endings[ending] += 1;
         let value = self.value(journey, ending);
         let last = journey.moments.len() - 1;
         self.visit(journey, ending, value);
         let moment = journey.moments[last].index();
-        let at = &mut self.moments[moment];
+        let at = &mut self.counts.moments[moment];
         at.ended[ending] += 1;
         if ending == ABANDONED {
             at.left.add(value);
             if let Some(again_us) = self.comes_back(journey) {
-                self.moments[moment].came_back += 1;
+                self.counts.moments[moment].came_back += 1;
                 let wait = again_us.wrapping_sub(journey.at_us[last]).cast_unsigned();
                 self.returns.push(0, wait);
                 self.returns.push(moment + 1, wait);
@@ -222,27 +266,33 @@ impl Fold for AbandonmentFold {
         }
     }
 
-    fn merge(&mut self, other: Self) {
-        self.customers.merge(&other.customers);
-        for (ours, theirs) in self.endings.iter_mut().zip(other.endings) {
-            *ours += theirs;
-        }
-        for (ours, theirs) in self.values.iter_mut().flatten().zip(other.values.into_iter().flatten()) {
-            ours.merge(theirs);
-        }
-        self.grow(other.moments.len());
-        for (ours, theirs) in self.moments.iter_mut().zip(&other.moments) {
-            ours.events += theirs.events;
-            ours.went_on += theirs.went_on;
-            ours.journeys += theirs.journeys;
-            ours.came_back += theirs.came_back;
-            ours.others.merge(theirs.others);
-            ours.left.merge(theirs.left);
-            ours.ended.iter_mut().zip(theirs.ended).for_each(|(ours, theirs)| *ours += theirs);
-        }
-        let same: Vec<usize> = (0..=other.moments.len()).collect();
+    fn merge(&mut self, mut other: Self) {
+        self.counts.customers.merge(&other.counts.customers);
+        self.grow(other.counts.moments.len());
+        self.counts.each(&mut other.counts, |ours, theirs| *ours += theirs, Sum::merge);
+        let same: Vec<usize> = (0..=other.counts.moments.len()).collect();
         self.waits.merge(other.waits, &same);
         self.returns.merge(other.returns, &same);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&(&self.counts, self.waits.keep()?, self.returns.keep()?))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((counts, waits, returns)) = kept::resume(kept) else { return false };
+        self.counts = counts;
+        self.waits.resume(waits);
+        self.returns.resume(returns);
+        true
+    }
+
+    fn subtract(&mut self, mut other: Self) {
+        self.counts.customers.subtract(&other.counts.customers);
+        self.counts.each(&mut other.counts, |ours, theirs| *ours -= theirs, Sum::subtract);
+        let same: Vec<usize> = (0..=other.counts.moments.len()).collect();
+        self.waits.subtract(other.waits, &same);
+        self.returns.subtract(other.returns, &same);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -252,8 +302,8 @@ impl Fold for AbandonmentFold {
 
 impl AbandonmentFold {
     fn grow(&mut self, len: usize) {
-        if self.moments.len() < len {
-            self.moments.resize(len, At::default());
+        if self.counts.moments.len() < len {
+            self.counts.moments.resize(len, At::default());
             self.waits.grow(len);
             self.returns.grow(len + 1);
         }
@@ -261,7 +311,6 @@ impl AbandonmentFold {
 
     /// Counts what a journey does at each of its moments.
     fn visit(&mut self, journey: &Journey<'_>, ending: usize, value: i128) {
-        let number: u64 = self.endings.iter().sum();
         let most = journey.moments.iter().max().map_or(0, |moment| moment.index() + 1);
         self.grow(most);
         if self.seen.len() < most {
@@ -270,7 +319,7 @@ impl AbandonmentFold {
         let last = journey.moments.len() - 1;
         let here = |moment: &Moment| ending != SUCCEEDED && *moment == journey.moments[last];
         for (i, moment) in journey.moments.iter().enumerate() {
-            let at = &mut self.moments[moment.index()];
+            let at = &mut self.counts.moments[moment.index()];
             at.events += 1;
             if i < last {
                 at.went_on += 1;
@@ -278,8 +327,8 @@ impl AbandonmentFold {
                 self.waits.push(moment.index(), wait);
             }
             let seen = &mut self.seen[moment.index()];
-            if *seen != number {
-                *seen = number;
+            if *seen != self.journeys {
+                *seen = self.journeys;
                 at.journeys += 1;
                 if !here(moment) {
                     at.others.add(value);
@@ -292,7 +341,7 @@ impl AbandonmentFold {
     /// What was in a journey, all outcomes together, in millionths.
     fn value(&mut self, journey: &Journey<'_>, ending: usize) -> i128 {
         let mut all = 0;
-        for (outcome, values) in self.outcomes.iter().zip(&mut self.values) {
+        for (outcome, values) in self.outcomes.iter().zip(&mut self.counts.values) {
             let (mut sum, mut occurs) = (0, false);
             for i in (0..journey.moments.len()).filter(|i| journey.holds(outcome.holds, *i)) {
                 let amount = match outcome.amount {

@@ -15,6 +15,8 @@ use crate::compare::Shares;
 use crate::count::Customers;
 use crate::examples::Examples;
 use crate::expectations::{Promises, watch};
+use crate::kept;
+use crate::pending::Pending;
 use crate::promises::{State, Watch};
 use crate::question::Question;
 use crate::table::{Cell, Table};
@@ -27,6 +29,9 @@ pub struct Options {}
 
 impl Question for Options {
     const NAME: &'static str = "absences";
+    const TITLE: &'static str = "What did not happen";
+    const ABOUT: &'static str = "Absences are events too, although nobody sends them: a stage that was never entered, a silence \
+         longer than is usual for that person.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[];
     type Answer = Answer;
     type Fold = AbsencesFold;
@@ -51,10 +56,13 @@ impl Question for Options {
             entered: vec![false; charter.stages.len()],
             gaps_us: Vec::new(),
             customers: Customers::default(),
-            promised: vec![Counted::default(); charter.expectations.len()],
-            never: vec![Counted::default(); charter.stages.len()],
-            passed_over: vec![Counted::default(); charter.stages.len()],
-            silent: Counted::default(),
+            counts: Counts {
+                promised: vec![Counted::default(); charter.expectations.len()],
+                never: vec![Counted::default(); charter.stages.len()],
+                passed_over: vec![Counted::default(); charter.stages.len()],
+                silent: Counted::default(),
+            },
+            pending: Pending::new(setting.until_us),
             charter,
         }
     }
@@ -137,13 +145,27 @@ pub struct AbsencesFold {
     entered: Vec<bool>,
     gaps_us: Vec<i64>,
     customers: Customers,
+    counts: Counts,
+    pending: Pending,
+}
+
+/// What is counted of whom; promises and stages in the order of the charter.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Counts {
     promised: Vec<Counted>,
     never: Vec<Counted>,
     passed_over: Vec<Counted>,
     silent: Counted,
 }
 
-#[derive(Debug, Clone, Default)]
+impl Counts {
+    fn all(&mut self) -> impl Iterator<Item = &mut Counted> {
+        let Self { promised, never, passed_over, silent } = self;
+        promised.iter_mut().chain(never).chain(passed_over).chain([silent])
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Counted {
     count: u64,
     of: u64,
@@ -165,6 +187,13 @@ impl Counted {
         self.of += other.of;
         self.late += other.late;
         self.examples.merge(&other.examples);
+    }
+
+    fn subtract(&mut self, other: &Self) {
+        self.count -= other.count;
+        self.of -= other.of;
+        self.late -= other.late;
+        self.examples.subtract(&other.examples);
     }
 
     fn absence(self, kind: Kind, what: Option<&str>) -> Absence {
@@ -195,9 +224,9 @@ impl AbsencesFold {
     fn look_at_promises(&mut self, journey: &Journey<'_>) {
         self.promises.look(&mut self.watch, journey);
         for made in self.watch.made() {
-            let counted = &mut self.promised[made.rule];
+            let counted = &mut self.counts.promised[made.rule];
             match made.state(self.until_us) {
-                State::Pending => {}
+                State::Pending => self.pending.note(journey.customer, made.due_us),
                 State::Kept => counted.note(false, journey.customer),
                 State::Never => counted.note(true, journey.customer),
                 State::Late(_) => {
@@ -220,9 +249,9 @@ impl AbsencesFold {
         }
         let mut later = false;
         for (stage, entered) in self.entered.iter().enumerate().rev() {
-            self.never[stage].note(!entered, run.customer);
+            self.counts.never[stage].note(!entered, run.customer);
             if later {
-                self.passed_over[stage].note(!entered, run.customer);
+                self.counts.passed_over[stage].note(!entered, run.customer);
             }
             later |= entered;
         }
@@ -246,7 +275,11 @@ impl AbsencesFold {
         let rank = (self.gaps_us.len() * 9).div_ceil(10) - 1;
         let (_, usual_us, _) = self.gaps_us.select_nth_unstable(rank);
         let limit_us = usual_us.saturating_mul(TIMES_USUAL);
-        self.silent.note(self.until_us.saturating_sub(*last_us) > limit_us, run.customer);
+        let silent = self.until_us.saturating_sub(*last_us) > limit_us;
+        self.counts.silent.note(silent, run.customer);
+        if !silent {
+            self.pending.note(run.customer, last_us.saturating_add(limit_us).saturating_add(1));
+        }
     }
 }
 
@@ -258,33 +291,49 @@ impl Fold for AbsencesFold {
         if !self.customers.enter(journey.customer) {
             return;
         }
-        if !self.promised.is_empty() {
+        if !self.counts.promised.is_empty() {
             self.look_at_promises(journey);
         }
-        if !self.never.is_empty() {
+        if !self.counts.never.is_empty() {
             self.look_at_stages(journey.run);
         }
         self.look_at_silence(journey.run);
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, mut other: Self) {
         self.customers.merge(&other.customers);
-        let lists = [
-            (&mut self.promised, other.promised),
-            (&mut self.never, other.never),
-            (&mut self.passed_over, other.passed_over),
-        ];
-        for (ours, theirs) in lists {
-            ours.iter_mut().zip(&theirs).for_each(|(ours, theirs)| ours.merge(theirs));
-        }
-        self.silent.merge(&other.silent);
+        self.counts.all().zip(other.counts.all()).for_each(|(ours, theirs)| ours.merge(theirs));
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        let exhausted = self.counts.all().any(|counted| counted.examples.exhausted());
+        if exhausted { None } else { kept::keep(&(&self.customers, &self.counts, self.pending.keep())) }
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((customers, counts, pending)) = kept::resume(kept) else { return false };
+        (self.customers, self.counts) = (customers, counts);
+        self.pending.resume(pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, mut other: Self) {
+        self.customers.subtract(&other.customers);
+        self.counts.all().zip(other.counts.all()).for_each(|(ours, theirs)| ours.subtract(theirs));
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, _: &Moments) -> Result<Answer, Error> {
-        let promised = self.charter.expectations.iter().zip(self.promised);
+        let Counts { promised, never, passed_over, silent } = self.counts;
+        let promised = self.charter.expectations.iter().zip(promised);
         let mut absences: Vec<Absence> =
             promised.map(|(promise, counted)| counted.absence(Kind::Promise, Some(&promise.name))).collect();
-        for ((stage, never), passed_over) in self.charter.stages.iter().zip(self.never).zip(self.passed_over) {
+        for ((stage, never), passed_over) in self.charter.stages.iter().zip(never).zip(passed_over) {
             absences.push(never.absence(Kind::Stage, Some(&stage.name)));
             absences.push(passed_over.absence(Kind::StagePassedOver, Some(&stage.name)));
         }
@@ -292,7 +341,7 @@ impl Fold for AbsencesFold {
         if !self.charter.stages.is_empty() {
             absences.pop();
         }
-        absences.push(self.silent.absence(Kind::Silence, None));
+        absences.push(silent.absence(Kind::Silence, None));
         let customers = self.customers.count();
         Ok(Answer { customers, absences, doubts: Doubt::few("customers", customers).into_iter().collect() })
     }
@@ -333,6 +382,11 @@ fn table(answer: &Answer) -> Table {
         ]);
     }
     table.notes.push("promises are counted of those kept and broken, all else in customers".to_owned());
+    if let Some(customer) = answer.absences.iter().find_map(|absence| absence.customers.first()) {
+        table
+            .notes
+            .push(format!("customers: the first few; look at one with `desireline customer customer:{customer}`"));
+    }
     table.doubts(&answer.doubts)
 }
 

@@ -20,6 +20,7 @@ pub use answer::{Answer, Channel, Context, Loss, Spread, Switch};
 use crate::count::{Customers, Seen, at};
 use crate::durations::Durations;
 use crate::interactions::gather::{self, Gatherer};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::question::Question;
 use crate::table::Table;
@@ -35,6 +36,9 @@ pub struct Options {
 
 impl Question for Options {
     const NAME: &'static str = "channels";
+    const TITLE: &'static str = "From channel to channel";
+    const ABOUT: &'static str = "Where things happen, how often customers change the channel within a journey, and what is lost on \
+         the way.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("identifies", "the moments at which customers say who they are, with commas between them")];
     type Answer = Answer;
@@ -69,10 +73,7 @@ impl Question for Options {
             until_us: setting.until_us,
             cut: setting.journey.is_some(),
             customers: Customers::default(),
-            journeys: 0,
-            events: 0,
-            nowhere: 0,
-            switching: 0,
+            total: Total::default(),
             numbers: Vec::new(),
             channels: Vec::new(),
             slots: HashMap::with_hasher(SeedableState::fixed()),
@@ -98,18 +99,18 @@ impl Question for Options {
 }
 
 /// What happened on one channel.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Use {
-    word: Word,
     events: u64,
     customers: Seen,
     journeys: u64,
     /// The last journey of this fold that was here, counted from 1.
+    #[serde(skip)]
     last_journey: u64,
 }
 
 /// What is counted of going from one channel to another.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Going {
     count: u64,
     customers: Seen,
@@ -119,13 +120,34 @@ struct Going {
     carried: u64,
 }
 
+impl Going {
+    fn counts(&mut self) -> [&mut u64; 5] {
+        let Self { count, lost, pending, within, carried, .. } = self;
+        [count, lost, pending, within, carried]
+    }
+}
+
 /// Journeys with the same number of channels, by how they ended.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Reach {
     journeys: u64,
     succeeded: u64,
     abandoned: u64,
 }
+
+/// What is counted of all journeys.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Total {
+    journeys: u64,
+    events: u64,
+    /// Events without a channel.
+    nowhere: u64,
+    /// Journeys with a switch.
+    switching: u64,
+}
+
+/// What is kept besides the times: by channel, by pair of channels in the order of their slots, by number of channels.
+type Counted = (Customers, Total, Vec<(Word, Use)>, Vec<((Word, Word), Going)>, Vec<Reach>);
 
 /// The steps of one interaction, numbered in the order in which they first occurred.
 #[derive(Debug, Default)]
@@ -150,15 +172,10 @@ pub struct ChannelsFold {
     /// Whether the charter says how journeys end.
     cut: bool,
     customers: Customers,
-    journeys: u64,
-    events: u64,
-    /// Events without a channel.
-    nowhere: u64,
-    /// Journeys with a switch.
-    switching: u64,
+    total: Total,
     /// By word, the number of the channel from 1; 0 for a word that is none yet.
     numbers: Vec<u32>,
-    channels: Vec<Use>,
+    channels: Vec<(Word, Use)>,
     slots: HashMap<(Word, Word), usize, SeedableState<'static>>,
     switches: Vec<Going>,
     times: Durations,
@@ -173,8 +190,8 @@ impl Fold for ChannelsFold {
 
     fn journey(&mut self, journey: &Journey<'_>) {
         self.customers.enter(journey.customer);
-        self.journeys += 1;
-        self.events += journey.moments.len() as u64;
+        self.total.journeys += 1;
+        self.total.events += journey.moments.len() as u64;
         self.follow(journey);
         if self.kinds.is_empty() {
             return;
@@ -192,35 +209,39 @@ impl Fold for ChannelsFold {
 
     fn merge(&mut self, other: Self) {
         self.customers.merge(&other.customers);
-        self.journeys += other.journeys;
-        self.events += other.events;
-        self.nowhere += other.nowhere;
-        self.switching += other.switching;
-        for theirs in other.channels {
-            let number = self.number(theirs.word);
-            let ours = &mut self.channels[number];
-            ours.events += theirs.events;
-            ours.journeys += theirs.journeys;
-            ours.customers.merge(theirs.customers);
-        }
-        let mut slots = vec![0; other.switches.len()];
-        for (pair, slot) in other.slots {
-            slots[slot] = self.slot(pair);
-            let (ours, theirs) = (&mut self.switches[slots[slot]], other.switches[slot]);
-            ours.count += theirs.count;
-            ours.customers.merge(theirs.customers);
-            ours.lost += theirs.lost;
-            ours.pending += theirs.pending;
-            ours.within += theirs.within;
-            ours.carried += theirs.carried;
-        }
+        let slots = self.each(&other, |ours, theirs| *ours += theirs, Seen::merge);
         self.times.merge(other.times, &slots);
-        for (number, theirs) in other.spreads.iter().enumerate() {
-            let ours = at(&mut self.spreads, number);
-            ours.journeys += theirs.journeys;
-            ours.succeeded += theirs.succeeded;
-            ours.abandoned += theirs.abandoned;
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        let mut switches = vec![((Word::NONE, Word::NONE), Going::default()); self.switches.len()];
+        for (pair, slot) in &self.slots {
+            switches[*slot] = (*pair, self.switches[*slot]);
         }
+        let counted = (&self.customers, self.total, &self.channels, switches, &self.spreads);
+        kept::keep(&(counted, self.times.keep()?))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((counted, times)) = kept::resume::<(Counted, _)>(kept) else { return false };
+        let (customers, total, channels, switches, spreads) = counted;
+        (self.customers, self.total, self.spreads) = (customers, total, spreads);
+        for (word, channel) in channels {
+            let number = self.number(word);
+            self.channels[number].1 = channel;
+        }
+        for (pair, going) in switches {
+            let slot = self.slot(pair);
+            self.switches[slot] = going;
+        }
+        self.times.resume(times);
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.customers.subtract(&other.customers);
+        let slots = self.each(&other, |ours, theirs| *ours -= theirs, Seen::subtract);
+        self.times.subtract(other.times, &slots);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -232,6 +253,37 @@ impl Fold for ChannelsFold {
 }
 
 impl ChannelsFold {
+    /// Does the same with each count of two folds; gives which of our pairs each of theirs is.
+    fn each(&mut self, other: &Self, count: impl Fn(&mut u64, u64), seen: impl Fn(&mut Seen, Seen)) -> Vec<usize> {
+        let (ours, theirs) = (&mut self.total, other.total);
+        count(&mut ours.journeys, theirs.journeys);
+        count(&mut ours.events, theirs.events);
+        count(&mut ours.nowhere, theirs.nowhere);
+        count(&mut ours.switching, theirs.switching);
+        for (word, theirs) in &other.channels {
+            let number = self.number(*word);
+            let ours = &mut self.channels[number].1;
+            count(&mut ours.events, theirs.events);
+            count(&mut ours.journeys, theirs.journeys);
+            seen(&mut ours.customers, theirs.customers);
+            ours.last_journey = 0;
+        }
+        let mut slots = vec![0; other.switches.len()];
+        for (pair, slot) in &other.slots {
+            slots[*slot] = self.slot(*pair);
+            let (ours, mut theirs) = (&mut self.switches[slots[*slot]], other.switches[*slot]);
+            seen(&mut ours.customers, theirs.customers);
+            ours.counts().into_iter().zip(theirs.counts()).for_each(|(ours, theirs)| count(ours, *theirs));
+        }
+        for (number, theirs) in other.spreads.iter().enumerate() {
+            let ours = at(&mut self.spreads, number);
+            count(&mut ours.journeys, theirs.journeys);
+            count(&mut ours.succeeded, theirs.succeeded);
+            count(&mut ours.abandoned, theirs.abandoned);
+        }
+        slots
+    }
+
     /// The position of a channel, which becomes known if it was not.
     #[inline]
     fn number(&mut self, word: Word) -> usize {
@@ -239,8 +291,7 @@ impl ChannelsFold {
         let index = if word == Word::OTHER { 0 } else { word.index() + 1 };
         let number = at(&mut self.numbers, index);
         if *number == 0 {
-            let new = Use { word, events: 0, customers: Seen::default(), journeys: 0, last_journey: 0 };
-            self.channels.push(new);
+            self.channels.push((word, Use::default()));
             *number = u32::try_from(self.channels.len()).expect("fewer channels than words");
         }
         *number as usize - 1
@@ -278,17 +329,18 @@ impl ChannelsFold {
                     self.times.added(1);
                     last_switch = Some((slot, i));
                 }
-                let channel = &mut self.channels[number];
+                let channel = &mut self.channels[number].1;
                 channel.customers.note(turn);
-                distinct += usize::from(channel.last_journey != self.journeys);
-                channel.journeys += u64::from(channel.last_journey != self.journeys);
-                channel.last_journey = self.journeys;
+                let is_new = channel.last_journey != self.total.journeys;
+                distinct += usize::from(is_new);
+                channel.journeys += u64::from(is_new);
+                channel.last_journey = self.total.journeys;
             }
-            self.channels[number].events += 1;
+            self.channels[number].1.events += 1;
             (before, before_us) = (word, at_us);
         }
-        self.nowhere += nowhere;
-        self.switching += u64::from(last_switch.is_some());
+        self.total.nowhere += nowhere;
+        self.total.switching += u64::from(last_switch.is_some());
         if let Some((slot, arrival)) = last_switch {
             let nothing_followed = arrival + 1 == journey.moments.len();
             let switch = &mut self.switches[slot];

@@ -9,25 +9,28 @@ use std::sync::Arc;
 
 use charter::pattern::Aligner;
 use charter::{Charter, Pattern};
-use evidence::Doubt;
-use journey::{Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
+use journey::{Dues, Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::count::Customers;
-use crate::durations::{Durations, Times};
+use crate::durations::{self, Durations};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::outcomes::{Counts, Outcomes};
-use crate::promises::{self, Balance, Rule, State, Watch};
+use crate::pending::Pending;
+use crate::promises::{self, Rule, State, Watch};
 use crate::question::{Question, number};
-use crate::sequences::{Sequences, decode, encode};
+use crate::sequences::{self, Sequences, decode, encode};
 use crate::table::Table;
 use crate::trail::{self, Trail};
-use crate::{Comparison, Error, OutcomeBetween};
+use crate::{Comparison, Error};
 
+mod answer;
 mod finish;
 mod tally;
 
+pub use answer::{Answer, ByEnding, Came, Department, Moved, Parting, Promised};
 use tally::Tally;
 
 /// The options of the conformance.
@@ -48,6 +51,9 @@ const EXAMPLE: &str = "  purchase: {starts: visit, succeeds: order, designed: \"
 
 impl Question for Options {
     const NAME: &'static str = "conformance";
+    const TITLE: &'static str = "The journey as drawn, and as it is";
+    const ABOUT: &'static str = "Each real journey beside the designed one of the charter: what was skipped, what was added, and \
+         where the two part.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("limit", "how many of the moments that came instead are listed at each place; 0 for all")];
     const ABOUT_JOURNEYS: bool = true;
@@ -100,11 +106,13 @@ impl Question for Options {
             variants: Sequences::default(),
             bytes: Vec::new(),
             known: Vec::new(),
+            aligned: false,
             tally: Tally::default(),
             watch: Watch::new(promised.iter().map(rule).collect(), &setting.charter.calendar, &setting.moments),
             promised: vec![promises::Tally::default(); promised.len()],
             times,
             counts: outcomes.counts(),
+            pending: Pending::new(setting.until_us),
             outcomes,
         }
     }
@@ -122,150 +130,6 @@ impl Question for Options {
     }
 }
 
-/// How real journeys compare with the designed one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// The journey of the charter.
-    pub journey: String,
-    /// The journey as it was drawn.
-    pub designed: String,
-    /// The number of journeys.
-    pub journeys: u64,
-    /// The number of customers.
-    pub customers: u64,
-    /// How many distinct ways there are; null where the drawing has conditions on channels or times, because then each
-    /// journey is aligned for itself.
-    pub variants: Option<u64>,
-    /// Mean over all journeys of 1 less what the cheapest alignment costs of the worst there is: all moments of the journey
-    /// added and the shortest drawn one skipped. Null where there are no journeys.
-    pub fitness: Option<f64>,
-    /// How many journeys are as drawn from start to end.
-    pub fitting: u64,
-    /// As a share.
-    pub fitting_share: f64,
-    /// Lower end of the 95 % interval of that share.
-    pub fitting_share_low: f64,
-    /// Upper end.
-    pub fitting_share_high: f64,
-    /// The same by how journeys ended.
-    pub endings: Vec<ByEnding>,
-    /// The moments that are drawn and skipped, most often first.
-    pub skipped: Vec<Moved>,
-    /// The moments that are added, most often first.
-    pub added: Vec<Moved>,
-    /// Skipped and added moments by whose they are, in the order of the charter's departments, those of nobody last.
-    pub departments: Vec<Department>,
-    /// Where journeys part from the drawing, most journeys first.
-    pub partings: Vec<Parting>,
-    /// Of journeys that are over, how many succeeded: those that never parted from the drawing against those that did.
-    pub success: OutcomeBetween,
-    /// What the business got after the end of journeys that are over, in the same two groups.
-    pub outcomes: Vec<OutcomeBetween>,
-    /// The times promised between moments of the journey.
-    pub promised: Vec<Promised>,
-    /// Whether the times are exact.
-    pub times: Times,
-    /// What stands against these figures.
-    pub doubts: Vec<Doubt>,
-}
-
-/// Journeys that ended in one way.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ByEnding {
-    /// How they ended: `succeeded`, `abandoned`, `open` or, where nothing says what the end means, `whole`.
-    pub ending: String,
-    /// How many.
-    pub journeys: u64,
-    /// How many are as drawn from start to end.
-    pub fitting: u64,
-    /// Mean fitness.
-    pub fitness: f64,
-}
-
-/// A moment that is skipped or added.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Moved {
-    /// The moment, or the step as it is drawn where that is not one moment.
-    pub moment: Arc<str>,
-    /// The department that owns the moment.
-    pub owner: Option<String>,
-    /// How often.
-    pub count: u64,
-    /// In how many journeys.
-    pub journeys: u64,
-    /// As a share of all journeys.
-    pub journeys_share: f64,
-    /// Lower end of the 95 % interval of that share.
-    pub journeys_share_low: f64,
-    /// Upper end.
-    pub journeys_share_high: f64,
-}
-
-/// Moves of the moments of one department.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Department {
-    /// The department; null for moments that nobody owns.
-    pub owner: Option<String>,
-    /// How many of its moments were skipped.
-    pub skipped: u64,
-    /// How many of its moments were added.
-    pub added: u64,
-}
-
-/// A place where journeys part from the drawing: they followed it up to here, and then something came that is not drawn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Parting {
-    /// The last moment that followed the drawing; null for journeys that never did.
-    pub after: Option<Arc<str>>,
-    /// The department that owns it.
-    pub owner: Option<String>,
-    /// How many journeys part here.
-    pub journeys: u64,
-    /// As a share of all journeys.
-    pub share: f64,
-    /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
-    /// Upper end.
-    pub share_high: f64,
-    /// What came instead, most journeys first.
-    pub came: Vec<Came>,
-    /// Of journeys that are over, how many succeeded: those that went on from here as drawn against those that parted here.
-    pub success: OutcomeBetween,
-}
-
-/// What came where something else was drawn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Came {
-    /// The moment.
-    pub moment: Arc<str>,
-    /// In how many journeys.
-    pub journeys: u64,
-}
-
-/// A time promised between two moments of the journey.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Promised {
-    /// From which moment.
-    pub from: String,
-    /// To which moment.
-    pub to: String,
-    /// Within how long, as the charter writes it.
-    pub within: String,
-    /// What became of it.
-    pub balance: Balance,
-    /// Median time from one to the other, where it came, in seconds of elapsed time.
-    pub median_s: Option<f64>,
-    /// Its 90th percentile.
-    pub p90_s: Option<f64>,
-}
-
 /// What the conformance counts.
 #[derive(Debug)]
 pub struct ConformanceFold {
@@ -281,15 +145,31 @@ pub struct ConformanceFold {
     variants: Sequences,
     /// The present journey's sequence.
     bytes: Vec<u8>,
-    /// By variant.
+    /// By variant, until it is aligned.
     known: Vec<Variant>,
-    /// Of journeys that are aligned as they come.
+    /// Whether all variants are aligned, so that there are no more of them to come.
+    aligned: bool,
+    /// Of what is aligned: journeys as they come, where each is for itself.
     tally: Tally,
     watch: Watch,
     promised: Vec<promises::Tally>,
     times: Durations,
     outcomes: Outcomes,
     counts: Counts,
+    pending: Pending,
+}
+
+/// What is kept of the conformance.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    journeys: u64,
+    customers: Customers,
+    variants: sequences::Kept,
+    tally: Tally,
+    promised: Vec<promises::Tally>,
+    times: durations::Kept,
+    counts: Counts,
+    pending: Dues,
 }
 
 /// The journey as it was drawn, at work.
@@ -354,6 +234,9 @@ impl ConformanceFold {
         for made in self.watch.made() {
             let state = made.state(until_us);
             self.promised[made.rule].add(state);
+            if state == State::Pending {
+                self.pending.note(journey.customer, made.due_us);
+            }
             if let (State::Kept | State::Late(_), Some(at_us)) = (state, made.fulfilled_us) {
                 self.times.push(made.rule, at_us.abs_diff(journey.at_us[made.at]));
                 self.times.added(1);
@@ -361,11 +244,12 @@ impl ConformanceFold {
         }
     }
 
-    /// Aligns every variant that was met.
+    /// Aligns every variant that was met, once and for all.
     fn align(&mut self) {
+        self.aligned = true;
         let Some(plan) = &mut self.plan else { return };
         let mut moments: Vec<Moment> = Vec::new();
-        for (number, variant) in self.known.iter().enumerate() {
+        for (number, variant) in std::mem::take(&mut self.known).iter().enumerate() {
             moments.clear();
             moments.extend(decode(self.variants.bytes_of(number)));
             let alignment = plan.aligner.align(plan.trail.moments(&moments));
@@ -387,13 +271,20 @@ impl Fold for ConformanceFold {
         if journey.ending != Ending::Open {
             let last = journey.moments.len() - 1;
             let (next, from_us) = (journey.start + journey.moments.len(), journey.at_us[last]);
-            self.outcomes.count(journey, next, from_us, usize::from(parted), &mut self.counts);
+            self.outcomes.count(journey, next, from_us, usize::from(parted), &mut self.counts, &mut self.pending);
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, mut other: Self) {
         self.journeys += other.journeys;
         self.customers.merge(&other.customers);
+        if self.aligned || other.aligned {
+            self.align();
+            other.align();
+            for number in other.variants.numbers() {
+                self.variants.add(other.variants.bytes_of(number), other.variants.count(number));
+            }
+        }
         for (number, theirs) in other.known.iter().enumerate() {
             let ours = self.variants.add(other.variants.bytes_of(number), other.variants.count(number));
             if ours == self.known.len() {
@@ -410,6 +301,55 @@ impl Fold for ConformanceFold {
         let same: Vec<usize> = (0..self.promised.len()).collect();
         self.times.merge(other.times, &same);
         self.counts.merge(&other.counts);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        self.align();
+        kept::keep(&Kept {
+            journeys: self.journeys,
+            customers: self.customers.clone(),
+            variants: self.variants.keep()?,
+            tally: self.tally.clone(),
+            promised: self.promised.clone(),
+            times: self.times.keep()?,
+            counts: self.counts.clone(),
+            pending: self.pending.keep(),
+        })
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some(kept) = kept::resume::<Kept>(kept) else { return false };
+        self.journeys = kept.journeys;
+        self.customers = kept.customers;
+        self.variants.resume(kept.variants);
+        self.aligned = true;
+        self.tally = kept.tally;
+        self.promised = kept.promised;
+        self.times.resume(kept.times);
+        self.counts = kept.counts;
+        self.pending.resume(kept.pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, mut other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        self.align();
+        other.align();
+        self.variants.subtract(&other.variants);
+        self.tally.subtract(&other.tally);
+        for (ours, theirs) in self.promised.iter_mut().zip(&other.promised) {
+            ours.subtract(*theirs);
+        }
+        let same: Vec<usize> = (0..self.promised.len()).collect();
+        self.times.subtract(other.times, &same);
+        self.counts.subtract(&other.counts);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {

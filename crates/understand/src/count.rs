@@ -3,6 +3,7 @@
 use hashbrown::HashTable;
 use journey::Moment;
 use rapidhash::v3::rapidhash_v3;
+use serde::{Deserialize, Serialize};
 
 use crate::limits::SQUARE_MOMENTS_MAX;
 
@@ -89,8 +90,9 @@ fn hash((from, to): (Moment, Moment)) -> u64 {
 }
 
 /// Counts customers, whose journeys come one after the other, and gives each a turn number for [`Seen`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Customers {
+    #[serde(skip)]
     last: Option<i64>,
     /// How many there were so far; the turn of the present one.
     pub(crate) turn: u32,
@@ -115,6 +117,12 @@ impl Customers {
         self.last = None;
     }
 
+    /// Takes out the customers of another fold, of a fold that resumed: it looks at none itself, so turns do not matter.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        self.turn -= other.turn;
+        self.last = None;
+    }
+
     /// How many there were.
     pub(crate) fn count(&self) -> u64 {
         u64::from(self.turn)
@@ -122,9 +130,11 @@ impl Customers {
 }
 
 /// How many customers did something, each counted once: the turn of the last one tells.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Seen {
     customers: u32,
+    /// Nobody's once it was kept.
+    #[serde(skip)]
     turn: u32,
 }
 
@@ -139,6 +149,11 @@ impl Seen {
     /// Takes in other customers.
     pub(crate) fn merge(&mut self, other: Self) {
         self.customers += other.customers;
+    }
+
+    /// Takes out other customers.
+    pub(crate) fn subtract(&mut self, other: Self) {
+        self.customers -= other.customers;
     }
 
     /// How many customers.

@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{HELD_MAX, WAITING_DURATIONS_MAX};
 use crate::sketch::{Sketch, Workspace};
 
+mod kept;
+mod windows;
+
+pub(crate) use kept::Kept;
+
 /// Whether times are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -50,7 +55,13 @@ pub(crate) struct Durations {
     /// How many durations the pieces hold: all, or those that wait for their sketch.
     held: u64,
     held_max: u64,
+    /// How many durations in all are exact.
+    exact_max: u64,
     exact: bool,
+    /// What they go on from.
+    base: Option<kept::Base>,
+    /// Whether so much came or went that figures are not known.
+    exhausted: bool,
 }
 
 /// Durations in a block: 512 KiB.
@@ -77,6 +88,10 @@ struct Piece {
 impl Durations {
     /// Lists that are exact up to this many bytes together.
     pub(crate) fn new(exact_bytes: u64) -> Self {
+        Self::with_room((exact_bytes / size_of::<u64>() as u64).min(HELD_MAX))
+    }
+
+    fn with_room(exact_max: u64) -> Self {
         Self {
             cursors: Vec::new(),
             blocks: Vec::new(),
@@ -84,8 +99,11 @@ impl Durations {
             pieces: Vec::new(),
             sketches: Vec::new(),
             held: 0,
-            held_max: (exact_bytes / size_of::<u64>() as u64).min(HELD_MAX),
+            held_max: exact_max,
+            exact_max,
             exact: true,
+            base: None,
+            exhausted: false,
         }
     }
 
@@ -181,6 +199,7 @@ impl Durations {
 
     /// Takes in other lists; `slots` says which of ours each of theirs is. There is room for them.
     pub(crate) fn merge(&mut self, mut other: Self, slots: &[usize]) {
+        debug_assert!(other.base.is_none(), "what resumed takes in what came since");
         if !other.exact {
             self.sketch();
             other.sketch();
@@ -204,11 +223,18 @@ impl Durations {
 
     /// Whether the figures are exact.
     pub(crate) fn times(&self) -> Times {
-        if self.exact { Times::Exact } else { Times::Sketch }
+        match &self.base {
+            Some(base) => base.times(),
+            None if self.exact => Times::Exact,
+            None => Times::Sketch,
+        }
     }
 
     /// The figures by slot; nothing where there is no duration.
     pub(crate) fn finish(mut self) -> Vec<Option<Summary>> {
+        if self.base.is_some() {
+            return self.finish_settled();
+        }
         if !self.exact {
             self.sketch();
             return self.sketches.iter().map(of_sketch).collect();

@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Shares;
 use crate::count::{Customers, at};
 use crate::durations::{Durations, Times};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::outcomes::{Counts, Outcomes};
+use crate::pending::Pending;
 use crate::promises::{Balance, Rule, State, Tally, Watch};
 use crate::question::{Question, number};
 use crate::table::Table;
@@ -42,6 +44,9 @@ const EXAMPLE: &str = "  delivery: {after: order, promise: delivered, within: 3b
 
 impl Question for Options {
     const NAME: &'static str = "expectations";
+    const TITLE: &'static str = "Promises kept and broken";
+    const ABOUT: &'static str = "What customers may expect after a moment, and whether it came in time. What is neither fulfilled \
+         nor due yet is pending.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("limit", "how many of the moments that followed are listed; 0 for all")];
     type Answer = Answer;
@@ -91,6 +96,7 @@ impl Question for Options {
             customers: Customers::default(),
             counted: vec![counted; rules],
             late,
+            pending: Pending::new(setting.until_us),
         }
     }
 
@@ -269,10 +275,11 @@ pub struct ExpectationsFold {
     counted: Vec<Counted>,
     /// By expectation, by how much the late ones were late.
     late: Durations,
+    pending: Pending,
 }
 
 /// What is counted of one expectation; where there are two, the first is of kept ones and the second of broken ones.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Counted {
     channels: BTreeMap<Word, Tally>,
     unasked: u64,
@@ -308,6 +315,7 @@ impl Fold for ExpectationsFold {
                 self.late.added(1);
             }
             if made.due_us > self.until_us {
+                self.pending.note(journey.customer, made.due_us);
                 continue;
             }
             let group = usize::from(state != State::Kept);
@@ -315,7 +323,8 @@ impl Fold for ExpectationsFold {
                 Some(moment) => *at(&mut counted.next[group], moment.index()) += 1,
                 None => counted.nothing[group] += 1,
             }
-            self.outcomes.count(journey, made.at + 1, made.due_us, group, &mut counted.outcomes);
+            let (outcomes, pending) = (&mut counted.outcomes, &mut self.pending);
+            self.outcomes.count(journey, made.at + 1, made.due_us, group, outcomes, pending);
         }
     }
 
@@ -327,6 +336,35 @@ impl Fold for ExpectationsFold {
         }
         let same: Vec<usize> = (0..self.counted.len()).collect();
         self.late.merge(other.late, &same);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        let counted = (self.journeys, &self.customers, &self.counted);
+        kept::keep(&(counted, self.late.keep()?, self.pending.keep()))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((counted, late, pending)) = kept::resume(kept) else { return false };
+        (self.journeys, self.customers, self.counted) = counted;
+        self.pending.resume(pending);
+        self.late.resume(late);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        for (ours, theirs) in self.counted.iter_mut().zip(other.counted) {
+            ours.subtract(theirs);
+        }
+        let same: Vec<usize> = (0..self.counted.len()).collect();
+        self.late.subtract(other.late, &same);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -347,6 +385,21 @@ impl Counted {
             }
         }
         self.outcomes.merge(&other.outcomes);
+    }
+
+    fn subtract(&mut self, other: Self) {
+        for (channel, tally) in other.channels {
+            self.channels.entry(channel).or_default().subtract(tally);
+        }
+        self.channels.retain(|_, tally| *tally != Tally::default());
+        self.unasked -= other.unasked;
+        for group in 0..2 {
+            self.nothing[group] -= other.nothing[group];
+            for (moment, count) in other.next[group].iter().enumerate() {
+                *at(&mut self.next[group], moment) -= count;
+            }
+        }
+        self.outcomes.subtract(&other.outcomes);
     }
 }
 

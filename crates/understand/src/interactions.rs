@@ -27,7 +27,9 @@ pub use answer::{Answer, Ended, Figures, Group, Kind, Recontact, Request, Usual}
 use crate::count::{Customers, at};
 use crate::durations::Durations;
 use crate::interactions::gather::{Gatherer, Interaction, NONE, State};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
+use crate::pending::Pending;
 use crate::question::{Question, number};
 use crate::sequences::{Sequences, encode};
 use crate::table::Table;
@@ -53,6 +55,10 @@ const EXAMPLE: &str = "interactions:\n  ticket: {request: properties.topic, key:
 
 impl Question for Options {
     const NAME: &'static str = "interactions";
+    const TITLE: &'static str = "Requests and how they were resolved";
+    const ABOUT: &'static str = "A request goes from the moment that opens it to the one that resolves it. At first contact: one \
+         contact, and no other on the same request within the charter's time. Accurate: resolved, and no new \
+         contact on the same request within that time.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("limit", "how many requests, channels, departments and resources are listed; 0 for all")];
     type Answer = Answer;
@@ -96,6 +102,7 @@ impl Question for Options {
             bytes: Vec::new(),
             seen: Vec::new(),
             turn: 0,
+            pending: Pending::new(setting.until_us),
         }
     }
 
@@ -118,7 +125,7 @@ fn places(wanted: &mut Wanted) -> [usize; 3] {
 }
 
 /// What interactions are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum By {
     All,
     Request,
@@ -133,7 +140,7 @@ const MEASURES: usize = 4;
 const ONE: u64 = 1_000_000;
 
 /// How many interactions of a group came to what.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Tally {
     opened: u64,
     resolved: u64,
@@ -145,23 +152,31 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, other: Tally) {
-        self.opened += other.opened;
-        self.resolved += other.resolved;
-        self.open += other.open;
-        self.judged += other.judged;
-        self.first_contact += other.first_contact;
-        self.accurate += other.accurate;
+    fn counts(&mut self) -> [&mut u64; 6] {
+        let Self { opened, resolved, open, judged, first_contact, accurate } = self;
+        [opened, resolved, open, judged, first_contact, accurate]
+    }
+
+    /// Does the same with each count of two.
+    fn each(&mut self, mut other: Tally, with: impl Fn(&mut u64, u64)) {
+        self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| with(ours, *theirs));
     }
 }
 
 /// What of a kind is no interaction as it should be.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Strays {
     unopened: u64,
     resolved_again: u64,
     without_key: u64,
     without_request: u64,
+}
+
+impl Strays {
+    fn counts(&mut self) -> [&mut u64; 4] {
+        let Self { unopened, resolved_again, without_key, without_request } = self;
+        [unopened, resolved_again, without_key, without_request]
+    }
 }
 
 /// What the interactions count.
@@ -175,13 +190,12 @@ pub struct InteractionsFold {
     until_us: i64,
     customers: Customers,
     gatherer: Gatherer,
-    slots: HashMap<(usize, By, Word), usize, SeedableState<'static>>,
+    slots: HashMap<Grouped, usize, SeedableState<'static>>,
     tallies: Vec<Tally>,
     measures: Durations,
     /// Kind, request, result and moments of those that are over.
     paths: Sequences,
-    /// By kind, and the channels of the last contact before and the first after it was resolved.
-    recontacts: HashMap<(usize, Word, Word), u64, SeedableState<'static>>,
+    recontacts: HashMap<Recontacted, u64, SeedableState<'static>>,
     strays: Vec<Strays>,
     /// The present interaction's path.
     path: Vec<Moment>,
@@ -189,7 +203,15 @@ pub struct InteractionsFold {
     /// By moment, the turn of the last interaction that had it.
     seen: Vec<u64>,
     turn: u64,
+    pending: Pending,
 }
+
+/// A kind, and what interactions of it have in common.
+type Grouped = (usize, By, Word);
+/// A kind, and the channels of the last contact before and the first after an interaction was resolved.
+type Recontacted = (usize, Word, Word);
+/// What is kept besides measures and paths: groups in the order of their slots, re-contacts, strays.
+type Counted = (Customers, Vec<(Grouped, Tally)>, Vec<(Recontacted, u64)>, Vec<Strays>);
 
 /// What a walk along an interaction finds.
 #[derive(Debug, Clone, Copy)]
@@ -221,27 +243,47 @@ impl Fold for InteractionsFold {
 
     fn merge(&mut self, other: Self) {
         self.customers.merge(&other.customers);
-        let mut slots = vec![0; other.tallies.len() * MEASURES];
-        for (group, slot) in other.slots {
-            let ours = self.slot(group);
-            self.tallies[ours].add(other.tallies[slot]);
-            for measure in 0..MEASURES {
-                slots[slot * MEASURES + measure] = ours * MEASURES + measure;
-            }
-        }
+        let slots = self.each(&other, |ours, theirs| *ours += theirs);
         self.measures.merge(other.measures, &slots);
-        for number in 0..other.paths.len() {
-            self.paths.add(other.paths.bytes_of(number), other.paths.count(number));
+        self.paths.merge(other.paths);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        let mut groups = vec![((0, By::All, Word::NONE), Tally::default()); self.tallies.len()];
+        for (group, slot) in &self.slots {
+            groups[*slot] = (*group, self.tallies[*slot]);
         }
-        for (pair, count) in other.recontacts {
-            *self.recontacts.entry(pair).or_insert(0) += count;
+        let recontacts: Vec<(Recontacted, u64)> = self.recontacts.iter().map(|(pair, count)| (*pair, *count)).collect();
+        let counted = (&self.customers, groups, recontacts, &self.strays);
+        kept::keep(&(counted, self.measures.keep()?, self.paths.keep()?, self.pending.keep()))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((counted, measures, paths, pending)) = kept::resume::<(Counted, _, _, _)>(kept) else { return false };
+        let (customers, groups, recontacts, strays) = counted;
+        (self.customers, self.strays) = (customers, strays);
+        for (group, tally) in groups {
+            let slot = self.slot(group);
+            self.tallies[slot] = tally;
         }
-        for (ours, theirs) in self.strays.iter_mut().zip(&other.strays) {
-            ours.unopened += theirs.unopened;
-            ours.resolved_again += theirs.resolved_again;
-            ours.without_key += theirs.without_key;
-            ours.without_request += theirs.without_request;
-        }
+        self.recontacts.extend(recontacts);
+        self.pending.resume(pending);
+        self.measures.resume(measures);
+        self.paths.resume(paths);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.customers.subtract(&other.customers);
+        let slots = self.each(&other, |ours, theirs| *ours -= theirs);
+        self.measures.subtract(other.measures, &slots);
+        self.paths.subtract(&other.paths);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -250,7 +292,26 @@ impl Fold for InteractionsFold {
 }
 
 impl InteractionsFold {
-    fn slot(&mut self, group: (usize, By, Word)) -> usize {
+    /// Does the same with each count of two folds; gives which of our lists of measures each of theirs is.
+    fn each(&mut self, other: &Self, with: impl Fn(&mut u64, u64)) -> Vec<usize> {
+        let mut slots = vec![0; other.tallies.len() * MEASURES];
+        for (group, slot) in &other.slots {
+            let ours = self.slot(*group);
+            self.tallies[ours].each(other.tallies[*slot], &with);
+            for measure in 0..MEASURES {
+                slots[slot * MEASURES + measure] = ours * MEASURES + measure;
+            }
+        }
+        for (pair, count) in &other.recontacts {
+            with(self.recontacts.entry(*pair).or_insert(0), *count);
+        }
+        for (ours, mut theirs) in self.strays.iter_mut().zip(other.strays.iter().copied()) {
+            ours.counts().into_iter().zip(theirs.counts()).for_each(|(ours, theirs)| with(ours, *theirs));
+        }
+        slots
+    }
+
+    fn slot(&mut self, group: Grouped) -> usize {
         let next = self.tallies.len();
         let slot = *self.slots.entry(group).or_insert(next);
         if slot == next {
@@ -268,6 +329,10 @@ impl InteractionsFold {
         let (first_us, last_us) = (journey.at_us[interaction.first as usize], journey.at_us[interaction.last as usize]);
         let resolved = interaction.state == State::Resolved;
         let judged = resolved && kind.silent(last_us, self.until_us);
+        if let Some(window_us) = kind.window_us {
+            // What is open by then is given up, and what was resolved is judged.
+            self.pending.note(journey.customer, last_us.saturating_add(window_us).saturating_add(1));
+        }
         let again = (interaction.again != NONE).then_some(interaction.again as usize);
         let again =
             again.filter(|event| resolved && kind.window_us.is_some() && !kind.silent(last_us, journey.at_us[*event]));
@@ -295,7 +360,7 @@ impl InteractionsFold {
         ];
         for (by, word) in groups {
             let slot = self.slot((number, by, word));
-            self.tallies[slot].add(tally);
+            self.tallies[slot].each(tally, |ours, more| *ours += more);
             if resolved {
                 for (measure, value) in measures.into_iter().enumerate() {
                     self.measures.push(slot * MEASURES + measure, value);

@@ -27,3 +27,10 @@ pub(crate) const EXAMPLES_MAX: usize = 10;
 pub(crate) const CHANNELS_SHOWN_MAX: usize = 50;
 /// The most periods or brackets that retention follows a cohort for; beyond, nobody could read them.
 pub(crate) const RETENTION_PERIODS_MAX: usize = 400;
+
+/// Durations that are kept on either side of those that the figures need, so that they are still exact when as many came or
+/// went; beyond, it is asked afresh.
+pub(crate) const MARGIN_DURATIONS: u64 = 64;
+
+/// Customers that are kept beyond those that are named as examples, to take the place of some that are no longer.
+pub(crate) const EXAMPLES_KEPT_MAX: usize = 8 * EXAMPLES_MAX;

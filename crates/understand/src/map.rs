@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::{Customers, Pairs, Seen, at};
-use crate::durations::{Durations, Times};
+use crate::durations::{self, Durations, Times};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::question::{Names, Question, number, yes_or_no};
 use crate::sketch::RELATIVE_ERROR;
@@ -189,18 +190,29 @@ pub struct MapFold {
     durations: Durations,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Followed {
     count: u64,
     seen: Seen,
 }
 
 /// Events are not counted: each is followed by another, or it is the end of its journey.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Happened {
     starts: u64,
     ends: u64,
     seen: Seen,
+}
+
+/// What is kept of the map.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    journeys: u64,
+    customers: Customers,
+    pairs: Vec<(Moment, Moment)>,
+    edges: Vec<Followed>,
+    moments: Vec<Happened>,
+    durations: durations::Kept,
 }
 
 impl MapFold {
@@ -275,6 +287,46 @@ impl Fold for MapFold {
         self.durations.merge(other.durations, &slots);
     }
 
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&Kept {
+            journeys: self.journeys,
+            customers: self.customers.clone(),
+            pairs: self.pairs.iter().collect(),
+            edges: self.edges.clone(),
+            moments: self.moments.clone(),
+            durations: self.durations.keep()?,
+        })
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some(kept) = kept::resume::<Kept>(kept) else { return false };
+        for (from, to) in kept.pairs {
+            self.slot(from, to);
+        }
+        self.journeys = kept.journeys;
+        self.customers = kept.customers;
+        self.edges = kept.edges;
+        self.moments = kept.moments;
+        self.durations.resume(kept.durations);
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        let slots: Vec<usize> = other.pairs.iter().map(|(from, to)| self.slot(from, to)).collect();
+        for (slot, theirs) in slots.iter().zip(&other.edges) {
+            self.edges[*slot].count -= theirs.count;
+            self.edges[*slot].seen.subtract(theirs.seen);
+        }
+        for (ours, theirs) in self.moments.iter_mut().zip(&other.moments) {
+            ours.starts -= theirs.starts;
+            ours.ends -= theirs.ends;
+            ours.seen.subtract(theirs.seen);
+        }
+        self.durations.subtract(other.durations, &slots);
+    }
+
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
         let names = Names::of(moments);
         let all = self.customers.count();
@@ -284,7 +336,9 @@ impl Fold for MapFold {
         }
         let times = if self.options.times { self.durations.times() } else { Times::None };
         let summaries = self.durations.finish();
-        let mut edges: Vec<_> = self.pairs.iter().zip(&self.edges).zip(summaries).collect();
+        let edges = self.pairs.iter().zip(&self.edges).zip(summaries);
+        // What was taken out leaves pairs behind that occur no more.
+        let mut edges: Vec<_> = edges.filter(|((_, edge), _)| edge.count > 0).collect();
         edges.sort_unstable_by_key(|((pair, edge), _)| (Reverse(edge.count), names.rank(pair.0), names.rank(pair.1)));
         let of = edges.len();
         if self.options.limit > 0 {
@@ -408,65 +462,4 @@ fn tables(answer: &Answer) -> Vec<Table> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use journey::Selection;
-
-    fn map(log: &str, options: &Options) -> Answer {
-        let log = testkit::log(log);
-        testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("always an answer")
-    }
-
-    #[test]
-    fn pairs_are_counted_with_their_times() {
-        let answer = map(
-            "ann: visit@0 cart@10 order@40; bob: visit@0 cart@20 visit@30 cart@70; eve: visit",
-            &Options::default(),
-        );
-        let edges: Vec<_> = answer
-            .edges
-            .iter()
-            .map(|e| (&*e.from, &*e.to, e.count, e.customers, e.median_s, e.p90_s, e.mean_s))
-            .collect();
-        assert_eq!(
-            edges,
-            [
-                ("visit", "cart", 3, 2, Some(20.0), Some(36.0), Some(70.0 / 3.0)),
-                ("cart", "order", 1, 1, Some(30.0), Some(30.0), Some(30.0)),
-                ("cart", "visit", 1, 1, Some(10.0), Some(10.0), Some(10.0)),
-            ]
-        );
-        let moments: Vec<_> = answer.moments.iter().map(|m| (&*m.moment, m.events, m.customers)).collect();
-        assert_eq!(moments, [("visit", 4, 3), ("cart", 3, 2), ("order", 1, 1)]);
-        assert_eq!((answer.journeys, answer.customers, answer.events, answer.times), (3, 3, 8, Times::Exact));
-        assert_eq!(answer.starts.iter().map(|t| (&*t.moment, t.count)).collect::<Vec<_>>(), [("visit", 3)]);
-        let ends: Vec<_> = answer.ends.iter().map(|t| (&*t.moment, t.count)).collect();
-        assert_eq!(ends, [("cart", 1), ("order", 1), ("visit", 1)]);
-    }
-
-    #[test]
-    fn a_part_of_the_edges_says_that_it_is_a_part() {
-        let answer = map("ann: a b c d; bob: a b", &Options { limit: 1, ..Options::default() });
-        assert_eq!((answer.edges.len(), answer.shown, answer.of), (1, 1, 3));
-        assert!(answer.doubts.contains(&Doubt::Truncated { what: "edges".to_owned(), shown: 1, of: 3 }));
-    }
-
-    #[test]
-    fn over_the_budget_the_answer_says_that_it_is_approximate() {
-        let text = "ann: a@0 b@100 a@300 b@700";
-        let sketch = map(text, &Options { exact_bytes: 16, ..Options::default() });
-        let exact = map(text, &Options { exact_bytes: 24, ..Options::default() });
-        assert_eq!((sketch.times, exact.times), (Times::Sketch, Times::Exact));
-        assert!(sketch.doubts.iter().any(|doubt| matches!(doubt, Doubt::Approximate { .. })));
-        let none = map(text, &Options { times: false, ..Options::default() });
-        assert_eq!((none.times, none.edges[0].median_s), (Times::None, None));
-    }
-
-    #[test]
-    fn times_from_one_end_of_time_to_the_other() {
-        let log = testkit::Log::new([(1, "a", i64::MIN, 0), (1, "b", i64::MAX, 0)]);
-        let answer = testkit::answer(&log, &Selection::default(), || Options::default().fold(&log.setting()))
-            .expect("always an answer");
-        assert_eq!(answer.edges[0].mean_s, Some(u64::MAX as f64 / 1e6));
-    }
-}
+mod tests;

@@ -12,6 +12,7 @@ use journey::{Journey, Run, Wanted, flag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pending::Pending;
 use crate::table::{Cell, Table};
 
 /// An outcome of the charter among the cases of two groups.
@@ -87,7 +88,7 @@ impl Outcomes {
     }
 
     /// Counts a case of a journey's customer in one of two groups: what came with the event at `first` of the run or later,
-    /// and from `from_us` on, when the horizon begins.
+    /// and from `from_us` on, when the horizon begins. What is not over is pending.
     pub(crate) fn count(
         &mut self,
         journey: &Journey<'_>,
@@ -95,6 +96,7 @@ impl Outcomes {
         from_us: i64,
         group: usize,
         counts: &mut Counts,
+        pending: &mut Pending,
     ) {
         if self.customer != Some(journey.customer) {
             self.customer = Some(journey.customer);
@@ -103,6 +105,7 @@ impl Outcomes {
         for (n, counts) in counts.0.iter_mut().enumerate() {
             let end_us = self.horizons_us[n].map_or(self.until_us, |horizon_us| from_us.saturating_add(horizon_us));
             if end_us > self.until_us || from_us > self.until_us {
+                pending.note(journey.customer, end_us.max(from_us));
                 continue;
             }
             let came = &self.came[n];
@@ -175,6 +178,12 @@ impl Counts {
             *ours += theirs;
         }
     }
+
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        for (ours, theirs) in self.0.iter_mut().flatten().flatten().zip(other.0.iter().flatten().flatten()) {
+            *ours -= theirs;
+        }
+    }
 }
 
 /// What stands against the differences of outcomes, where there are any.
@@ -227,7 +236,8 @@ outcomes:
         let mut each = |run: &Run<'_>| {
             Selection::default().journeys(run, |journey, _| {
                 for i in (0..journey.moments.len()).filter(|i| journey.moments[*i] == case) {
-                    outcomes.count(journey, i + 1, journey.at_us[i] + from_s * 1_000_000, 0, &mut counts);
+                    let from_us = journey.at_us[i] + from_s * 1_000_000;
+                    outcomes.count(journey, i + 1, from_us, 0, &mut counts, &mut Pending::new(setting.until_us));
                 }
             });
         };

@@ -1,26 +1,29 @@
 //! Journeys that match a pattern: how many and whose, how long it takes from one part of the pattern to the next, and what
 //! becomes of those that match against those that do not.
 
-use std::sync::Arc;
-
 use charter::pattern::{Finder, MomentTest, Occurrence};
 use charter::{Charter, Pattern};
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments, Setting, Wanted};
+use journey::{Dues, Fold, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Shares;
 use crate::count::{Customers, Pairs, Seen};
-use crate::durations::{Durations, Times};
+use crate::durations::{self, Durations, Times};
 use crate::examples::Examples;
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::outcomes::{self, Counts, Outcomes};
+use crate::pending::Pending;
 use crate::question::{Question, known_moment};
 use crate::sketch::RELATIVE_ERROR;
-use crate::table::{Cell, Table};
+use crate::table::Table;
 use crate::trail::{self, Trail};
 use crate::{Comparison, Error, OutcomeBetween};
+
+mod table;
+#[cfg(test)]
+mod tests;
 
 /// The options of the paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +48,9 @@ impl Options {
 
 impl Question for Options {
     const NAME: &'static str = "paths";
+    const TITLE: &'static str = "Journeys that hold a pattern";
+    const ABOUT: &'static str = "How many journeys hold the steps of a pattern in its order, how long that took, and what came of \
+         it.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("pattern", "what a journey has to hold, such as \"visit .. (cart | search)+ .. order\"")];
     type Answer = Answer;
@@ -93,16 +99,17 @@ impl Question for Options {
             counts_by_step: Vec::new(),
             examples: Examples::default(),
             counts: outcomes.counts(),
+            pending: Pending::new(setting.until_us),
             outcomes,
         }
     }
 
     fn compare(a: (&str, PathsFold), b: (&str, PathsFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), table::shares))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
-        tables(answer)
+        table::tables(answer)
     }
 }
 
@@ -202,6 +209,22 @@ pub struct PathsFold {
     examples: Examples,
     outcomes: Outcomes,
     counts: Counts,
+    pending: Pending,
+}
+
+/// What is kept of the paths.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    journeys: u64,
+    customers: Customers,
+    matching: u64,
+    matching_customers: Seen,
+    steps: Vec<(Moment, Moment)>,
+    counts_by_step: Vec<u64>,
+    durations: durations::Kept,
+    examples: Examples,
+    counts: Counts,
+    pending: Dues,
 }
 
 /// The pattern, at work.
@@ -281,7 +304,14 @@ impl Fold for PathsFold {
             self.examples.note(journey.customer);
         }
         // What the journey starts with may be an outcome itself, so all from the start on counts.
-        self.outcomes.count(journey, journey.start, journey.at_us[0], usize::from(!matches), &mut self.counts);
+        self.outcomes.count(
+            journey,
+            journey.start,
+            journey.at_us[0],
+            usize::from(!matches),
+            &mut self.counts,
+            &mut self.pending,
+        );
     }
 
     fn merge(&mut self, other: Self) {
@@ -298,6 +328,61 @@ impl Fold for PathsFold {
         }
         self.examples.merge(&other.examples);
         self.counts.merge(&other.counts);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        if self.examples.exhausted() {
+            return None;
+        }
+        kept::keep(&Kept {
+            journeys: self.journeys,
+            customers: self.customers.clone(),
+            matching: self.matching,
+            matching_customers: self.matching_customers,
+            steps: self.steps.iter().collect(),
+            counts_by_step: self.counts_by_step.clone(),
+            durations: self.durations.keep()?,
+            examples: self.examples.clone(),
+            counts: self.counts.clone(),
+            pending: self.pending.keep(),
+        })
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some(kept) = kept::resume::<Kept>(kept) else { return false };
+        for (from, to) in kept.steps {
+            self.steps.slot(from, to);
+        }
+        self.journeys = kept.journeys;
+        self.customers = kept.customers;
+        self.matching = kept.matching;
+        self.matching_customers = kept.matching_customers;
+        self.counts_by_step = kept.counts_by_step;
+        self.durations.resume(kept.durations);
+        self.examples = kept.examples;
+        self.counts = kept.counts;
+        self.pending.resume(kept.pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        self.matching -= other.matching;
+        self.matching_customers.subtract(other.matching_customers);
+        let slots: Vec<usize> = other.steps.iter().map(|(from, to)| self.steps.slot(from, to)).collect();
+        self.durations.subtract(other.durations, &slots);
+        for (slot, count) in slots.iter().zip(&other.counts_by_step) {
+            self.counts_by_step[*slot] -= count;
+        }
+        self.examples.subtract(&other.examples);
+        self.counts.subtract(&other.counts);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -362,64 +447,3 @@ fn extent(pattern: &Pattern, matching: Share) -> Extent {
         _ => Extent::Some,
     }
 }
-
-fn shares(answer: &Answer) -> Shares {
-    let share = Share::new(answer.matching, answer.journeys);
-    Shares { of: answer.journeys, by_name: [("matching".to_owned(), share)].into() }
-}
-
-fn tables(answer: &Answer) -> Vec<Table> {
-    let headers = [
-        "pattern",
-        "journeys",
-        "matching",
-        "matching_share",
-        "matching_share_low",
-        "matching_share_high",
-        "matching_customers",
-    ];
-    let mut table = Table::new("Journeys that match", &headers);
-    table.row([
-        Cell::Text(answer.pattern.as_str().into()),
-        Cell::Count(answer.journeys),
-        Cell::Count(answer.matching),
-        Cell::Share(answer.matching_share),
-        Cell::Share(answer.matching_share_low),
-        Cell::Share(answer.matching_share_high),
-        Cell::Count(answer.matching_customers),
-    ]);
-    table.notes.extend(
-        match answer.extent {
-            Extent::Some => None,
-            Extent::None => Some("no journey matches"),
-            Extent::All => Some("every journey matches, so the pattern tells none from another"),
-            Extent::Impossible => Some("no journey can ever match: the pattern asks for what cannot be"),
-            Extent::Always => Some("every journey matches, whatever it holds: the pattern asks for nothing"),
-        }
-        .map(str::to_owned),
-    );
-    if !answer.examples.is_empty() {
-        let examples: Vec<String> = answer.examples.iter().map(ToString::to_string).collect();
-        table.notes.push(format!("customers whose journeys match, the first few: {}", examples.join(", ")));
-    }
-    let mut tables = vec![table.doubts(&answer.doubts)];
-    let mut table = Table::new("Times between the parts", &["from", "to", "count", "median_s", "p90_s"]);
-    let whole = answer.whole.map(|took| ("(first)", "(last)", took));
-    let parts = answer.parts.iter().map(|part| (part.from.as_str(), part.to.as_str(), part.took));
-    for (from, to, took) in parts.chain(whole) {
-        let (from, to): (Arc<str>, Arc<str>) = (from.into(), to.into());
-        let seconds = [took.median_s, took.p90_s].map(Cell::Seconds);
-        table.row([&[Cell::Text(from), Cell::Text(to), Cell::Count(took.count)], seconds.as_slice()].concat());
-    }
-    if !table.rows.is_empty() {
-        tables.push(table);
-    }
-    if !answer.outcomes.is_empty() {
-        let title = "Outcomes from the start of journeys";
-        tables.push(outcomes::table(title, GROUPS, &answer.outcomes));
-    }
-    tables
-}
-
-#[cfg(test)]
-mod tests;

@@ -80,6 +80,13 @@ impl Tally {
         self.pending += other.pending;
     }
 
+    pub(crate) fn subtract(&mut self, other: Self) {
+        self.kept -= other.kept;
+        self.late -= other.late;
+        self.never -= other.never;
+        self.pending -= other.pending;
+    }
+
     pub(crate) fn balance(self) -> Balance {
         let Self { kept, late, never, pending } = self;
         let broken = late + never;

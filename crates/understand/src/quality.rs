@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::at;
+use crate::kept;
 use crate::question::Question;
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
@@ -48,6 +49,9 @@ const BURST_EVENTS: usize = 10;
 
 impl Question for Options {
     const NAME: &'static str = "quality";
+    const TITLE: &'static str = "Are the data fit?";
+    const ABOUT: &'static str = "Most faults of data look like behaviour: a feed that broke looks like customers who stayed away. So \
+         this is what stands against the data themselves.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("now_us", "the time that counts as now, in microseconds since 1970; what happened later is reported")];
     type Answer = Answer;
@@ -317,7 +321,7 @@ impl Fold for QualityFold {
         }
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
+    fn keep(&mut self) -> Option<Vec<u8>> {
         let sorted = |hours: &Hours| {
             let mut all: Vec<((u32, i64), u64)> = hours.iter().map(|(key, n)| (*key, *n)).collect();
             all.sort_unstable();
@@ -325,12 +329,12 @@ impl Fold for QualityFold {
         };
         // What lies in the future is another question tomorrow.
         let lasting = self.options.now_us.is_none();
-        lasting.then(|| postcard::to_allocvec(&(&self.counts, sorted(&self.channels), sorted(&self.sources))).ok())?
+        lasting.then(|| kept::keep(&(&self.counts, sorted(&self.channels), sorted(&self.sources))))?
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
         type Kept = (Counts, Vec<((u32, i64), u64)>, Vec<((u32, i64), u64)>);
-        let Ok((counts, channels, sources)) = postcard::from_bytes::<Kept>(kept) else { return false };
+        let Some((counts, channels, sources)) = kept::resume::<Kept>(kept) else { return false };
         self.counts = counts;
         self.channels = channels.into_iter().collect();
         self.sources = sources.into_iter().collect();

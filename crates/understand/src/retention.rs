@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::{Customers, at};
+use crate::kept;
 use crate::limits::RETENTION_PERIODS_MAX;
 use crate::question::{Question, known_moment, number};
 use crate::{Comparison, Error, Table};
@@ -70,6 +71,9 @@ const MODES: [(&str, Mode); 3] = [("classic", Mode::Classic), ("rolling", Mode::
 
 impl Question for Options {
     const NAME: &'static str = "retention";
+    const TITLE: &'static str = "Who comes back";
+    const ABOUT: &'static str = "Customers who came first in the same period are a cohort. A share says how many of them were back \
+         so long after; what is not over yet is left out.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[
         ("by", "what a cohort has in common: day, week or month of its first event"),
         ("moment", "the moment whose first occurrence puts a customer into a cohort, instead of the first event"),
@@ -434,12 +438,12 @@ impl Fold for RetentionFold {
         })
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.counts).ok()
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&self.counts)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        postcard::from_bytes(kept).map(|counts| self.counts = counts).is_ok()
+        kept::resume(kept).map(|counts| self.counts = counts).is_some()
     }
 
     fn subtract(&mut self, other: Self) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::{Pairs, at};
+use crate::kept;
 use crate::limits::STEPS_MAX;
 use crate::question::{Names, Question, known_moment, number, yes_or_no};
 use crate::table::{Cell, Table};
@@ -219,6 +220,7 @@ impl SankeyFold {
     }
 
     #[cold]
+    #[inline(never)]
     fn slot(&mut self, near: Moment, far: Moment) -> usize {
         let slot = self.pairs.slot(near, far);
         at(&mut self.counts, self.pairs.len() * self.options.steps - 1);
@@ -286,6 +288,34 @@ impl Fold for SankeyFold {
             let slot = self.slot(near, far);
             for (ours, count) in self.counts[slot * steps..].iter_mut().zip(theirs) {
                 *ours += count;
+            }
+        }
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&(self.journeys, &self.anchors, self.pairs.iter().collect::<Vec<_>>(), &self.counts))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((journeys, anchors, pairs, counts)) = kept::resume(kept) else { return false };
+        (self.journeys, self.anchors) = (journeys, anchors);
+        for (near, far) in Vec::into_iter(pairs) {
+            self.slot(near, far);
+        }
+        self.counts = counts;
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        for (ours, count) in self.anchors.iter_mut().zip(&other.anchors) {
+            *ours -= count;
+        }
+        let steps = self.options.steps;
+        for ((near, far), theirs) in other.pairs.iter().zip(other.counts.chunks(steps)) {
+            let slot = self.slot(near, far);
+            for (ours, count) in self.counts[slot * steps..].iter_mut().zip(theirs) {
+                *ours -= count;
             }
         }
     }

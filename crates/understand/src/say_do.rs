@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::at;
+use crate::kept;
+use crate::pending::Pending;
 use crate::question::{Question, elapsed_us, number};
 use crate::scores::{Places, Said, kind_name, read};
 use crate::surveys::{NONE, OTHER, some_survey};
@@ -57,6 +59,9 @@ impl Options {
 
 impl Question for Options {
     const NAME: &'static str = "say-do";
+    const TITLE: &'static str = "What they say, and what they then do";
+    const ABOUT: &'static str = "Whether those who gave a high score then stay, buy, and ask less than those who gave a low one. \
+         Answers whose time is not over are left out.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[
         ("within", "the time after an answer for contacts, and for outcomes without a horizon, such as 90d"),
         ("limit", "how many reasons are listed; 0 for all"),
@@ -124,6 +129,7 @@ impl Question for Options {
             tallies: vec![Tally::default(); surveys.len()],
             surveys,
             deeds: outcomes.chain(contact).collect(),
+            pending: Pending::new(setting.until_us),
         }
     }
 
@@ -286,12 +292,13 @@ pub struct SayDoFold {
     surveys: Vec<Asked>,
     deeds: Vec<Deed>,
     tallies: Vec<Tally>,
+    pending: Pending,
 }
 
 /// How many did it, of how many.
 type Part = (u64, u64);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Tally {
     answers: u64,
     /// By deed.
@@ -300,6 +307,27 @@ struct Tally {
     groups: Vec<[Part; 3]>,
     /// By reason: how many answers, and by deed.
     reasons: BTreeMap<u32, (u64, Vec<Part>)>,
+}
+
+impl Tally {
+    /// Does the same with each count of two tallies.
+    fn each(&mut self, other: Self, with: impl Fn(&mut u64, u64)) {
+        let each = |(did, of): &mut Part, theirs: Part| {
+            with(did, theirs.0);
+            with(of, theirs.1);
+        };
+        with(&mut self.answers, other.answers);
+        other.pending.iter().enumerate().for_each(|(i, n)| with(at(&mut self.pending, i), *n));
+        for (i, groups) in other.groups.into_iter().enumerate() {
+            at(&mut self.groups, i).iter_mut().zip(groups).for_each(|(ours, theirs)| each(ours, theirs));
+        }
+        for (reason, (answers, parts)) in other.reasons {
+            let reason = self.reasons.entry(reason).or_default();
+            with(&mut reason.0, answers);
+            parts.into_iter().enumerate().for_each(|(i, part)| each(at(&mut reason.1, i), part));
+        }
+        self.reasons.retain(|_, (answers, _)| *answers > 0);
+    }
 }
 
 impl SayDoFold {
@@ -321,6 +349,7 @@ impl SayDoFold {
             for (number, deed) in self.deeds.iter().enumerate() {
                 let end_us = journey.at_us[i].saturating_add(deed.horizon_us);
                 if end_us > self.until_us {
+                    self.pending.note(journey.customer, end_us);
                     *at(&mut tally.pending, number) += 1;
                     continue;
                 }
@@ -340,11 +369,6 @@ fn count(part: &mut Part, did: bool) {
     part.1 += 1;
 }
 
-fn add(ours: &mut Part, theirs: Part) {
-    ours.0 += theirs.0;
-    ours.1 += theirs.1;
-}
-
 impl Fold for SayDoFold {
     type Answer = Result<Answer, Error>;
 
@@ -358,17 +382,31 @@ impl Fold for SayDoFold {
 
     fn merge(&mut self, other: Self) {
         for (ours, theirs) in self.tallies.iter_mut().zip(other.tallies) {
-            ours.answers += theirs.answers;
-            theirs.pending.iter().enumerate().for_each(|(i, n)| *at(&mut ours.pending, i) += n);
-            for (i, groups) in theirs.groups.into_iter().enumerate() {
-                at(&mut ours.groups, i).iter_mut().zip(groups).for_each(|(ours, theirs)| add(ours, theirs));
-            }
-            for (reason, (answers, parts)) in theirs.reasons {
-                let reason = ours.reasons.entry(reason).or_default();
-                reason.0 += answers;
-                parts.into_iter().enumerate().for_each(|(i, part)| add(at(&mut reason.1, i), part));
-            }
+            ours.each(theirs, |ours, theirs| *ours += theirs);
         }
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&(&self.tallies, self.pending.keep()))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((tallies, pending)) = kept::resume(kept) else { return false };
+        self.tallies = tallies;
+        self.pending.resume(pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
+    }
+
+    fn subtract(&mut self, other: Self) {
+        for (ours, theirs) in self.tallies.iter_mut().zip(other.tallies) {
+            ours.each(theirs, |ours, theirs| *ours -= theirs);
+        }
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, _: &Moments) -> Result<Answer, Error> {

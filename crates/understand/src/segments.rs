@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
+use crate::kept;
 use crate::question::{Names, Question};
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
@@ -45,6 +46,9 @@ impl Options {
 
 impl Question for Options {
     const NAME: &'static str = "segments";
+    const TITLE: &'static str = "Groups of customers";
+    const ABOUT: &'static str = "The segments of the charter: who belongs to each, what they do, and what they reach. A customer may \
+         belong to several.";
     const OPTIONS: &'static [(&'static str, &'static str)] =
         &[("sql", "one more segment: a condition over the facts of a customer, such as \"count_of.order >= 3\"")];
     type Answer = Answer;
@@ -298,19 +302,16 @@ impl Fold for SegmentsFold {
         self.counts.each(&other.counts, |ours, theirs| *ours += theirs);
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
+    fn keep(&mut self) -> Option<Vec<u8>> {
         // Who belongs to such a segment tomorrow is not what was counted today.
         if self.segments.iter().any(Segment::depends_on_now) {
             return None;
         }
-        postcard::to_allocvec(&self.counts).ok()
+        kept::keep(&self.counts)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        let counts = postcard::from_bytes::<Counts>(kept).ok().filter(|kept| kept.of.len() == self.segments.len());
-        let resumed = counts.is_some();
-        self.counts = counts.unwrap_or_else(|| std::mem::take(&mut self.counts));
-        resumed
+        kept::resume(kept).map(|counts| self.counts = counts).is_some()
     }
 
     fn subtract(&mut self, other: Self) {

@@ -6,6 +6,8 @@
 //! Source: the log-linear buckets of `HdrHistogram` (Tene 2012); the guarantee is that of `DDSketch` (Masson, Rim, Lee
 //! 2019).
 
+use serde::{Deserialize, Serialize};
+
 /// By how much a quantile from a sketch may be off, as a share of the quantile.
 pub(crate) const RELATIVE_ERROR: f64 = 1.0 / 256.0;
 
@@ -34,10 +36,11 @@ fn middle(bucket: u16) -> f64 {
 }
 
 /// How many durations are in which bucket, and their exact number and sum.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sketch {
     /// Buckets that are not empty, ascending, each with its count in the lower bits. Never larger than the durations
     /// were.
+    #[serde(with = "words")]
     buckets: Vec<u64>,
     count: u64,
     sum: u128,
@@ -82,6 +85,25 @@ impl Sketch {
         merged.extend(mine);
         merged.extend(theirs);
         self.buckets = merged;
+    }
+
+    /// Takes out another sketch; whether all of it was there.
+    pub(crate) fn subtract(&mut self, other: &Sketch) -> bool {
+        if self.count < other.count || self.sum < other.sum {
+            return false;
+        }
+        self.count -= other.count;
+        self.sum -= other.sum;
+        let mut theirs = other.buckets.iter().copied().peekable();
+        let mut enough = true;
+        self.buckets.retain_mut(|word| {
+            if let Some(out) = theirs.next_if(|out| out >> COUNT_BITS == *word >> COUNT_BITS) {
+                enough &= *word & COUNT_MASK >= out & COUNT_MASK;
+                *word -= (out & COUNT_MASK).min(*word & COUNT_MASK);
+            }
+            *word & COUNT_MASK > 0
+        });
+        enough && theirs.next().is_none()
     }
 
     /// The number of durations.
@@ -136,6 +158,22 @@ fn counted(durations: &[u64], workspace: &mut Workspace) -> Vec<u64> {
 
 fn word(bucket: u16, count: u64) -> u64 {
     u64::from(bucket) << COUNT_BITS | count
+}
+
+/// Buckets apart from their counts, which takes fewer bytes.
+mod words {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{COUNT_BITS, COUNT_MASK, word};
+
+    pub(super) fn serialize<S: Serializer>(words: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(words.iter().map(|word| (word >> COUNT_BITS, word & COUNT_MASK)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let pairs = Vec::<(u16, u64)>::deserialize(deserializer)?;
+        Ok(pairs.into_iter().map(|(bucket, count)| word(bucket, count)).collect())
+    }
 }
 
 #[cfg(test)]

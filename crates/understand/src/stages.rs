@@ -11,27 +11,30 @@ use charter::journeys::{SurveyKind, Worth};
 use charter::moments::Goal;
 use event::Timestamp;
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted};
+use journey::{Dues, Fold, Journey, Moment, Moments, Of, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Shares;
 use crate::count::{Customers, Seen};
-use crate::durations::{Durations, Times};
+use crate::durations::{self, Durations, Times};
+use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
+use crate::pending::Pending;
 use crate::question::Question;
 use crate::scores::{Places, read};
 use crate::sketch::RELATIVE_ERROR;
 use crate::{Comparison, Error, Table};
 
+mod answer;
 mod measure;
 mod table;
 #[cfg(test)]
 mod tests;
 mod visits;
 
+pub use answer::{Answer, Stage, Transition};
 pub use measure::Measure;
-use visits::{Halves, Tally, Visits, WINDOWS};
+use visits::{Counts, Halves, Tally, Visits, WINDOWS};
 
 /// The stage board has no options of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +43,9 @@ pub struct Options {}
 
 impl Question for Options {
     const NAME: &'static str = "stages";
+    const TITLE: &'static str = "How each stage does";
+    const ABOUT: &'static str = "Every stage of the life cycle by the measure of its own goal over the whole period, and how the \
+         later half of the period differs from the earlier half.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[];
     type Answer = Answer;
     type Fold = StagesFold;
@@ -82,14 +88,17 @@ impl Question for Options {
             survey_moments: charter.surveys.iter().map(|survey| setting.moments.intern(&survey.moment)).collect(),
             journeys: 0,
             customers: Customers::default(),
+            present: 0,
             visits: Visits::new(stages),
             transitions: vec![(0, Seen::default()); stages * stages],
             durations,
+            pending: Pending::new(setting.until_us),
+            goes_on: true,
         }
     }
 
     fn compare(a: (&str, StagesFold), b: (&str, StagesFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -149,89 +158,6 @@ struct Asked {
     score: usize,
 }
 
-/// How the stages do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// When the period begins (RFC 3339); null where it has no bounds, and then nothing is said about change.
-    pub since: Option<String>,
-    /// Where its later half begins.
-    pub middle: Option<String>,
-    /// When it ends.
-    pub until: Option<String>,
-    /// The currency of amounts, as the charter has it.
-    pub currency: Option<String>,
-    /// The number of journeys.
-    pub journeys: u64,
-    /// The number of customers.
-    pub customers: u64,
-    /// Whether the times are exact.
-    pub times: Times,
-    /// The stages in the order of the charter.
-    pub stages: Vec<Stage>,
-    /// Changes from one stage to another.
-    pub transitions: Vec<Transition>,
-    /// How many changes led to an earlier stage.
-    pub back: u64,
-    /// As a share of all changes.
-    pub back_share: f64,
-    /// Lower end of its 95 % interval.
-    pub back_share_low: f64,
-    /// Upper end.
-    pub back_share_high: f64,
-    /// What stands against these figures.
-    pub doubts: Vec<Doubt>,
-}
-
-/// One stage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Stage {
-    /// Its name.
-    pub stage: Arc<str>,
-    /// How it is shown.
-    pub label: Arc<str>,
-    /// What it is for: `reach`, `conversion`, `basket`, `lifetime`, `advocacy`; null where the charter does not say.
-    pub goal: Option<Arc<str>>,
-    /// Customers with a moment of the stage.
-    pub customers: u64,
-    /// Events that are moments of the stage.
-    pub events: u64,
-    /// Customers who came to an earlier stage after it.
-    pub fell_back: u64,
-    /// As a share of those in the stage.
-    pub fell_back_share: f64,
-    /// Lower end of its 95 % interval.
-    pub fell_back_share_low: f64,
-    /// Upper end.
-    pub fell_back_share_high: f64,
-    /// Median time of a stay in seconds: from its first moment to the first moment of the next stage. Stays that nothing
-    /// followed are left out.
-    pub stay_median_s: Option<f64>,
-    /// Median time in seconds between a customer's first and last moment in the stage.
-    pub lifetime_median_s: Option<f64>,
-    /// The measures of its goal, the main one first.
-    pub measures: Vec<Measure>,
-}
-
-/// Changes from one stage to another: neighbouring moments of a journey, those without a stage left out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Transition {
-    /// The stage before.
-    pub from: Arc<str>,
-    /// The stage after.
-    pub to: Arc<str>,
-    /// Whether it leads to an earlier stage.
-    pub back: bool,
-    /// How often.
-    pub count: u64,
-    /// By how many customers.
-    pub customers: u64,
-    /// Median time in seconds between the two moments.
-    pub median_s: Option<f64>,
-}
-
 /// What the stage board counts.
 #[derive(Debug)]
 pub struct StagesFold {
@@ -246,12 +172,20 @@ pub struct StagesFold {
     survey_moments: Vec<Moment>,
     journeys: u64,
     customers: Customers,
+    /// The present customer.
+    present: i64,
     visits: Visits,
     /// By stage before and stage after: how often, and who.
     transitions: Vec<(u64, Seen)>,
     /// First of transitions, then of stays, then of lifetimes, by stage.
     durations: Durations,
+    pending: Pending,
+    /// Whether the period is of the kind that it was when this was kept.
+    goes_on: bool,
 }
+
+/// What is kept: the period, what is counted, times, and of whom something else is counted later.
+type Kept = (Option<Halves>, (u64, Customers, Counts, Vec<(u64, Seen)>), durations::Kept, Dues);
 
 impl StagesFold {
     fn stages(&self) -> usize {
@@ -262,10 +196,13 @@ impl StagesFold {
     fn leave(&mut self) {
         let stages = self.stages();
         let durations = &mut self.durations;
-        self.visits.leave(self.halves, |stage, lifetime_us| {
+        let due_us = self.visits.leave(self.halves, |stage, lifetime_us| {
             durations.push(stages * stages + stages + stage, lifetime_us);
             durations.added(1);
         });
+        if let Some(due_us) = due_us {
+            self.pending.note(self.present, due_us);
+        }
     }
 
     /// Counts stays and changes of stage in a journey.
@@ -332,12 +269,16 @@ impl Fold for StagesFold {
         self.journeys += 1;
         if self.customers.enter(journey.customer) {
             self.leave();
+            self.present = journey.customer;
         }
         self.walk(journey);
         self.visit(0, journey, 0..journey.moments.len());
         if let Some(halves) = self.halves {
             let up_to = |end_us: i64| journey.at_us.partition_point(|at_us| *at_us < end_us);
             let (start, middle) = (up_to(halves.since_us), up_to(halves.middle_us));
+            if let Some(at_us) = journey.at_us.get(middle) {
+                self.visits.later_us = Some(self.visits.later_us.map_or(*at_us, |later_us| later_us.min(*at_us)));
+            }
             self.visit(1, journey, start..middle);
             self.visit(2, journey, middle..up_to(halves.until_us.saturating_add(1)));
         }
@@ -348,13 +289,53 @@ impl Fold for StagesFold {
         other.leave();
         self.journeys += other.journeys;
         self.customers.merge(&other.customers);
-        self.visits.merge(&other.visits);
+        self.visits.counts.merge(&other.visits.counts);
         for ((count, seen), (more, others)) in self.transitions.iter_mut().zip(other.transitions) {
             *count += more;
             seen.merge(others);
         }
         let same: Vec<usize> = (0..self.stages() * (self.stages() + 2)).collect();
         self.durations.merge(other.durations, &same);
+        self.pending.merge(other.pending);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        self.leave();
+        let counted = (self.journeys, &self.customers, &self.visits.counts, &self.transitions);
+        kept::keep(&(self.halves, counted, self.durations.keep()?, self.pending.keep()))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((halves, counted, durations, pending)) = kept::resume::<Kept>(kept) else { return false };
+        self.goes_on = match (halves, self.halves) {
+            (None, None) => true,
+            (Some(earlier), Some(now)) => now.goes_on(earlier),
+            _ => false,
+        };
+        (self.journeys, self.customers, self.visits.counts, self.transitions) = counted;
+        self.pending.resume(pending);
+        self.durations.resume(durations);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        // The period may end before that.
+        let until_us = self.halves.map_or(until_us, |halves| halves.until_us);
+        self.pending.due(until_us).filter(|_| self.goes_on)
+    }
+
+    fn subtract(&mut self, mut other: Self) {
+        other.leave();
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        self.visits.counts.subtract(&other.visits.counts);
+        for ((count, seen), (fewer, others)) in self.transitions.iter_mut().zip(other.transitions) {
+            *count -= fewer;
+            seen.subtract(others);
+        }
+        let same: Vec<usize> = (0..self.stages() * (self.stages() + 2)).collect();
+        self.durations.subtract(other.durations, &same);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(mut self, _: &Moments) -> Result<Answer, Error> {
@@ -384,7 +365,8 @@ impl Fold for StagesFold {
         let customers = self.customers.count();
         let approximate = (times == Times::Sketch)
             .then(|| Doubt::Approximate { what: "median times".to_owned(), relative_error: RELATIVE_ERROR });
-        let without = Doubt::left_out("outcomes", self.visits.without_value, "they carry no value that is a number");
+        let without =
+            Doubt::left_out("outcomes", self.visits.counts.without_value, "they carry no value that is a number");
         let time = |us: i64| Timestamp::from_micros(us).to_string();
         Ok(Answer {
             since: self.halves.map(|halves| time(halves.since_us)),
@@ -409,14 +391,14 @@ impl StagesFold {
     fn stage(&self, number: usize, medians: &[Option<f64>]) -> Stage {
         let stages = self.stages();
         let told = &self.charter.stages[number];
-        let windows: [&Tally; WINDOWS] = std::array::from_fn(|window| &self.visits.tallies[window][number]);
+        let windows: [&Tally; WINDOWS] = std::array::from_fn(|window| &self.visits.counts.tallies[window][number]);
         let tally = windows[0];
         let fell_back = Share::new(tally.fell_back, tally.customers);
         let survey = self.asked[number].map(|asked| &self.charter.surveys[asked.survey]);
         let last = number + 1 == stages;
         let measures = told.goal.map(|goal| {
             let context = measure::Context {
-                customers: self.visits.customers,
+                customers: self.visits.counts.customers,
                 survey,
                 currency: self.charter.currency.as_deref(),
                 halves: self.halves,
@@ -440,17 +422,4 @@ impl StagesFold {
             measures: measures.unwrap_or_default(),
         }
     }
-}
-
-fn shares(answer: &Answer) -> Shares {
-    let mut by_name = std::collections::BTreeMap::new();
-    for stage in &answer.stages {
-        by_name.insert(format!("{}: reached", stage.stage), Share::new(stage.customers, answer.customers));
-        by_name.insert(format!("{}: fell back", stage.stage), Share::new(stage.fell_back, stage.customers));
-        for measure in stage.measures.iter().filter(|measure| measure.unit == "share") {
-            let name = format!("{}: {}", stage.stage, measure.measure);
-            by_name.insert(name, Share::new(measure.count.unwrap_or(0), measure.n));
-        }
-    }
-    Shares { of: answer.customers, by_name }
 }

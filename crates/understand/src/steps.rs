@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::{Customers, at};
+use crate::kept;
 use crate::limits::STEPS_MAX;
 use crate::question::{Names, Question, number};
 use crate::table::{Cell, Table};
@@ -137,6 +138,26 @@ impl Fold for StepsFold {
         for (ours, theirs) in self.counts.iter_mut().zip(&other.counts) {
             for (moment, count) in theirs.iter().enumerate() {
                 *at(ours, moment) += count;
+            }
+        }
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&(self.journeys, &self.customers, &self.counts))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((journeys, customers, counts)) = kept::resume(kept) else { return false };
+        *self = Self { counts, journeys, customers };
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        for (ours, theirs) in self.counts.iter_mut().zip(&other.counts) {
+            for (ours, count) in ours.iter_mut().zip(theirs) {
+                *ours -= count;
             }
         }
     }

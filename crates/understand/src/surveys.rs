@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
+use crate::kept;
 use crate::question::{Names, Question, known_moment, number};
 use crate::scores::{NoScore, Places, Said, Score, Scores, kind_name, read};
 use crate::{Comparison, Error, Table};
@@ -38,6 +39,9 @@ impl Default for Options {
 
 impl Question for Options {
     const NAME: &'static str = "surveys";
+    const TITLE: &'static str = "What customers say";
+    const ABOUT: &'static str = "Answers to the surveys of the charter. Only those who answer are heard, and they may differ from \
+         those who do not.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[
         ("limit", "how many moments, channels and reasons are listed; 0 for all"),
         ("asked", "the moment with which a customer is asked, for the share that answers"),
@@ -359,13 +363,12 @@ impl Fold for SurveysFold {
         Ok(Answer { surveys, doubts })
     }
 
-    fn keep(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.tallies).ok()
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&self.tallies)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        let kept = postcard::from_bytes(kept).ok().filter(|kept: &Vec<Tally>| kept.len() == self.tallies.len());
-        kept.map(|tallies| self.tallies = tallies).is_some()
+        kept::resume(kept).map(|tallies| self.tallies = tallies).is_some()
     }
 
     fn subtract(&mut self, other: Self) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::count::Customers;
+use crate::kept;
 use crate::question::{Names, Question, number};
 use crate::sequences::{Sequences, decode, encode};
 use crate::table::{Cell, Table};
@@ -141,15 +142,27 @@ impl Fold for VariantsFold {
         self.sequences.add(&self.bytes, 1);
     }
 
-    fn merge(&mut self, mut other: Self) {
+    fn merge(&mut self, other: Self) {
         self.journeys += other.journeys;
         self.customers.merge(&other.customers);
-        if other.sequences.len() > self.sequences.len() {
-            std::mem::swap(&mut self.sequences, &mut other.sequences);
-        }
-        for number in 0..other.sequences.len() {
-            self.sequences.add(other.sequences.bytes_of(number), other.sequences.count(number));
-        }
+        self.sequences.merge(other.sequences);
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&(self.journeys, &self.customers, self.sequences.keep()?))
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        let Some((journeys, customers, sequences)) = kept::resume(kept) else { return false };
+        (self.journeys, self.customers) = (journeys, customers);
+        self.sequences.resume(sequences);
+        true
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.journeys -= other.journeys;
+        self.customers.subtract(&other.customers);
+        self.sequences.subtract(&other.sequences);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -166,14 +179,14 @@ impl VariantsFold {
     fn top(&self, names: &Names) -> Vec<usize> {
         let (all, limit) = (self.sequences.len(), self.limit);
         if limit == 0 || limit >= all {
-            return (0..all).collect();
+            return self.sequences.numbers().collect();
         }
         let item = |number: usize| (self.sequences.bytes_of(number), self.sequences.count(number));
         // Most sequences lose against the least of those kept, at one comparison each, in the order they lie in memory.
         let kept_max = limit.saturating_mul(2).max(256);
         let mut kept: Vec<usize> = Vec::with_capacity(kept_max.min(all));
         let mut least = None;
-        for number in 0..all {
+        for number in self.sequences.numbers() {
             if least.is_some_and(|least| order(&item(number), &item(least), names) == Ordering::Greater) {
                 continue;
             }
@@ -206,7 +219,7 @@ impl VariantsFold {
                 }
             })
             .collect();
-        let (shown, of) = (variants.len() as u64, self.sequences.len() as u64);
+        let (shown, of) = (variants.len() as u64, self.sequences.numbers().count() as u64);
         let doubts = [Doubt::few("journeys", self.journeys), Doubt::truncated("variants", shown, of)];
         Answer {
             journeys: self.journeys,

@@ -100,6 +100,8 @@ fn what_is_missing_or_of_another_kind_is_null() {
         "case_id in ('a', 'b')",
         "event in ('a', null)",
         "event not in ('a', null)",
+        "event not in ('a', null) or event not in ('Order Completed', 'a')",
+        "channel = null or case_id <> 'a' or case_id <> 'b'",
         "cast(channel as int) = 1",
         "properties.code > at",
         "event = null",

@@ -21,6 +21,10 @@ struct Example {
     /// The moments of its funnel, and the time that they may take.
     steps: &'static str,
     within: &'static str,
+    /// What journeys are looked through for.
+    pattern: &'static str,
+    /// The period, where the data begin before and end behind the one that they are about.
+    period: Option<[&'static str; 2]>,
     /// Which journeys are compared with the others, and what both are called.
     compare: &'static str,
     compare_names: &'static str,
@@ -32,6 +36,8 @@ const EXAMPLES: [Example; 2] = [
         journey: "campaign",
         steps: "basket,coupon",
         within: "60d",
+        period: None,
+        pattern: "mailing_chosen .. coupon",
         compare: "moment = 'mailing_chosen'",
         compare_names: "campaigns with coupons chosen for the household,campaigns with the same coupons for all",
     },
@@ -40,6 +46,8 @@ const EXAMPLES: [Example; 2] = [
         journey: "purchase",
         steps: "visit,search,product,cart,checkout,order",
         within: "14d",
+        period: Some(["2025-01-01", "2026-01-01"]),
+        pattern: "checkout_fail .. (call | call_lost | help | shop_visit)",
         compare: "moment = 'checkout_fail'",
         compare_names: "purchases in which a checkout failed,purchases without",
     },
@@ -91,9 +99,12 @@ impl Shown {
             journey: Some(example.journey.to_owned()),
             compare: Some(example.compare.to_owned()),
             compare_names: Some(example.compare_names.to_owned()),
+            from: example.period.map(|[from, _]| from.to_owned()),
+            to: example.period.map(|[_, to]| to.to_owned()),
             ..SelectArgs::default()
         };
-        let asks = report::Asks { steps: Some(example.steps), within: Some(example.within) };
+        let patterns = [example.pattern.to_owned()];
+        let asks = report::Asks { steps: Some(example.steps), within: Some(example.within), patterns: &patterns };
         let found = report::write(&home, &select, asks, &path).await?;
         Ok(Self { name, home: home_folder, charter, report: absolute(&path), found })
     }

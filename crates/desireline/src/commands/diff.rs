@@ -27,7 +27,7 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
     let (views, left_out) = views(&old, &new)?;
     let asking = |charter, journey: Option<&String>, views| Asking {
         charter,
-        select: SelectArgs { journey: journey.cloned(), ..SelectArgs::default() },
+        select: SelectArgs { journey: journey.cloned(), afresh: args.afresh, ..SelectArgs::default() },
         views,
     };
     let (of_journeys, of_runs): (Vec<View>, Vec<View>) = views.into_iter().partition(View::is_about_journeys);

@@ -1,14 +1,15 @@
 //! `report`: one self-contained HTML file.
 
+mod topics;
+
 use std::path::Path;
 use std::process::ExitCode;
 
-use charter::Charter;
 use event::Timestamp;
 use lake::Lake;
 use report::{
     Answers, Compared, FileRead, Finding, Made, MapOptions, Period, Reading, ReportData, Section, Words, findings,
-    most_telling, render,
+    most_telling, render, section,
 };
 use understand::{Answered, Comparison, View, funnel, map, variants};
 
@@ -17,11 +18,13 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
-use crate::question::{answer, unknown_members};
+use crate::question::{Asking, answer_all, unknown_members};
+
+use topics::{Topic, Topics};
 
 /// Writes the report.
 pub(crate) async fn run(home: &Home, args: &ReportArgs, as_json: bool) -> Result<ExitCode, Error> {
-    let asks = Asks { steps: args.steps.as_deref(), within: args.within.as_deref() };
+    let asks = Asks { steps: args.steps.as_deref(), within: args.within.as_deref(), patterns: &args.pattern };
     let found = write(home, &args.select, asks, &args.output).await?;
     if as_json {
         draw::data(&serde_json::json!({ "report": args.output, "findings": texts(&found) }).to_string());
@@ -41,16 +44,16 @@ pub(crate) fn texts(found: &[Finding]) -> Vec<&str> {
 
 /// Moments in a funnel that nobody asked for.
 const FUNNEL_STEPS: usize = 5;
-/// Paths that the report lists.
-const PATHS: usize = 10;
 
-/// What a report asks besides the map and the paths.
+/// What a report asks besides what it always asks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asks<'a> {
     /// The moments of the funnel; without them, those of the commonest path.
     pub(crate) steps: Option<&'a str>,
     /// The time that the funnel may take.
     pub(crate) within: Option<&'a str>,
+    /// Patterns that journeys are looked through for.
+    pub(crate) patterns: &'a [String],
 }
 
 /// Writes the report of a home, and gives what it found.
@@ -62,36 +65,34 @@ pub(crate) async fn write(
 ) -> Result<Vec<Finding>, Error> {
     let lake = Lake::open(&home.path).await?;
     let until_us = lake.until_us().await?;
-    let one_group = SelectArgs { compare: None, ..select.clone() };
-    let mut views = vec![View::parse("map", [])?, View::parse("variants", [("limit", PATHS.to_string().as_str())])?];
-    views.extend(others(&home.charter));
-    let answers = answer(&lake, home, &one_group, &views).await?;
-    for unknown in unknown_members(&lake, &home.charter, select, &answers).await? {
+    let days = (until_us - lake.since_us().await?.unwrap_or(until_us)) / 86_400_000_000;
+    let words = Words::of(&home.charter);
+    let mut topics = Topics::of(&home.charter, select, asks, days)?;
+    if let Some(steps) = asks.steps {
+        add_funnel(&mut topics, select, steps, asks)?;
+    }
+    let mut told = Told { left_out: topics.left_out(home.charter_path.is_some()), ..Told::default() };
+    told.take(&lake, home, topics.all, &words).await?;
+    // Which steps a funnel may have is known only now.
+    if asks.steps.is_none()
+        && let Some(steps) = told.variants.as_ref().and_then(usual_steps)
+    {
+        let mut topics = Topics::default();
+        add_funnel(&mut topics, select, &steps, asks)?;
+        told.take(&lake, home, topics.all, &words).await?;
+    }
+    for unknown in unknown_members(&lake, &home.charter, select, &told.plain).await? {
         draw::note(&format!("note: {unknown}"));
     }
-    let sections = views.iter().zip(&answers).filter(|(view, _)| !view.heading().0.is_empty());
-    let sections = sections.map(|(view, answer)| section(view, answer.as_ref())).collect();
-    let map: map::Answer = typed(answers[0].as_ref());
-    let variants: variants::Answer = typed(answers[1].as_ref());
-    let steps = asks.steps.map_or_else(|| usual_steps(&variants), str::to_owned);
-    let (mut funnel, mut compared) = (None, None);
-    if !steps.is_empty() {
-        let options = [("steps", steps.as_str())].into_iter().chain(asks.within.map(|within| ("within", within)));
-        let view = [View::parse("funnel", options)?];
-        funnel = Some(typed::<funnel::Answer>(answer(&lake, home, &one_group, &view).await?[0].as_ref()));
-        if select.compare.is_some() {
-            let both = answer(&lake, home, select, &view).await?;
-            compared = Some(Compared::from(&typed::<Comparison<funnel::Answer>>(both[0].as_ref())));
-        }
-    }
-    let words = Words::of(&home.charter);
-    let found = most_telling(findings(&Answers {
+    let mut candidates = findings(&Answers {
         words: &words,
-        map: Some(&map),
-        variants: Some(&variants),
-        funnel: funnel.as_ref(),
-        compared: compared.as_ref(),
-    }));
+        map: told.map.as_ref(),
+        variants: told.variants.as_ref(),
+        funnel: told.funnel.as_ref(),
+        compared: told.compared.as_ref(),
+    });
+    candidates.extend(told.sections.iter().filter_map(|section| section.says.clone()));
+    let found = most_telling(candidates);
     let data = ReportData {
         organisation: home.charter.organisation.clone(),
         definition: home.charter.definition.clone(),
@@ -101,31 +102,96 @@ pub(crate) async fn write(
         reading: reading(&lake, home).await?,
         findings: found.clone(),
         words,
-        map: Some(map),
+        map: told.map,
         map_options: MapOptions::default(),
-        variants: Some(variants),
-        funnel,
+        variants: told.variants,
+        funnel: told.funnel,
         steps: None,
-        sections,
-        compared,
+        sections: told.sections,
+        left_out: told.left_out,
+        compared: told.compared,
         made: made(home),
     };
     std::fs::write(path, render(&data)).map_err(Error::file("write", path))?;
     Ok(found)
 }
 
-/// The views that this charter can answer without more being said, and that have no part of the page of their own.
-fn others(charter: &Charter) -> Vec<View> {
-    let can = |view: &View| {
-        let asks_enough = !view.heading().0.is_empty() && view.check().is_ok();
-        asks_enough && view.wants(charter, &mut journey::Wanted::default()).is_ok()
-    };
-    View::all().into_iter().filter(can).collect()
+/// The funnel, and the two groups that are compared by it.
+fn add_funnel(topics: &mut Topics, select: &SelectArgs, steps: &str, asks: Asks<'_>) -> Result<(), Error> {
+    let options = [("steps", steps)].into_iter().chain(asks.within.map(|within| ("within", within)));
+    let view = View::parse("funnel", options)?;
+    let one_group = SelectArgs { compare: None, compare_names: None, ..select.clone() };
+    topics.add(one_group, vec![view.clone()], None, false);
+    if select.compare.is_some() {
+        topics.add(select.clone(), vec![view], None, false);
+    }
+    Ok(())
 }
 
-fn section(view: &View, answer: &dyn Answered) -> Section {
-    let (title, about) = view.heading();
-    Section { title: title.to_owned(), about: about.to_owned(), tables: answer.tables() }
+/// What the answers say.
+#[derive(Default)]
+struct Told {
+    map: Option<map::Answer>,
+    variants: Option<variants::Answer>,
+    funnel: Option<funnel::Answer>,
+    compared: Option<Compared>,
+    sections: Vec<Section>,
+    left_out: Vec<(String, String)>,
+    /// The answers that have a part of the page of their own.
+    plain: Vec<Box<dyn Answered>>,
+}
+
+impl Told {
+    /// Asks everything in one pass.
+    async fn take(&mut self, lake: &Lake, home: &Home, topics: Vec<Topic>, words: &Words) -> Result<(), Error> {
+        let asking = |topic: &Topic| (topic.select.clone(), topic.views.clone());
+        let asked: Vec<(SelectArgs, Vec<View>)> = topics.iter().map(asking).collect();
+        let askings: Vec<Asking<'_>> = asked
+            .iter()
+            .map(|(select, views)| Asking { charter: &home.charter, select: select.clone(), views })
+            .collect();
+        let answers = answer_all(lake, home, &home.rules(), &askings).await?;
+        for (topic, answers) in topics.iter().zip(answers) {
+            for (view, answer) in topic.views.iter().zip(answers) {
+                self.tell(topic, view, answer, words);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, topic: &Topic, view: &View, answered: Box<dyn Answered>, words: &Words) {
+        let answer = answered.answer();
+        if let Some(map) = answer.downcast_ref::<map::Answer>() {
+            self.map = Some(map.clone());
+        } else if let Some(variants) = answer.downcast_ref::<variants::Answer>() {
+            self.variants = Some(variants.clone());
+        } else if let Some(funnel) = answer.downcast_ref::<funnel::Answer>() {
+            self.funnel = Some(funnel.clone());
+        } else if let Some(both) = answer.downcast_ref::<Comparison<funnel::Answer>>() {
+            self.compared = Some(Compared::from(both));
+        } else {
+            self.section(topic, view, answered.as_ref(), words);
+            return;
+        }
+        self.plain.push(answered);
+    }
+
+    fn section(&mut self, topic: &Topic, view: &View, answer: &dyn Answered, words: &Words) {
+        let subject = match view {
+            View::Paths(options) => Some(options.pattern.as_str()),
+            _ => topic.journey.as_deref(),
+        };
+        match section(view, answer, subject, words) {
+            Ok(mut section) => {
+                if topic.whole {
+                    section.scope =
+                        Some("About all events of these customers, not only those of the journey".to_owned());
+                }
+                self.sections.push(section);
+            }
+            Err(why) => self.left_out.push((view.heading().0.to_owned(), why)),
+        }
+    }
 }
 
 fn made(home: &Home) -> Made {
@@ -137,13 +203,8 @@ fn made(home: &Home) -> Made {
     }
 }
 
-/// The answer of a view whose kind is known.
-fn typed<A: Clone + 'static>(answered: &dyn Answered) -> A {
-    answered.answer().downcast_ref::<A>().expect("the view of this kind was asked").clone()
-}
-
 /// The first distinct moments of the commonest path that has at least two.
-fn usual_steps(variants: &variants::Answer) -> String {
+fn usual_steps(variants: &variants::Answer) -> Option<String> {
     let distinct = |sequence: &[std::sync::Arc<str>]| {
         let mut steps: Vec<String> = Vec::new();
         for moment in sequence {
@@ -154,9 +215,8 @@ fn usual_steps(variants: &variants::Answer) -> String {
         steps.truncate(FUNNEL_STEPS);
         steps
     };
-    let steps =
-        variants.variants.iter().map(|v| distinct(&v.sequence)).find(|steps| steps.len() > 1).unwrap_or_default();
-    if steps.is_empty() { String::new() } else { serde_json::Value::from(steps).to_string() }
+    let steps = variants.variants.iter().map(|v| distinct(&v.sequence)).find(|steps| steps.len() > 1)?;
+    Some(serde_json::Value::from(steps).to_string())
 }
 
 /// An organisation that says so itself is simulated, and so is everything that is shown of it.

@@ -25,10 +25,20 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         ));
     }
     let lake = Lake::open(&home.path).await?;
-    let answers = match objects(args, &views)?.as_slice() {
-        several @ [_, _, ..] => vec![map_by_type(&lake, home, &args.select, &views, several).await?],
-        _ => answer(&lake, home, &args.select, &views).await?,
+    let answered = match objects(args, &views)?.as_slice() {
+        several @ [_, _, ..] => map_by_type(&lake, home, &args.select, &views, several).await.map(|map| vec![map]),
+        _ => answer(&lake, home, &args.select, &views).await,
     };
+    let answers = answered.inspect_err(|error| {
+        let lacks =
+            matches!(error, Error::View(understand::Error::CharterLacks { .. } | understand::Error::NoSegments));
+        if lacks && home.charter_path.is_none() {
+            draw::note(
+                "note: there is no charter; `desireline init FILES > charter.yaml` proposes a first one, and --charter \
+                 charter.yaml uses it",
+            );
+        }
+    })?;
     for unknown in unknown_members(&lake, &home.charter, &args.select, &answers).await? {
         draw::note(&format!("note: {unknown}"));
     }

@@ -1,5 +1,6 @@
 //! What is exported and read again tells the same journeys.
 
+use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use lake::{ExportFormat, ImportOptions, Lake, plan_parquet, read_parquet};
 use listen::stitch::Rules;
 use listen::{Format, Options};
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::home::{Row, import, runtime, sequences};
@@ -125,7 +127,15 @@ async fn ask(home: &Path, query: &str) -> Vec<Vec<Option<String>>> {
 /// The properties of every event, in order of time. Formats that have no room for what is nested give the text of its JSON,
 /// and OCEL says what an event is about in a way of its own.
 async fn properties(home: &Path, nested: bool) -> Vec<Map<String, Value>> {
-    let parse = |row: Vec<Option<String>>| serde_json::from_str(row[0].as_deref().expect("properties")).expect("JSON");
+    let parse = |row: Vec<Option<String>>| {
+        let text = row[0].as_deref().expect("properties");
+        let mut parsed: Map<String, Value> = serde_json::from_str(text).expect("JSON");
+        // `serde_json` may read a float as its neighbour, and differently so where it is written with other digits.
+        let raw: BTreeMap<String, &RawValue> = serde_json::from_str(text).expect("JSON");
+        let exact: f64 = raw["float"].get().parse().expect("a number");
+        parsed.insert("float".to_owned(), exact.to_string().into());
+        parsed
+    };
     let mut all: Vec<Map<String, Value>> = ask(home, PROPERTIES).await.into_iter().map(parse).collect();
     for one in &mut all {
         one.remove("objects");

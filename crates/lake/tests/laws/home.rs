@@ -103,9 +103,14 @@ pub(crate) async fn answer_after<F: Fold>(
     new: impl Fn() -> F + Sync,
 ) -> F::Answer {
     let vocabulary = Vocabulary::default();
-    let folds = Box::new(|| vec![Box::new(new()) as Box<dyn AnyFold>]);
-    let question = Question { lens, selection: Selection::default(), folds };
-    let answered = lake.ask(rules, &vocabulary, &[question]).await.expect("an answer");
+    let question = Question {
+        selected: vec![(lens, Selection::default())],
+        vocabulary: vocabulary.clone(),
+        folds: Box::new(|| vec![Box::new(new()) as Box<dyn AnyFold>]),
+        names: Vec::new(),
+        kept: None,
+    };
+    let answered = lake.ask(rules, &[question], None).await.expect("an answer");
     let fold = answered.groups.into_iter().flatten().flatten().next().expect("one fold");
     fold.into_any().downcast::<F>().expect("of this kind").finish(&vocabulary.moments)
 }

@@ -4,6 +4,7 @@ mod conditions;
 mod crashes;
 mod export;
 mod home;
+mod kept;
 mod life;
 mod of;
 mod readers;

@@ -75,8 +75,9 @@ async fn ask(home: &Path, of: &Of) -> Result<Told, Error> {
     let lake = Lake::open(home).await.expect("a lake");
     let vocabulary = Vocabulary::default();
     let folds = Box::new(|| vec![Box::new(Sequences::default()) as Box<dyn AnyFold>]);
-    let question = Question { lens: Lens::default(), selection: Selection::default(), folds };
-    let answered = lake.ask_of(of, &vocabulary, &[question]).await?;
+    let selected = vec![(Lens::default(), Selection::default())];
+    let question = Question { selected, vocabulary: vocabulary.clone(), folds, names: Vec::new(), kept: None };
+    let answered = lake.ask_of(of, &[question]).await?;
     let fold = answered.groups.into_iter().flatten().flatten().next().expect("one fold");
     Ok(fold.into_any().downcast::<Sequences>().expect("of this kind").finish(&vocabulary.moments))
 }

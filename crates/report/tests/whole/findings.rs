@@ -140,7 +140,7 @@ fn two_groups_are_associated_with_what_differs() {
     assert_eq!(
         finding.text,
         "Customers go directly from ‘mail’ to ‘order’ far more often in marked than in others: 40 of 50 (80 %, 67–89 %) \
-         against 20 of 100 (20 %, 13–29 %). The difference (60 points, from 44 points to 71 points) is associated with \
+         against 20 of 100 (20 %, 13–29 %). The difference (60 points, from 44 to 71 points) is associated with \
          what tells the two apart; that does not show that it comes from it. 2 differences were looked at, so some of \
          it may be chance."
     );

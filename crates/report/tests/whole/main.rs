@@ -3,3 +3,4 @@
 mod findings;
 mod logs;
 mod pages;
+mod sections;

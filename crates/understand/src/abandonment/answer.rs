@@ -162,12 +162,12 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
     let times = if fold.waits.times() == Times::Sketch { Times::Sketch } else { fold.returns.times() };
     let waits = fold.waits.finish();
     let returns = fold.returns.finish();
-    let [succeeded, open, abandoned] = fold.endings;
-    let came_back: u64 = fold.moments.iter().map(|at| at.came_back).sum();
+    let [succeeded, open, abandoned] = fold.counts.endings;
+    let came_back: u64 = fold.counts.moments.iter().map(|at| at.came_back).sum();
     let placed =
         |(moment, at): (Moment, &At)| place(names.name(moment), at, waits[moment.index()], returns[moment.index() + 1]);
     let mut places: Vec<Place> =
-        (0..).map(Moment).zip(&fold.moments).filter(|(_, at)| at.events > 0).map(placed).collect();
+        (0..).map(Moment).zip(&fold.counts.moments).filter(|(_, at)| at.events > 0).map(placed).collect();
     places.sort_unstable_by(|a, b| {
         (Reverse(a.abandoned), Reverse(a.journeys), &a.moment).cmp(&(
             Reverse(b.abandoned),
@@ -179,11 +179,11 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
     if fold.limit > 0 {
         places.truncate(fold.limit);
     }
-    let left = fold.moments.iter().fold(Sum::default(), |mut all, at| {
+    let left = fold.counts.moments.iter().fold(Sum::default(), |mut all, at| {
         all.merge(at.left);
         all
     });
-    let valued = fold.outcomes.iter().zip(&fold.values).map(|(outcome, values)| Valued {
+    let valued = fold.outcomes.iter().zip(&fold.counts.values).map(|(outcome, values)| Valued {
         outcome: outcome.name.clone(),
         abandoned: values[ABANDONED].journeys,
         in_abandoned: Value::of(values[ABANDONED]),
@@ -202,7 +202,7 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
         journey: fold.journey,
         abandoned_after: fold.abandoned_after,
         journeys: succeeded + open + abandoned,
-        customers: fold.customers.count(),
+        customers: fold.counts.customers.count(),
         succeeded,
         open,
         abandoned,

@@ -170,16 +170,18 @@ pub(super) fn answer(fold: ChannelsFold) -> Answer {
     let words = fold.words.names();
     let times = fold.times.times();
     let summaries = fold.times.finish();
-    let journeys = fold.journeys;
-    let somewhere = fold.events - fold.nowhere;
+    let super::Total { journeys, events, nowhere, switching } = fold.total;
+    let somewhere = events - nowhere;
     let name = |word| word_name(&words, word).unwrap_or_else(|| "".into());
     let mut channels: Vec<Channel> = fold
         .channels
         .iter()
-        .map(|channel| {
+        // Those of whose events none are left are kept too.
+        .filter(|(_, channel)| channel.events > 0)
+        .map(|(word, channel)| {
             let share = Share::new(channel.journeys, journeys);
             Channel {
-                channel: name(channel.word),
+                channel: name(*word),
                 events: channel.events,
                 events_share: Share::new(channel.events, somewhere).share,
                 customers: channel.customers.count(),
@@ -203,19 +205,19 @@ pub(super) fn answer(fold: ChannelsFold) -> Answer {
         pairs.push(switch(name(*from), name(*to), going, summary));
     }
     pairs.sort_unstable_by(|a, b| (Reverse(a.count), &a.from, &a.to).cmp(&(Reverse(b.count), &b.from, &b.to)));
-    let switching = Share::new(fold.switching, journeys);
+    let switching_share = Share::new(switching, journeys);
     let approximate = (times == Times::Sketch)
         .then(|| Doubt::Approximate { what: "median_s and p90_s".to_owned(), relative_error: RELATIVE_ERROR });
     Answer {
         journeys,
         customers: fold.customers.count(),
-        events: fold.events,
-        without_channel: fold.nowhere,
+        events,
+        without_channel: nowhere,
         switches: pairs.iter().map(|pair| pair.count).sum(),
-        switching_journeys: fold.switching,
-        switching_share: switching.share,
-        switching_share_low: switching.low,
-        switching_share_high: switching.high,
+        switching_journeys: switching,
+        switching_share: switching_share.share,
+        switching_share_low: switching_share.low,
+        switching_share_high: switching_share.high,
         loss: if fold.cut { Loss::Abandoned } else { Loss::NothingFollowed },
         times,
         channels,

@@ -6,7 +6,12 @@ use super::answer::{Answer, Context, Loss};
 use crate::table::{Cell, Table};
 
 pub(super) fn tables(answer: &Answer) -> Vec<Table> {
-    vec![channels(answer), switches(answer), spread(answer)]
+    // Without any channel there is nothing to say but that.
+    if answer.channels.is_empty() {
+        vec![channels(answer)]
+    } else {
+        vec![channels(answer), switches(answer), spread(answer)]
+    }
 }
 
 fn channels(answer: &Answer) -> Table {
@@ -24,6 +29,11 @@ fn channels(answer: &Answer) -> Table {
     }
     let (nowhere, events) = (Cell::Count(answer.without_channel), Cell::Count(answer.events));
     table.notes.push(format!("{nowhere} of {events} events name no channel"));
+    if answer.channels.is_empty() {
+        let what = "to see channels, import with --map channel=COLUMN, or say `channel:` of a source in the charter";
+        table.notes.push(what.to_owned());
+        return table.doubts(&answer.doubts);
+    }
     let (switching, share) = (Cell::Count(answer.switching_journeys), Cell::Share(answer.switching_share));
     table.notes.push(format!("{switching} journeys change the channel, {share} of {}", Cell::Count(answer.journeys)));
     table.doubts(&answer.doubts)

@@ -10,11 +10,11 @@ use evidence::{Doubt, Share};
 use journey::{Moment, Moments};
 
 use super::tally::{self, Place, Tally};
-use super::{Answer, ByEnding, Came, ConformanceFold, Department, ENDINGS, Moved, Options, Parting, Promised};
+use super::{Answer, ByEnding, Came, ConformanceFold, Department, ENDINGS, Moved, Parting, Promised};
 use crate::compare::Shares;
 use crate::outcomes;
 use crate::promises::{BALANCE, balance};
-use crate::question::{Names, Question};
+use crate::question::Names;
 use crate::sketch::RELATIVE_ERROR;
 use crate::table::{Cell, Table};
 use crate::{OutcomeBetween, Times};
@@ -53,7 +53,7 @@ pub(super) fn answer(fold: ConformanceFold, name: &str, designed: &Pattern, mome
         designed: designed.text().to_owned(),
         journeys,
         customers: fold.customers.count(),
-        variants: (!designed.automaton().is_conditional()).then_some(fold.known.len() as u64),
+        variants: (!designed.automaton().is_conditional()).then(|| fold.variants.numbers().count() as u64),
         fitness,
         fitting: fitting.count,
         fitting_share: fitting.share,
@@ -217,7 +217,7 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
 
 fn moves(answer: &Answer) -> Table {
     let headers = ["move", "moment", "owner", "count", "journeys", "journeys_share"];
-    let title = format!("{}: {} as drawn", Options::NAME, answer.journey);
+    let title = format!("How `{}` differs from the drawing", answer.journey);
     let mut table = Table::new(&title, &headers);
     for (moves, what) in [(&answer.skipped, "skipped"), (&answer.added, "added")] {
         for moved in moves {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use charter::Pattern;
 use charter::pattern::{Alignment, MomentTest};
 use journey::Moment;
+use serde::{Deserialize, Serialize};
 
 use crate::count::at;
 
 /// Moves, fitness and partings of journeys. All are counts, so that any order of adding gives the same.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Tally {
     /// By ending, by what an alignment costs and how many moments the journey has: how many journeys.
     pub(super) costs: [BTreeMap<(u32, u64), u64>; 4],
@@ -22,11 +23,12 @@ pub(super) struct Tally {
     /// Of journeys that are over, those that never parted and those that did: how many succeeded, and of how many.
     pub(super) success: [[u64; 2]; 2],
     /// The moments or states of the journey at hand, so that each counts once in it.
+    #[serde(skip)]
     met: Vec<usize>,
 }
 
 /// A place of the plan, as journeys went on from it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Place {
     /// By the moment that came instead of what is drawn: how many journeys.
     pub(super) came: BTreeMap<Moment, u64>,
@@ -117,6 +119,35 @@ impl Tally {
         }
         (0..2).for_each(|group| add(&mut self.success[group], other.success[group]));
     }
+
+    /// Takes out journeys that all were added before.
+    pub(super) fn subtract(&mut self, other: &Self) {
+        for (ours, theirs) in self.costs.iter_mut().zip(&other.costs) {
+            take_out(ours, theirs);
+        }
+        for (ours, theirs) in [(&mut self.skipped, &other.skipped), (&mut self.added, &other.added)] {
+            ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| subtract(ours, *theirs));
+        }
+        for (key, theirs) in &other.places {
+            let ours = self.places.entry(*key).or_default();
+            take_out(&mut ours.came, &theirs.came);
+            (0..2).for_each(|group| subtract(&mut ours.success[group], theirs.success[group]));
+        }
+        (0..2).for_each(|group| subtract(&mut self.success[group], other.success[group]));
+    }
+}
+
+/// Takes counts out; what is left of nothing is not there.
+fn take_out<K: Ord + Copy>(ours: &mut BTreeMap<K, u64>, theirs: &BTreeMap<K, u64>) {
+    for (key, count) in theirs {
+        *ours.entry(*key).or_default() -= count;
+    }
+    ours.retain(|_, count| *count > 0);
+}
+
+fn subtract(ours: &mut [u64; 2], theirs: [u64; 2]) {
+    ours[0] -= theirs[0];
+    ours[1] -= theirs[1];
 }
 
 fn add(ours: &mut [u64; 2], theirs: [u64; 2]) {

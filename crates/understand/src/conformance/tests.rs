@@ -1,12 +1,13 @@
 use charter::Step;
 use charter::pattern::Aligner;
-use evidence::Share;
+use evidence::{Doubt, Share};
 use journey::{Cut, Selection};
 use proptest::prelude::*;
 use serde_json::Value;
 use testkit::{answer, answer_split, splits, told};
 
 use super::*;
+use crate::{Balance, OutcomeBetween};
 
 const CHARTER: &str = "\
 charter: 1

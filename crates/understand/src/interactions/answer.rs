@@ -213,7 +213,8 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
     let times = fold.measures.times();
     let summaries = fold.measures.finish();
     let mut groups: BTreeMap<(usize, By), Vec<Grouped>> = BTreeMap::new();
-    for ((number, by, word), slot) in fold.slots {
+    // Groups that nobody is in any more are kept too.
+    for ((number, by, word), slot) in fold.slots.into_iter().filter(|(_, slot)| fold.tallies[*slot].opened > 0) {
         let figures = figures(fold.tallies[slot], &summaries[slot * MEASURES..][..MEASURES]);
         groups.entry((number, by)).or_default().push((word_name(&words, word), word, figures));
     }
@@ -232,7 +233,7 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
             .collect();
         let mut plain = |by| take(by).into_iter().map(|(name, _, figures)| Group { name, figures }).collect();
         let (channels, departments, resources) = (plain(By::Channel), plain(By::Department), plain(By::Resource));
-        let recontacts = fold.recontacts.iter().filter(|((of, _, _), _)| *of == number);
+        let recontacts = fold.recontacts.iter().filter(|((of, _, _), count)| *of == number && **count > 0);
         let recontacts = recontacts
             .map(|((_, from, to), count)| (word_name(&words, *from), word_name(&words, *to), *count))
             .collect();
@@ -319,7 +320,7 @@ fn ways(fold: &InteractionsFold, names: &Names) -> BTreeMap<(usize, Word), Ways>
         let path = decode(fold.paths.bytes_of(number)).skip(3).map(|moment| names.rank(moment));
         (path.collect::<Vec<_>>(), result(fold.paths.bytes_of(number)))
     };
-    for number in 0..fold.paths.len() {
+    for number in fold.paths.numbers() {
         let mut prefix = decode(fold.paths.bytes_of(number));
         let (Some(kind), Some(request)) = (prefix.next(), prefix.next()) else { continue };
         let ways = all.entry((kind.index(), Word(request.0.wrapping_sub(1)))).or_default();

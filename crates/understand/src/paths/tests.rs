@@ -81,7 +81,7 @@ fn channels_times_and_ends() {
 fn patterns_that_match_nothing_or_everything_say_so() {
     let extent = |pattern: &str| {
         let answer = ask(LOG, pattern).expect("an answer");
-        (answer.extent, tables(&answer)[0].notes.join("; "))
+        (answer.extent, table::tables(&answer)[0].notes.join("; "))
     };
     for (pattern, expected, note) in [
         ("renewed visit", Extent::None, "no journey matches"),

@@ -196,7 +196,7 @@ proptest::proptest! {
         };
         runs.feed(&log.columns(), &mut each);
         runs.finish(&mut each);
-        let [even, odd] = folds;
+        let [mut even, mut odd] = folds;
         let (kept, kept_odd) = (even.keep().expect("it keeps"), odd.keep().expect("it keeps"));
         let mut resumed = new();
         proptest::prop_assert!(resumed.resume(&kept));

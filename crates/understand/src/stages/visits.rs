@@ -2,6 +2,7 @@
 
 use evidence::Sums;
 use journey::Setting;
+use serde::{Deserialize, Serialize};
 
 use crate::scores::Scores;
 
@@ -12,7 +13,7 @@ pub(super) const WINDOWS: usize = 3;
 pub(super) const ACTIVE_US: i64 = 30 * 86_400_000_000;
 
 /// A period and its middle, in microseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the unit is a part of each name")]
 pub(super) struct Halves {
     pub(super) since_us: i64,
@@ -38,10 +39,22 @@ impl Halves {
         };
         (ends - begins > ACTIVE_US).then_some(ends)
     }
+
+    /// Whether counting can go on from an earlier end of the period: no window has become long enough since for what is only
+    /// counted in long ones.
+    pub(super) fn goes_on(self, earlier: Self) -> bool {
+        let long = |halves: Self| [0, 1, 2].map(|window| halves.end_us(window).is_some());
+        self.since_us == earlier.since_us && long(self) == long(earlier)
+    }
+
+    /// The end of the period with which the middle comes after a time.
+    fn passes(self, at_us: i64) -> i64 {
+        self.since_us.saturating_add((at_us - self.since_us).saturating_add(1).saturating_mul(2))
+    }
 }
 
 /// What customers did in one stage and one window.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tally {
     pub(super) customers: u64,
     pub(super) events: u64,
@@ -72,6 +85,18 @@ impl Tally {
         self.days.merge(&other.days);
         self.scores.merge(&other.scores);
     }
+
+    fn subtract(&mut self, other: &Self) {
+        self.customers -= other.customers;
+        self.events -= other.events;
+        self.went_on -= other.went_on;
+        self.fell_back -= other.fell_back;
+        self.active -= other.active;
+        self.values.subtract(&other.values);
+        self.per_customer.subtract(&other.per_customer);
+        self.days.subtract(&other.days);
+        self.scores.subtract(&other.scores);
+    }
 }
 
 /// What the present customer did in one stage and one window.
@@ -84,34 +109,58 @@ struct Visit {
     value: f64,
 }
 
-/// All customers, and the present one.
-#[derive(Debug)]
-pub(super) struct Visits {
+/// What is counted of all customers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Counts {
     /// By window and stage.
     pub(super) tallies: [Vec<Tally>; WINDOWS],
     /// Customers with any event, by window.
     pub(super) customers: [u64; WINDOWS],
     /// Outcomes that are worth something, but do not say how much.
     pub(super) without_value: u64,
+}
+
+impl Counts {
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.without_value += other.without_value;
+        self.customers.iter_mut().zip(other.customers).for_each(|(ours, theirs)| *ours += theirs);
+        let theirs = other.tallies.iter().flatten();
+        self.tallies.iter_mut().flatten().zip(theirs).for_each(|(ours, theirs)| ours.merge(theirs));
+    }
+
+    pub(super) fn subtract(&mut self, other: &Self) {
+        self.without_value -= other.without_value;
+        self.customers.iter_mut().zip(other.customers).for_each(|(ours, theirs)| *ours -= theirs);
+        let theirs = other.tallies.iter().flatten();
+        self.tallies.iter_mut().flatten().zip(theirs).for_each(|(ours, theirs)| ours.subtract(theirs));
+    }
+}
+
+/// All customers, and the present one.
+#[derive(Debug)]
+pub(super) struct Visits {
+    pub(super) counts: Counts,
     /// Whether the present customer has any event, by window.
     pub(super) seen: [bool; WINDOWS],
     present: [Vec<Visit>; WINDOWS],
+    /// The present customer's first event of the later half, of each journey the earliest.
+    pub(super) later_us: Option<i64>,
 }
 
 impl Visits {
     pub(super) fn new(stages: usize) -> Self {
-        Self {
+        let counts = Counts {
             tallies: std::array::from_fn(|_| vec![Tally::default(); stages]),
             customers: [0; WINDOWS],
             without_value: 0,
-            seen: [false; WINDOWS],
-            present: std::array::from_fn(|_| vec![Visit::default(); stages]),
-        }
+        };
+        let present = std::array::from_fn(|_| vec![Visit::default(); stages]);
+        Self { counts, seen: [false; WINDOWS], present, later_us: None }
     }
 
     /// The customer has a moment of a stage; `changed`: the moment before was not of it.
     pub(super) fn enter(&mut self, window: usize, stage: usize, changed: bool, at_us: i64) {
-        self.tallies[window][stage].events += 1;
+        self.counts.tallies[window][stage].events += 1;
         let present = &mut self.present[window];
         // Journeys of a customer come in the order of time, but for those that begin together.
         let (first_us, last_us) = present[stage].times.unwrap_or((at_us, at_us));
@@ -136,27 +185,30 @@ impl Visits {
 
     /// An outcome of some value.
     pub(super) fn earn(&mut self, window: usize, stage: usize, value: f64) {
-        if self.tallies[window][stage].values.add(value) {
+        if self.counts.tallies[window][stage].values.add(value) {
             self.present[window][stage].value += value;
         } else if window == 0 {
-            self.without_value += 1;
+            self.counts.without_value += 1;
         }
     }
 
     /// An answer to the survey of the stage.
     pub(super) fn say(&mut self, window: usize, stage: usize, score: usize) {
-        self.tallies[window][stage].scores.add(score);
+        self.counts.tallies[window][stage].scores.add(score);
     }
 
     /// Sums up the present customer and forgets it; `lifetime` is told stage and length of every stay of the whole period.
-    pub(super) fn leave(&mut self, halves: Option<Halves>, mut lifetime: impl FnMut(usize, u64)) {
+    /// Gives the earliest end of the period with which the same events of the customer come to something else.
+    pub(super) fn leave(&mut self, halves: Option<Halves>, mut lifetime: impl FnMut(usize, u64)) -> Option<i64> {
+        let Counts { tallies, customers, .. } = &mut self.counts;
+        let mut due_us = halves.zip(self.later_us.take()).map(|(halves, later_us)| halves.passes(later_us));
         for window in 0..WINDOWS {
             if !std::mem::take(&mut self.seen[window]) {
                 continue;
             }
-            self.customers[window] += 1;
-            let end_us = halves.and_then(|halves| halves.end_us(window));
-            for (stage, (visit, tally)) in self.present[window].iter_mut().zip(&mut self.tallies[window]).enumerate() {
+            customers[window] += 1;
+            let ends = halves.and_then(|halves| Some((halves, halves.end_us(window)?)));
+            for (stage, (visit, tally)) in self.present[window].iter_mut().zip(&mut tallies[window]).enumerate() {
                 let Visit { times: Some((first_us, last_us)), went_on, fell_back, value } = std::mem::take(visit)
                 else {
                     continue;
@@ -164,7 +216,14 @@ impl Visits {
                 tally.customers += 1;
                 tally.went_on += u64::from(went_on);
                 tally.fell_back += u64::from(fell_back);
-                tally.active += u64::from(end_us.is_some_and(|end_us| last_us > end_us - ACTIVE_US));
+                if let Some((halves, end_us)) = ends
+                    && last_us > end_us - ACTIVE_US
+                {
+                    tally.active += 1;
+                    let until_us = last_us.saturating_add(ACTIVE_US);
+                    let until_us = if window == 1 { halves.passes(until_us - 1) } else { until_us };
+                    due_us = Some(due_us.map_or(until_us, |due_us| due_us.min(until_us)));
+                }
                 tally.per_customer.add(value);
                 let length_us = last_us.abs_diff(first_us);
                 tally.days.add(length_us as f64 / 86_400e6);
@@ -173,13 +232,6 @@ impl Visits {
                 }
             }
         }
-    }
-
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.without_value += other.without_value;
-        self.customers.iter_mut().zip(other.customers).for_each(|(ours, theirs)| *ours += theirs);
-        for (ours, theirs) in self.tallies.iter_mut().flatten().zip(other.tallies.iter().flatten()) {
-            ours.merge(theirs);
-        }
+        due_us
     }
 }

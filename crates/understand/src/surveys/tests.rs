@@ -98,7 +98,7 @@ proptest::proptest! {
         };
         runs.feed(&log.columns(), &mut each);
         runs.finish(&mut each);
-        let [even, odd] = folds;
+        let [mut even, mut odd] = folds;
         let mut resumed = new();
         proptest::prop_assert!(resumed.resume(&even.keep().expect("it keeps")));
         let mut out = new();

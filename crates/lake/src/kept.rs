@@ -1,0 +1,193 @@
+//! What is kept of answers: what folds have counted, so that the next time they go on from there.
+//!
+//! Beside it stands of which state of the lake it was counted ([`Mark`]). It holds for every later state in which rows have
+//! only come to those that were there; whatever else may have happened to the lake makes it void. It is a copy of what the
+//! events say and never needed: what cannot be read or written is passed over, and the question asked afresh.
+
+mod file;
+
+use std::path::{Path, PathBuf};
+
+use journey::{AnyFold, Dues};
+use listen::stitch::Rules;
+use rapidhash::v3::rapidhash_v3;
+use serde::{Deserialize, Serialize};
+
+use crate::ask::{LeftOut, Vocabulary};
+use crate::error::Error;
+use crate::store::{Lake, number};
+use crate::table::Table;
+
+pub(crate) use file::{Head, names, sweep};
+
+/// Which state of the lake something was counted of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// The number of the commit that made this state.
+    pub(crate) version: u64,
+    /// A hash of that commit: another lake in the same place has another.
+    commit: u64,
+    /// The arrival number that the next event gets: all rows with smaller ones had been counted.
+    pub(crate) next_seq: i64,
+    /// The times of the first and the last event, in microseconds since 1970.
+    since_us: i64,
+    pub(crate) until_us: i64,
+    /// When rows were put in other places or taken out last.
+    pub(crate) replaced: Replaced,
+}
+
+/// The versions of the tables of keys and of links whose rows took the place of all others last, which happens whenever rows
+/// of the events move to other customers, or go.
+pub(crate) type Replaced = [Option<i64>; 2];
+
+/// What is kept in a home, for questions to the lake as it was when it was opened.
+#[derive(Debug)]
+pub struct Keeping {
+    home: PathBuf,
+    /// The folder of the log of the events.
+    log: PathBuf,
+    pub(crate) mark: Mark,
+    /// By which rules the lake is asked, which are those by which its rows are filed.
+    rules: i64,
+}
+
+/// What was counted of a question before.
+pub struct Kept {
+    pub(crate) head: Head,
+    file: Vec<u8>,
+    /// Where in the file is what folds have kept.
+    begins: usize,
+}
+
+/// What was counted of a question.
+pub(crate) struct Counted {
+    /// By group: its folds.
+    pub(crate) groups: Vec<Vec<Box<dyn AnyFold>>>,
+    /// By selection.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Whose open journey becomes abandoned when nothing more happens.
+    pub(crate) dues: Dues,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kept").field("head", &self.head).field("bytes", &self.file.len()).finish_non_exhaustive()
+    }
+}
+
+impl Lake {
+    /// What is kept of earlier answers and may be used now. `None` where rows do not lie where these rules put them: then
+    /// nothing that was counted before can be told apart from what was not, and nothing is kept.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn keeping(&self, rules: &Rules) -> Result<Option<Keeping>, Error> {
+        if !self.is_filed(rules).await? {
+            return Ok(None);
+        }
+        let log = self.events.root().join("_delta_log");
+        let version = self.events.version();
+        // A commit that has been taken away, as old ones may be, cannot be compared any more.
+        let Some(commit) = hash_of_commit(&log, version) else { return Ok(None) };
+        let Some(next_seq) = self.events.transaction(number::NEXT_SEQ).await? else { return Ok(None) };
+        let mark = Mark {
+            version,
+            commit,
+            next_seq,
+            since_us: self.since_us().await?.unwrap_or_default(),
+            until_us: self.until_us().await?,
+            replaced: replaced(&self.events).await?,
+        };
+        Ok(Some(Keeping { home: self.home().to_owned(), log, mark, rules: crate::store::fingerprint(rules) }))
+    }
+}
+
+/// See [`Replaced`].
+pub(crate) async fn replaced(events: &Table) -> Result<Replaced, Error> {
+    let [customers, links] = [number::CUSTOMERS_REPLACED, number::LINKS_REPLACED];
+    Ok([events.transaction(customers).await?, events.transaction(links).await?])
+}
+
+fn hash_of_commit(log: &Path, version: u64) -> Option<u64> {
+    std::fs::read(log.join(format!("{version:020}.json"))).ok().map(|bytes| rapidhash_v3(&bytes))
+}
+
+impl Keeping {
+    /// The number of the commit that made the state of the lake that is asked.
+    pub(crate) fn version(&self) -> u64 {
+        self.mark.version
+    }
+
+    /// What is kept under this name: a text from which everything follows that the answer depends on besides the events.
+    /// `None` where nothing is, or where more has happened to the lake since than that rows came.
+    pub fn find(&self, name: &str) -> Option<Kept> {
+        let name = self.name(name);
+        let (file, head, begins) = file::read(&self.home, &name)?;
+        let (then, now) = (&head.mark, &self.mark);
+        let only_grew = then.replaced == now.replaced
+            && then.since_us == now.since_us
+            && then.version <= now.version
+            && then.next_seq <= now.next_seq
+            && hash_of_commit(&self.log, then.version) == Some(then.commit);
+        if !only_grew {
+            return None;
+        }
+        file::used(&self.home, &name);
+        Some(Kept { head, file, begins })
+    }
+
+    /// Keeps what one of the folds of a question has counted, in each group; whether it can be kept. That it could not be
+    /// written does not matter here.
+    pub(crate) fn keep(&self, name: &str, vocabulary: &Vocabulary, counted: &mut Counted, fold: usize) -> bool {
+        let groups: Option<Vec<Vec<u8>>> = counted.groups.iter_mut().map(|folds| folds[fold].keep()).collect();
+        let Some(groups) = groups else { return false };
+        let head = Head {
+            name: self.name(name),
+            mark: self.mark.clone(),
+            moments: vocabulary.moments.names(),
+            words: vocabulary.words.names(),
+            left_out: counted.left_out.clone(),
+            dues: counted.dues.clone(),
+            lengths: groups.iter().map(Vec::len).collect(),
+        };
+        // Whatever comes after so many words are known is called alike, in whatever order it came.
+        if head.words.len() < journey::WORDS_MAX {
+            // A home that cannot be written to is asked like any other.
+            let _ = file::write(&self.home, &head, &groups, || self.is_latest());
+        }
+        true
+    }
+
+    fn is_latest(&self) -> bool {
+        !self.log.join(format!("{:020}.json", self.mark.version + 1)).exists()
+    }
+
+    fn name(&self, name: &str) -> String {
+        crate::maintain::sha256(&format!("{}\n{}\n{name}", file::FORMAT, self.rules))
+    }
+}
+
+impl Kept {
+    /// Up to when events were known then, in microseconds since 1970.
+    pub fn until_us(&self) -> i64 {
+        self.head.mark.until_us
+    }
+
+    /// The names that had numbers then, with the same numbers.
+    pub fn vocabulary(&self) -> Vocabulary {
+        let vocabulary = Vocabulary::default();
+        self.head.moments.iter().for_each(|name| _ = vocabulary.moments.intern(name));
+        self.head.words.iter().for_each(|name| _ = vocabulary.words.word(name));
+        vocabulary
+    }
+
+    /// By group: what its fold has kept.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.file[self.begins..];
+        self.head.lengths.iter().map_while(move |length| {
+            let (group, after) = rest.split_at_checked(*length)?;
+            rest = after;
+            Some(group)
+        })
+    }
+}

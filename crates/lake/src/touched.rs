@@ -1,0 +1,120 @@
+//! Reading the events of a few customers: those of whom something has changed.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::Int64Type;
+use parquet::arrow::arrow_reader::RowSelection;
+
+use crate::ask::Taken;
+use crate::error::Error;
+use crate::import::run_on_all_cores;
+use crate::kept::Mark;
+use crate::limits::BATCH_ROWS;
+use crate::open_file::OpenFile;
+use crate::run_file::{Places, read_run};
+use crate::scan::{Part, Projection};
+use crate::schema::event_column;
+use crate::store::bucket_of;
+
+impl Taken {
+    /// How many events there are.
+    pub(crate) fn rows(&self) -> u64 {
+        self.runs().map(OpenFile::rows).sum()
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &OpenFile> {
+        let runs = |part| if let &Part::Bucket(_, ref runs) = part { runs.as_slice() } else { &[] };
+        self.parts.iter().flat_map(runs)
+    }
+}
+
+/// The customers who have events that arrived after `then`, in no order.
+pub(crate) fn newcomers(taken: &Taken, then: &Mark) -> Result<Vec<i64>, Error> {
+    let newer: Vec<&OpenFile> = taken.runs().filter(|run| run.version() > then.version).collect();
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let columns = ["customer", "seq"].map(event_column);
+    run_on_all_cores(|| {
+        let mut customers = Vec::new();
+        while let Some(run) = newer.get(next.fetch_add(1, Ordering::Relaxed)) {
+            for batch in read_run(run, &columns, false, BATCH_ROWS)? {
+                let batch = batch?;
+                let [customer, seq] = [0, 1].map(|n| batch.column(n).as_primitive::<Int64Type>().values());
+                let of_customers = customer.iter().zip(seq).filter(|(customer, _)| **customer >= 0);
+                let new = of_customers.filter(|(_, seq)| **seq >= then.next_seq);
+                customers.extend(new.map(|(customer, _)| *customer));
+                customers.dedup();
+            }
+        }
+        found.lock().expect("no holder of this lock panics").extend(customers);
+        Ok(())
+    })?;
+    Ok(found.into_inner().expect("no holder of this lock panics"))
+}
+
+/// All events of these customers, who are in ascending order, that lie in a bucket, sorted by (customer, at, seq); `None`
+/// where there are none.
+pub(crate) fn read_touched(
+    bucket: u32,
+    runs: &[OpenFile],
+    touched: &[i64],
+    projection: &Projection,
+) -> Result<Option<RecordBatch>, Error> {
+    let theirs: Vec<i64> = touched.iter().copied().filter(|customer| bucket_of(*customer) == bucket).collect();
+    if theirs.is_empty() {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    let mut sorted = true;
+    for run in runs {
+        let places = Places::of(run, projection.dictionaries)?;
+        let rows = rows_of(&places, &theirs)?;
+        if !rows.selects_any() {
+            continue;
+        }
+        sorted = found.is_empty();
+        for batch in places.read(&projection.columns, Some(rows))? {
+            found.push(batch?);
+        }
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let all = concat_batches(&projection.schema()?, &found)?;
+    if sorted {
+        return Ok(Some(all));
+    }
+    let by = ["customer", "at", "seq"]
+        .map(|name| SortColumn { values: Arc::clone(all.column(projection.position(name))), options: None });
+    Ok(Some(take_record_batch(&all, &lexsort_to_indices(&by, None)?)?))
+}
+
+/// Where in a run the rows of these customers lie.
+fn rows_of(run: &Places, theirs: &[i64]) -> Result<RowSelection, Error> {
+    let (mut ranges, mut begins) = (Vec::new(), 0);
+    for batch in run.read(&[event_column("customer")], None)? {
+        let batch = batch?;
+        let customers: &[i64] = batch.column(0).as_primitive::<Int64Type>().values();
+        let (first, last) = (customers[0], customers[customers.len() - 1]);
+        let from = theirs.partition_point(|customer| *customer < first);
+        for customer in theirs[from..].iter().take_while(|customer| **customer <= last) {
+            let start = customers.partition_point(|other| other < customer);
+            let end = customers.partition_point(|other| other <= customer);
+            if start < end {
+                ranges.push(begins + start..begins + end);
+            }
+        }
+        begins += customers.len();
+    }
+    Ok(RowSelection::from_consecutive_ranges(ranges.into_iter(), begins))
+}
+
+/// The rows that had arrived before this number.
+pub(crate) fn arrived_before(rows: &RecordBatch, seq: i64, projection: &Projection) -> Result<RecordBatch, Error> {
+    let seqs = rows.column(projection.position("seq")).as_primitive::<Int64Type>();
+    let mask: BooleanArray = seqs.values().iter().map(|own| Some(*own < seq)).collect();
+    Ok(filter_record_batch(rows, &mask)?)
+}

@@ -1,0 +1,130 @@
+//! What customers say.
+
+use evidence::{FEW, Share, grouped};
+use understand::Score;
+use understand::surveys::{Answer, By, Survey};
+
+use super::{Silence, Tile, Told};
+use crate::data::Unit;
+use crate::figures::plain;
+use crate::pictures::{ROWS_MAX, unbroken};
+use crate::telling::{Figure, Kind, Telling};
+use crate::text::{push, safe};
+use crate::words::{Noun, Words};
+
+pub(super) fn tell(answer: &Answer, words: &Words) -> Result<Told, Silence> {
+    let answered = || answer.surveys.iter().filter(|survey| survey.score.n > 0);
+    let main = answered().find(|survey| survey.score.nps.is_some()).or_else(|| answered().next());
+    let Some(main) = main else {
+        return Err("no survey of the charter has an answer with a score".to_owned());
+    };
+    let tiles = answered().map(tile).collect();
+    let mut picture = table("Survey", answered().map(|survey| (name(survey), &survey.score)));
+    let by = |title: &str, all: &[By], label: &dyn Fn(&str) -> String| {
+        // Of few answers a picture would show mostly their interval.
+        let known = all.iter().filter(|by| by.score.n >= FEW);
+        let title = format!("{}, {title}", name(main));
+        if known.clone().count() > 1 {
+            table(&title, known.map(|by| (label(&by.name), &by.score)))
+        } else {
+            String::new()
+        }
+    };
+    picture.push_str(&by("by the moment before the answer", &main.by_moment, &|name| words.label(name).to_owned()));
+    picture.push_str(&by("by the channel of that moment", &main.by_channel, &|name| {
+        words.of_kind(Noun::Channel, name).to_owned()
+    }));
+    picture.push_str(&by("by the reason that was given", &main.reasons, &|name| name.to_owned()));
+    Ok(Told { says: says(main), tiles, picture, doubts: answer.doubts.clone() })
+}
+
+fn name(survey: &Survey) -> String {
+    survey.survey.to_uppercase()
+}
+
+/// What sums a score up: NPS in points, otherwise the share of high scores.
+fn summary(score: &Score) -> ([f64; 3], bool) {
+    match (score.nps, score.nps_low, score.nps_high) {
+        (Some(nps), Some(low), Some(high)) => ([nps, low, high], true),
+        _ => ([score.top_share, score.top_share_low, score.top_share_high], false),
+    }
+}
+
+fn tile(survey: &Survey) -> Tile {
+    match summary(&survey.score) {
+        ([nps, low, high], true) => Tile {
+            figure: plain(nps.round()),
+            besides: format!("{} to {}", plain(low.round()), plain(high.round())),
+            what: format!("{}, in points from −100 to 100; {} answers", name(survey), grouped(survey.score.n)),
+        },
+        (share, false) => {
+            Tile::share(share, &format!("{}: high scores; {} answers", name(survey), grouped(survey.score.n)))
+        }
+    }
+}
+
+fn says(survey: &Survey) -> crate::Finding {
+    let score = &survey.score;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count, so a count again")]
+    let count = |share: f64| (share * score.n as f64).round() as u64;
+    let [top, low] = [score.top_share, score.low_share].map(|share| Share::new(count(share).min(score.n), score.n));
+    let mut telling = Telling::default();
+    telling.say(&name(survey));
+    if let ([nps, from, to], true) = summary(score) {
+        telling.say(" is ").figure(Figure::Number(nps.round())).say(" points (").figure(Figure::Number(from.round()));
+        telling.say(" to ").figure(Figure::Number(to.round())).say(")");
+    }
+    telling.say(": of ").things(score.n, "answer", "answers").say(", ").figure(Figure::Estimate(top));
+    telling.say(" give a high score and ").figure(Figure::Estimate(low)).say(" a low one.");
+    telling.finding(Kind::Surveys, 0.3, score.n, Unit::Answers)
+}
+
+/// Scores as bars: NPS from −100 to 100 with 0 in the middle, others from 0 to 100 %.
+fn table<'a>(title: &str, rows: impl Iterator<Item = (String, &'a Score)>) -> String {
+    let mut html = format!(
+        "<div class=\"wide\" tabindex=\"0\"><table class=\"bars\"><thead><tr><th scope=\"col\">{}</th>\
+         <th scope=\"col\">NPS, or share of high scores</th><th scope=\"col\" class=\"n\">Figure</th>\
+         <th scope=\"col\" class=\"n\">Mean</th><th scope=\"col\" class=\"n\">Answers</th></tr></thead><tbody>\n",
+        safe(title)
+    );
+    for (name, score) in rows.take(ROWS_MAX) {
+        let ([value, low, high], is_nps) = summary(score);
+        let shown = if is_nps {
+            let [value, low, high] = [value, low, high].map(|points| plain(points.round()));
+            format!("{value} <span class=\"note\">({low} to {high})</span>")
+        } else {
+            let text =
+                [crate::figures::percent(value), crate::figures::interval(low, high)].map(|text| unbroken(&text));
+            format!("{} <span class=\"note\">({})</span>", text[0], text[1])
+        };
+        push(
+            &mut html,
+            format_args!(
+                "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"bar\">{}</td><td class=\"n\">{shown}</td>\
+                 <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                safe(&name),
+                scale([value, low, high], is_nps),
+                score.mean.map(plain).unwrap_or_default(),
+                grouped(score.n)
+            ),
+        );
+    }
+    html.push_str("</tbody></table></div>\n");
+    html
+}
+
+fn scale(figures: [f64; 3], is_nps: bool) -> String {
+    if !is_nps {
+        return crate::charts::bar(figures[0], Some((figures[1], figures[2])));
+    }
+    let [value, low, high] = figures.map(|points| f64::midpoint(points, 100.0));
+    let (from, to) = (value.min(50.0), value.max(50.0));
+    let class = if value < 50.0 { "fill under" } else { "fill" };
+    format!(
+        "<svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <rect class=\"track\" width=\"100\" height=\"10\"/>\
+         <rect class=\"{class}\" x=\"{from:.2}\" width=\"{:.2}\" height=\"10\"/>\
+         <path class=\"whisker\" d=\"M50 0V10M{low:.2} 5H{high:.2}M{low:.2} 2.5V7.5M{high:.2} 2.5V7.5\"/></svg>",
+        to - from
+    )
+}
