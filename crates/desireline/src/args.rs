@@ -129,7 +129,7 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SchemaArgs {
-    /// `charter`, `customer`, `diff`, or the name of a view.
+    /// `charter`, `customer`, `diff`, `map-by-type`, or the name of a view.
     #[arg(default_value = "charter")]
     pub(crate) of: String,
 }
@@ -196,6 +196,10 @@ pub(crate) struct ImportArgs {
 /// The options of every view.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(crate) struct SelectArgs {
+    /// Whose journeys, where not those of customers: objects of this type (of OCEL), keys of this kind, or the values of
+    /// this column, such as `case_id`; of a map several, as A,B.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) of: Option<String>,
     /// Which cut of the charter; without it, a customer's whole run is one journey.
     #[arg(long, value_name = "ID")]
     pub(crate) journey: Option<String>,

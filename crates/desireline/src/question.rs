@@ -5,7 +5,7 @@ use std::sync::Arc;
 use charter::{Charter, Condition, Fact};
 use event::{Column, Timestamp};
 use journey::{Cut, Member, Moments, Segment, Selection, Setting};
-use lake::{Lake, LeftOut, Lens, Seen, Vocabulary};
+use lake::{Lake, LeftOut, Lens, Of, Seen, Vocabulary};
 use listen::stitch::Rules;
 use understand::{Answered, View, quality};
 
@@ -195,7 +195,9 @@ pub(crate) async fn answer_all(
     rules: &Rules,
     askings: &[Asking<'_>],
 ) -> Result<Vec<Vec<Box<dyn Answered>>>, Error> {
-    let afresh = askings.iter().any(|asking| asking.select.afresh);
+    // All that is asked at once is about the same objects. What is counted of customers is kept, and nothing else.
+    let of = askings.iter().find_map(|asking| asking.select.of.as_deref()).map(Of::named);
+    let afresh = of.is_some() || askings.iter().any(|asking| asking.select.afresh);
     let keeping = if afresh { None } else { lake.keeping(rules).await? };
     let known = Known {
         since_us: lake.since_us().await?.unwrap_or_default(),
@@ -207,7 +209,10 @@ pub(crate) async fn answer_all(
         parts.push(asking.parts(&known, keeping.as_ref())?);
     }
     let questions: Vec<lake::Question<'_>> = parts.iter().flatten().map(Part::question).collect();
-    let answered = lake.ask(rules, &questions, keeping.as_ref()).await?;
+    let answered = match &of {
+        Some(of) => lake.ask_of(of, &questions).await.map_err(in_flags)?,
+        None => lake.ask(rules, &questions, keeping.as_ref()).await?,
+    };
     let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
     drop(questions);
     let mut answers = Vec::new();
@@ -229,6 +234,14 @@ pub(crate) async fn answer_all(
         answers.push(of_views.into_iter().map(|answer| answer.expect("every view was asked")).collect());
     }
     Ok(answers)
+}
+
+/// The same error, with what was typed.
+fn in_flags(error: lake::Error) -> lake::Error {
+    match error {
+        lake::Error::NotFound { what } => lake::Error::NotFound { what: format!("--of: {what}") },
+        other => other,
+    }
 }
 
 /// What no fold knows of the quality of data.

@@ -44,3 +44,16 @@ fn pm4py_finds_in_our_exports_what_our_views_say() {
     script.arg(here.join("tests/pm4py/roundtrip.py")).arg(env!("CARGO_BIN_EXE_desireline"));
     succeed(script.args(LOGS.map(|log| data.join(log))));
 }
+
+#[test]
+fn pm4py_finds_the_same_object_centric_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(python) = python(folder.path()) else {
+        eprintln!("skipped: set DESIRELINE_PM4PY=1 to compare with pm4py");
+        return;
+    };
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut script = Command::new(python);
+    script.arg(here.join("tests/pm4py/ocdfg.py")).arg(env!("CARGO_BIN_EXE_desireline"));
+    succeed(script.arg("3000"));
+}

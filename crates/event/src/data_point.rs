@@ -38,7 +38,8 @@ pub struct Event<'a> {
     pub source: Option<&'a str>,
     /// The sender's own id of this message; where there is none, one is derived from the content.
     pub message_id: Option<&'a str>,
-    /// The identifiers that it came with; at least one.
+    /// The identifiers that it came with; none where it is nobody's and only about objects, which are then in the property
+    /// `objects`.
     pub keys: &'a [Key<'a>],
     /// Who did it, where work is done by somebody: a person, a machine.
     pub resource: Option<&'a str>,

@@ -72,6 +72,17 @@ pub struct Answered {
     pub left_out: Vec<LeftOut>,
 }
 
+impl Answered {
+    pub(crate) fn new(counted: impl Iterator<Item = Counted>, events: u64) -> Self {
+        let (mut groups, mut left_out) = (Groups::new(), Vec::new());
+        for counted in counted {
+            groups.push(counted.groups);
+            left_out.push(counted.left_out.into_iter().next().unwrap_or_default());
+        }
+        Self { groups, events, left_out }
+    }
+}
+
 /// By name: how many events are no moment.
 pub type LeftOut = BTreeMap<String, u64>;
 
@@ -123,7 +134,7 @@ impl Question<'_> {
     }
 
     /// What was seen by each of its selections, as one.
-    fn counted(&self, seen: impl Iterator<Item = Seen>) -> Counted {
+    pub(crate) fn counted(&self, seen: impl Iterator<Item = Seen>) -> Counted {
         let mut counted = Counted { groups: Vec::new(), left_out: Vec::new(), dues: Dues::default() };
         for seen in seen.take(self.selected.len()) {
             counted.groups.extend(seen.groups);
@@ -132,6 +143,16 @@ impl Question<'_> {
         }
         counted
     }
+}
+
+/// Whether every question asks no more of an event than there are flags.
+pub(crate) fn check(questions: &[Question<'_>]) -> Result<(), Error> {
+    let lenses = questions.iter().flat_map(|question| &question.selected);
+    let most = lenses.map(|(lens, _)| lens.wanted.conditions.len()).max().unwrap_or(0);
+    if most > flag::WANTED_MAX {
+        return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
+    }
+    Ok(())
 }
 
 /// All selections of these questions, one after the other.
@@ -151,11 +172,7 @@ impl Lake {
         questions: &[Question<'_>],
         keeping: Option<&Keeping>,
     ) -> Result<Answered, Error> {
-        let lenses = questions.iter().flat_map(|question| &question.selected);
-        let most = lenses.map(|(lens, _)| lens.wanted.conditions.len()).max().unwrap_or(0);
-        if most > flag::WANTED_MAX {
-            return Err(Error::TooManyConditions { asked: most, most: flag::WANTED_MAX });
-        }
+        check(questions)?;
         let taken = self.settled(async |lake| lake.take(rules).await).await?;
         // Where somebody has committed since, what is kept and what was asked are about another state.
         let keeping = keeping.filter(|keeping| keeping.version() == taken.version);
@@ -179,13 +196,8 @@ impl Lake {
                 counted[n] = Some(found);
             }
         }
-        let (mut groups, mut left_out) = (Groups::new(), Vec::new());
-        for counted in counted {
-            let counted = counted.expect("what is not kept was asked afresh");
-            groups.push(counted.groups);
-            left_out.push(counted.left_out.into_iter().next().unwrap_or_default());
-        }
-        Ok(Answered { groups, events, left_out })
+        let counted = counted.into_iter().map(|counted| counted.expect("what is not kept was asked afresh"));
+        Ok(Answered::new(counted, events))
     }
 
     /// What there is to read; to be taken [`settled`](Self::settled).

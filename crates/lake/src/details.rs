@@ -169,7 +169,7 @@ fn key(text: &str) -> u64 {
 }
 
 /// Does something with the text of a column; numbers are written out.
-fn with_text<T>(row: &Row<'_>, column: &Column, what: impl FnOnce(&str) -> T) -> Option<T> {
+pub(crate) fn with_text<T>(row: &Row<'_>, column: &Column, what: impl FnOnce(&str) -> T) -> Option<T> {
     let answer = row.get(column);
     match answer.value()? {
         Value::Text(text) => Some(what(text)),

@@ -25,7 +25,7 @@ use self::parquet::ParquetOut;
 use self::xes::XesOut;
 use crate::error::Error;
 use crate::run_file::read_schema;
-use crate::scan::{Part, Projection, Rerouted, read_part};
+use crate::scan::{Part, Projection, Rerouted, read_part_whole};
 use crate::store::Lake;
 
 /// A format that events are exported in.
@@ -61,6 +61,11 @@ impl ExportFormat {
         })
     }
 
+    /// Whether an event may be there that is no customer's but only about objects.
+    fn has_room_for_nobody(self) -> bool {
+        matches!(self, ExportFormat::OcelJson | ExportFormat::OcelXml | ExportFormat::OcelSqlite)
+    }
+
     /// Whether a file of this format may be compressed as a whole: not one that is read in no order.
     pub fn can_be_gzipped(self) -> bool {
         !matches!(self, ExportFormat::Parquet | ExportFormat::OcelSqlite)
@@ -74,12 +79,15 @@ pub struct Exported {
     pub events: u64,
     /// Customers.
     pub customers: u64,
+    /// Events that are nobody's, for which only OCEL has room.
+    pub left_out: u64,
 }
 
 /// One event with the name of its customer.
 struct Row<'a> {
     /// Another one than before: all events of a customer come together.
     new_customer: bool,
+    /// Empty where the event is nobody's.
     customer: &'a str,
     /// The value of the key that names the customer.
     key: &'a str,
@@ -128,9 +136,16 @@ impl Lake {
             None => identity.names(),
         };
         let mut writer = writer(format, path)?;
-        let exported = each_row(&parts, rerouted.as_ref(), &names, |row| writer.event(row))?;
+        let mut left_out = 0;
+        let exported = each_row(&parts, rerouted.as_ref(), &names, |row| {
+            if row.customer.is_empty() && !format.has_room_for_nobody() {
+                left_out += 1;
+                return Ok(());
+            }
+            writer.event(row)
+        })?;
         writer.finish()?;
-        Ok(exported)
+        Ok(Exported { events: exported.events - left_out, left_out, ..exported })
     }
 }
 
@@ -145,23 +160,23 @@ fn each_row(
     let mut last = None;
     let mut name = String::new();
     for part in parts {
-        read_part(part, &projection, rerouted, |batch| {
+        read_part_whole(part, &projection, rerouted, |batch| {
             let text = |column: usize, i: usize| text_at(batch, column, i);
             for i in 0..batch.num_rows() {
                 let number = batch.column(0).as_primitive::<Int64Type>().value(i);
-                let customer = u32::try_from(number).map(Node);
+                let customer = (number >= 0).then(|| u32::try_from(number).map(Node)).transpose();
                 let customer = customer.map_err(|_| Error::Corrupt { what: format!("customer number {number}") })?;
-                let new_customer = last != Some(customer);
-                if new_customer {
-                    last = Some(customer);
-                    name = names.name(customer).into_owned();
+                let new_customer = customer.is_some() && last != customer;
+                if last != customer {
+                    last = customer;
+                    name = customer.map(|customer| names.name(customer).into_owned()).unwrap_or_default();
                 }
                 exported.events += 1;
                 exported.customers += u64::from(new_customer);
                 each(&Row {
                     new_customer,
                     customer: &name,
-                    key: names.key(customer).1,
+                    key: customer.map_or("", |customer| names.key(customer).1),
                     at: Timestamp::from_micros(batch.column(1).as_primitive::<TimestampMicrosecondType>().value(i)),
                     event: text(3, i).unwrap_or_default(),
                     channel: text(4, i),

@@ -18,9 +18,9 @@ use crate::identity::{Identity, Moves, complete};
 use crate::limits::{BUCKETS, RUNS_MAX};
 use crate::message_id;
 use crate::quarantine::{Quarantine, names_nobody};
-use crate::rebuild::{Built, Known, SeenIds, build_run, forward, ids_of_runs, keys_json, unfile};
+use crate::rebuild::{Built, Known, SeenIds, build_run, filed_under, forward, ids_of_runs, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
-use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
+use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
 use crate::table::{DataFile, Purpose, Table};
 use crate::words::Words;
 
@@ -132,7 +132,7 @@ impl Importer {
         self.events
     }
 
-    /// Takes in an event; whether any of its keys names somebody.
+    /// Takes in an event; whether any of its keys names somebody, if it has keys.
     fn take(&mut self, event: &Event<'_>) -> Result<bool, Error> {
         if self.events.is_multiple_of(1024) && self.options.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
@@ -153,7 +153,7 @@ impl Importer {
                 None => as_given = false,
             }
         }
-        if self.nodes.is_empty() {
+        if self.nodes.is_empty() && !event.keys.is_empty() {
             return Ok(false);
         }
         if self.nodes.len() > 1 {
@@ -189,7 +189,9 @@ impl Importer {
                 event.traits,
             ],
         };
-        self.spill.push(bucket_of(i64::from(self.nodes[0].0)), &row)?;
+        // Who is who is known at the end; until then the first key stands for the customer.
+        let customer = self.nodes.first().map_or_else(|| nobody(row.at_us), |first| i64::from(first.0));
+        self.spill.push(bucket_of(customer), &row)?;
         self.seq += 1;
         self.events += 1;
         Ok(true)
@@ -287,8 +289,7 @@ impl Importer {
         let replaced: Vec<String> = work.replaced.iter().map(|file| file.path.clone()).collect();
         let graph = &self.identity.graph;
         unfile(graph, &mut self.words, &root, &replaced, |nodes, row| {
-            let customer = graph.customer(nodes, customers).expect("a row of the lake has a key");
-            moved.push(bucket_of(i64::from(customer.0)), row)
+            moved.push(bucket_of(filed_under(graph, customers, nodes, row.at_us)), row)
         })?;
         let known = Known { graph, customers, words: &self.words };
         // Without links every row has one key, and waits where it belongs. A link that is not followed is enough to change

@@ -178,7 +178,7 @@ impl<'a> Looking<'a> {
         let flagged = lens.with.is_some() || lens.compare.is_some() || !conditions.is_empty();
         for (row, key) in names.keys().values().iter().enumerate() {
             let word = &self.words[key.cast_unsigned() as usize];
-            let row_facts = Row { batch, at: row, projection: &self.projection };
+            let row_facts = Row::new(batch, row, &self.projection);
             let moment = word.moment.unwrap_or_else(|| self.moment_of(&row_facts));
             let told = self.told(moment);
             let name = told.map(|seen| seen.name.as_str()).or_else(|| row_facts.text("event"));
@@ -315,7 +315,11 @@ pub(crate) struct Row<'a> {
     projection: &'a Projection,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
+    pub(crate) fn new(batch: &'a RecordBatch, at: usize, projection: &'a Projection) -> Self {
+        Self { batch, at, projection }
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         let column = self.batch.column(self.projection.position(name));
         if column.is_null(self.at) {

@@ -29,6 +29,12 @@ pub(crate) const FORMAT: u32 = 1;
 /// Columns that a table of `SQLite` may have: one for each attribute of a type of events.
 pub(crate) const SQLITE_COLUMNS_MAX: usize = 2000;
 
+/// Bytes of events that wait to be told object by object; beyond, the objects are told in several passes.
+pub(crate) const OF_BYTES_MAX: usize = 512 << 20;
+
+/// Parts that objects are divided into, by their numbers: a pass takes as many as have room.
+pub(crate) const OF_PARTS: usize = 256;
+
 /// From so many events the names of properties and traits are learnt, to offer one for a name that no event has.
 pub(crate) const NAMED_ROWS: usize = 20_000;
 

@@ -14,7 +14,7 @@ use crate::import::run_on_buckets;
 use crate::kept;
 use crate::limits::BUCKETS;
 use crate::quarantine;
-use crate::rebuild::{Known, SeenIds, build_run, keys_without, unfile};
+use crate::rebuild::{Known, SeenIds, build_run, filed_under, keys_without, unfile};
 use crate::schema::LINKS;
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
@@ -109,8 +109,7 @@ impl Lake {
             };
             let mut row = Row { nodes: Nodes::Given(&left), ..*row };
             row.texts[1] = keys.as_deref().or(row.texts[1]);
-            let customer = graph.customer(&left, &customers).expect("a row that stays has a key");
-            rows.push(bucket_of(i64::from(customer.0)), &row)
+            rows.push(bucket_of(filed_under(graph, &customers, &left, row.at_us)), &row)
         })?;
         let known = Known { graph, customers: &customers, words: &words };
         let version = self.events.version() + 1;

@@ -91,14 +91,7 @@ pub(crate) struct Showing<'a> {
 
 impl<'a> Showing<'a> {
     pub(crate) fn new(asked: &'a [Asked<'a>], projection: &Projection) -> Self {
-        let mut looks: Vec<Look<'a>> = Vec::new();
-        for (number, one) in asked.iter().enumerate() {
-            let same = |look: &&mut Look<'_>| look.lens == one.lens && look.vocabulary == one.vocabulary;
-            match looks.iter_mut().find(same) {
-                Some(look) => look.of.push(number),
-                None => looks.push(Look::new(one, number, projection)),
-            }
-        }
+        let looks = lenses(asked).into_iter().map(|through| Look::new(through, projection)).collect();
         Self { looks, shown: asked.iter().map(Shown::new).collect() }
     }
 
@@ -120,15 +113,12 @@ impl<'a> Showing<'a> {
                 left_out[number].clone_from(&names);
             }
         }
-        let seen = |(shown, left_out): (Shown<'_>, LeftOut)| Seen { groups: shown.groups, left_out, dues: shown.dues };
-        self.shown.into_iter().zip(left_out).map(seen).collect()
+        self.shown.into_iter().zip(left_out).map(|(shown, left_out)| shown.into_seen(left_out)).collect()
     }
 }
 
 /// One lens at work, for all that look through it.
 struct Look<'a> {
-    lens: &'a Lens,
-    vocabulary: &'a Vocabulary,
     looking: Looking<'a>,
     runs: Runs,
     /// Who looks through it.
@@ -136,10 +126,9 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(asked: &Asked<'a>, number: usize, projection: &Projection) -> Self {
-        let Asked { lens, vocabulary, .. } = *asked;
+    fn new(Through { lens, vocabulary, of }: Through<'a>, projection: &Projection) -> Self {
         let looking = Looking::new(lens, projection.clone(), &vocabulary.moments, &vocabulary.words);
-        Self { lens, vocabulary, looking, runs: Runs::default(), of: vec![number] }
+        Self { looking, runs: Runs::default(), of }
     }
 
     fn show(&mut self, batch: &RecordBatch, shown: &mut [Shown<'_>]) -> Result<(), Error> {
@@ -153,8 +142,29 @@ impl<'a> Look<'a> {
     }
 }
 
+/// Who looks through one lens.
+pub(crate) struct Through<'a> {
+    pub(crate) lens: &'a Lens,
+    pub(crate) vocabulary: &'a Vocabulary,
+    /// Their positions.
+    pub(crate) of: Vec<usize>,
+}
+
+/// The distinct lenses, each with all that look through it.
+pub(crate) fn lenses<'a>(asked: &[Asked<'a>]) -> Vec<Through<'a>> {
+    let mut lenses: Vec<Through<'a>> = Vec::new();
+    for (number, one) in asked.iter().enumerate() {
+        let same = |known: &&mut Through<'_>| known.lens == one.lens && known.vocabulary == one.vocabulary;
+        match lenses.iter_mut().find(same) {
+            Some(known) => known.of.push(number),
+            None => lenses.push(Through { lens: one.lens, vocabulary: one.vocabulary, of: vec![number] }),
+        }
+    }
+    lenses
+}
+
 /// To what one selection shows journeys.
-struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     selection: &'a Selection,
     groups: Vec<Vec<Box<dyn AnyFold>>>,
     /// When open journeys become abandoned, where that has to be known.
@@ -163,7 +173,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn new(asked: &Asked<'a>) -> Self {
+    pub(crate) fn new(asked: &Asked<'a>) -> Self {
         let selection = asked.selection;
         let groups = if selection.compare { 2 } else { 1 };
         let deadline = selection.cut.as_ref().and_then(|cut| cut.abandoned_after.as_ref());
@@ -175,8 +185,12 @@ impl<'a> Shown<'a> {
         }
     }
 
+    pub(crate) fn into_seen(self, left_out: LeftOut) -> Seen {
+        Seen { groups: self.groups, left_out, dues: self.dues }
+    }
+
     #[inline]
-    fn show(&mut self, run: &Run<'_>) {
+    pub(crate) fn show(&mut self, run: &Run<'_>) {
         self.selection.journeys(run, |journey, group| {
             for fold in &mut self.groups[group] {
                 fold.journey(journey);

@@ -21,6 +21,7 @@ use crate::open_file::OpenFile;
 use crate::run_file::{RunWriter, read_run};
 use crate::schema::{EVENTS, utc};
 use crate::spill::{Nodes, Row, Spill, TEXTS, WORDS};
+use crate::store::{bucket_of, nobody};
 use crate::table::add_entry;
 use crate::words::Words;
 
@@ -120,7 +121,7 @@ fn places_of(known: &Known<'_>, bytes: &[u8], keep: impl Fn(i64) -> bool) -> Res
         let (row, after) = Row::read(rest).ok_or_else(damaged)?;
         rest = after;
         row.nodes.read(&mut nodes);
-        let customer = customer_of(known, &nodes)?;
+        let customer = filed_under(known.graph, known.customers, &nodes, row.at_us);
         if keep(customer) {
             places.push(Place { customer, at_us: row.at_us, seq: row.seq, offset });
         }
@@ -128,10 +129,9 @@ fn places_of(known: &Known<'_>, bytes: &[u8], keep: impl Fn(i64) -> bool) -> Res
     Ok(places)
 }
 
-/// Whose row it is that came with these keys.
-pub(crate) fn customer_of(known: &Known<'_>, nodes: &[Node]) -> Result<i64, Error> {
-    let customer = known.graph.customer(nodes, known.customers).ok_or_else(damaged)?;
-    Ok(i64::from(customer.0))
+/// Under whom a row is filed that came with these keys at this time: a customer, or [`nobody`].
+pub(crate) fn filed_under(graph: &Graph, customers: &Customers, nodes: &[Node], at_us: i64) -> i64 {
+    graph.customer(nodes, customers).map_or_else(|| nobody(at_us), |customer| i64::from(customer.0))
 }
 
 /// The message ids of a bucket, to tell what is there already.
@@ -289,7 +289,7 @@ pub(crate) fn keys_json<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, out:
     out.push('}');
 }
 
-/// The nodes of keys as [`keys_text`] wrote them.
+/// The nodes of keys as [`keys_text`] wrote them; none of an event that is nobody's.
 pub(crate) fn nodes_of_keys(graph: &Graph, text: &str, nodes: &mut Vec<Node>) -> Result<(), Error> {
     let bad = || Error::Corrupt { what: format!("keys {text:?} of an event are not a JSON object of known keys") };
     nodes.clear();
@@ -303,7 +303,7 @@ pub(crate) fn nodes_of_keys(graph: &Graph, text: &str, nodes: &mut Vec<Node>) ->
             nodes.extend(value.as_str().and_then(|value| graph.find(kind, value)));
         }
     }
-    if nodes.is_empty() { Err(bad()) } else { Ok(()) }
+    if nodes.is_empty() && !keys.is_empty() { Err(bad()) } else { Ok(()) }
 }
 
 /// Keys as [`keys_json`] wrote them, without these.
@@ -382,7 +382,7 @@ pub(crate) fn forward(known: &Known<'_>, waiting: &Spill, moved: &mut Spill, buc
             let (row, after) = Row::read(rest).ok_or_else(damaged)?;
             rest = after;
             row.nodes.read(&mut nodes);
-            let home = crate::store::bucket_of(customer_of(known, &nodes)?);
+            let home = bucket_of(filed_under(known.graph, known.customers, &nodes, row.at_us));
             if home != bucket {
                 moved.push(home, &row)?;
             }

@@ -131,8 +131,27 @@ impl Rerouted {
     }
 }
 
-/// Hands out the rows of a part, sorted by (customer, at, seq), batch by batch.
+/// Hands out the rows of a part that are customers', sorted by (customer, at, seq), batch by batch. Customer is always one of
+/// the columns.
 pub(crate) fn read_part(
+    part: &Part,
+    projection: &Projection,
+    rerouted: Option<&Rerouted>,
+    mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let at = projection.position("customer");
+    read_part_whole(part, projection, rerouted, |batch| {
+        let customers = batch.column(at).as_primitive::<Int64Type>().values();
+        // What is nobody's has a number below all others, so it comes first.
+        match customers.partition_point(|customer| *customer < 0) {
+            0 => each(batch),
+            of_nobody => each(&batch.slice(of_nobody, batch.num_rows() - of_nobody)),
+        }
+    })
+}
+
+/// The same with the rows that are nobody's.
+pub(crate) fn read_part_whole(
     part: &Part,
     projection: &Projection,
     rerouted: Option<&Rerouted>,

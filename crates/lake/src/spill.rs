@@ -22,7 +22,7 @@ pub(crate) struct Row<'a> {
     pub hash: u64,
     /// Which file of this import it came from.
     pub file: u32,
-    /// The keys, as nodes of the graph; at least one.
+    /// The keys, as nodes of the graph; none where the event is nobody's.
     pub nodes: Nodes<'a>,
     /// Event, channel, source, resource, department, phase.
     pub words: [u32; WORDS],

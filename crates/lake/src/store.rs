@@ -9,6 +9,7 @@ use arrow::datatypes::Int64Type;
 use hashbrown::HashSet;
 use listen::stitch::Rules;
 use rapidhash::fast::RandomState;
+use rapidhash::v3::rapidhash_v3;
 
 use crate::error::Error;
 use crate::identity::{Identity, complete, read_all};
@@ -267,6 +268,12 @@ pub(crate) fn fingerprint(rules: &Rules) -> i64 {
 /// The folder of a table.
 pub(crate) fn folder(home: &Path, table: &str) -> PathBuf {
     home.join("lake").join(table)
+}
+
+/// Under which number an event is filed that is nobody's: below those of customers, one in each bucket. It follows from its
+/// time, which it keeps.
+pub(crate) fn nobody(at_us: i64) -> i64 {
+    -1 - CUSTOMERS_PER_BLOCK * (rapidhash_v3(&at_us.to_le_bytes()) % u64::from(BUCKETS)).cast_signed()
 }
 
 /// The bucket in which a customer's events lie.

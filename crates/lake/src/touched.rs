@@ -45,7 +45,8 @@ pub(crate) fn newcomers(taken: &Taken, then: &Mark) -> Result<Vec<i64>, Error> {
             for batch in read_run(run, &columns, false, BATCH_ROWS)? {
                 let batch = batch?;
                 let [customer, seq] = [0, 1].map(|n| batch.column(n).as_primitive::<Int64Type>().values());
-                let new = customer.iter().zip(seq).filter(|(_, seq)| **seq >= then.next_seq);
+                let of_customers = customer.iter().zip(seq).filter(|(customer, _)| **customer >= 0);
+                let new = of_customers.filter(|(_, seq)| **seq >= then.next_seq);
                 customers.extend(new.map(|(customer, _)| *customer));
                 customers.dedup();
             }

@@ -1,9 +1,10 @@
 //! OCEL, the standard for object-centric event logs: events that touch several objects, as JSON, XML or `SQLite`.
 //!
 //! Source: Berti et al., "OCEL (Object-Centric Event Log) 2.0 Specification", 2023; files of version 1.0 are read too.
-//! One type of objects is the customer. An event that touches several customers becomes one event for each; its other
-//! objects are kept in the property `objects`, with type and qualifier. The attributes of objects themselves are not
-//! part of any event, and the summary says so.
+//! One type of objects is the customer. An event that touches several customers becomes one event for each, of which the
+//! property `same_event` says that they are one; an event that touches none is nobody's. All objects are kept in the
+//! property `objects`, with type and qualifier, so that journeys of other objects can be told from the events as they are
+//! kept. The attributes of objects themselves are not part of any event, and the summary says so.
 //!
 //! References may point forwards, so a file is held in memory while it is read, up to a bound.
 //!
@@ -108,6 +109,8 @@ struct Emitter<'o, 's> {
     properties: String,
     message_id: String,
     shared: u64,
+    /// Events that touch no customer.
+    of_nobody: u64,
 }
 
 impl<'o, 's> Emitter<'o, 's> {
@@ -115,10 +118,11 @@ impl<'o, 's> Emitter<'o, 's> {
         let customer = objects.customer(plan.customer.as_deref())?;
         let clock = Clock::new(plan.zone.clone());
         let sink = Counting::new(sink);
-        Ok(Self { objects, customer, clock, sink, properties: String::new(), message_id: String::new(), shared: 0 })
+        let (properties, message_id) = (String::new(), String::new());
+        Ok(Self { objects, customer, clock, sink, properties, message_id, shared: 0, of_nobody: 0 })
     }
 
-    /// Hands an event to the sink, once for each of its customers. `raw` is the event as it was read.
+    /// Hands an event to the sink, once for each of its customers, or as nobody's. `raw` is the event as it was read.
     fn take(&mut self, found: &Found<'_>, raw: &dyn Fn() -> Vec<u8>) -> Result<(), Stop> {
         match self.check(found) {
             Err((reason, detail)) => self.reject(reason, &detail, raw),
@@ -149,9 +153,8 @@ impl<'o, 's> Emitter<'o, 's> {
                 format!("the event refers to object `{id}`, which is not in the file"),
             ));
         }
-        if !found.objects.iter().any(|(id, _)| self.is_customer(id) && !id.trim().is_empty()) {
-            let name = &self.objects.types[self.customer].0;
-            return Err((Reason::MissingCustomer, format!("the event touches no object of type `{name}`")));
+        if found.objects.iter().all(|(id, _)| id.trim().is_empty()) {
+            return Err((Reason::MissingCustomer, "the event touches no object".to_owned()));
         }
         let text = found.time.trim();
         if text.is_empty() {
@@ -172,15 +175,27 @@ impl<'o, 's> Emitter<'o, 's> {
     fn emit(&mut self, found: &Found<'_>, at: Timestamp, raw: &dyn Fn() -> Vec<u8>) -> Result<(), Stop> {
         let mut customers: Vec<&str> = Vec::new();
         for (id, _) in &found.objects {
-            if self.is_customer(id) && !customers.contains(&id.as_ref()) {
+            if self.is_customer(id) && !id.trim().is_empty() && !customers.contains(&id.as_ref()) {
                 customers.push(id);
             }
         }
-        self.shared += u64::from(customers.len() > 1);
+        self.properties.clear();
+        self.properties.push_str(&found.attributes);
+        self.write_objects(found);
+        if customers.len() > 1 {
+            self.shared += 1;
+            self.write_same_event(found);
+        }
+        self.properties.push('}');
+        if customers.is_empty() {
+            self.of_nobody += 1;
+            return self.sink.event(&Event {
+                message_id: (!found.id.is_empty()).then_some(&found.id),
+                properties: Some(&self.properties),
+                ..Event::new(&found.name, at, &[])
+            });
+        }
         for customer in &customers {
-            self.properties.clear();
-            self.properties.push_str(&found.attributes);
-            self.write_objects(found, customer);
             self.message_id.clear();
             self.message_id.push_str(&found.id);
             if customers.len() > 1 {
@@ -190,7 +205,7 @@ impl<'o, 's> Emitter<'o, 's> {
             let keys = [Key { kind: "user_id", value: customer }];
             let taken = self.sink.event(&Event {
                 message_id: (!found.id.is_empty()).then_some(&self.message_id),
-                properties: (!self.properties.is_empty()).then_some(&self.properties),
+                properties: Some(&self.properties),
                 ..Event::new(&found.name, at, &keys)
             });
             if let Err(stop) = taken {
@@ -201,16 +216,12 @@ impl<'o, 's> Emitter<'o, 's> {
         Ok(())
     }
 
-    /// Writes the other objects of an event as a property.
-    fn write_objects(&mut self, found: &Found<'_>, customer: &str) {
+    /// Writes the objects of an event as a property.
+    fn write_objects(&mut self, found: &Found<'_>) {
         let out = &mut self.properties;
-        let mut first = true;
-        for (id, qualifier) in found.objects.iter().filter(|(id, qualifier)| *id != customer || !qualifier.is_empty()) {
-            if first {
-                json::push_name(out, "objects");
-            }
-            out.push(if first { '[' } else { ',' });
-            first = false;
+        json::push_name(out, "objects");
+        for (n, (id, qualifier)) in found.objects.iter().enumerate() {
+            out.push(if n == 0 { '[' } else { ',' });
             let kind = self.objects.type_of.get(id).map_or("", |at| self.objects.types[*at].0.as_ref());
             let mut object = String::new();
             for (name, value) in [("id", id.as_ref()), ("type", kind), ("qualifier", qualifier.as_ref())] {
@@ -222,11 +233,18 @@ impl<'o, 's> Emitter<'o, 's> {
             out.push_str(&object);
             out.push('}');
         }
-        if !first {
-            out.push(']');
+        out.push(']');
+    }
+
+    /// Says of an event that becomes several that they are one. Where the file says so itself, it is an export of ours.
+    fn write_same_event(&mut self, found: &Found<'_>) {
+        if found.attributes.contains("\"same_event\":") {
+            return;
         }
-        if !out.is_empty() {
-            out.push('}');
+        json::push_name(&mut self.properties, "same_event");
+        match found.id.as_ref() {
+            "" => json::push_string(&mut self.properties, &format!("row {}", self.sink.summary.rows)),
+            id => json::push_string(&mut self.properties, id),
         }
     }
 
@@ -234,6 +252,12 @@ impl<'o, 's> Emitter<'o, 's> {
         let mut summary = self.sink.summary;
         if self.shared > 0 {
             summary.warnings.push(format!("{} events touch several customers and count once for each", self.shared));
+        }
+        if self.of_nobody > 0 {
+            summary.warnings.push(format!(
+                "{} events touch no object of type `{}`: they are in the journeys of other objects alone (`--of`)",
+                self.of_nobody, self.objects.types[self.customer].0
+            ));
         }
         if self.objects.with_attributes > 0 {
             summary.warnings.push(format!(

@@ -37,7 +37,7 @@ struct Tally {
 impl Sink for Tally {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
         *self.events.entry(event.event.to_owned()).or_default() += 1;
-        self.customers.insert(event.keys[0].value.to_owned());
+        self.customers.extend(event.keys.first().map(|key| key.value.to_owned()));
         self.cases.extend(event.case_id.map(str::to_owned));
         self.first = Some(self.first.map_or(event.at, |first| first.min(event.at)));
         self.last = self.last.max(Some(event.at));

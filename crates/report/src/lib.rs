@@ -22,8 +22,9 @@ mod words;
 
 pub use data::{Compared, FileRead, Made, Period, Reading, ReportData, Unit};
 pub use findings::{Answers, findings, most_telling};
-pub use map_svg::{MapOptions, MapPicture, draw_map};
+pub use map_svg::{MapOptions, MapPicture, draw_map, draw_map_by_type};
 pub use page::render;
 pub use sections::{Section, section};
+pub use style::TYPES_MAX;
 pub use telling::{Figure, Finding, Kind};
 pub use words::Words;

@@ -1,12 +1,14 @@
 //! The journey map as a picture: a lane per stage, a box per moment, a line per edge, as thick as it is frequent.
 
+mod boxes;
 mod labels;
 mod shown;
+mod types;
 
 use std::collections::BTreeMap;
 
 use evidence::{counted, grouped};
-use understand::map;
+use understand::map::{self, ByType};
 
 use crate::Words;
 use crate::figures::{interval, percent, time};
@@ -14,7 +16,9 @@ use crate::layout::{Direction, Edge, Graph, Layout, Node, Point, Rect, Route, Sp
 use crate::style::map_css;
 use crate::text::{in_lines, push, safe, width};
 use crate::words::{COLOURS, Colours};
+use boxes::MomentBox;
 use shown::{Shown, choose};
+use types::Types;
 
 /// How much of a map is drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,16 +70,32 @@ const LINE_WIDTH_MIN: f64 = 1.2;
 
 /// Draws the map.
 pub fn draw_map(answer: &map::Answer, words: &Words, options: &MapOptions) -> MapPicture {
+    draw(answer, None, words, options)
+}
+
+/// Draws the maps of up to [`TYPES_MAX`](crate::TYPES_MAX) types of objects in one picture; of more, the first.
+pub fn draw_map_by_type(by_type: &ByType, words: &Words, options: &MapOptions) -> MapPicture {
+    let (types, left_out) = by_type.types.split_at(by_type.types.len().min(crate::TYPES_MAX));
+    let drawn = ByType { types: types.to_vec() };
+    let (joint, types) = Types::join(&drawn);
+    let mut picture = draw(&joint, Some(&types), words, options);
+    picture.notes.extend(left_out.iter().map(|one| format!("Not drawn, for lack of colours: {}.", one.of)));
+    picture
+}
+
+fn draw(answer: &map::Answer, types: Option<&Types<'_>>, words: &Words, options: &MapOptions) -> MapPicture {
     let shown = choose(answer, options);
-    let boxes: Vec<MomentBox> = shown.moments.iter().map(|i| MomentBox::of(answer, *i, words)).collect();
+    let boxes: Vec<MomentBox> = shown.moments.iter().map(|i| MomentBox::of(answer, types, *i, words)).collect();
     let (lane_of, headings) = lanes(answer, words, &shown);
     let graph = graph(answer, &shown, &boxes, &lane_of, headings.len());
     let drawn = layout(&graph, &SPACING);
     let sheet =
-        Sheet { answer, words, shown: &shown, boxes: &boxes, headings: &headings, graph: &graph, drawn: &drawn };
+        Sheet { answer, types, words, shown: &shown, boxes: &boxes, headings: &headings, graph: &graph, drawn: &drawn };
     let (svg, unlabelled) = sheet.draw();
     let (wide, high) = sheet.size();
-    MapPicture { svg, notes: notes(answer, words, &shown, unlabelled), upright: larger_upright(wide, high) }
+    let mut notes = notes(answer, words, &shown, unlabelled, types.is_none());
+    notes.extend(types.map(Types::notes).unwrap_or_default());
+    MapPicture { svg, notes, upright: larger_upright(wide, high) }
 }
 
 /// Whether a picture is larger in what a sheet of paper has left for it when the sheet stands upright than when it lies.
@@ -83,45 +103,6 @@ fn larger_upright(wide: f64, high: f64) -> bool {
     // In millimetres, of A4, as the style of the page has it.
     let scale = |paper: (f64, f64)| (paper.0 / wide).min(paper.1 / high);
     scale((182.0, 215.0)) > scale((277.0, 142.0))
-}
-
-/// What stands in a moment's box.
-struct MomentBox {
-    name: Vec<String>,
-    figures: String,
-    starts: Option<String>,
-    ends: Option<String>,
-    title: String,
-    height: f64,
-}
-
-impl MomentBox {
-    fn of(answer: &map::Answer, i: usize, words: &Words) -> Self {
-        let moment = &answer.moments[i];
-        let label = words.label(&moment.moment);
-        let name = in_lines(label, 3, NAME_SIZE, TEXT_WIDTH);
-        let terminal = |list: &[map::Terminal]| {
-            let found = list.iter().find(|terminal| terminal.moment == moment.moment);
-            found.map_or((0, 0.0), |terminal| (terminal.count, terminal.share))
-        };
-        let (starts, ends) = (terminal(&answer.starts), terminal(&answer.ends));
-        let marked = |(n, share): (u64, f64)| (n > 0 && share >= TERMINAL_SHARE).then(|| grouped(n));
-        let title = format!(
-            "{label}: {}, {} ({} of all, {}); {} with it, {} with it",
-            counted(moment.events, "event", "events"),
-            counted(moment.customers, "customer", "customers"),
-            percent(moment.customers_share),
-            interval(moment.customers_share_low, moment.customers_share_high),
-            counted(starts.0, "journey starts", "journeys start"),
-            counted(ends.0, "journey ends", "journeys end"),
-        );
-        let (starts, ends) = (marked(starts), marked(ends));
-        let lines = name.len() as f64 * 15.0 + 15.0 + if starts.is_some() || ends.is_some() { 16.0 } else { 0.0 };
-        let most = answer.moments.first().map_or(1, |first| first.events).max(1);
-        let extra = 28.0 * (moment.events as f64 / most as f64).sqrt();
-        let figures = format!("{} · {}", grouped(moment.events), percent(moment.customers_share));
-        Self { name, figures, starts, ends, title, height: lines + 14.0 + extra }
-    }
 }
 
 /// By moment shown, its lane; and by lane, its heading and the colour of its stage.
@@ -177,7 +158,8 @@ fn graph(answer: &map::Answer, shown: &Shown, boxes: &[MomentBox], lane_of: &[us
     Graph { nodes, edges: shown.edges.iter().map(|edge| line(answer, *edge)).collect(), lanes }
 }
 
-fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize) -> Vec<String> {
+/// `marked` says whether starts and ends are.
+fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize, marked: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let drawn: u64 = shown.edges.iter().map(|edge| answer.edges[edge.0].count).sum();
     let counted_edges: u64 = answer.edges.iter().map(|edge| edge.count).sum();
@@ -204,7 +186,7 @@ fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize) 
         notes.push(format!("{edges} no figures in the picture for lack of room; the table has them."));
     }
     let few = |list: &[map::Terminal]| list.iter().any(|terminal| terminal.share < TERMINAL_SHARE);
-    if few(&answer.starts) || few(&answer.ends) {
+    if marked && (few(&answer.starts) || few(&answer.ends)) {
         notes.push(format!(
             "Starts and ends of less than {} of the journeys are in the table only.",
             percent(TERMINAL_SHARE)
@@ -227,6 +209,8 @@ fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize) 
 /// Everything that is drawn.
 struct Sheet<'a> {
     answer: &'a map::Answer,
+    /// Of which type of objects each edge is, where there are several.
+    types: Option<&'a Types<'a>>,
     words: &'a Words,
     shown: &'a Shown,
     boxes: &'a [MomentBox],
@@ -243,7 +227,8 @@ impl Sheet<'_> {
     }
 
     fn size(&self) -> (f64, f64) {
-        (self.drawn.width + 2.0 * MARGIN, self.drawn.height + 2.0 * MARGIN + self.top())
+        let (wide, high) = (self.drawn.width + 2.0 * MARGIN, self.drawn.height + 2.0 * MARGIN + self.top());
+        self.types.map_or((wide, high), |types| (wide.max(types.legend_width() + MARGIN), high + types::LEGEND))
     }
 
     /// The picture, and how many edges have no figures in it.
@@ -254,18 +239,26 @@ impl Sheet<'_> {
             &mut svg,
             format_args!(
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"map\" viewBox=\"0 0 {wide:.0} {high:.0}\" \
-                 width=\"{wide:.0}\" height=\"{high:.0}\" role=\"img\" aria-label=\"{}\">\n<style>{}</style>\n",
+                 width=\"{wide:.0}\" height=\"{high:.0}\" role=\"img\" aria-label=\"{}\">\n<style>{}{}</style>\n",
                 self.said(),
                 map_css(),
+                self.types.map(Types::css).unwrap_or_default(),
             ),
         );
         push(&mut svg, format_args!("<rect class=\"paper\" width=\"{wide:.0}\" height=\"{high:.0}\"/>\n"));
-        self.lanes(&mut svg, high);
+        let legend = self.types.map_or(0.0, |types| {
+            types.legend(&mut svg, MARGIN);
+            types::LEGEND
+        });
+        if legend > 0.0 {
+            push(&mut svg, format_args!("<g transform=\"translate(0 {legend:.0})\">\n"));
+        }
+        self.lanes(&mut svg, high - legend);
         push(&mut svg, format_args!("<g transform=\"translate({MARGIN} {:.0})\">\n", MARGIN + top));
         self.lines(&mut svg);
         self.nodes(&mut svg);
         let unlabelled = self.figures(&mut svg);
-        svg.push_str("</g>\n</svg>\n");
+        svg.push_str(if legend > 0.0 { "</g>\n</g>\n</svg>\n" } else { "</g>\n</svg>\n" });
         (svg, unlabelled)
     }
 
@@ -309,9 +302,10 @@ impl Sheet<'_> {
         for (i, edge) in self.shown.edges.iter().enumerate() {
             let route = &self.drawn.routes[i];
             let wide = self.graph.edges[i].width;
-            let class = match route.direction {
-                Direction::Back => "edge back",
-                _ => "edge",
+            let class = match (self.types, route.direction) {
+                (Some(types), _) => &format!("edge {}", types.class(edge.0)),
+                (None, Direction::Back) => "edge back",
+                (None, _) => "edge",
             };
             push(
                 svg,
@@ -328,14 +322,21 @@ impl Sheet<'_> {
 
     fn edge_title(&self, i: usize) -> String {
         let edge = &self.answer.edges[i];
-        let mut title = format!(
-            "{} → {}: {}, {} ({} of all, {})",
-            self.words.label(&edge.from),
-            self.words.label(&edge.to),
-            counted(edge.count, "time", "times"),
-            counted(edge.customers, "customer", "customers"),
-            percent(edge.customers_share),
-            interval(edge.customers_share_low, edge.customers_share_high),
+        let mut title = self.types.map_or_else(String::new, |types| format!("{}: ", types.name(i)));
+        let who = match self.types {
+            Some(_) => counted(edge.customers, "object", "objects"),
+            None => counted(edge.customers, "customer", "customers"),
+        };
+        push(
+            &mut title,
+            format_args!(
+                "{} → {}: {}, {who} ({} of all, {})",
+                self.words.label(&edge.from),
+                self.words.label(&edge.to),
+                counted(edge.count, "time", "times"),
+                percent(edge.customers_share),
+                interval(edge.customers_share_low, edge.customers_share_high),
+            ),
         );
         if let (Some(median), Some(p90)) = (edge.median_s, edge.p90_s) {
             push(&mut title, format_args!("; half within {}, nine in ten within {}", time(median), time(p90)));
@@ -346,7 +347,11 @@ impl Sheet<'_> {
     fn nodes(&self, svg: &mut String) {
         let colours = Colours::of(self.words, Some(self.answer));
         for ((i, node), content) in self.shown.moments.iter().zip(&self.drawn.nodes).zip(self.boxes) {
-            let class = colours.class(&self.answer.moments[*i].moment);
+            // Colours are those of types where there are several.
+            let class = match self.types {
+                Some(_) => "cx".to_owned(),
+                None => colours.class(&self.answer.moments[*i].moment),
+            };
             let Rect { x, y, width, height } = node;
             push(
                 svg,
@@ -371,7 +376,8 @@ impl Sheet<'_> {
             .iter()
             .map(|(i, ..)| {
                 let edge = &self.answer.edges[*i];
-                let n = grouped(edge.count);
+                let mark = self.types.map_or_else(String::new, |types| format!("{} ", types.mark(*i)));
+                let n = format!("{mark}{}", grouped(edge.count));
                 edge.median_s.map_or_else(|| n.clone(), |median| format!("{n} · {}", time(median)))
             })
             .collect();
@@ -384,7 +390,8 @@ impl Sheet<'_> {
                 left_out += 1;
                 continue;
             };
-            let class = if route.direction == Direction::Back { "figure back" } else { "figure" };
+            let back = self.types.is_none() && route.direction == Direction::Back;
+            let class = if back { "figure back" } else { "figure" };
             push(
                 svg,
                 format_args!(
@@ -402,47 +409,6 @@ impl Sheet<'_> {
             );
         }
         left_out
-    }
-}
-
-impl MomentBox {
-    fn text(&self, svg: &mut String, at: &Rect) {
-        let terminals = self.starts.is_some() || self.ends.is_some();
-        let lines = self.name.len() as f64 * 15.0 + 15.0 + if terminals { 16.0 } else { 0.0 };
-        let x = at.x + 13.0;
-        let mut y = at.middle() - lines / 2.0 - 3.0;
-        for line in &self.name {
-            y += 15.0;
-            push(svg, format_args!("<text class=\"name\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", safe(line)));
-        }
-        y += 15.0;
-        push(svg, format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", safe(&self.figures)));
-        y += 16.0;
-        let mut x = x;
-        if let Some(starts) = &self.starts {
-            let (top, bottom) = (y - 8.5, y - 0.5);
-            push(
-                svg,
-                format_args!(
-                    "<path class=\"mark\" d=\"M{x:.1} {top:.1}L{:.1} {:.1}L{x:.1} {bottom:.1}Z\"/>\
-                     <text x=\"{:.1}\" y=\"{y:.1}\">{starts}</text>",
-                    x + 8.0,
-                    y - 4.5,
-                    x + 12.0,
-                ),
-            );
-            x += 26.0 + width(starts, FIGURE_SIZE);
-        }
-        if let Some(ends) = &self.ends {
-            push(
-                svg,
-                format_args!(
-                    "<path class=\"mark\" d=\"M{x:.1} {:.1}h8v8h-8Z\"/><text x=\"{:.1}\" y=\"{y:.1}\">{ends}</text>",
-                    y - 8.5,
-                    x + 12.0,
-                ),
-            );
-        }
     }
 }
 

@@ -116,6 +116,29 @@ fn map_rules(scheme: &Scheme) -> String {
     css
 }
 
+/// How many types of objects a map tells apart.
+pub const TYPES_MAX: usize = 4;
+
+/// The colour of each type, by its place in the palette, and the pattern of its lines: who cannot tell the colours, or prints
+/// without, goes by the pattern.
+const TYPES: [(usize, &str); TYPES_MAX] = [(0, "none"), (5, "9 4"), (2, "2 3"), (3, "12 3 2 3")];
+
+/// The style of the lines of so many types.
+pub(crate) fn types_css(types: usize) -> String {
+    let mut css = String::new();
+    for (n, (colour, dashes)) in TYPES.iter().take(types).enumerate() {
+        let colour = hex(PALETTE[*colour]);
+        push(
+            &mut css,
+            format_args!(
+                ".map .edge.k{n} path{{stroke:{colour};stroke-opacity:.85;stroke-dasharray:{dashes}}}\
+                 .map .edge.k{n} .tip{{stroke:none;fill:{colour}}}"
+            ),
+        );
+    }
+    css
+}
+
 /// The style of the page.
 pub(crate) fn page_css() -> String {
     format!("{FIXED}{}", schemes(page_rules))

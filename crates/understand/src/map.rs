@@ -1,5 +1,7 @@
 //! The journey map: which moment directly follows which, how often, for how many customers, after what time.
 
+mod by_type;
+
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use crate::question::{Names, Question, number, yes_or_no};
 use crate::sketch::RELATIVE_ERROR;
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
+
+pub use by_type::{ByType, OfType};
 
 /// The options of the map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -86,6 +86,7 @@ pub(crate) fn schema(of: &str) -> Result<ExitCode, Error> {
         "charter" => charter::schema(),
         "diff" => understand::changes_schema(),
         "customer" => understand::person::schema(),
+        "map-by-type" => understand::map::ByType::schema(),
         view => View::named(view)?.schema(),
     };
     draw::data(&format!("{schema:#}"));

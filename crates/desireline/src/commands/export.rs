@@ -16,7 +16,8 @@ pub(crate) async fn run(home: &Home, args: &ExportArgs, as_json: bool) -> Result
     let format = format_of(args)?;
     let exported = Lake::open(&home.path).await?.export(format, &args.file, &home.rules()).await?;
     if as_json {
-        let json = json!({ "file": args.file, "events": exported.events, "customers": exported.customers });
+        let lake::Exported { events, customers, left_out } = exported;
+        let json = json!({ "file": args.file, "events": events, "customers": customers, "left_out": left_out });
         draw::data(&json.to_string());
         return Ok(ExitCode::SUCCESS);
     }
@@ -26,6 +27,12 @@ pub(crate) async fn run(home: &Home, args: &ExportArgs, as_json: bool) -> Result
         counted(exported.customers, "customer", "customers"),
         args.file.display()
     ));
+    if exported.left_out > 0 {
+        let events = counted(exported.left_out, "event is", "events are");
+        draw::note(&format!(
+            "note: {events} no customer's but only about objects, for which OCEL has room, and left out"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -226,6 +226,7 @@ pub(crate) fn is_simulated(home: &Home) -> bool {
 
 fn selection(select: &SelectArgs) -> Vec<String> {
     let named = [
+        ("journeys of", &select.of),
         ("journey", &select.journey),
         ("only customers of the segment", &select.segment),
         ("only journeys with an event where", &select.with),

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use lake::Lake;
-use report::{MapOptions, Words, draw_map};
+use report::{MapOptions, MapPicture, Words, draw_map, draw_map_by_type};
+use understand::map::{self, ByType, OfType};
 use understand::{Answered, View};
 
-use crate::args::ViewArgs;
+use crate::args::{SelectArgs, ViewArgs};
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
@@ -24,7 +25,11 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         ));
     }
     let lake = Lake::open(&home.path).await?;
-    let answers = answer(&lake, home, &args.select, &views).await.inspect_err(|error| {
+    let answered = match objects(args, &views)?.as_slice() {
+        several @ [_, _, ..] => map_by_type(&lake, home, &args.select, &views, several).await.map(|map| vec![map]),
+        _ => answer(&lake, home, &args.select, &views).await,
+    };
+    let answers = answered.inspect_err(|error| {
         let lacks =
             matches!(error, Error::View(understand::Error::CharterLacks { .. } | understand::Error::NoSegments));
         if lacks && home.charter_path.is_none() {
@@ -44,9 +49,7 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
             all => draw::data(&format!("{{{}}}", all.iter().map(|a| named(a.as_ref())).collect::<Vec<_>>().join(","))),
         }
     } else if args.svg {
-        let map = answers[0].answer().downcast_ref::<understand::map::Answer>();
-        let map = map.ok_or_else(|| Error::Usage("--svg draws one map, without --compare".to_owned()))?;
-        let picture = draw_map(map, &Words::of(&home.charter), &MapOptions::default());
+        let picture = picture(home, answers[0].as_ref())?;
         draw::data(&picture.svg);
         picture.notes.iter().for_each(|note| draw::note(note));
     } else if args.csv {
@@ -54,8 +57,57 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
     } else {
         let tables: Vec<String> = answers.iter().flat_map(|answer| answer.tables()).map(|t| draw::table(&t)).collect();
         draw::data(&tables.join("\n"));
+        if let Some(of) = &args.select.of {
+            draw::note(&format!("note: customers are `{of}` here"));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whose journeys are asked about, where somebody said so.
+fn objects<'a>(args: &'a ViewArgs, views: &[View]) -> Result<Vec<&'a str>, Error> {
+    let objects: Vec<&str> = args.select.of.iter().flat_map(|of| of.split(',')).map(str::trim).collect();
+    if objects.iter().any(|name| name.is_empty()) {
+        return Err(Error::Usage("--of: give a name, such as case_id, or names with commas between them".to_owned()));
+    }
+    let is_map = matches!(views, [View::Map(_)]);
+    if objects.len() > 1 && !(is_map && args.select.compare.is_none()) {
+        let of = objects.join(",");
+        return Err(Error::Usage(format!(
+            "--of {of}: only `view map`, alone and without --compare, answers for several at once"
+        )));
+    }
+    Ok(objects)
+}
+
+/// The maps of several types of objects.
+async fn map_by_type(
+    lake: &Lake,
+    home: &Home,
+    select: &SelectArgs,
+    views: &[View],
+    names: &[&str],
+) -> Result<Box<dyn Answered>, Error> {
+    let mut types = Vec::new();
+    for name in names {
+        let select = SelectArgs { of: Some((*name).to_owned()), ..select.clone() };
+        let answers = answer(lake, home, &select, views).await?;
+        let answer = answers[0].answer().downcast_ref::<map::Answer>().expect("a map was asked for").clone();
+        types.push(OfType { of: (*name).to_owned(), answer });
+    }
+    Ok(Box::new(ByType { types }))
+}
+
+/// The picture of a map.
+fn picture(home: &Home, answer: &dyn Answered) -> Result<MapPicture, Error> {
+    let (words, options) = (Words::of(&home.charter), MapOptions::default());
+    let answer = answer.answer();
+    if let Some(map) = answer.downcast_ref::<map::Answer>() {
+        return Ok(draw_map(map, &words, &options));
+    }
+    let several = answer.downcast_ref::<ByType>();
+    let several = several.ok_or_else(|| Error::Usage("--svg draws one map, without --compare".to_owned()))?;
+    Ok(draw_map_by_type(several, &words, &options))
 }
 
 fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {

@@ -78,7 +78,8 @@ impl Write for OcelOut {
         if objects.is_some() {
             own.retain(|field| field.name != OBJECTS);
         }
-        let is_customer = |object: &Object| [row.customer, row.key].contains(&object.id.as_str());
+        let names = [row.customer, row.key];
+        let is_customer = |object: &Object| !row.customer.is_empty() && names.contains(&object.id.as_str());
         let (customer, others): (Vec<_>, Vec<_>) = objects.unwrap_or_default().into_iter().partition(is_customer);
         let qualifier = customer.into_iter().next().map_or_else(String::new, |object| object.qualifier);
         if row.new_customer {

@@ -6,6 +6,7 @@ mod export;
 mod home;
 mod kept;
 mod life;
+mod of;
 mod readers;
 mod splits;
 mod traces;

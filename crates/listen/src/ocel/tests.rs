@@ -31,22 +31,22 @@ fn events_go_to_each_of_their_customers() {
         notebook.events,
         [
             r#"2026-03-02T09:00:00Z Place [user_id=c1] message_id=e1 properties={"n":7,"s":"7","objects":[{"id":"c1","type":"Customer","qualifier":"by"},{"id":"o1","type":"Order","qualifier":"of"}]}"#,
-            r#"2026-03-02T10:00:00Z Meet [user_id=c1] message_id=e2#c1 properties={"objects":[{"id":"c2","type":"Customer"},{"id":"c1","type":"Customer","qualifier":"again"}]}"#,
-            r#"2026-03-02T10:00:00Z Meet [user_id=c2] message_id=e2#c2 properties={"objects":[{"id":"c1","type":"Customer"},{"id":"c1","type":"Customer","qualifier":"again"}]}"#,
+            r#"2026-03-02T10:00:00Z Meet [user_id=c1] message_id=e2#c1 properties={"objects":[{"id":"c1","type":"Customer"},{"id":"c2","type":"Customer"},{"id":"c1","type":"Customer","qualifier":"again"}],"same_event":"e2"}"#,
+            r#"2026-03-02T10:00:00Z Meet [user_id=c2] message_id=e2#c2 properties={"objects":[{"id":"c1","type":"Customer"},{"id":"c2","type":"Customer"},{"id":"c1","type":"Customer","qualifier":"again"}],"same_event":"e2"}"#,
+            r#"2026-03-02T09:00:00Z Pack [] message_id=e4 properties={"objects":[{"id":"o1","type":"Order"}]}"#,
         ]
     );
     assert_eq!(
         notebook.rejected,
         [
             "3: dangling-reference: the event refers to object `c9`, which is not in the file",
-            "4: missing-customer: the event touches no object of type `Customer`",
             "5: bad-time: `soon` is not a time of ISO 8601",
             "6: bad-field: relationships is not an array",
             "7: not-an-object: the event is not a JSON object",
         ]
     );
-    assert_eq!((summary.rows, summary.warnings.len()), (7, 2), "{:?}", summary.warnings);
-    assert!(notebook.rows[2].starts_with(b"{\"id\":\"e5\""));
+    assert_eq!((summary.rows, summary.warnings.len()), (7, 3), "{:?}", summary.warnings);
+    assert!(notebook.rows[1].starts_with(b"{\"id\":\"e5\""));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! between, downwards on the right and upwards on the left. A repeat is a loop on top of its box.
 
 use super::order::Items;
-use super::{Graph, Point, Rect, Spacing};
+use super::{Edge, Graph, Point, Rect, Spacing};
 
 /// Which way a line goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,11 @@ pub(super) fn routes(
 ) -> Vec<Route> {
     let kinds: Vec<Kind> = graph.edges.iter().map(|edge| Kind::of(graph, items, edge.from, edge.to)).collect();
     let ports = ports(&kinds, items, middles, nodes);
+    // How many lines between the same boxes, each of another type, come before a line.
+    let nth = |i: usize| {
+        let same = |other: &&Edge| (other.from, other.to) == (graph.edges[i].from, graph.edges[i].to);
+        graph.edges[..i].iter().filter(same).count()
+    };
     kinds
         .iter()
         .enumerate()
@@ -110,9 +115,9 @@ pub(super) fn routes(
                         .collect();
                     across(*forward, ends, &bends, spacing.node_width)
                 }
-                Kind::Next { down } => next(*down, &nodes[edge.from], &nodes[edge.to]),
-                Kind::Around { down, boxes } => around(*down, ends, *boxes, spacing),
-                Kind::Repeat => repeat(&nodes[edge.from]),
+                Kind::Next { down } => next(*down, &nodes[edge.from], &nodes[edge.to], nth(i)),
+                Kind::Around { down, boxes } => around(*down, ends, *boxes + nth(i), spacing),
+                Kind::Repeat => repeat(&nodes[edge.from], nth(i)),
             }
         })
         .collect()
@@ -196,9 +201,10 @@ fn level(from: Point, to: Point) -> [Point; 3] {
     [Point { x: from.x + half, y: from.y }, Point { x: to.x - half, y: to.y }, to]
 }
 
-/// Straight down or up to the next box.
-fn next(down: bool, from: &Rect, to: &Rect) -> Route {
-    let share = if down { 0.3 } else { 0.14 };
+/// Straight down or up to the next box, beside the lines before.
+fn next(down: bool, from: &Rect, to: &Rect, nth: usize) -> Route {
+    let beside = if down { 0.3 + 0.16 * nth as f64 } else { (0.06 + 0.16 * nth as f64).max(0.14) };
+    let share = beside.min(0.94);
     let x = from.x + from.width * share;
     let (start, end) = if down { (from.bottom(), to.y) } else { (from.y, to.bottom()) };
     let third = (end - start) / 3.0;
@@ -215,9 +221,10 @@ fn around(down: bool, ends: [Point; 2], boxes: usize, spacing: &Spacing) -> Rout
     Route { direction: Direction::Inside, start, curves: vec![curve] }
 }
 
-/// A loop on top of a box.
-fn repeat(node: &Rect) -> Route {
-    let (left, right) = (node.right() - 40.0, node.right() - 16.0);
+/// A loop on top of a box, left of the loops before.
+fn repeat(node: &Rect, nth: usize) -> Route {
+    let right = node.right() - 16.0 - (30.0 * nth as f64).min(node.width - 60.0);
+    let left = right - 24.0;
     let above = node.y - 26.0;
     let curve = [Point { x: left - 4.0, y: above }, Point { x: right + 4.0, y: above }, Point { x: right, y: node.y }];
     Route { direction: Direction::Repeat, start: Point { x: left, y: node.y }, curves: vec![curve] }

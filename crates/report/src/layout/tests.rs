@@ -94,3 +94,19 @@ fn crossing_lines_are_disentangled() {
     let above = |a: usize, b: usize| drawn.nodes[a].y < drawn.nodes[b].y;
     assert_eq!(above(0, 1), above(3, 2));
 }
+
+/// Several types of objects take the same way: every line is seen.
+#[test]
+fn lines_between_the_same_boxes_lie_apart() {
+    let node = |lane| Node { lane, height: 40.0 };
+    let ways = [(0, 1), (1, 0), (0, 0), (0, 2), (2, 0), (0, 3), (3, 0)];
+    let edge = |(from, to)| Edge { from, to, weight: 1.0, width: 2.0 };
+    let edges: Vec<Edge> = ways.iter().flat_map(|way| [*way, *way, *way, *way]).map(edge).collect();
+    let drawn = layout(&Graph { nodes: vec![node(0), node(0), node(0), node(1)], edges, lanes: 2 }, &SPACING);
+    let middles: Vec<Point> = drawn.routes.iter().map(|route| route.at(0.5)).collect();
+    for (i, a) in middles.iter().enumerate() {
+        for b in &middles[i + 1..] {
+            assert!((a.x - b.x).hypot(a.y - b.y) > 1.0, "{a:?} {b:?}");
+        }
+    }
+}

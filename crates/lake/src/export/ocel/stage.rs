@@ -48,7 +48,7 @@ pub(super) struct Event {
     pub(super) at: String,
     /// A JSON object.
     pub(super) attributes: String,
-    /// Ids and qualifiers of its objects, the customer first.
+    /// Ids and qualifiers of its objects, the customer first where there is one.
     pub(super) objects: Vec<(String, String)>,
 }
 
@@ -102,7 +102,8 @@ impl Stage {
         attributes.push('}');
         let mut event = self.database.prepare_cached("insert into stage.event values (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
         let at = row.at.to_string();
-        event.execute(params![self.events, row.message_id, row.event, at, row.customer, qualifier, attributes])?;
+        let customer = (!row.customer.is_empty()).then_some(row.customer);
+        event.execute(params![self.events, row.message_id, row.event, at, customer, qualifier, attributes])?;
         let mut relation = self.database.prepare_cached("insert into stage.relation values (?1, ?2, ?3, ?4)")?;
         for (kind, id, qualifier) in others {
             relation.execute(params![self.events, kind, id, qualifier])?;
@@ -153,7 +154,11 @@ impl Stage {
         let mut rows = events.query([])?;
         while let Some(row) = rows.next()? {
             let n: i64 = row.get(0)?;
-            let mut objects = vec![(row.get(4)?, row.get(5)?)];
+            let customer: Option<String> = row.get(4)?;
+            let mut objects: Vec<(String, String)> = Vec::new();
+            if let Some(customer) = customer {
+                objects.push((customer, row.get(5)?));
+            }
             while let Some(other) = relation.filter(|other| other.get(0).is_ok_and(|event: i64| event == n)) {
                 let key: (String, String) = (other.get(1)?, other.get(2)?);
                 let id = self.renamed.get(&key).cloned().unwrap_or(key.1);
