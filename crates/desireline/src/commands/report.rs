@@ -97,8 +97,8 @@ pub(crate) async fn write(
         organisation: home.charter.organisation.clone(),
         definition: home.charter.definition.clone(),
         simulated: is_simulated(home),
-        period: period(&lake, home, until_us).await?,
-        selection: selection(select),
+        period: period(&lake, home, until_us, select).await?,
+        selection: selection(select, home),
         reading: reading(&lake, home).await?,
         findings: found.clone(),
         words,
@@ -224,25 +224,34 @@ pub(crate) fn is_simulated(home: &Home) -> bool {
     home.charter.organisation.as_deref().is_some_and(|name| name.to_lowercase().contains("simulated"))
 }
 
-fn selection(select: &SelectArgs) -> Vec<String> {
+/// What narrows the answers down, besides the period.
+fn selection(select: &SelectArgs, home: &Home) -> Vec<String> {
+    let label = |name: &String| {
+        let journey = home.charter.journeys.iter().find(|journey| journey.name == *name);
+        journey.map_or_else(|| name.clone(), |journey| journey.label.clone())
+    };
+    let journey = select.journey.as_ref().map(label);
     let named = [
         ("journeys of", &select.of),
-        ("journey", &select.journey),
+        ("journeys:", &journey),
         ("only customers of the segment", &select.segment),
         ("only journeys with an event where", &select.with),
         ("only events where", &select.events),
-        ("journeys that start from", &select.from),
-        ("journeys that start before", &select.to),
     ];
     named.iter().filter_map(|(what, value)| value.as_ref().map(|value| format!("{what} {value}"))).collect()
 }
 
-async fn period(lake: &Lake, home: &Home, until_us: i64) -> Result<Option<Period>, Error> {
+/// The period of the journeys: as it was given, or else that of the data.
+async fn period(lake: &Lake, home: &Home, until_us: i64, select: &SelectArgs) -> Result<Option<Period>, Error> {
     let shown = |us: i64| {
         let zoned = Timestamp::from_micros(us).to_jiff().to_zoned(home.charter.timezone.clone());
         zoned.strftime("%Y-%m-%d").to_string()
     };
-    Ok(lake.since_us().await?.map(|since_us| Period { from: shown(since_us), to: shown(until_us) }))
+    let given = |to: &String| format!("before {to}");
+    Ok(lake.since_us().await?.map(|since_us| Period {
+        from: select.from.clone().unwrap_or_else(|| shown(since_us)),
+        to: select.to.as_ref().map_or_else(|| shown(until_us), given),
+    }))
 }
 
 async fn reading(lake: &Lake, home: &Home) -> Result<Reading, Error> {
