@@ -169,15 +169,15 @@ fn what_is_nobodys_changes_no_kept_answer() {
     let ask = |how: &[&str]| ok(home, &[&["view", "map,variants,quality", "--json"], how].concat());
     let first = ask(&[]);
     assert_eq!(ask(&[]), first);
-    let event = |n: u8, object: &str| {
+    let event = |n: usize, object: &str| {
         let about = format!(r#"[{{"objectId":"{object}","qualifier":""}}]"#);
         format!(r#"{{"id":"more {n}","type":"lost","time":"2026-03-03T09:00:00Z","relationships":{about}}}"#)
     };
     for (n, objects) in [["i1", "i2", "i3"], ["i1", "ann", "o2"]].into_iter().enumerate() {
-        let events: Vec<String> = (0u8..).zip(objects).map(|(i, object)| event(10 * n as u8 + i, object)).collect();
-        let start = LOG.find("\"events\":[").unwrap();
+        let events: Vec<String> = (0..).zip(objects).map(|(i, object)| event(10 * n + i, object)).collect();
+        let (before, _) = LOG.split_once("\"events\":[").unwrap();
         let file = home.join(format!("more{n}.jsonocel"));
-        std::fs::write(&file, format!("{}\"events\":[{}]}}", &LOG[..start], events.join(","))).unwrap();
+        std::fs::write(&file, format!("{before}\"events\":[{}]}}", events.join(","))).unwrap();
         ok(home, &["import", file.to_str().unwrap(), "--customer", "customer"]);
         let again = ask(&[]);
         assert_eq!(again, ask(&["--afresh"]), "after import {n}");
