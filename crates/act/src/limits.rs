@@ -1,5 +1,5 @@
 //! The bounds of what is kept of one customer, each with what happens beyond it. Every one of them shows in
-//! [`State::bounds`](crate::State::bounds) when it was reached.
+//! [`Customer::bounds`](crate::Customer::bounds) when it was reached.
 
 /// How many of a customer's latest events are kept as they came, so that one which arrives late still falls into its place
 /// without the customer's history. What belongs before all of them asks for the history

@@ -72,8 +72,8 @@ fn a_renamed_crate_cannot_hide() {
 
 #[test]
 fn the_list_of_edges_is_complete_and_true() {
-    let new = ("crates/act/Cargo.toml", "[package]\nname = \"act\"\n");
-    one(&[new], "crates/act/Cargo.toml:1: the crate `act` has no line in the edges of ARCHITECTURE.md; ");
+    let new = ("crates/newcomer/Cargo.toml", "[package]\nname = \"newcomer\"\n");
+    one(&[new], "crates/newcomer/Cargo.toml:1: the crate `newcomer` has no line in the edges of ARCHITECTURE.md; ");
     let text = "```edges\nevent: ghost\nlake: event\nsim: event lake\ntestkit: event\n```\n";
     one(&[("ARCHITECTURE.md", text)], "ARCHITECTURE.md:2: there is no crate `ghost`; ");
     let none = complaints(&[("ARCHITECTURE.md", "# Architecture\n")]);

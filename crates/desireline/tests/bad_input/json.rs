@@ -11,7 +11,7 @@ fn commands_answer_as_json() {
     let beside = |name: &str| home.path().join("..").join(name).to_str().unwrap().to_owned();
     let csv = beside("all.csv");
     let exported = home.run(&["export", &csv, "--json"]).json();
-    assert_eq!(exported, serde_json::json!({ "file": csv, "events": 300, "customers": 20 }));
+    assert_eq!(exported, serde_json::json!({ "file": csv, "events": 300, "customers": 20, "left_out": 0 }));
     let page = beside("report.html");
     let report = home.run(&["report", "-o", &page, "--json"]).json();
     assert_eq!(report["report"], page.as_str());

@@ -127,7 +127,9 @@ impl<'a> Finder<'a> {
                 let _ = kind.deserialize(&mut serde_json::Deserializer::from_str(keys.value(at)));
             }
             let mut same = 0;
-            if properties.is_valid(at) && self.may_say(properties.value(at)) {
+            // Who shares an event shares it in every journey, whatever makes it one.
+            let says = |json: &str| self.may_say(json) || json.contains(SAME_EVENT);
+            if properties.is_valid(at) && says(properties.value(at)) {
                 let before = about.objects.len();
                 let objects = Properties { kind: &self.of.name, objects: &mut about.objects, same: &mut same };
                 let said = objects.deserialize(&mut serde_json::Deserializer::from_str(properties.value(at)));
@@ -146,6 +148,9 @@ impl<'a> Finder<'a> {
         json.contains(&self.quoted) || json.contains('\\')
     }
 }
+
+/// The property that says which event a row is a part of, as it stands in a JSON text.
+const SAME_EVENT: &str = "\"same_event\"";
 
 /// What rows of one event have in common.
 fn number(event: &str) -> u64 {

@@ -47,7 +47,7 @@ fn about(row: &Row, n: usize, name: &str) -> (BTreeSet<String>, String) {
     let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
     let objects = properties["objects"].as_array().expect("a list").iter().filter(|object| object["type"] == name);
     let mut ids: BTreeSet<String> = objects.map(|object| text(&object["id"])).collect();
-    let same = properties.get("same_event").filter(|_| !ids.is_empty()).map_or_else(|| format!("row {n}"), text);
+    let same = properties.get("same_event").map_or_else(|| format!("row {n}"), text);
     ids.extend(row.keys.iter().filter(|(kind, _)| *kind == name).map(|(_, value)| value.clone()));
     ids.extend(row.words[1].clone().filter(|_| name == "case_id"));
     (ids, same)
