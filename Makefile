@@ -38,6 +38,7 @@ build: tools ## build the programs for use
 	$(CARGO) build --release --workspace --bins
 
 test: tools ## all tests, those in the documentation included
+	@./.ci/tools tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then set -ex; $(CARGO) nextest run --workspace; $(CARGO) test --workspace --doc; \
 	else set -ex; $(CARGO) test --workspace; fi

@@ -1,0 +1,179 @@
+//! The thread that writes. There is one, so that commits are decided one after the other, and it takes all that waits at once,
+//! so that they share a flush.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::embedded::files::Files;
+use crate::embedded::{Inner, closed};
+use crate::error::Error;
+use crate::ledger::{Ledger, Prepared};
+use crate::limits::{GROUP_BYTES_MAX, ROOM_BYTES};
+use crate::loaded::{Committed, Customer, Erased};
+use crate::store::{Read, Table, Writes};
+
+/// Something to be done between two groups of commits.
+type Work = Box<dyn FnOnce(&mut Writer) + Send>;
+
+/// What the thread is asked to do.
+pub(super) enum Job {
+    Commit { prepared: Prepared, now_us: i64, answer: oneshot::Sender<Result<Committed, Error>> },
+    Work(Work),
+}
+
+/// Those who wait for the same flush.
+#[derive(Default)]
+struct Group {
+    commits: Vec<Prepared>,
+    answers: Vec<oneshot::Sender<Result<Committed, Error>>>,
+    bytes: usize,
+    now_us: i64,
+}
+
+pub(super) struct Writer {
+    inner: Arc<Inner>,
+    /// `None` after something went wrong in writing: then nobody knows what is on the disk until it is read again.
+    ledger: Option<Ledger>,
+}
+
+impl Writer {
+    pub(super) fn open(inner: Arc<Inner>) -> Result<Self, Error> {
+        let mut writer = Self { inner, ledger: None };
+        writer.begin()?;
+        Ok(writer)
+    }
+
+    /// Takes up what is on the disk.
+    fn begin(&mut self) -> Result<(), Error> {
+        let files = self.inner.files()?;
+        let known_us = self.inner.options.messages_known_us;
+        self.ledger = Some(Ledger::open(&files.view(), known_us, Arc::clone(&self.inner.shared))?);
+        Ok(())
+    }
+
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut next = jobs.blocking_recv();
+        while let Some(job) = next {
+            next = match job {
+                Job::Work(work) => {
+                    work(&mut self);
+                    None
+                }
+                commit @ Job::Commit { .. } => self.commit_all(commit, &mut jobs),
+            };
+            next = next.or_else(|| jobs.blocking_recv());
+        }
+        self.close();
+    }
+
+    /// Commits this one and those that wait behind it. Returns the first job that has to wait for the next round.
+    fn commit_all(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        let mut group = Group::default();
+        let mut next = Some(first);
+        while let Some(Job::Commit { prepared, now_us, answer }) = next {
+            group.bytes += prepared.bytes;
+            group.now_us = group.now_us.max(now_us);
+            group.commits.push(prepared);
+            group.answers.push(answer);
+            next = if group.bytes < GROUP_BYTES_MAX { jobs.try_recv().ok() } else { None };
+        }
+        let Group { commits, answers, bytes, now_us } = group;
+        let results = self.commit(commits, now_us).unwrap_or_else(|error| vec![Err(error); answers.len()]);
+        self.inner.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        for (answer, result) in answers.into_iter().zip(results) {
+            // Whoever asked may have gone; it is committed all the same.
+            let _ = answer.send(result);
+        }
+        next
+    }
+
+    fn commit(&mut self, commits: Vec<Prepared>, now_us: i64) -> Result<Vec<Result<Committed, Error>>, Error> {
+        let (files, ledger) = self.ready()?;
+        let (writes, results) = ledger.commit(&files.view(), commits)?;
+        self.write(&files, writes)?;
+        let tables = files.view().tables();
+        let expired = self.ledger.as_ref().map(|ledger| ledger.expired(&tables, now_us)).unwrap_or_default();
+        files.drop_tables(&expired)?;
+        Ok(results)
+    }
+
+    /// The files and the ledger; read again from the disk if something went wrong before.
+    fn ready(&mut self) -> Result<(Arc<Files>, &mut Ledger), Error> {
+        if self.ledger.is_none() {
+            self.revive()?;
+        }
+        let ledger = self.ledger.as_mut().ok_or_else(closed)?;
+        Ok((self.inner.files()?, ledger))
+    }
+
+    fn write(&mut self, files: &Files, writes: Writes) -> Result<(), Error> {
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let ledger = self.ledger.as_mut().ok_or_else(closed)?;
+        let note = ledger.note(&writes)?;
+        match files.write(writes) {
+            Ok(()) => {
+                ledger.written(note);
+                Ok(())
+            }
+            Err(error) => {
+                self.ledger = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// After writing failed the store takes nothing any more, because it cannot know what is on the disk. It is opened again,
+    /// which reads what is, as soon as there is room; until then reading goes on.
+    fn revive(&mut self) -> Result<(), Error> {
+        if self.inner.files.read().expect("nothing panics while it holds the files").is_some() {
+            self.look_for_room()?;
+        }
+        let old = self.inner.files.write().expect("nothing panics while it holds the files").take();
+        if let Some(mut old) = old {
+            // Readers hold it for as long as they read.
+            while let Err(held) = Arc::try_unwrap(old) {
+                old = held;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        let files = Files::open(&self.inner.folder, self.inner.options.cache_bytes)?;
+        self.inner.set_files(Some(files));
+        self.begin()
+    }
+
+    fn look_for_room(&self) -> Result<(), Error> {
+        let path = self.inner.folder.join("room");
+        let written =
+            std::fs::write(&path, vec![0x5a; ROOM_BYTES]).and_then(|()| std::fs::File::open(&path)?.sync_all());
+        let removed = std::fs::remove_file(&path);
+        written.and(removed).map_err(|error| super::files::explain("look for room", &self.inner.folder, error.into()))
+    }
+
+    pub(super) fn truncate(&mut self, before: u64) -> Result<(), Error> {
+        let (files, ledger) = self.ready()?;
+        let writes = ledger.truncate(&files.view(), before)?;
+        self.write(&files, writes)
+    }
+
+    pub(super) fn erase(&mut self, customers: &[Customer]) -> Result<Erased, Error> {
+        let (files, ledger) = self.ready()?;
+        let (writes, erased) = ledger.erase(&files.view(), customers)?;
+        self.write(&files, writes)?;
+        Ok(erased)
+    }
+
+    pub(super) fn drop_generation(&mut self, generation: u32) -> Result<(), Error> {
+        let (files, _) = self.ready()?;
+        files.drop_tables(&[Table::States(generation), Table::Timers(generation), Table::TimersDue(generation)])
+    }
+
+    pub(super) fn close(&mut self) {
+        self.ledger = None;
+        self.inner.set_files(None);
+    }
+}

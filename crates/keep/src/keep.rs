@@ -1,0 +1,112 @@
+//! The trait: what a home of live state can do.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+
+use crate::commit::{Commit, Link};
+use crate::error::Error;
+use crate::loaded::{
+    Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
+    Wanted,
+};
+
+/// A home of live state: loads what a batch of messages needs, and commits what became of it in one durable transaction.
+///
+/// # How the engine uses it
+///
+/// 1. [`load`](Self::load): which of these messages are known already, whose are these keys, and the states of those
+///    customers, all as of one moment.
+/// 2. The engine steps each customer through a pure function. New keys get numbers from [`reserve`](Self::reserve).
+/// 3. [`commit`](Self::commit): log entries, states, keys, links, timers, deliveries and records, all or nothing. `Ok` means that
+///    it survives a power cut. Only then is the request answered.
+/// 4. [`Error::Conflict`] says what somebody else changed between 1 and 3: those are loaded and stepped again.
+///
+/// # What holds for every home
+///
+/// - **All or nothing.** Of a commit, everything is there or nothing is, whatever happens, and nobody sees a part of it.
+/// - **No lost update.** A state is replaced only if its version is the one that was loaded; a message id, a key, a fired timer
+///   and a settled delivery each succeed once. Whoever comes second gets a conflict and has changed nothing.
+/// - **Order.** Positions of the log are dense, start at 0 and are in the order of commits: entries of a later commit
+///   have higher positions, and nobody sees a position before all lower ones. Entries of one commit keep their order.
+/// - **Unknown outcomes.** After [`Error::Unavailable`] and [`Error::Full`] a commit may have happened. Loading its messages
+///   again tells: known ones are stored. After every other error it has not happened.
+/// - **Leases.** A due timer or delivery that was taken is shown to nobody else until its lease ends. The lease is also a fence:
+///   once somebody else has taken it, the first one's commit conflicts. So a node that is killed holds up what it had taken
+///   for the length of a lease and no longer, and one that only seemed dead cannot do a thing twice.
+/// - **Times** are microseconds since 1970, and come from the caller, so that a simulation owns the clock. Nodes that
+///   share a home correct theirs by [`skew_us`](Self::skew_us).
+/// - **Generations.** States and timers belong to a generation; everything else is common to all. So a changed charter
+///   builds the next generation from the log while the present one goes on, and one record says which one is in force.
+///
+/// # Why it is async
+///
+/// A commit waits for a disk or a database, and many requests wait at once for the same flush: hundreds of threads would cost
+/// more than the work. The futures of [`Memory`](crate::Memory) are ready when they are first polled, so that a simulation
+/// needs no runtime and its order is its own.
+#[async_trait]
+pub trait Keep: Send + Sync + std::fmt::Debug {
+    /// What is known about these messages, keys and customers, as of one moment.
+    async fn load(&self, wanted: &Wanted) -> Result<Loaded, Error>;
+
+    /// Writes all of it, or nothing. `Ok` means durable.
+    async fn commit(&self, commit: Commit) -> Result<Committed, Error>;
+
+    /// Numbers that nobody else gets, all of them above `above`, to be given to new keys. Those that are not used are lost:
+    /// numbers are dense but for what a crash or a conflict left out.
+    async fn reserve(&self, count: u32, above: Option<KeyNumber>) -> Result<Range<u32>, Error>;
+
+    /// The keys with these numbers, ordered by number; numbers that nobody has are left out.
+    async fn keys(&self, numbers: &[KeyNumber]) -> Result<Vec<Key>, Error>;
+
+    /// The keys of these customers, ordered by customer and number.
+    async fn keys_of(&self, customers: &[Customer]) -> Result<Vec<Key>, Error>;
+
+    /// The links, and counter-links, in which one of these keys takes part, ordered, each once. No more than `limit`: a key that a
+    /// thousand people use is not read whole, and the caller sees by the length that there may be more.
+    async fn links(&self, keys: &[KeyNumber], limit: usize) -> Result<Vec<Link>, Error>;
+
+    /// A page of states, ordered by customer, from after `after` on.
+    async fn states(&self, generation: u32, after: Option<Customer>, limit: usize) -> Result<Vec<Stored>, Error>;
+
+    /// Drops all states and timers of a generation.
+    async fn drop_generation(&self, generation: u32) -> Result<(), Error>;
+
+    /// The positions that can be read: from the first that was not truncated to the one that the next entry gets.
+    async fn log_span(&self) -> Result<Range<u64>, Error>;
+
+    /// Entries from a position on: at least one if there is one, and no more than `limit`, nor than
+    /// [`LOG_PAGE_BYTES`](crate::limits::LOG_PAGE_BYTES) but for the last. [`Error::Truncated`] where `from` is gone.
+    async fn log(&self, from: u64, limit: usize) -> Result<Vec<Logged>, Error>;
+
+    /// Drops the entries before this position: they have been exported. May be repeated.
+    async fn truncate(&self, before: u64) -> Result<(), Error>;
+
+    /// Takes timers that are due, the earliest first, for as long as the lease lasts. They fire by being in
+    /// [`Commit::fired`], together with what they bring about.
+    async fn due(&self, generation: u32, take: Take) -> Result<Vec<Due>, Error>;
+
+    /// Takes deliveries of one target that are due, the earliest first; none while the target is paused. They are settled by
+    /// [`Commit::settled`].
+    async fn deliveries(&self, target: &str, take: Take) -> Result<Vec<Delivery>, Error>;
+
+    /// What waits at each target. Counts everything that waits: to look at, not to work by.
+    async fn queues(&self) -> Result<Vec<Queue>, Error>;
+
+    /// A page of the deliveries of a target that were given up, ordered by id, from after `after` on.
+    async fn dead(&self, target: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Dead>, Error>;
+
+    /// A page of the records whose name begins like this, ordered by name, from after `after` on.
+    async fn records(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>, Error>;
+
+    /// Deletes everything of these customers: states and timers of every generation, deliveries, keys, links of those
+    /// keys, and the content of their log entries (whose positions stay, with [`Logged::erased`]). When it returns, no file
+    /// of an embedded home holds their bytes; see [`Postgres`](crate::Postgres) for what its server keeps, and for how long.
+    async fn erase(&self, customers: &[Customer]) -> Result<Erased, Error>;
+
+    /// What has to be added to the caller's clock so that all nodes of this home agree; 0 where there is one node.
+    async fn skew_us(&self, now_us: i64) -> Result<i64, Error>;
+
+    /// Finishes what was begun and lets go of files and connections. Afterwards everything is [`Error::Unavailable`].
+    async fn close(&self);
+}

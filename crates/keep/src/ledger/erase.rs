@@ -1,0 +1,85 @@
+//! Erasing customers from all tables.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use crate::bytes::Eye;
+use crate::error::Error;
+use crate::ledger::apply::{take_out, unset};
+use crate::ledger::lease::Leases;
+use crate::ledger::parcel::Parcel;
+use crate::ledger::{chunk, keys};
+use crate::loaded::{Customer, Erased, KeyNumber};
+use crate::store::{Draft, Read, Table, Writes};
+
+/// What erasing these customers writes, and what it deletes.
+pub(super) fn erase(read: &dyn Read, leases: &mut Leases, customers: &[Customer]) -> Result<(Writes, Erased), Error> {
+    let gone: BTreeSet<Customer> = customers.iter().copied().collect();
+    let mut draft = Draft::new(read);
+    let mut erased = Erased::default();
+    for table in read.tables() {
+        for customer in &gone {
+            match table {
+                Table::States(_) if read.has(table, &keys::customer(*customer))? => {
+                    draft.remove(table, keys::customer(*customer));
+                    erased.states += 1;
+                }
+                Table::Timers(generation) => erased.timers += unset(&mut draft, leases, generation, *customer)?,
+                _ => {}
+            }
+        }
+    }
+    for customer in &gone {
+        erase_keys(&mut draft, *customer, &mut erased)?;
+    }
+    erase_deliveries(read, &mut draft, leases, &gone, &mut erased)?;
+    let mut chunks = Vec::new();
+    read.scan(Table::Log, &[], &mut |key, row| {
+        if let Some((rest, count)) = chunk::without(keys::position_of(key)?, row, |customer| gone.contains(&customer))?
+        {
+            chunks.push((key.to_vec(), rest));
+            erased.entries += count;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    chunks.into_iter().for_each(|(key, rest)| draft.put(Table::Log, key, rest));
+    Ok((draft.writes, erased))
+}
+
+fn erase_keys(draft: &mut Draft<'_>, customer: Customer, erased: &mut Erased) -> Result<(), Error> {
+    for key_of in draft.rows(Table::KeysOf, &keys::customer(customer))?.into_keys() {
+        let number = KeyNumber(Eye::new(&key_of[8..]).u32()?);
+        if let Some(row) = draft.get(Table::Numbers, &keys::number(number))? {
+            draft.remove(Table::Keys, row[8..].to_vec());
+        }
+        draft.remove(Table::Numbers, keys::number(number));
+        draft.remove(Table::KeysOf, key_of);
+        erased.keys += 1;
+        for link in draft.rows(Table::Links, &keys::number(number))?.into_keys() {
+            let mut eye = Eye::new(&link[4..]);
+            let (other, undo) = (KeyNumber(eye.u32()?), eye.u8()? != 0);
+            draft.remove(Table::Links, link);
+            draft.remove(Table::Links, keys::link(other, number, undo));
+            erased.links += 1;
+        }
+    }
+    Ok(())
+}
+
+fn erase_deliveries(
+    read: &dyn Read,
+    draft: &mut Draft<'_>,
+    leases: &mut Leases,
+    gone: &BTreeSet<Customer>,
+    erased: &mut Erased,
+) -> Result<(), Error> {
+    read.scan(Table::Outbox, &[], &mut |id, row| {
+        let parcel = Parcel::decode(id, row)?;
+        if gone.contains(&parcel.post.customer) {
+            leases.release_delivery(id);
+            take_out(draft, &parcel);
+            erased.deliveries += 1;
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}

@@ -1,0 +1,213 @@
+//! What is read from the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, Range};
+
+use crate::bytes::Eye;
+use crate::commit::Link;
+use crate::error::Error;
+use crate::ledger::apply::is_seen;
+use crate::ledger::parcel::Parcel;
+use crate::ledger::{Head, chunk, keys};
+use crate::limits::LOG_PAGE_BYTES;
+use crate::loaded::{Customer, Dead, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Version, Wanted};
+use crate::store::{Read, Table, scan_prefix};
+
+const GO_ON: Result<ControlFlow<()>, Error> = Ok(ControlFlow::Continue(()));
+const ENOUGH: Result<ControlFlow<()>, Error> = Ok(ControlFlow::Break(()));
+
+pub(crate) fn load(read: &dyn Read, wanted: &Wanted) -> Result<Loaded, Error> {
+    let mut seen: Vec<_> = if wanted.messages.is_empty() { Vec::new() } else { read.tables() };
+    seen.retain(is_seen);
+    seen.reverse();
+    let mut known = Vec::with_capacity(wanted.messages.len());
+    for message in &wanted.messages {
+        let mut found = false;
+        for table in &seen {
+            found = found || read.has(*table, &message.0)?;
+        }
+        known.push(found);
+    }
+    let mut found = Vec::with_capacity(wanted.keys.len());
+    for key in &wanted.keys {
+        let row = read.get(Table::Keys, key)?;
+        found.push(row.map(|row| number_and_customer(&row)).transpose()?);
+    }
+    let mut customers: Vec<Customer> = found.iter().flatten().map(|(_, customer)| *customer).collect();
+    customers.extend_from_slice(&wanted.customers);
+    customers.sort_unstable();
+    customers.dedup();
+    let mut states = Vec::with_capacity(customers.len());
+    for customer in customers {
+        let row = read.get(Table::States(wanted.generation), &keys::customer(customer))?;
+        let none = Stored { customer, version: Version::NONE, bytes: Vec::new() };
+        states.push(row.map(|row| stored(customer, &row)).transpose()?.unwrap_or(none));
+    }
+    Ok(Loaded { known, keys: found, states })
+}
+
+fn number_and_customer(row: &[u8]) -> Result<(KeyNumber, Customer), Error> {
+    let mut eye = Eye::new(row);
+    Ok((KeyNumber(eye.u32()?), Customer(eye.i64()?)))
+}
+
+fn stored(customer: Customer, row: &[u8]) -> Result<Stored, Error> {
+    let mut eye = Eye::new(row);
+    Ok(Stored { customer, version: Version(eye.u64()?), bytes: eye.rest().to_vec() })
+}
+
+pub(crate) fn keys_by_number(read: &dyn Read, numbers: &[KeyNumber]) -> Result<Vec<Key>, Error> {
+    let mut found = Vec::new();
+    for number in numbers.iter().copied().collect::<BTreeSet<_>>() {
+        if let Some(row) = read.get(Table::Numbers, &keys::number(number))? {
+            let mut eye = Eye::new(&row);
+            found.push(Key { number, customer: Customer(eye.i64()?), bytes: eye.rest().to_vec() });
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) fn keys_of(read: &dyn Read, customers: &[Customer]) -> Result<Vec<Key>, Error> {
+    let mut found = Vec::new();
+    for customer in customers.iter().copied().collect::<BTreeSet<_>>() {
+        let mut numbers = Vec::new();
+        let prefix = keys::customer(customer);
+        scan_prefix(read, Table::KeysOf, &prefix, &prefix, &mut |key, _| {
+            numbers.push(KeyNumber(Eye::new(&key[prefix.len()..]).u32()?));
+            GO_ON
+        })?;
+        found.extend(keys_by_number(read, &numbers)?);
+    }
+    Ok(found)
+}
+
+pub(crate) fn links(read: &dyn Read, numbers: &[KeyNumber], limit: usize) -> Result<Vec<Link>, Error> {
+    let mut found = BTreeSet::new();
+    for this in numbers.iter().copied().collect::<BTreeSet<_>>() {
+        let prefix = keys::number(this);
+        scan_prefix(read, Table::Links, &prefix, &prefix, &mut |key, row| {
+            if found.len() == limit {
+                return ENOUGH;
+            }
+            let mut eye = Eye::new(&key[prefix.len()..]);
+            let other = KeyNumber(eye.u32()?);
+            let undo = eye.u8()? != 0;
+            found.insert(Link { low: this.min(other), high: this.max(other), undo, at_us: Eye::new(row).i64()? });
+            GO_ON
+        })?;
+    }
+    Ok(found.into_iter().collect())
+}
+
+pub(crate) fn states(
+    read: &dyn Read,
+    generation: u32,
+    after: Option<Customer>,
+    limit: usize,
+) -> Result<Vec<Stored>, Error> {
+    let from = after.map(|after| past(&keys::customer(after))).unwrap_or_default();
+    let mut page = Vec::new();
+    read.scan(Table::States(generation), &from, &mut |key, row| {
+        if page.len() == limit {
+            return ENOUGH;
+        }
+        page.push(stored(keys::customer_of(key)?, row)?);
+        GO_ON
+    })?;
+    Ok(page)
+}
+
+/// The first key after this one.
+fn past(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}
+
+pub(crate) fn log_span(read: &dyn Read) -> Result<Range<u64>, Error> {
+    let head = Head::read(read)?;
+    Ok(head.first..head.next)
+}
+
+pub(crate) fn log(read: &dyn Read, from: u64, limit: usize) -> Result<Vec<Logged>, Error> {
+    let span = log_span(read)?;
+    if from < span.start {
+        return Err(Error::Truncated { first: span.start });
+    }
+    let mut page = Vec::new();
+    let mut bytes = 0;
+    read.scan(Table::Log, &keys::position(from), &mut |key, row| {
+        for entry in chunk::decode(keys::position_of(key)?, row)? {
+            if page.len() == limit || bytes >= LOG_PAGE_BYTES {
+                return ENOUGH;
+            }
+            if entry.position >= from {
+                bytes += entry.bytes.len();
+                page.push(entry);
+            }
+        }
+        GO_ON
+    })?;
+    Ok(page)
+}
+
+pub(crate) fn queues(read: &dyn Read) -> Result<Vec<Queue>, Error> {
+    let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
+    let mut of = |target: String, change: &dyn Fn(&mut Queue)| {
+        let none = Queue { target: target.clone(), paused: false, waiting: 0, first_due_us: None, dead: 0 };
+        change(queues.entry(target).or_insert(none));
+    };
+    read.scan(Table::OutboxDue, &[], &mut |key, _| {
+        let mut eye = Eye::new(key);
+        let (target, due_us) = (eye.text()?, eye.i64()?);
+        of(target, &|queue| {
+            queue.waiting += 1;
+            queue.first_due_us.get_or_insert(due_us);
+        });
+        GO_ON
+    })?;
+    read.scan(Table::OutboxDead, &[], &mut |key, _| {
+        of(Eye::new(key).text()?, &|queue| queue.dead += 1);
+        GO_ON
+    })?;
+    read.scan(Table::Paused, &[], &mut |key, _| {
+        let target =
+            String::from_utf8(key.to_vec()).map_err(|_| Error::corrupt("the name of a target is not UTF-8"))?;
+        of(target, &|queue| queue.paused = true);
+        GO_ON
+    })?;
+    Ok(queues.into_values().collect())
+}
+
+pub(crate) fn dead(read: &dyn Read, target: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Dead>, Error> {
+    let prefix = keys::target(target);
+    let from = after.map_or_else(|| prefix.clone(), |after| past(&keys::outbox_dead(target, after)));
+    let mut ids = Vec::new();
+    scan_prefix(read, Table::OutboxDead, &prefix, &from, &mut |key, _| {
+        if ids.len() == limit {
+            return ENOUGH;
+        }
+        ids.push(key[prefix.len()..].to_vec());
+        GO_ON
+    })?;
+    let mut page = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row = read.get(Table::Outbox, &id)?.ok_or_else(|| Error::corrupt("a dead delivery is not there"))?;
+        let Parcel { post, attempts, why, .. } = Parcel::decode(&id, &row)?;
+        page.push(Dead { post, attempts, why });
+    }
+    Ok(page)
+}
+
+pub(crate) fn records(read: &dyn Read, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>, Error> {
+    let from = after.map_or_else(Vec::new, |after| past(after.as_bytes())).max(prefix.as_bytes().to_vec());
+    let mut page = Vec::new();
+    scan_prefix(read, Table::Records, prefix.as_bytes(), &from, &mut |key, row| {
+        if page.len() == limit {
+            return ENOUGH;
+        }
+        let name = String::from_utf8(key.to_vec()).map_err(|_| Error::corrupt("the name of a record is not UTF-8"))?;
+        let mut eye = Eye::new(row);
+        page.push(Record { name, version: Version(eye.u64()?), bytes: eye.rest().to_vec() });
+        GO_ON
+    })?;
+    Ok(page)
+}

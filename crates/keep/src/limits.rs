@@ -1,0 +1,81 @@
+//! Every bound of this crate, by name.
+
+/// The format that this program writes. A home with a higher number was written by a newer program.
+pub(crate) const FORMAT: u32 = 1;
+
+/// For how long a message id is known where nothing else is said: 30 days.
+pub const MESSAGES_KNOWN_US: i64 = 30 * 24 * 3600 * 1_000_000;
+
+/// Parts into which that time is divided. A part is dropped whole when its last id has been known for long enough, so that an id
+/// is known for the time asked for, and at most a third longer. More parts waste less room, and make every lookup longer:
+/// an id that nobody has seen is looked for in all of them.
+pub(crate) const MESSAGE_BUCKETS: i64 = 3;
+
+/// Bytes of a key. `PostgreSQL` indexes no more than 2,704.
+pub const KEY_BYTES_MAX: usize = 2_000;
+
+/// Bytes of the id of a timer or delivery, of the name of a target or record.
+pub const ID_BYTES_MAX: usize = 512;
+
+/// Bytes of a state, an entry, a timer, a delivery or a record.
+pub const VALUE_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of one commit.
+pub const COMMIT_BYTES_MAX: usize = 64 << 20;
+
+/// Commits that wait to be written, and their bytes. Beyond them a commit is [`Busy`](crate::Error::Busy).
+pub(crate) const QUEUED_COMMITS_MAX: usize = 4_096;
+
+/// See [`QUEUED_COMMITS_MAX`].
+pub(crate) const QUEUED_BYTES_MAX: usize = 128 << 20;
+
+/// Bytes that are written with one flush: what waits beyond them is in the next one, so that nobody waits for too long.
+pub(crate) const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes of log entries that are read at once.
+pub const LOG_PAGE_BYTES: usize = 8 << 20;
+
+/// Why a delivery failed is kept up to this length.
+pub(crate) const WHY_BYTES_MAX: usize = 1_000;
+
+/// Message ids are known for no less than this, so that a retry is recognised.
+pub const MESSAGES_KNOWN_US_MIN: i64 = 1_000_000;
+
+/// Blocks of files that an embedded home holds in memory where nothing else is said.
+pub const CACHE_BYTES: u64 = 128 << 20;
+
+/// Up to so many rows are read by the thread that asks, from memory or the page cache mostly, in some tens of microseconds.
+pub(crate) const INLINE_ROWS_MAX: usize = 64;
+
+/// Journals of an embedded home: what is read again after a crash. A third of a second for each 64 MiB, about.
+pub(crate) const JOURNAL_BYTES_MAX: u64 = 192 << 20;
+
+/// Rows that are new are held in memory up to this size for each table, and then written in order.
+pub(crate) const FRESH_BYTES: u64 = 8 << 20;
+
+/// The same for the tables that change most: states, message ids, the log.
+pub(crate) const FRESH_BYTES_BUSY: u64 = 32 << 20;
+
+/// Room that there has to be on the disk again before writing goes on after it was full.
+pub(crate) const ROOM_BYTES: usize = 16 << 20;
+
+/// When a journal of an embedded home is full, as its store has it.
+pub(crate) const JOURNAL_BYTES: usize = 64_000_000;
+
+/// Connections of a node to `PostgreSQL` for reading, besides the one that commits.
+pub(crate) const READERS: usize = 3;
+
+/// How long connecting to `PostgreSQL` may take.
+pub(crate) const CONNECT_SECONDS: u64 = 5;
+
+/// A node that says nothing for so long in the middle of a commit, or at all, is let go of by `PostgreSQL`.
+pub(crate) const SILENT_SECONDS: u64 = 10;
+
+/// How often a group of commits is tried again after it got into another node's way.
+pub(crate) const COLLISIONS_MAX: usize = 10;
+
+/// Rows of a generation that are deleted at once.
+pub(crate) const DELETED_ROWS: i64 = 10_000;
+
+/// Bytes of chunks of the log that are read from `PostgreSQL` at once.
+pub(crate) const LOG_READ_BYTES: i64 = 2 << 20;

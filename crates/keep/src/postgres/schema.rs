@@ -1,0 +1,81 @@
+//! The tables of the shared home: making them, and erasing customers from all of them.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::{Client, Config, Error as Failed, Transaction};
+
+use crate::error::Error;
+use crate::ledger::chunk;
+use crate::limits::FORMAT;
+use crate::loaded::{Customer, Erased};
+use crate::postgres::connection::explain;
+
+const TABLES: &str = include_str!("schema.sql");
+
+/// Makes the tables if they are not there; an error where they are of a newer format.
+pub(super) async fn make(config: &Config) -> Result<(), Error> {
+    let failed = |error| explain("make the tables of live state", error);
+    let (mut client, connection) = config.connect(tokio_postgres::NoTls).await.map_err(failed)?;
+    // Ends with the connection, and what it has to say comes back to whoever waits for an answer.
+    tokio::spawn(async move { drop(connection.await) });
+    let transaction = client.transaction().await.map_err(failed)?;
+    // Another node comes to the same idea in the same moment.
+    let lock = "select pg_advisory_xact_lock(hashtext('desireline schema'), hashtext(current_schema()))";
+    transaction.batch_execute(lock).await.map_err(failed)?;
+    let there = "select to_regclass(quote_ident(current_schema()) || '.head') is not null";
+    if !transaction.query_one(there, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+        transaction.batch_execute(TABLES).await.map_err(failed)?;
+    }
+    let found: i32 = transaction.query_one("select format from head", &[]).await.map_err(failed)?.get(0);
+    transaction.commit().await.map_err(failed)?;
+    if found.cast_unsigned() > FORMAT {
+        return Err(Error::NewerFormat { found: found.cast_unsigned(), known: FORMAT });
+    }
+    Ok(())
+}
+
+/// Erases customers from all tables in one transaction.
+pub(super) async fn erase(client: &mut Client, customers: &[Customer]) -> Result<Erased, Error> {
+    let failed = |error: Failed| explain("erase", error);
+    let gone: Vec<i64> = customers.iter().map(|customer| customer.0).collect();
+    let transaction = client.transaction().await.map_err(failed)?;
+    let delete = async |table: &str| {
+        let sql = format!("delete from {table} where customer = any($1::bigint[])");
+        transaction.execute(&sql, &[&gone]).await.map_err(failed)
+    };
+    let links = "delete from links using keys where (links.low = keys.number or links.high = keys.number) \
+                 and keys.customer = any($1::bigint[])";
+    let mut erased = Erased {
+        states: delete("states").await?,
+        timers: delete("timers").await?,
+        deliveries: delete("outbox").await?,
+        links: transaction.execute(links, &[&gone]).await.map_err(failed)?,
+        keys: delete("keys").await?,
+        entries: 0,
+    };
+    erased.entries = erase_entries(&transaction, &customers.iter().copied().collect()).await?;
+    transaction.commit().await.map_err(failed)?;
+    Ok(erased)
+}
+
+async fn erase_entries(transaction: &Transaction<'_>, gone: &BTreeSet<Customer>) -> Result<u64, Error> {
+    let failed = |error: Failed| explain("erase from the log", error);
+    let mut count = 0;
+    let mut after = -1_i64;
+    loop {
+        let next = "select last, bytes from log where last > $1 order by last limit 64";
+        let rows = transaction.query(next, &[&after]).await.map_err(failed)?;
+        let Some(last) = rows.last() else { return Ok(count) };
+        after = last.get(0);
+        for row in &rows {
+            let (last, bytes): (i64, &[u8]) = (row.get(0), row.get(1));
+            let Some((rest, n)) = chunk::without(last.cast_unsigned(), bytes, |customer| gone.contains(&customer))?
+            else {
+                continue;
+            };
+            count += n;
+            let update = "update log set bytes = $2 where last = $1";
+            transaction.execute(update, &[&last, &rest]).await.map_err(failed)?;
+        }
+    }
+}

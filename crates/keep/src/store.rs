@@ -1,0 +1,186 @@
+//! What the embedded home and the one in memory have in common: tables of bytes, ordered by key, that change all at once.
+//!
+//! Everything above this line is the same code for both, so that a simulation in memory tries what runs on a disk.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use crate::error::Error;
+
+/// A table. Some come and go: one for each generation, one for each span of time in which message ids are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Table {
+    /// One row: [`Head`](crate::ledger::Head).
+    Head,
+    /// last position of a chunk → entries of one commit.
+    Log,
+    /// message id → nothing. The number is the time up to which ids are put here.
+    Seen(i64),
+    /// customer → version, state.
+    States(u32),
+    /// customer, id → due.
+    Timers(u32),
+    /// due, customer, id → bytes.
+    TimersDue(u32),
+    /// bytes of a key → number, customer.
+    Keys,
+    /// number → customer, bytes of the key.
+    Numbers,
+    /// customer, number → nothing.
+    KeysOf,
+    /// number, number, undo → time; both ways round.
+    Links,
+    /// id → [`Parcel`](crate::ledger::Parcel).
+    Outbox,
+    /// target, due, id → nothing.
+    OutboxDue,
+    /// target, id → nothing.
+    OutboxDead,
+    /// target → nothing, where it is paused.
+    Paused,
+    /// name → version, bytes.
+    Records,
+}
+
+impl Table {
+    /// Its name on a disk.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Table::Head => "head".to_owned(),
+            Table::Log => "log".to_owned(),
+            Table::Seen(until) => format!("seen.{until}"),
+            Table::States(generation) => format!("states.{generation}"),
+            Table::Timers(generation) => format!("timers.{generation}"),
+            Table::TimersDue(generation) => format!("timers-due.{generation}"),
+            Table::Keys => "keys".to_owned(),
+            Table::Numbers => "numbers".to_owned(),
+            Table::KeysOf => "keys-of".to_owned(),
+            Table::Links => "links".to_owned(),
+            Table::Outbox => "outbox".to_owned(),
+            Table::OutboxDue => "outbox-due".to_owned(),
+            Table::OutboxDead => "outbox-dead".to_owned(),
+            Table::Paused => "paused".to_owned(),
+            Table::Records => "records".to_owned(),
+        }
+    }
+
+    /// The table of that name.
+    pub(crate) fn named(name: &str) -> Option<Table> {
+        let fixed = [
+            Table::Head,
+            Table::Log,
+            Table::Keys,
+            Table::Numbers,
+            Table::KeysOf,
+            Table::Links,
+            Table::Outbox,
+            Table::OutboxDue,
+            Table::OutboxDead,
+            Table::Paused,
+            Table::Records,
+        ];
+        if let Some(table) = fixed.into_iter().find(|table| table.name() == name) {
+            return Some(table);
+        }
+        let (kind, number) = name.split_once('.')?;
+        match kind {
+            "seen" => number.parse().ok().map(Table::Seen),
+            "states" => number.parse().ok().map(Table::States),
+            "timers" => number.parse().ok().map(Table::Timers),
+            "timers-due" => number.parse().ok().map(Table::TimersDue),
+            _ => None,
+        }
+    }
+}
+
+/// What a scan does with a row: it goes on, or has seen enough.
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
+
+/// The tables, as of one moment. No key is empty: there are stores that take none.
+pub(crate) trait Read {
+    /// The value of a key.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Whether there is such a key.
+    fn has(&self, table: Table, key: &[u8]) -> Result<bool, Error>;
+
+    /// Rows from the key `from` on, as long as `visit` goes on.
+    fn scan(&self, table: Table, from: &[u8], visit: &mut Visit<'_>) -> Result<(), Error>;
+
+    /// All tables that there are, ordered.
+    fn tables(&self) -> Vec<Table>;
+}
+
+/// Rows whose key begins with `prefix`, from the key `from` on.
+pub(crate) fn scan_prefix(
+    read: &dyn Read,
+    table: Table,
+    prefix: &[u8],
+    from: &[u8],
+    visit: &mut Visit<'_>,
+) -> Result<(), Error> {
+    read.scan(table, from, &mut |key, value| {
+        if key.starts_with(prefix) { visit(key, value) } else { Ok(ControlFlow::Break(())) }
+    })
+}
+
+/// What is to change, by table and key, in order; `None` deletes. Sorted, because neighbours are cheaper to insert.
+pub(crate) type Writes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+
+/// Changes that are not written yet, on top of what is there, so that a commit sees those that go to disk with it.
+pub(crate) struct Draft<'a> {
+    base: &'a dyn Read,
+    pub(crate) writes: Writes,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(base: &'a dyn Read) -> Self {
+        Self { base, writes: Writes::new() }
+    }
+
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        match self.writes.get(&(table, key.to_vec())) {
+            Some(written) => Ok(written.clone()),
+            None => self.base.get(table, key),
+        }
+    }
+
+    pub(crate) fn has(&self, table: Table, key: &[u8]) -> Result<bool, Error> {
+        match self.writes.get(&(table, key.to_vec())) {
+            Some(written) => Ok(written.is_some()),
+            None => self.base.has(table, key),
+        }
+    }
+
+    pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.writes.insert((table, key), Some(value));
+    }
+
+    pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
+        self.writes.insert((table, key), None);
+    }
+
+    /// All rows whose key begins with `prefix`: for what belongs to one customer.
+    pub(crate) fn rows(&self, table: Table, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Error> {
+        let mut rows = BTreeMap::new();
+        scan_prefix(self.base, table, prefix, prefix, &mut |key, value| {
+            rows.insert(key.to_vec(), value.to_vec());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        for ((_, key), value) in self
+            .writes
+            .range((table, prefix.to_vec())..)
+            .take_while(|((t, key), _)| *t == table && key.starts_with(prefix))
+        {
+            match value {
+                Some(value) => rows.insert(key.clone(), value.clone()),
+                None => rows.remove(key),
+            };
+        }
+        Ok(rows)
+    }
+
+    pub(crate) fn tables(&self) -> Vec<Table> {
+        self.base.tables()
+    }
+}

@@ -1,0 +1,188 @@
+//! The shared home: the whole contract, and what happens when the server or a node goes away in the middle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use keep::{Commit, Customer, Error, Fired, Keep, MessageId, Take, Version, Wanted};
+
+use crate::homes;
+use crate::server::Server;
+use crate::suite::{NOW_US, SECOND_US, commit, entry, put, state, timer};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_contract_holds() {
+    let Some(server) = Server::start().map(Arc::new) else { return };
+    for (name, case) in crate::cases() {
+        eprintln!("{name}");
+        let mut home = homes::postgres(&server, name).await;
+        case(&mut home).await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_and_a_server_that_is_not_there_are_told_apart() {
+    let connect = async |url: &str| keep::Postgres::connect(url, 1).await.expect_err("there is nothing");
+    assert!(matches!(connect("postgres:/nowhere").await, Error::Invalid { .. }));
+    assert!(matches!(connect("postgres://a@127.0.0.1:1/b").await, Error::Unavailable { .. }));
+    assert!(matches!(connect("postgres://a@127.0.0.1:1/b?sslmode=require").await, Error::Invalid { .. }));
+}
+
+#[tokio::test]
+async fn a_newer_format_is_refused() {
+    let Some(server) = Server::start() else { return };
+    let url = server.schema("newer").await;
+    homes::connect(&url).await.close().await;
+    server.sql("update newer.head set format = 2").await;
+    let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is newer");
+    assert!(matches!(refused, Error::NewerFormat { found: 2, known: 1 }));
+}
+
+#[tokio::test]
+async fn clocks_are_compared_with_the_servers() {
+    let Some(server) = Server::start() else { return };
+    let keep = homes::connect(&server.schema("clock").await).await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now_us = i64::try_from(now.as_micros()).unwrap();
+    // The server is on this machine: a clock that is an hour behind is found out to the second.
+    let skew_us = keep.skew_us(now_us - 3600 * SECOND_US).await.unwrap();
+    assert!((skew_us - 3600 * SECOND_US).abs() < 5 * SECOND_US, "{skew_us}");
+}
+
+/// One who writes as long as it may: counts up customers, each message brought until it is known.
+async fn write(keep: Arc<dyn Keep>, writer: i64, stop: Arc<AtomicBool>, done: Arc<AtomicUsize>) -> i64 {
+    let mut n = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let message = MessageId::of(format!("{writer} {n}").as_bytes());
+        loop {
+            let wanted = Wanted { messages: vec![message], customers: vec![Customer(n % 3)], ..Wanted::default() };
+            let Ok(loaded) = keep.load(&wanted).await else {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            };
+            if loaded.known[0] {
+                // It was written, though nobody could say so.
+                break;
+            }
+            let stored = &loaded.states[0];
+            let count: u64 = std::str::from_utf8(&stored.bytes).unwrap().parse().unwrap_or(0);
+            let next = Commit {
+                messages: vec![message],
+                entries: vec![entry(n % 3, &format!("{writer} {n}"))],
+                states: vec![put(n % 3, stored.version, &(count + 1).to_string())],
+                ..commit()
+            };
+            match keep.commit(next).await {
+                Ok(_) => break,
+                Err(Error::Conflict(_)) => {}
+                Err(Error::Unavailable { .. } | Error::Busy) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        n += 1;
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+    n
+}
+
+/// Everything that was answered is there once, and each state counts its entries.
+async fn assert_whole(keep: &dyn Keep, written: &[i64]) {
+    let mut expected: Vec<String> = Vec::new();
+    for (writer, count) in written.iter().enumerate() {
+        expected.extend((0..*count).map(|n| format!("{writer} {n}")));
+    }
+    let mut log = Vec::new();
+    let span = keep.log_span().await.unwrap();
+    while (log.len() as u64) < span.end {
+        log.extend(keep.log(log.len() as u64, 10_000).await.unwrap());
+    }
+    assert!(log.iter().zip(0..).all(|(logged, position)| logged.position == position));
+    for customer in 0..3 {
+        let entries = log.iter().filter(|logged| logged.customer.0 == customer).count();
+        assert_eq!(state(keep, customer).await.1, entries.to_string());
+    }
+    let mut found: Vec<String> = log.into_iter().map(|logged| String::from_utf8(logged.bytes).unwrap()).collect();
+    found.sort();
+    expected.sort();
+    assert!(found == expected, "{} entries, {} were answered", found.len(), expected.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_when_the_server_crashes_and_connections_are_cut() {
+    let Some(mut server) = Server::start() else { return };
+    let url = server.schema("cut").await;
+    let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut writers = Vec::new();
+    for writer in 0..4 {
+        let keep = homes::connect(&url).await;
+        writers.push(tokio::spawn(write(keep, writer, Arc::clone(&stop), Arc::clone(&done))));
+    }
+    for round in 0..6 {
+        let before = done.load(Ordering::Relaxed);
+        while done.load(Ordering::Relaxed) < before + 40 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        if round % 2 == 0 {
+            let cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'desireline'";
+            assert!(!server.sql(cut).await.is_empty());
+        } else {
+            server = tokio::task::spawn_blocking(move || {
+                server.crash_and_restart();
+                server
+            })
+            .await
+            .unwrap();
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut written = Vec::new();
+    for writer in writers {
+        written.push(writer.await.unwrap());
+    }
+    assert_whole(&*homes::connect(&url).await, &written).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_share_timers_and_none_fires_twice() {
+    const TIMERS: i64 = 3_000;
+    let Some(server) = Server::start() else { return };
+    let url = server.schema("timers").await;
+    let first = homes::connect(&url).await;
+    let timers = (0..TIMERS).map(|n| timer(n, "t", NOW_US - n)).collect();
+    first.commit(Commit { timers, ..commit() }).await.unwrap();
+    let mut nodes = Vec::new();
+    for node in 0..3 {
+        let keep = homes::connect(&url).await;
+        nodes.push(tokio::spawn(async move {
+            let mut fired_here = 0;
+            for page in 0.. {
+                let take = Take { now_us: NOW_US, limit: 70, lease_us: SECOND_US };
+                let due = keep.due(0, take).await.unwrap();
+                if due.is_empty() {
+                    break;
+                }
+                // One node forgets a page, as if it had been killed; its lease is over at a later time only.
+                if node == 0 && page == 1 {
+                    continue;
+                }
+                let fired = due.iter().map(|due| Fired {
+                    customer: due.timer.customer,
+                    id: due.timer.id.clone(),
+                    lease: due.lease,
+                });
+                let entries = due.iter().map(|due| entry(due.timer.customer.0, "fired")).collect();
+                fired_here += due.len();
+                keep.commit(Commit { fired: fired.collect(), entries, ..commit() }).await.unwrap();
+            }
+            fired_here
+        }));
+    }
+    let mut fired = Vec::new();
+    for node in nodes {
+        fired.push(node.await.unwrap());
+    }
+    let rest = first.due(0, Take { now_us: NOW_US + 2 * SECOND_US, limit: 1000, lease_us: SECOND_US }).await.unwrap();
+    assert_eq!((fired.iter().sum::<usize>() + rest.len(), rest.len()), (3_000, 70), "{fired:?}");
+    assert_eq!(first.log_span().await.unwrap(), 0..2_930);
+    assert_eq!(state(&*first, 1).await.0, Version::NONE);
+}

@@ -1,0 +1,99 @@
+//! The log.
+
+use keep::{Commit, Customer, Entry, Error};
+
+use super::{NOW_US, commit, entry};
+use crate::homes::Home;
+
+async fn texts(home: &Home, from: u64, limit: usize) -> Vec<(u64, String)> {
+    let page = home.keep().log(from, limit).await.unwrap();
+    page.into_iter().map(|logged| (logged.position, String::from_utf8(logged.bytes).unwrap())).collect()
+}
+
+/// Commits of 1, 2, 3 … entries, named by their positions.
+async fn fill(home: &Home, commits: u64) -> u64 {
+    let mut position = 0;
+    for n in 1..=commits {
+        let entries = (position..position + n).map(|at| entry(i64::try_from(at).unwrap(), &at.to_string())).collect();
+        let committed = home.keep().commit(Commit { entries, ..commit() }).await.unwrap();
+        assert_eq!(committed.position, position);
+        position += n;
+    }
+    position
+}
+
+pub(crate) async fn positions_are_dense_and_in_order(home: &mut Home) {
+    let next = fill(home, 5).await;
+    assert_eq!(home.keep().log_span().await.unwrap(), 0..next);
+    let all: Vec<_> = (0..next).map(|at| (at, at.to_string())).collect();
+    assert_eq!(texts(home, 0, 1000).await, all);
+    let nothing = home.keep().commit(commit()).await.unwrap();
+    assert_eq!(nothing.position, next, "no entry, no position");
+    let logged = &home.keep().log(3, 1).await.unwrap()[0];
+    assert_eq!((logged.customer, logged.kind, logged.at_us, logged.erased), (Customer(3), 1, NOW_US, false));
+}
+
+pub(crate) async fn the_log_is_read_in_pages(home: &mut Home) {
+    let next = fill(home, 6).await;
+    for limit in [1, 2, 7, 100] {
+        let mut from = 0;
+        while from < next {
+            let page = texts(home, from, limit).await;
+            let expected: Vec<_> = (from..next).take(limit).map(|at| (at, at.to_string())).collect();
+            assert_eq!(page, expected);
+            from += page.len() as u64;
+        }
+        assert_eq!(texts(home, next, limit).await, vec![]);
+        assert_eq!(texts(home, next + 5, limit).await, vec![]);
+    }
+}
+
+pub(crate) async fn the_log_is_truncated_up_to_a_position(home: &mut Home) {
+    let next = fill(home, 5).await;
+    let keep = home.keep();
+    // In the middle of the entries of one commit.
+    keep.truncate(8).await.unwrap();
+    assert_eq!(keep.log_span().await.unwrap(), 8..next);
+    assert_eq!(texts(home, 8, 1).await, [(8, "8".to_owned())]);
+    assert!(matches!(keep.log(7, 1).await, Err(Error::Truncated { first: 8 })));
+    keep.truncate(3).await.expect("that was done already");
+    assert_eq!(keep.log_span().await.unwrap(), 8..next);
+    keep.truncate(next + 100).await.unwrap();
+    assert_eq!(keep.log_span().await.unwrap(), next..next);
+    let committed = keep.commit(Commit { entries: vec![entry(1, "more")], ..commit() }).await.unwrap();
+    assert_eq!(committed.position, next, "positions go on where they were");
+    assert_eq!(texts(home, next, 9).await, [(next, "more".to_owned())]);
+}
+
+pub(crate) async fn entries_of_any_size_come_back(home: &mut Home) {
+    let keep = home.keep();
+    let mut word = 1_u64;
+    let mut noise = |bytes: usize| -> Vec<u8> {
+        let next = || {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            word.to_le_bytes()[7]
+        };
+        std::iter::repeat_with(next).take(bytes).collect()
+    };
+    let bodies = vec![
+        Vec::new(),
+        vec![0],
+        noise(511),
+        noise(100_000),
+        vec![b'a'; 3_000_000],
+        noise(3_000_000),
+        noise(6_000_000),
+        noise(9),
+    ];
+    let entries: Vec<_> = bodies.iter().map(|bytes| Entry { bytes: bytes.clone(), ..entry(1, "") }).collect();
+    keep.commit(Commit { entries: entries[..4].to_vec(), ..commit() }).await.unwrap();
+    keep.commit(Commit { entries: entries[4..].to_vec(), ..commit() }).await.unwrap();
+    let mut back = Vec::new();
+    let mut pages = 0;
+    while back.len() < bodies.len() {
+        back.extend(keep.log(back.len() as u64, 100).await.unwrap().into_iter().map(|logged| logged.bytes));
+        pages += 1;
+    }
+    assert!(back == bodies);
+    assert_eq!(pages, 2, "a page is bounded by its bytes");
+}

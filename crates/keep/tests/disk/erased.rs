@@ -1,0 +1,59 @@
+//! Erased customers leave no byte on the disk.
+
+use std::path::{Path, PathBuf};
+
+use keep::{Change, Commit, Customer, Entry, Keep, Key, KeyNumber, Post, StateChange, Timer, Version};
+
+use super::{NOW_US, open};
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_dir() { found.extend(files(&file.path())) } else { found.push(file.path()) }
+    }
+    found
+}
+
+/// The files in which these bytes occur.
+fn with(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let occurs = |path: &PathBuf| std::fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes);
+    files(folder).into_iter().filter(occurs).collect()
+}
+
+fn of(customer: i64, number: u32, name: &str, expected: Version) -> Commit {
+    let bytes = name.as_bytes().to_vec();
+    let number = KeyNumber(number);
+    let customer = Customer(customer);
+    Commit {
+        now_us: NOW_US,
+        entries: vec![Entry { customer, kind: 0, at_us: NOW_US, bytes: bytes.clone() }],
+        states: vec![StateChange { customer, expected, change: Change::Put(bytes.clone()) }],
+        keys: vec![Key { number, customer, bytes: bytes.clone() }],
+        timers: vec![Timer { customer, id: bytes.clone(), due_us: NOW_US, bytes: bytes.clone() }],
+        posts: vec![Post { target: "crm".to_owned(), id: bytes.clone(), customer, due_us: NOW_US, bytes }],
+        ..Commit::default()
+    }
+}
+
+#[tokio::test]
+async fn no_file_holds_a_byte_of_the_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = open(folder.path());
+    let mut last = Version::NONE;
+    for round in 0..3 {
+        // Replaced states lie in older files too.
+        last = keep.commit(of(1, round, &format!("Rosalind Franklin {round}"), last)).await.unwrap().version;
+    }
+    keep.commit(of(2, 9, "Maurice Wilkins", Version::NONE)).await.unwrap();
+    assert!(!with(folder.path(), b"Rosalind").is_empty());
+    keep.erase(&[Customer(1)]).await.unwrap();
+    assert_eq!(with(folder.path(), b"Rosalind"), Vec::<PathBuf>::new());
+    assert!(!with(folder.path(), b"Wilkins").is_empty());
+    keep.close().await;
+    drop(keep);
+    let keep = open(folder.path());
+    assert_eq!(with(folder.path(), b"Rosalind"), Vec::<PathBuf>::new());
+    assert_eq!(keep.log_span().await.unwrap(), 0..4);
+    assert_eq!(keep.keys(&[KeyNumber(1), KeyNumber(9)]).await.unwrap().len(), 1);
+}

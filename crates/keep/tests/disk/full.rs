@@ -1,0 +1,104 @@
+//! A disk that is full: nothing that was answered is lost, reading goes on, and writing does when there is room.
+
+use std::path::Path;
+use std::process::Command;
+
+use keep::{Commit, Customer, Error, Keep, MessageId, Version, Wanted};
+
+use super::{log, one, open};
+
+/// A small disk in memory; only root may make one.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new(megabytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={megabytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "keep-test"]).arg(folder.path()).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("SKIPPED: a small disk cannot be mounted here (it takes root)");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Also where something still has it open: it goes with that.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+/// Bytes that do not compress.
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut word = seed;
+    let next = || {
+        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        word.to_le_bytes()[7]
+    };
+    std::iter::repeat_with(next).take(bytes).collect()
+}
+
+fn large(n: u64) -> Commit {
+    let message = format!("message {n}");
+    let mut commit = one(i64::try_from(n).unwrap(), &message, Version::NONE, "state");
+    commit.entries[0].bytes = [message.as_bytes(), b" ", &noise(n, 200_000)].concat();
+    commit
+}
+
+fn number(entry: &str) -> u64 {
+    entry.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn writing_goes_on_when_there_is_room_again() {
+    let Some(disk) = SmallDisk::new(160) else { return };
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![1; 100 << 20]).unwrap();
+    let home = disk.path().join("home");
+    let keep = open(&home);
+    let mut answered = Vec::new();
+    let mut refused = 0;
+    let mut n = 0;
+    while refused < 5 {
+        assert!(n < 2_000, "60 MiB hold 200 kB no more than 300 times");
+        match keep.commit(large(n)).await {
+            Ok(_) => answered.push(n),
+            Err(Error::Full | Error::Unavailable { .. }) => refused += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+        n += 1;
+    }
+    assert!(answered.len() > 20, "{}", answered.len());
+    let full = keep.commit(large(n)).await;
+    assert!(matches!(full, Err(Error::Full)), "{full:?}");
+    let wanted =
+        Wanted { customers: vec![Customer(3)], messages: vec![MessageId::of(b"message 3")], ..Wanted::default() };
+    let loaded = keep.load(&wanted).await.expect("reading goes on");
+    assert_eq!((loaded.known[0], loaded.states[0].bytes.as_slice()), (true, &b"state"[..]));
+
+    std::fs::remove_file(filler).unwrap();
+    for m in n + 1..n + 20 {
+        keep.commit(large(m)).await.expect("there is room again");
+        answered.push(m);
+    }
+    for opened in 0..2 {
+        let reopened;
+        let keep: &dyn Keep = if opened == 0 {
+            &keep
+        } else {
+            keep.close().await;
+            reopened = open(&home);
+            &reopened
+        };
+        let numbers: Vec<u64> = log(keep).await.iter().map(|(_, entry)| number(entry)).collect();
+        let there: std::collections::BTreeSet<_> = numbers.iter().copied().collect();
+        assert_eq!(there.len(), numbers.len(), "none twice");
+        assert!(answered.iter().all(|n| there.contains(n)), "none lost");
+    }
+}

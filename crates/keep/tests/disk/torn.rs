@@ -1,0 +1,118 @@
+//! A power cut in the middle of writing: the last batch, which nobody was told of, is there in part.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keep::{Embedded, EmbeddedOptions, Error, Keep, Version};
+
+use super::{log, one, open};
+
+const COMMITS: usize = 6;
+
+/// The folder as it is on the disk, and where the last batch of its journal begins and ends.
+struct Image {
+    folder: tempfile::TempDir,
+    begin: usize,
+    end: usize,
+}
+
+fn journal(folder: &Path) -> PathBuf {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "jnl")).max().unwrap()
+}
+
+fn written(folder: &Path) -> usize {
+    fs::read(journal(folder)).unwrap().iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        let target = to.join(file.file_name());
+        if file.file_type().unwrap().is_dir() {
+            copy(&file.path(), &target);
+        } else {
+            fs::copy(file.path(), target).unwrap();
+        }
+    }
+}
+
+async fn image() -> Image {
+    let live = tempfile::tempdir().unwrap();
+    let keep = open(live.path());
+    let mut begin = 0;
+    for n in 0..COMMITS {
+        begin = written(live.path());
+        let message = format!("{n} {}", "long ".repeat(50));
+        keep.commit(one(i64::try_from(n).unwrap(), &message, Version::NONE, &"state".repeat(60))).await.unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy(live.path(), folder.path());
+    let end = written(folder.path());
+    assert!(begin > 0 && end > begin + 300);
+    Image { folder, begin, end }
+}
+
+/// A copy of the image whose journal was changed.
+fn damaged(image: &Image, change: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy(image.folder.path(), folder.path());
+    let path = journal(folder.path());
+    let mut bytes = fs::read(&path).unwrap();
+    // The journal is made as large as it may become; a few of the zeros at its end are enough.
+    bytes.truncate(image.end + 5_000);
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+    folder
+}
+
+/// It opens with all that was answered, goes on, and opens again.
+async fn assert_whole(folder: &Path, commits: usize, what: &str) {
+    for opened in 0..2 {
+        let keep = open(folder);
+        assert_eq!(log(&keep).await.len(), commits + opened, "{what}");
+        let again = format!("again {opened}");
+        keep.commit(one(100 + i64::try_from(opened).unwrap(), &again, Version::NONE, "s")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_ends_too_early_is_as_if_it_had_not_been() {
+    let image = image().await;
+    assert_whole(damaged(&image, |_| {}).path(), COMMITS, "untouched").await;
+    let length = image.end - image.begin;
+    for cut in [0, 1, 5, 13, 14, 30, length / 2, length - 14, length - 13, length - 4, length - 1] {
+        let at = image.begin + cut;
+        let short = damaged(&image, |journal| journal.truncate(at));
+        assert_whole(short.path(), COMMITS - 1, &format!("cut off after {cut} of {length} bytes")).await;
+        let zeros = damaged(&image, |journal| journal[at..].fill(0));
+        assert_whole(zeros.path(), COMMITS - 1, &format!("zeros after {cut} of {length} bytes")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_batch_with_a_hole_is_as_if_it_had_not_been() {
+    let image = image().await;
+    let length = image.end - image.begin;
+    for at in [0, 3, 13, 20, 60, length / 2, length - 20, length - 10] {
+        // A disk writes no less than a sector; this is far less.
+        let hole = image.begin + at..(image.begin + at + 40).min(image.end);
+        let zeros = damaged(&image, |journal| journal[hole.clone()].fill(0));
+        assert_whole(zeros.path(), COMMITS - 1, &format!("a hole at {at} of {length} bytes")).await;
+        let noise = damaged(&image, |journal| journal[hole.clone()].fill(0xa7));
+        assert_whole(noise.path(), COMMITS - 1, &format!("noise at {at} of {length} bytes")).await;
+    }
+}
+
+#[tokio::test]
+async fn damage_before_what_was_answered_is_an_error_and_cuts_off_nothing() {
+    let image = image().await;
+    for at in [5, 14, image.begin / 2, image.begin - 3] {
+        let damaged = damaged(&image, |journal| journal[at] ^= 0x55);
+        let before = fs::read(journal(damaged.path())).unwrap();
+        let refused = Embedded::open(damaged.path(), EmbeddedOptions::default()).expect_err("it is damaged");
+        assert!(matches!(refused, Error::Corrupt { .. }), "{refused:?}");
+        assert!(fs::read(journal(damaged.path())).unwrap() == before);
+    }
+}
