@@ -104,6 +104,7 @@ impl<'a> Eye<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 mod tests {
     use super::*;
 

@@ -1,6 +1,7 @@
 //! The home of one process: a folder, in which an LSM store keeps the tables. Every answer waits for a flush to the disk, and
 //! one flush is for everybody who waits.
 
+mod copy;
 mod files;
 mod mend;
 mod purge;
@@ -30,7 +31,7 @@ use files::Files;
 use writer::{Job, Writer};
 
 /// How an embedded home is opened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct EmbeddedOptions {
     /// For how long message ids are known, in microseconds, and at most a third longer.
     pub messages_known_us: i64,
@@ -102,6 +103,16 @@ impl Embedded {
         let thread = std::thread::Builder::new().name("keep".to_owned()).spawn(move || writer.run(waiting));
         let thread = thread.map_err(Error::unavailable("start the thread that writes"))?;
         Ok(Self { inner, jobs, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Writes a copy, as of now, into a folder that is empty or not there, while commits go on: a backup, which is opened like any
+    /// other home.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where something is in the folder, or whatever a disk has to say.
+    pub async fn copy_to(&self, folder: impl AsRef<Path>) -> Result<(), Error> {
+        let (files, folder) = (self.inner.files()?, folder.as_ref().to_owned());
+        blocking(move || copy::copy(&files, &folder)).await
     }
 
     /// Reads as of one moment. A few rows are read right here, because handing them to another thread costs more than they do;
@@ -179,7 +190,7 @@ impl Keep for Embedded {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, Error> {
         let now_us = commit.now_us;
-        let prepared = Prepared::new(commit)?;
+        let prepared = Box::new(Prepared::new(commit)?);
         let bytes = prepared.bytes;
         let (answer, answered) = oneshot::channel();
         let before = self.inner.queued_bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -191,7 +191,9 @@ impl Ledger {
             gone.push(key.to_vec());
             Ok(ControlFlow::Continue(()))
         })?;
-        gone.into_iter().for_each(|key| draft.remove(Table::Log, key));
+        for key in gone {
+            draft.remove(Table::Log, key);
+        }
         Head { first: before, ..self.head }.write(&mut draft);
         Ok(draft.writes)
     }

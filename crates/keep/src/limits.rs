@@ -79,3 +79,6 @@ pub(crate) const DELETED_ROWS: i64 = 10_000;
 
 /// Bytes of chunks of the log that are read from `PostgreSQL` at once.
 pub(crate) const LOG_READ_BYTES: i64 = 2 << 20;
+
+/// Blocks of files held in memory while a copy is written, which reads nothing.
+pub(crate) const COPY_CACHE_BYTES: u64 = 1 << 20;

@@ -170,7 +170,7 @@ impl Keep for Postgres {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, Error> {
-        let prepared = Prepared::new(commit)?;
+        let prepared = Box::new(Prepared::new(commit)?);
         let bytes = prepared.bytes;
         let (answer, answered) = oneshot::channel();
         let before = self.queued_bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -6,7 +6,7 @@
 //! store sees it: an unfinished end is cut off, and damage with whole batches behind it is an error.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -54,7 +54,7 @@ pub(super) fn mend(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn damaged(path: &PathBuf, at: usize) -> Error {
+fn damaged(path: &Path, at: usize) -> Error {
     Error::corrupt(format!("{} cannot be read from byte {at} on, and what follows was acknowledged", path.display()))
 }
 

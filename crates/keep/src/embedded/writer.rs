@@ -20,7 +20,7 @@ type Work = Box<dyn FnOnce(&mut Writer) + Send>;
 
 /// What the thread is asked to do.
 pub(super) enum Job {
-    Commit { prepared: Prepared, now_us: i64, answer: oneshot::Sender<Result<Committed, Error>> },
+    Commit { prepared: Box<Prepared>, now_us: i64, answer: oneshot::Sender<Result<Committed, Error>> },
     Work(Work),
 }
 
@@ -76,7 +76,7 @@ impl Writer {
         while let Some(Job::Commit { prepared, now_us, answer }) = next {
             group.bytes += prepared.bytes;
             group.now_us = group.now_us.max(now_us);
-            group.commits.push(prepared);
+            group.commits.push(*prepared);
             group.answers.push(answer);
             next = if group.bytes < GROUP_BYTES_MAX { jobs.try_recv().ok() } else { None };
         }

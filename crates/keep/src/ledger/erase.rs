@@ -42,7 +42,9 @@ pub(super) fn erase(read: &dyn Read, leases: &mut Leases, customers: &[Customer]
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    chunks.into_iter().for_each(|(key, rest)| draft.put(Table::Log, key, rest));
+    for (key, rest) in chunks {
+        draft.put(Table::Log, key, rest);
+    }
     Ok((draft.writes, erased))
 }
 

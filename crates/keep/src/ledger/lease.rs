@@ -100,7 +100,7 @@ impl Leases {
                 return Ok(ControlFlow::Break(()));
             }
             let timer = (generation, TimerId { customer, id });
-            if !self.timers.get(&timer).is_some_and(|held| held.until_us > take.now_us) {
+            if self.timers.get(&timer).is_none_or(|held| held.until_us <= take.now_us) {
                 found.push(Timer { customer, id: timer.1.id, due_us, bytes: bytes.to_vec() });
             }
             Ok(ControlFlow::Continue(()))
@@ -141,7 +141,7 @@ impl Leases {
                 return Ok(ControlFlow::Break(()));
             }
             let id = &key[until.len()..];
-            if !self.deliveries.get(id).is_some_and(|held| held.until_us > take.now_us) {
+            if self.deliveries.get(id).is_none_or(|held| held.until_us <= take.now_us) {
                 ids.push(id.to_vec());
             }
             Ok(ControlFlow::Continue(()))

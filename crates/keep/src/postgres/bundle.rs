@@ -66,9 +66,9 @@ pub(super) struct Bundle<'a> {
     pub(super) cleared: Columns<(i64, &'a [u8])>,
     pub(super) timers: Columns<(i64, &'a [u8], i64, &'a [u8])>,
     pub(super) done: Columns<(&'a [u8], i64)>,
-    pub(super) later: Columns<(&'a [u8], i64, bool, Option<i64>, String)>,
+    pub(super) later: Columns<Later<'a>>,
     pub(super) resent: Columns<(&'a [u8], i64)>,
-    pub(super) posts: Columns<(&'a [u8], &'a str, i64, i64, &'a [u8])>,
+    pub(super) posts: Columns<Posted<'a>>,
     pub(super) paused: Vec<&'a str>,
     pub(super) going_on: Vec<&'a str>,
     pub(super) record_names: Vec<&'a str>,
@@ -78,6 +78,12 @@ pub(super) struct Bundle<'a> {
     pub(super) chunks: Columns<(i64, &'a [u8])>,
     pub(super) entries: i64,
 }
+
+/// Id, lease, whether it is dead, when it is due, why.
+type Later<'a> = (&'a [u8], i64, bool, Option<i64>, String);
+
+/// Id, target, customer, when it is due, bytes.
+type Posted<'a> = (&'a [u8], &'a str, i64, i64, &'a [u8]);
 
 /// Rows, to be taken apart into columns.
 pub(super) type Columns<T> = Vec<T>;

@@ -2,6 +2,7 @@
 //! its flush; what touches the same thing waits for the next one.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,10 +20,13 @@ use crate::postgres::queries;
 /// How many versions a node takes at once; the sequence counts in these steps.
 const VERSIONS: i64 = 1000;
 
+/// Commits of a group: no more than there are versions in a step, so that one step is always enough.
+const GROUP_COMMITS_MAX: usize = 1000;
+
 pub(super) type Answer = oneshot::Sender<Result<Committed, Error>>;
 
 pub(super) enum Job {
-    Commit(Prepared, Answer),
+    Commit(Box<Prepared>, Answer),
     Close(oneshot::Sender<()>),
 }
 
@@ -81,7 +85,7 @@ impl Writer {
     }
 
     /// Commits as many of those that wait as fit into one transaction.
-    async fn commit_group(&mut self, waiting: &mut VecDeque<(Prepared, Answer)>) {
+    async fn commit_group(&mut self, waiting: &mut VecDeque<(Box<Prepared>, Answer)>) {
         let mut claims = Claims::default();
         let mut group = Vec::new();
         let mut answers = Vec::new();
@@ -90,10 +94,11 @@ impl Writer {
         for (prepared, answer) in waiting.drain(..) {
             let generation =
                 group.first().map_or(prepared.commit.generation, |first: &Prepared| first.commit.generation);
-            let fits = bytes < GROUP_BYTES_MAX && generation == prepared.commit.generation;
+            let fits = bytes < GROUP_BYTES_MAX && group.len() < GROUP_COMMITS_MAX;
+            let fits = fits && generation == prepared.commit.generation;
             if fits && claims.claim(&prepared.commit) {
                 bytes += prepared.bytes;
-                group.push(prepared);
+                group.push(*prepared);
                 answers.push(answer);
             } else {
                 later.push_back((prepared, answer));
@@ -128,13 +133,13 @@ impl Writer {
                 Err(error) if is_collision(&error) => {
                     collisions += 1;
                     if collisions == COLLISIONS_MAX {
-                        answers.into_iter().for_each(|answer| drop(answer.send(Err(Error::Busy))));
+                        answer_all(answers, &Error::Busy);
                         return;
                     }
                 }
                 Err(error) => {
                     self.connection = None;
-                    answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+                    answer_all(answers, &error);
                     return;
                 }
             }
@@ -147,11 +152,10 @@ impl Writer {
         }
         let connection = self.connection.as_ref().expect("it was just made");
         let count = i64::try_from(group.len()).expect("a group is bounded");
-        while self.versions.end - self.versions.start < count {
-            // A group is larger than what is left: what is left of the old ones is given up.
+        if self.versions.end - self.versions.start < count {
+            // What is left of the old ones is given up.
             let from: i64 = connection.rows(queries::NEXT_VERSIONS, &[]).await?[0].get(0);
-            let continues = from == self.versions.end;
-            self.versions = if continues { self.versions.start..from + VERSIONS } else { from..from + VERSIONS };
+            self.versions = from..from + VERSIONS;
         }
         let first_version = self.versions.start;
         let bundle = Bundle::new(group, first_version);
@@ -160,7 +164,7 @@ impl Writer {
             self.seen_until_us = Some(seen_part(connection, now_us, self.known_us).await?);
         }
         let seen_until_us = self.seen_until_us.unwrap_or_default();
-        let (found, next) = match change(connection, &bundle, seen_until_us).await {
+        let (found, next) = match Box::pin(change(connection, &bundle, seen_until_us)).await {
             Ok(done) => done,
             Err(error) => {
                 connection.client.batch_execute("rollback").await.map_err(|error| explain("roll back", error))?;
@@ -177,6 +181,13 @@ impl Writer {
         connection.client.batch_execute("commit").await.map_err(|error| explain("commit", error))?;
         self.versions.start += count;
         Ok(Tried::Written(committed(group, first_version, next - bundle.entries)))
+    }
+}
+
+/// Tells everybody that it failed. Whoever asked may have gone.
+fn answer_all(answers: Vec<Answer>, error: &Error) {
+    for answer in answers {
+        let _ = answer.send(Err(error.clone()));
     }
 }
 
@@ -203,9 +214,11 @@ async fn seen_part(connection: &Connection, now_us: i64, known_us: i64) -> Resul
     let mut sql =
         "begin; select pg_advisory_xact_lock(hashtext('desireline parts'), hashtext(current_schema()));".to_owned();
     for old in parts.iter().filter(|part| part.saturating_add(known_us) <= now_us) {
-        sql += &format!("drop table if exists {}; delete from seen_parts where until_us = {old};", name(*old));
+        let _ = write!(sql, "drop table if exists {}; delete from seen_parts where until_us = {old};", name(*old));
     }
-    sql += &format!(
+    // Writing to a text cannot fail.
+    let _ = write!(
+        sql,
         "create table if not exists {} partition of seen for values in ({until}); \
          insert into seen_parts values ({until}) on conflict do nothing; commit",
         name(until)

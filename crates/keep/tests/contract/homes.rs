@@ -57,7 +57,7 @@ impl Home {
     }
 
     /// Another node of the home; the same one where there can be only one.
-    pub(crate) async fn another(&self) -> Arc<dyn Keep> {
+    pub(crate) fn another(&self) -> Arc<dyn Keep> {
         self.another.as_ref().map_or_else(|| self.keep(), Arc::clone)
     }
 

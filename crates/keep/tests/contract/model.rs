@@ -331,7 +331,7 @@ pub(crate) async fn run(home: &mut Home, seed: u64, commits: i64) {
     let mut model = Model::default();
     home.clear().await;
     for n in 0..commits {
-        let keep = if random.below(2) == 0 { home.keep() } else { home.another().await };
+        let keep = if random.below(2) == 0 { home.keep() } else { home.another() };
         // So much later each time that what was taken before is free again.
         let now_us = NOW_US + n * 60 * SECOND_US;
         let mut commit = model.random_commit(&mut random, n);

@@ -70,7 +70,7 @@ impl Server {
             if asked.unwrap().success() {
                 return;
             }
-            assert!(began.elapsed() < Duration::from_secs(120), "PostgreSQL does not start");
+            assert!(began.elapsed() < Duration::from_mins(2), "PostgreSQL does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

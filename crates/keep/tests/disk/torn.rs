@@ -82,7 +82,7 @@ async fn a_batch_that_ends_too_early_is_as_if_it_had_not_been() {
     let image = image().await;
     assert_whole(damaged(&image, |_| {}).path(), COMMITS, "untouched").await;
     let length = image.end - image.begin;
-    for cut in [0, 1, 5, 13, 14, 30, length / 2, length - 14, length - 13, length - 4, length - 1] {
+    for cut in [0, 5, 14, length / 2, length - 13, length - 1] {
         let at = image.begin + cut;
         let short = damaged(&image, |journal| journal.truncate(at));
         assert_whole(short.path(), COMMITS - 1, &format!("cut off after {cut} of {length} bytes")).await;
@@ -95,7 +95,7 @@ async fn a_batch_that_ends_too_early_is_as_if_it_had_not_been() {
 async fn a_batch_with_a_hole_is_as_if_it_had_not_been() {
     let image = image().await;
     let length = image.end - image.begin;
-    for at in [0, 3, 13, 20, 60, length / 2, length - 20, length - 10] {
+    for at in [0, 13, 60, length / 2, length - 20] {
         // A disk writes no less than a sector; this is far less.
         let hole = image.begin + at..(image.begin + at + 40).min(image.end);
         let zeros = damaged(&image, |journal| journal[hole.clone()].fill(0));

@@ -53,7 +53,7 @@ pub(crate) async fn links_are_evidence_with_the_earliest_time(home: &mut Home) {
 pub(crate) async fn numbers_are_given_once(home: &mut Home) {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..10 {
-        let keep = if n % 2 == 0 { home.keep() } else { home.another().await };
+        let keep = if n % 2 == 0 { home.keep() } else { home.another() };
         tasks.spawn(async move { keep.reserve(7, None).await.unwrap().collect::<Vec<_>>() });
     }
     let all: Vec<u32> = tasks.join_all().await.into_iter().flatten().collect();

@@ -32,7 +32,7 @@ fn queue(target: &str, waiting: u64, first_due_us: Option<i64>, dead: u64, pause
 }
 
 pub(crate) async fn deliveries_go_out_by_target_and_time(home: &mut Home) {
-    let (keep, other) = (home.keep(), home.another().await);
+    let (keep, other) = (home.keep(), home.another());
     let posts = vec![
         post("crm", "b", NOW_US),
         post("crm", "a", NOW_US - 1),
@@ -98,7 +98,7 @@ pub(crate) async fn a_paused_target_holds_what_waits(home: &mut Home) {
 }
 
 pub(crate) async fn a_delivery_that_was_taken_by_another_is_not_settled(home: &mut Home) {
-    let (slow, quick) = (home.keep(), home.another().await);
+    let (slow, quick) = (home.keep(), home.another());
     send(&*slow, vec![post("crm", "a", 1)]).await;
     let first = slow.deliveries("crm", take(NOW_US, 10)).await.unwrap();
     assert_eq!(quick.deliveries("crm", take(NOW_US + 29 * SECOND_US, 10)).await.unwrap(), vec![]);

@@ -59,7 +59,7 @@ pub(crate) async fn a_message_is_taken_in_once(home: &mut Home) {
 pub(crate) async fn of_many_who_bring_a_message_one_wins(home: &mut Home) {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..16 {
-        let keep = if n % 2 == 0 { home.keep() } else { home.another().await };
+        let keep = if n % 2 == 0 { home.keep() } else { home.another() };
         tasks.spawn(async move {
             let one = Commit { messages: vec![id("the one")], entries: vec![entry(n, "the one")], ..commit() };
             keep.commit(one).await
@@ -92,7 +92,7 @@ pub(crate) async fn messages_are_forgotten_when_their_time_is_over(home: &mut Ho
 }
 
 pub(crate) async fn nobody_overwrites_what_was_not_loaded(home: &mut Home) {
-    let (keep, other) = (home.keep(), home.another().await);
+    let (keep, other) = (home.keep(), home.another());
     let first = keep.commit(Commit { states: vec![put(1, Version::NONE, "one")], ..commit() }).await.unwrap();
     let second = other.commit(Commit { states: vec![put(1, first.version, "two")], ..commit() }).await.unwrap();
     assert_ne!(first.version, second.version);

@@ -20,7 +20,7 @@ async fn set(keep: &dyn Keep, timers: Vec<keep::Timer>) {
 }
 
 pub(crate) async fn timers_fall_due_in_order_and_fire_once(home: &mut Home) {
-    let (keep, other) = (home.keep(), home.another().await);
+    let (keep, other) = (home.keep(), home.another());
     let timers =
         vec![timer(1, "b", NOW_US), timer(2, "a", -5), timer(1, "a", NOW_US - 1), timer(3, "later", NOW_US + 1)];
     set(&*keep, timers).await;
@@ -81,7 +81,7 @@ pub(crate) async fn a_timer_that_fired_may_be_set_again_in_the_same_commit(home:
 }
 
 pub(crate) async fn what_a_dead_node_had_taken_is_free_when_its_lease_ends(home: &mut Home) {
-    let (dead, alive) = (home.keep(), home.another().await);
+    let (dead, alive) = (home.keep(), home.another());
     set(&*dead, vec![timer(1, "a", NOW_US)]).await;
     let taken = dead.due(0, take(NOW_US, 10)).await.unwrap();
     assert_eq!(alive.due(0, take(NOW_US + 29 * SECOND_US, 10)).await.unwrap(), vec![]);
@@ -107,7 +107,7 @@ pub(crate) async fn a_timer_before_those_that_were_first_is_found(home: &mut Hom
 
 pub(crate) async fn a_backlog_of_timers_is_worked_off_in_pages(home: &mut Home) {
     const TIMERS: i64 = 6_000;
-    let (keep, other) = (home.keep(), home.another().await);
+    let (keep, other) = (home.keep(), home.another());
     for from in (0..TIMERS).step_by(2_000) {
         set(&*keep, (from..from + 2_000).map(|n| timer(n, "t", NOW_US - n)).collect()).await;
     }

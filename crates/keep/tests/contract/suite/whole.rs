@@ -135,7 +135,7 @@ pub(crate) async fn many_at_once_lose_nothing(home: &mut Home) {
     const EACH: u64 = 15;
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..TASKS {
-        let keep = if task % 2 == 0 { home.keep() } else { home.another().await };
+        let keep = if task % 2 == 0 { home.keep() } else { home.another() };
         tasks.spawn(async move {
             for n in 0..EACH {
                 let message = id(&format!("{task} {n}"));

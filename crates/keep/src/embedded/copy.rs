@@ -1,0 +1,35 @@
+//! A copy of a home while it is in use.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::embedded::files::Files;
+use crate::error::Error;
+use crate::limits::{COPY_CACHE_BYTES, GROUP_BYTES_MAX};
+use crate::store::{Read, Writes};
+
+/// Writes everything, as of now, into an empty folder.
+pub(super) fn copy(files: &Files, folder: &Path) -> Result<(), Error> {
+    if std::fs::read_dir(folder).is_ok_and(|mut there| there.next().is_some()) {
+        return Err(Error::Invalid { what: format!("{} is not empty: name a folder that is", folder.display()) });
+    }
+    let view = files.view();
+    let target = Files::open(folder, COPY_CACHE_BYTES)?;
+    for table in view.tables() {
+        let mut writes = Writes::new();
+        let mut bytes = 0;
+        view.scan(table, &[], &mut |key, value| {
+            bytes += key.len() + value.len();
+            writes.insert((table, key.to_vec()), Some(value.to_vec()));
+            if bytes >= GROUP_BYTES_MAX {
+                target.write(std::mem::take(&mut writes))?;
+                bytes = 0;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if !writes.is_empty() {
+            target.write(writes)?;
+        }
+    }
+    Ok(())
+}
