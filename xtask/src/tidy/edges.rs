@@ -9,15 +9,17 @@ use super::tree::Tree;
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
 /// Heavy libraries and the crates that may name them. A name stands for itself and for every `name-…`.
-const HEAVY: [(&str, &[&str]); 7] = [
+const HEAVY: [(&str, &[&str]); 9] = [
     ("arrow", &["lake"]),
     ("buoyant_kernel", &["lake"]),
     ("datafusion", &["lake"]),
     ("deltalake", &["lake"]),
+    ("fjall", &["keep"]),
     ("object_store", &["lake"]),
     // `sim` writes files for benchmarks with the low-level writer, which does not bring Arrow.
     ("parquet", &["lake", "sim"]),
-    ("tokio", &["lake", "desireline"]),
+    ("tokio", &["lake", "keep", "desireline"]),
+    ("tokio-postgres", &["keep"]),
 ];
 
 /// Dependencies with a version of their own, and why.
