@@ -228,7 +228,7 @@ mod tests {
         let all = [spread(100_000), vec![0; 5_000]];
         let kept = of(1 << 30, &all).keep().expect("all were seen");
         let Kept::Exact(lists) = &kept else { panic!("they fit") };
-        assert!(postcard::to_stdvec(lists).expect("plain numbers").len() < 3_000, "a few windows");
+        assert!(postcard::to_stdvec(lists).expect("plain numbers").len() < 15_000, "a few windows");
         let (out, stay) = (self::lists(&all, |i| i % 50 == 0), self::lists(&all, |i| i % 50 != 0));
         // Whoever is touched does the same again and a little more, of which much is like what was there.
         let mut came = out.clone();
@@ -236,8 +236,13 @@ mod tests {
         came[1].extend([0; 100]);
         let (fresh, again, _) = changed(1 << 30, kept.clone(), &stay, &out, &came);
         assert_eq!(again.map(Durations::finish), Some(fresh.finish()));
+        // Whoever comes back after long makes only long ones.
+        let long = [vec![u64::MAX >> 20; 500], vec![u64::MAX >> 20; 60]];
+        let nothing = [vec![], vec![]];
+        let (fresh, again, _) = changed(1 << 30, kept.clone(), &all, &nothing, &long);
+        assert_eq!(again.map(Durations::finish), Some(fresh.finish()), "one in two hundred");
         let all_later = [spread(2_000).iter().map(|_| 1).collect(), vec![]];
-        let (_, again, next) = changed(1 << 30, kept, &all, &[vec![], vec![]], &all_later);
+        let (_, again, next) = changed(1 << 30, kept, &all, &nothing, &all_later);
         assert!(again.is_none() && next.is_none(), "the middle is another one");
     }
 }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Summary, ranks, summary};
-use crate::limits::MARGIN_DURATIONS;
+use crate::limits::{MARGIN_DURATIONS, MARGIN_ONE_IN};
 
 /// A list of which only some windows are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +39,8 @@ fn spans(count: u64) -> Vec<(u64, u64)> {
     if count == 0 {
         return Vec::new();
     }
-    let wide =
-        |(first, last): (u64, u64)| (first.saturating_sub(MARGIN_DURATIONS), (last + MARGIN_DURATIONS).min(count - 1));
+    let margin = MARGIN_DURATIONS + count / MARGIN_ONE_IN;
+    let wide = |(first, last): (u64, u64)| (first.saturating_sub(margin), (last + margin).min(count - 1));
     let [middle, at_90] = needed(count).map(wide);
     if middle.1 + 1 >= at_90.0 { vec![(middle.0, at_90.1)] } else { vec![middle, at_90] }
 }
