@@ -208,7 +208,27 @@ impl Order {
         let at = batch.column(self.0[1]).as_primitive::<TimestampMicrosecondType>().value(row);
         (long(self.0[0]), at, long(self.0[2]))
     }
+
+    /// The first row of a batch from `row` on that does not come before `limit`: near rows are looked at first, since runs
+    /// that were written at the same time alternate often.
+    fn reaches(self, batch: &RecordBatch, row: usize, limit: Option<(i64, i64, i64)>) -> usize {
+        let Some(limit) = limit else { return batch.num_rows() };
+        let is_before = |row: usize| self.of(batch, row) < limit;
+        let (mut before, mut step) = (row, 1);
+        while before + step < batch.num_rows() && is_before(before + step) {
+            (before, step) = (before + step, step * 2);
+        }
+        let (mut low, mut high) = (before, (before + step).min(batch.num_rows()));
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if is_before(middle) { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
 }
+
+/// From so many rows on that one run has alone, they are handed out as they lie and not put together row by row.
+const ALONE_ROWS: usize = 256;
 
 fn merge_runs(
     runs: &[OpenFile],
@@ -237,11 +257,13 @@ fn merge_runs(
         let limit =
             (0..cursors.len()).filter(|i| *i != first).map(|i| order.of(&cursors[i].batch, cursors[i].row)).min();
         let cursor = &mut cursors[first];
-        while cursor.row < cursor.batch.num_rows()
-            && limit.is_none_or(|limit| order.of(&cursor.batch, cursor.row) < limit)
-        {
-            taken.push((cursor.waiting, cursor.row));
-            cursor.row += 1;
+        let alone = cursor.row..order.reaches(&cursor.batch, cursor.row, limit);
+        cursor.row = alone.end;
+        if alone.len() < ALONE_ROWS {
+            taken.extend(alone.map(|row| (cursor.waiting, row)));
+        } else {
+            emit(&waiting, &mut taken, &narrow, &mut each)?;
+            each(&cursor.batch.slice(alone.start, alone.len()).project(&narrow)?)?;
         }
         let exhausted = cursor.row == cursor.batch.num_rows();
         if taken.len() >= BATCH_ROWS || (exhausted && waiting.len() > 4 * cursors.len()) {
