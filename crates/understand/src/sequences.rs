@@ -158,17 +158,21 @@ impl Sequences {
         if self.astray {
             return None;
         }
-        let new = (self.sorted..self.len()).filter(|number| self.counts[*number] > 0);
-        let placed = |number: usize| {
-            let part = part(self.bytes_of(number));
-            (self.place(part), part, number)
-        };
-        let mut new: Vec<(usize, u32, usize)> = new.map(placed).collect();
+        // As one number each, hash first, half a million of them are in order in a tenth of the time.
+        let one = |(part, number): &(u32, u32)| u64::from(*part) << 32 | u64::from(*number);
+        let new = self.table.iter().filter(|(_, number)| self.counts[*number as usize] > 0);
+        let mut new: Vec<u64> = new.map(one).collect();
         new.sort_unstable();
-        let mut kept = Kept { bytes: Vec::with_capacity(self.bytes.len()), ..Kept::default() };
+        let mut kept = Kept {
+            counts: Vec::with_capacity(self.len()),
+            lengths: Vec::with_capacity(self.len()),
+            bytes: Vec::with_capacity(self.bytes.len()),
+        };
         // Nearly all is in order already, and goes over in long pieces.
         let mut from = 0;
-        for (place, _, number) in new {
+        #[expect(clippy::cast_possible_truncation, reason = "either half at a time")]
+        for one in new {
+            let (place, number) = (self.place((one >> 32) as u32), one as u32 as usize);
             self.copy(from, place, &mut kept);
             self.copy(number, number + 1, &mut kept);
             from = place;
