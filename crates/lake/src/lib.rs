@@ -17,6 +17,7 @@ mod limits;
 mod maintain;
 mod members;
 mod message_id;
+mod objects;
 mod of;
 mod open_file;
 mod parquet_in;

@@ -13,6 +13,7 @@ use crate::identity::{Identity, append, complete};
 use crate::import::run_on_buckets;
 use crate::kept;
 use crate::limits::BUCKETS;
+use crate::objects::{Mentions, mentions_of};
 use crate::quarantine;
 use crate::rebuild::{Known, SeenIds, build_run, filed_under, keys_without, unfile};
 use crate::schema::LINKS;
@@ -68,7 +69,7 @@ impl Lake {
         let moving = !identity.moves(&identity.graph.resolve()).is_empty();
         let go: Vec<DataFile> = files.iter().filter(|file| moving || runs[&file.bucket] > 1).cloned().collect();
         if !go.is_empty() || !self.is_filed(rules).await? {
-            self.rebuild(&lock, &Change::none(&identity), rules, go, Purpose::Compact).await?;
+            self.rebuild(&lock, &Change::none(&identity, &identity), rules, go, Purpose::Compact).await?;
         }
         let after = self.events.files().await?;
         Ok(Compacted {
@@ -109,6 +110,8 @@ impl Lake {
             };
             let mut row = Row { nodes: Nodes::Given(&left), ..*row };
             row.texts[1] = keys.as_deref().or(row.texts[1]);
+            let properties = row.texts[3].and_then(|json| change.mentions.without(json));
+            row.texts[3] = properties.as_deref().or(row.texts[3]);
             rows.push(bucket_of(filed_under(graph, &customers, &left, row.at_us)), &row)
         })?;
         let known = Known { graph, customers: &customers, words: &words };
@@ -196,8 +199,16 @@ impl Lake {
         let keys: BTreeSet<Node> =
             (0u32..).take(identity.graph.len()).map(Node).filter(|n| customers.of(*n) == customer).collect();
         let after = identity.without(&keys, rules.clone());
-        let change = Change { before: &identity, customers: Some((customers, customer)), keys, after: &after };
-        let files = self.files_concerned(&change).await?;
+        let mut change = Change { customers: Some((customers, customer)), keys, ..Change::none(&identity, &after) };
+        let mut files = self.files_concerned(&change).await?;
+        change.mentions =
+            mentions_of(self.events.root(), &files, |keys| change.takes(keys), &identity.graph, &change.keys)?;
+        for file in self.events.files().await? {
+            let is_new = files.iter().all(|concerned| concerned.path != file.path);
+            if is_new && change.mentions.are_in(&self.events.root().join(&file.path))? {
+                files.push(file);
+            }
+        }
         let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         for (folder, table) in [("customers", &customers_table), ("links", &links_table)] {
@@ -247,14 +258,16 @@ struct Change<'a> {
     customers: Option<(Customers, Node)>,
     /// Keys that go.
     keys: BTreeSet<Node>,
+    /// How rows of others name whose rows go.
+    mentions: Mentions,
     /// What will be known.
     after: &'a Identity,
 }
 
 impl<'a> Change<'a> {
     /// Nothing goes.
-    fn none(identity: &'a Identity) -> Self {
-        Self { before: identity, customers: None, keys: BTreeSet::new(), after: identity }
+    fn none(before: &'a Identity, after: &'a Identity) -> Self {
+        Self { before, customers: None, keys: BTreeSet::new(), mentions: Mentions::default(), after }
     }
 
     /// Whether a row that came with these keys goes.

@@ -144,13 +144,15 @@ fn a_name_that_nothing_has_is_told_what_there_is() {
 fn an_event_that_customers_share_is_one_event_as_long_as_one_of_them_is_there() {
     runtime().block_on(async {
         let home = tempfile::tempdir().expect("a folder");
-        let about = json!({"objects": [{"id": "o1", "type": "order"}], "same_event": "e1"}).to_string();
+        let object = |id: &str, of: &str| json!({"id": id, "type": of});
+        let all = [object("o1", "order"), object("u1", "Client"), object("u2", "Client"), object("u2", "order")];
+        let about = json!({"n": 1.5, "objects": all, "same_event": "e1"}).to_string();
         let row = |key: Option<&str>, at| Row {
             properties: Some(about.clone()),
             ..Row::new(key.map(|key| ("user_id", key.to_owned())).into_iter().collect(), "meet", at)
         };
         import(home.path(), &[row(Some("u1"), 1), row(Some("u2"), 1), row(None, 2)]).await;
-        let expected = Told::from([(vec![("meet".to_owned(), 1), ("meet".to_owned(), 2)], 1)]);
+        let expected = Told::from([(vec![("meet".to_owned(), 1), ("meet".to_owned(), 2)], 2)]);
         let of = Of::named("order");
         let one_part_a_pass = of.clone().within(1);
         assert_eq!(ask(home.path(), &one_part_a_pass).await.expect("an answer"), expected);
@@ -158,5 +160,9 @@ fn an_event_that_customers_share_is_one_event_as_long_as_one_of_them_is_there() 
         let mut lake = Lake::open(home.path()).await.expect("a lake");
         lake.erase(("user_id", "u1"), &Rules::default(), "now").await.expect("erased");
         assert_eq!(ask(home.path(), &of).await.expect("an answer"), expected);
+        let left = lake.sql("select properties from events", &Rules::default()).await.expect("rows").rows;
+        let all = [object("o1", "order"), object("u2", "Client"), object("u2", "order")];
+        let about = json!({"n": 1.5, "objects": all, "same_event": "e1"}).to_string();
+        assert_eq!(left, [[Some(about)]], "the other customer's row names them no more");
     });
 }
