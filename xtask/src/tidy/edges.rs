@@ -9,16 +9,19 @@ use super::tree::Tree;
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
 /// Heavy libraries and the crates that may name them. A name stands for itself and for every `name-…`.
-const HEAVY: [(&str, &[&str]); 9] = [
+const HEAVY: [(&str, &[&str]); 12] = [
     ("arrow", &["lake"]),
+    ("axum", &["serve"]),
     ("buoyant_kernel", &["lake"]),
     ("datafusion", &["lake"]),
     ("deltalake", &["lake"]),
     ("fjall", &["keep"]),
+    ("hyper", &["serve"]),
     ("object_store", &["lake"]),
     // `sim` writes files for benchmarks with the low-level writer, which does not bring Arrow.
     ("parquet", &["lake", "sim"]),
-    ("tokio", &["lake", "keep", "desireline"]),
+    ("reqwest", &["engine"]),
+    ("tokio", &["lake", "keep", "engine", "serve", "desireline"]),
     ("tokio-postgres", &["keep"]),
 ];
 

@@ -1,0 +1,1 @@
+//! HTTP: what others speak at their paths, and our own API.
