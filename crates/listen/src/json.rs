@@ -5,7 +5,7 @@ mod members;
 
 use std::fmt::Write as _;
 
-pub(crate) use members::{Members, identifier, push_members, text};
+pub(crate) use members::{Members, Name, identifier, push_members, text};
 
 /// Appends a JSON string.
 pub(crate) fn push_string(out: &mut String, text: &str) {
@@ -20,6 +20,13 @@ pub(crate) fn push_string(out: &mut String, text: &str) {
     }
     out.push_str(rest);
     out.push('"');
+}
+
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    push_string(&mut out, text);
+    out
 }
 
 fn push_escape(out: &mut String, byte: u8) {

@@ -19,7 +19,7 @@ use crate::limits::{LINE_BYTES_KEPT, SAMPLE_ROWS};
 use crate::mapping::{self, Kind, Mapping, Value};
 use crate::plan::{Options, Plan, PlanError, ReadError};
 use crate::rows::{Others, RowMapper};
-use crate::segment::{self, Arrival, MessageError, Taken};
+use crate::segment::{self, Arrival, Taken};
 use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary};
 
 use objects::{Framing, Objects, Step};
@@ -255,11 +255,8 @@ impl Reader<'_> {
                 *sink.summary.passed_over.entry("alias to itself".to_owned()).or_default() += 1;
                 Ok(())
             }
-            Err(MessageError::Stopped(stop)) => {
-                let detail = stop.names_nobody()?.detail.into();
-                sink.reject(&Rejection { line, reason: Reason::JunkKey, detail, row: text.as_bytes() })
-            }
-            Err(MessageError::Refused { reason, detail }) => {
+            Err(error) => {
+                let (reason, detail) = error.rejection()?;
                 sink.reject(&Rejection { line, reason, detail: detail.into(), row: text.as_bytes() })
             }
         }

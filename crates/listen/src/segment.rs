@@ -7,7 +7,7 @@
 //! `_metadata`, `writeKey` and `version` are about the delivery of the message; they, and top-level fields that the API
 //! does not define, are not kept.
 
-mod times;
+pub(crate) mod times;
 
 use std::borrow::Cow;
 
@@ -59,23 +59,40 @@ pub enum MessageError {
     Stopped(#[from] Stop),
 }
 
+impl MessageError {
+    /// Why the message is rejected; a receiver that knows that its keys name nobody rejects it too.
+    pub(crate) fn rejection(self) -> Result<(Reason, String), Stop> {
+        match self {
+            MessageError::Refused { reason, detail } => Ok((reason, detail)),
+            MessageError::Stopped(stop) => Ok((Reason::JunkKey, stop.names_nobody()?.detail)),
+        }
+    }
+}
+
 fn refused<T>(reason: Reason, detail: impl Into<String>) -> Result<T, MessageError> {
     Err(MessageError::Refused { reason, detail: detail.into() })
 }
 
 /// What a message says, by its `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
+    /// Somebody did something.
     Track,
+    /// Who somebody is, and what is known of them.
     Identify,
+    /// Somebody saw a page.
     Page,
+    /// Somebody saw a screen of an app.
     Screen,
+    /// Somebody belongs to a group, such as a company.
     Group,
+    /// Two identifiers are one person's.
     Alias,
 }
 
 impl Kind {
-    const NAMED: [(&'static str, Kind); 6] = [
+    /// All of them, with the names by which `type` says them.
+    pub const NAMED: [(&'static str, Kind); 6] = [
         ("track", Kind::Track),
         ("identify", Kind::Identify),
         ("page", Kind::Page),
@@ -84,7 +101,12 @@ impl Kind {
         ("alias", Kind::Alias),
     ];
 
-    fn of(message: &Members<'_>) -> Result<Self, MessageError> {
+    /// The name by which `type` says it.
+    pub fn name(self) -> &'static str {
+        Self::NAMED.iter().find(|(_, known)| *known == self).map_or("?", |(name, _)| name)
+    }
+
+    pub(crate) fn of(message: &Members<'_>) -> Result<Self, MessageError> {
         let name = message.get("type").and_then(json::text).unwrap_or_default();
         let found = Self::NAMED.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name));
         match found {
@@ -113,21 +135,34 @@ pub fn message(
     arrival: Arrival,
     take: &mut dyn FnMut(&Event<'_>) -> Result<(), Stop>,
 ) -> Result<Taken, MessageError> {
-    let message = match Members::parse(text) {
-        Ok(message) => message,
-        Err(error) if error.is_data() => return refused(Reason::NotAnObject, "the message is not a JSON object"),
-        Err(error) => return refused(Reason::BadJson, error.to_string()),
-    };
-    let kind = Kind::of(&message)?;
-    let context = object(&message, "context")?;
-    let name = name(&message, kind)?;
-    let [user, anonymous, previous] = ["userId", "anonymousId", "previousId"].map(|field| id(&message, field));
-    let (mut user, mut anonymous, mut previous) = (user?, anonymous?, previous?);
+    read(&members(text)?, arrival, &mut |event, _| take(event))
+}
+
+/// The members of a message.
+pub(crate) fn members(text: &str) -> Result<Members<'_>, MessageError> {
+    match Members::parse(text) {
+        Ok(message) => Ok(message),
+        Err(error) if error.is_data() => refused(Reason::NotAnObject, "the message is not a JSON object"),
+        Err(error) => refused(Reason::BadJson, error.to_string()),
+    }
+}
+
+/// As [`message`], from the members of one; `take` is told the doubts too.
+pub(crate) fn read(
+    message: &Members<'_>,
+    arrival: Arrival,
+    take: &mut dyn FnMut(&Event<'_>, Doubts) -> Result<(), Stop>,
+) -> Result<Taken, MessageError> {
+    let kind = Kind::of(message)?;
+    let context = object(message, "context")?;
+    let name = name(message, kind)?;
+    let Ids { user, mut anonymous, previous } = Ids::of(message, kind)?;
+    if kind == Kind::Group && id(message, "groupId")?.is_none() {
+        return refused(Reason::BadField, "a group message needs groupId");
+    }
     if kind == Kind::Alias {
-        user = user.or(id(&message, "to")?);
-        previous = previous.or(id(&message, "from")?);
-        if previous.is_none() {
-            return refused(Reason::MissingCustomer, "an alias needs previousId");
+        if user.is_none() || previous.is_none() {
+            return refused(Reason::MissingCustomer, "an alias needs userId and previousId");
         }
         if user == previous {
             return Ok(Taken::Nothing);
@@ -150,20 +185,42 @@ pub fn message(
     if count == 0 {
         return refused(Reason::MissingCustomer, "neither userId nor anonymousId has a value");
     }
-    let (when, doubts) = times::read(&message, arrival)?;
-    let properties = properties(&message, &context, kind)?;
-    let traits = traits(&message, &context, kind)?;
+    let (when, doubts) = times::read(message, arrival)?;
+    let properties = properties(message, &context, kind)?;
+    let traits = traits(message, &context, kind)?;
     let channel = context.get("channel").or_else(|| message.get("channel")).and_then(json::text);
-    let message_id = id(&message, "messageId")?;
-    take(&Event {
+    let message_id = id(message, "messageId")?;
+    let event = Event {
         received_at: when.received_at,
         channel: channel.as_deref(),
         message_id: message_id.as_deref(),
         properties: (!properties.is_empty()).then_some(&properties),
         traits: (!traits.is_empty()).then_some(&traits),
         ..Event::new(&name, when.at, &keys[..count])
-    })?;
+    };
+    take(&event, doubts)?;
     Ok(Taken::Event(doubts))
+}
+
+/// The identifiers of a message.
+#[derive(Debug)]
+pub(crate) struct Ids<'a> {
+    pub(crate) user: Option<Cow<'a, str>>,
+    pub(crate) anonymous: Option<Cow<'a, str>>,
+    pub(crate) previous: Option<Cow<'a, str>>,
+}
+
+impl<'a> Ids<'a> {
+    pub(crate) fn of(message: &Members<'a>, kind: Kind) -> Result<Self, MessageError> {
+        let [user, anonymous, previous] = ["userId", "anonymousId", "previousId"].map(|field| id(message, field));
+        let mut ids = Self { user: user?, anonymous: anonymous?, previous: previous? };
+        if kind == Kind::Alias {
+            // The names that the two had once.
+            ids.user = ids.user.or(id(message, "to")?);
+            ids.previous = ids.previous.or(id(message, "from")?);
+        }
+        Ok(ids)
+    }
 }
 
 fn name<'a>(message: &Members<'a>, kind: Kind) -> Result<Cow<'a, str>, MessageError> {
@@ -181,7 +238,7 @@ fn name<'a>(message: &Members<'a>, kind: Kind) -> Result<Cow<'a, str>, MessageEr
 }
 
 /// An identifier: a text or a number; `null` and blank ones count as absent.
-fn id<'a>(message: &Members<'a>, field: &str) -> Result<Option<Cow<'a, str>>, MessageError> {
+pub(crate) fn id<'a>(message: &Members<'a>, field: &str) -> Result<Option<Cow<'a, str>>, MessageError> {
     match message.get(field) {
         Some(value) if value.starts_with(['{', '[', 't', 'f']) => {
             refused(Reason::BadField, format!("{field} is neither a text nor a number"))
@@ -191,7 +248,7 @@ fn id<'a>(message: &Members<'a>, field: &str) -> Result<Option<Cow<'a, str>>, Me
 }
 
 /// A member that has to be an object; an absent one is empty.
-fn object<'a>(message: &Members<'a>, field: &str) -> Result<Members<'a>, MessageError> {
+pub(crate) fn object<'a>(message: &Members<'a>, field: &str) -> Result<Members<'a>, MessageError> {
     match message.get(field) {
         None => Ok(Members::default()),
         Some(value) => match Members::parse(value) {
@@ -242,10 +299,7 @@ fn traits(message: &Members<'_>, context: &Members<'_>, kind: Kind) -> Result<St
     let mut out = String::new();
     // The traits of a group are about the group.
     let own = if kind == Kind::Group { Members::default() } else { object(message, "traits")? };
-    let beneath = object(context, "traits")?;
-    let names: Vec<&str> = own.0.iter().map(|(name, _)| name.as_ref()).collect();
-    json::push_members(&mut out, &beneath, &names);
-    json::push_members(&mut out, &own, &[]);
+    json::push_members(&mut out, &own.over(&object(context, "traits")?), &[]);
     if !out.is_empty() {
         out.push('}');
     }

@@ -1,6 +1,7 @@
 //! The members of a JSON object as they stand in the text, without building a tree.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -32,6 +33,36 @@ impl<'a> Members<'a> {
         let found = self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| *value);
         found.filter(|value| *value != "null")
     }
+
+    /// These members, with those of `beneath` before them that they do not have.
+    pub(crate) fn over(self, beneath: &Members<'a>) -> Self {
+        if beneath.0.is_empty() {
+            return self;
+        }
+        // Somebody may send thousands of members, and as many of them again.
+        let names: BTreeSet<&str> = self.0.iter().map(|(name, _)| name.as_ref()).collect();
+        let mut both: Vec<_> = beneath.0.iter().filter(|(name, _)| !names.contains(name.as_ref())).cloned().collect();
+        both.extend(self.0);
+        Members(both)
+    }
+
+    /// Without the member of this name.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| known != name);
+    }
+
+    /// With this member, whatever it was before.
+    pub(crate) fn set(&mut self, name: &'static str, value: &'a str) {
+        self.remove(name);
+        self.0.push((Cow::Borrowed(name), value));
+    }
+
+    /// The text of an object with these members.
+    pub(crate) fn to_json(&self) -> String {
+        let mut out = String::new();
+        push_members(&mut out, self, &[]);
+        if out.is_empty() { "{}".to_owned() } else { out + "}" }
+    }
 }
 
 struct Filling<'m, 'a>(&'m mut Vec<(Cow<'a, str>, &'a str)>);
@@ -54,7 +85,7 @@ impl<'a> Visitor<'a> for Filling<'_, 'a> {
 
 /// A member name, borrowed where it has no escapes.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// The text of a JSON string, without its escapes; `None` if it is no string.
 pub(crate) fn text(json: &str) -> Option<Cow<'_, str>> {

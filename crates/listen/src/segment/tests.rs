@@ -74,6 +74,8 @@ fn the_clock_of_the_sender_is_corrected() {
     let unreadable = Doubts { unreadable_time: true, ..none };
     assert_eq!(at(r#""timestamp":"yesterday""#, now()), is("2026-03-02T09:00:00Z", unreadable));
     assert_eq!(at(r#""receivedAt":"2020-01-01T00:00:00Z""#, now()), is("2026-03-02T09:00:00Z", none), "not trusted");
+    let millennia = r#""timestamp":"1970-01-02T00:00:00Z","sentAt":"9998-01-01T00:00:00Z""#;
+    assert_eq!(at(millennia, now()), is("1970-01-02T00:00:00Z", none), "a clock beyond belief corrects nothing");
 }
 
 #[test]
@@ -89,6 +91,8 @@ fn messages_that_are_no_events_say_why() {
         (format!(r#"{{"type":"track","event":"A","userId":{{}},{at}}}"#), "bad-field: userId"),
         (format!(r#"{{"type":"track","event":"A","userId":"u","properties":[],{at}}}"#), "bad-field: properties"),
         (format!(r#"{{"type":"alias","userId":"u",{at}}}"#), "missing-customer: an alias"),
+        (format!(r#"{{"type":"alias","previousId":"u",{at}}}"#), "missing-customer: an alias"),
+        (format!(r#"{{"type":"group","userId":"u","groupId":null,{at}}}"#), "bad-field: a group message needs groupId"),
         (format!(r#"{{"type":"alias","userId":"u","previousId":"u",{at}}}"#), "nothing"),
         (r#"{"type":"track","event":"A","userId":"u"}"#.to_owned(), "missing-time"),
         (r#"{"type":"track","event":"A","userId":"u","timestamp":"soon"}"#.to_owned(), "bad-time: \"soon\""),

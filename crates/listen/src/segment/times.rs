@@ -15,16 +15,16 @@ const DELAY_MAX_MICROS: i64 = 5 * SECOND;
 /// No event happened later than it arrived; a clock may be ahead by less than this.
 const AHEAD_MAX_MICROS: i64 = 3_600 * SECOND;
 
-pub(super) struct When {
-    pub(super) at: Timestamp,
-    pub(super) received_at: Option<Timestamp>,
+pub(crate) struct When {
+    pub(crate) at: Timestamp,
+    pub(crate) received_at: Option<Timestamp>,
 }
 
 /// Corrects the time of a message by how far the sender's clock is off: the time on arrival by our clock, less what
 /// passed between the event and the sending by theirs.
 ///
 /// Source: Segment, "Spec: Common Fields", section Timestamps.
-pub(super) fn read(message: &Members<'_>, arrival: Arrival) -> Result<(When, Doubts), MessageError> {
+pub(crate) fn read(message: &Members<'_>, arrival: Arrival) -> Result<(When, Doubts), MessageError> {
     let mut doubts = Doubts::default();
     let mut fault = None;
     let mut time = |field: &str| match message.get(field).map(|value| (value, moment(value))) {
@@ -45,7 +45,9 @@ pub(super) fn read(message: &Members<'_>, arrival: Arrival) -> Result<(When, Dou
         (Some(received), Some(sent), Some(original)) => {
             let skew = received.as_micros() - sent.as_micros();
             let shift = if skew.abs() < DELAY_MAX_MICROS { 0 } else { skew };
-            Some(Timestamp::from_micros(original.as_micros() + shift))
+            let shifted = Timestamp::from_micros(original.as_micros() + shift);
+            // A clock that is off by millennia says nothing about when anything was.
+            Some(if is_in_range(shifted) { shifted } else { original })
         }
         // Without a time of arrival, an archive's `timestamp` is the corrected one.
         (None, _, _) => given.or(original),
@@ -67,6 +69,12 @@ pub(super) fn read(message: &Members<'_>, arrival: Arrival) -> Result<(When, Dou
         doubts.from_the_future = true;
     }
     Ok((When { at, received_at: received }, doubts))
+}
+
+/// Whether a time lies within the years 1 to 9999.
+fn is_in_range(at: Timestamp) -> bool {
+    const DAY: i64 = 86_400 * SECOND;
+    (-719_162 * DAY..2_932_897 * DAY).contains(&at.as_micros())
 }
 
 /// A time in a message: ISO 8601, in UTC where it does not say otherwise, or a count of seconds or milliseconds.
