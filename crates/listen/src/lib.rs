@@ -27,6 +27,8 @@ mod csv;
 mod jsonl;
 mod ocel;
 pub mod segment;
+// bodies of requests
+pub mod intake;
 #[cfg(test)]
 mod testing;
 mod xes;

@@ -23,3 +23,18 @@ pub const XML_DEPTH_MAX: usize = 64;
 
 /// The largest OCEL file, in bytes once decompressed: its references may point forwards, so it is held in memory.
 pub const OCEL_BYTES_MAX: u64 = 1 << 30;
+
+/// The largest body of a request, in bytes once decompressed.
+pub const BODY_BYTES_MAX: usize = 4 << 20;
+
+/// How many messages a body may have.
+pub const MESSAGES_MAX: usize = 5_000;
+
+/// The largest message of a body, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
+
+/// How large may be what the messages of a batch share, in bytes: each of them gets it.
+pub const ENVELOPE_BYTES_MAX: usize = 16 << 10;
+
+/// The longest id of a message, in characters.
+pub const MESSAGE_ID_CHARS_MAX: usize = 256;

@@ -122,6 +122,8 @@ reasons! {
     BadEncoding = "bad-encoding",
     /// The line is longer than a line may be.
     LineTooLong = "line-too-long",
+    /// The message is larger than a message may be.
+    TooLarge = "too-large",
     /// The line contains a NUL byte.
     NulByte = "nul-byte",
     /// The file ends in the middle of this row.
