@@ -8,6 +8,7 @@
 //! It may know bytes and what clients send; it must not know HTTP: status codes and headers belong to whoever answers.
 //! Source: Segment, "HTTP Tracking API" and "Spec: Common Fields"; `RudderStack`, "HTTP API".
 
+mod cloud_events;
 mod consent;
 mod decode;
 mod envelope;
@@ -22,6 +23,7 @@ use crate::limits::{ENVELOPE_BYTES_MAX, MESSAGES_MAX};
 use crate::segment::{Doubts, Kind};
 use crate::sink::{Reason, Stop};
 
+pub use cloud_events::CloudEvents;
 pub use consent::{Consent, consents};
 pub use decode::decode;
 pub use envelope::Body;
@@ -148,6 +150,14 @@ pub enum BodyError {
     EnvelopeTooLarge {
         /// How large they are.
         bytes: usize,
+    },
+    /// Its content type is none that is understood here.
+    #[error(
+        "the content type is `{content_type}`; application/cloudevents+json and application/cloudevents-batch+json are understood, and events in headers"
+    )]
+    UnknownForm {
+        /// What the sender calls it.
+        content_type: String,
     },
     /// It is not JSON.
     #[error("the body is not JSON: {detail}")]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Read as _;
+use std::ops::RangeInclusive;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -9,7 +10,7 @@ use crate::text::Compression;
 
 use super::BodyError;
 
-/// Undoes the compression of a body. `encoding` is what the sender calls it, `max` how many bytes may come out.
+/// Undoes the compression of a body, and mends halves of characters in it. `encoding` is what the sender calls it, `max` how many bytes may come out.
 ///
 /// Gzip is also told by its first bytes, which are no JSON: some clients do not say that they compress.
 ///
@@ -29,12 +30,47 @@ pub fn decode<'a>(body: &'a [u8], encoding: Option<&str>, max: usize) -> Result<
         "gzip" | "x-gzip" => true,
         _ => return Err(BodyError::UnknownEncoding { encoding: encoding.to_owned() }),
     };
-    if !gzip {
-        return if body.len() > max { Err(BodyError::TooLarge { max }) } else { Ok(Cow::Borrowed(body)) };
+    let mut out = if gzip { Cow::Owned(gunzip(body, max)?) } else { Cow::Borrowed(body) };
+    if out.len() > max {
+        return Err(BodyError::TooLarge { max });
     }
+    mend(&mut out);
+    Ok(out)
+}
+
+fn gunzip(body: &[u8], max: usize) -> Result<Vec<u8>, BodyError> {
     // What may come out is bounded by what is asked for, so that a small body cannot fill the memory.
     let mut out = Vec::with_capacity(max.min(body.len().saturating_mul(4)));
     let mut limited = MultiGzDecoder::new(body).take(max as u64 + 1);
     limited.read_to_end(&mut out).map_err(|error| BodyError::BrokenGzip { detail: error.to_string() })?;
-    if out.len() > max { Err(BodyError::TooLarge { max }) } else { Ok(Cow::Owned(out)) }
+    Ok(out)
+}
+
+/// Replaces halves of characters by U+FFFD: clients in JavaScript cut texts in the middle of an emoji, and write the half
+/// as `\ud83d`, which is no text for anybody else. All escapes are of one length, so nothing moves.
+fn mend(body: &mut Cow<'_, [u8]>) {
+    const HIGH: RangeInclusive<u32> = 0xd800..=0xdbff;
+    const LOW: RangeInclusive<u32> = 0xdc00..=0xdfff;
+    let suspect = |escape: &[u8]| memchr::memmem::find(body, escape).is_some();
+    if !suspect(b"\\ud") && !suspect(b"\\uD") {
+        return;
+    }
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', body.get(at..).unwrap_or_default()) {
+        at += found;
+        let unit = escape(body, at);
+        let pair =
+            unit.is_some_and(|unit| HIGH.contains(&unit)) && escape(body, at + 6).is_some_and(|low| LOW.contains(&low));
+        if !pair && unit.is_some_and(|unit| HIGH.contains(&unit) || LOW.contains(&unit)) {
+            body.to_mut()[at..at + 6].copy_from_slice(b"\\ufffd");
+        }
+        // An escaped backslash is no beginning of an escape.
+        at += if pair { 12 } else { 2 };
+    }
+}
+
+/// The number of the escape `\uXXXX` that begins here.
+fn escape(body: &[u8], at: usize) -> Option<u32> {
+    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
 }

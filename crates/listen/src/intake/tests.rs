@@ -1,14 +1,14 @@
 use super::*;
 use crate::sink::NamesNobody;
 use crate::testing::Notebook;
-use crate::{Sink as _, segment::MessageError};
+use crate::Sink as _;
 
 /// What came out of a body, one line each.
 #[derive(Default)]
-struct Desk {
-    lines: Vec<String>,
-    texts: Vec<String>,
-    events: Vec<String>,
+pub(super) struct Desk {
+    pub(super) lines: Vec<String>,
+    pub(super) texts: Vec<String>,
+    pub(super) events: Vec<String>,
     ids: u32,
     junk: &'static str,
 }
@@ -61,7 +61,7 @@ fn notes(event: &Event<'_>) -> String {
 
 const AT: &str = "2026-03-02T09:00:00.123456Z";
 
-fn received() -> Received<'static> {
+pub(super) fn received() -> Received<'static> {
     Received {
         at: AT.parse::<jiff::Timestamp>().map(|at| Timestamp::from_micros(at.as_microsecond())).expect("a time"),
         source: None,
@@ -81,7 +81,7 @@ fn batch(body: &str) -> Desk {
 }
 
 /// The member of a kept text at a path.
-fn at(text: &str, path: &str) -> String {
+pub(super) fn at(text: &str, path: &str) -> String {
     let value: serde_json::Value = serde_json::from_str(text).expect(text);
     value.pointer(path).map_or_else(|| "none".to_owned(), ToString::to_string)
 }
@@ -262,4 +262,15 @@ fn gzip_is_undone_as_far_as_it_may_go() {
     for other in ["br", "deflate", "zstd", "gzip, gzip"] {
         assert!(matches!(decode(b"{}", Some(other), 100), Err(BodyError::UnknownEncoding { .. })), "{other}");
     }
+}
+
+#[test]
+fn halves_of_characters_do_not_cost_a_message() {
+    let check =
+        |text: &str| String::from_utf8(decode(text.as_bytes(), None, 1000).expect("small").into_owned()).expect("text");
+    let whole = r#"{"a":"\ud83d\ude00 \uD83D\uDE00 \\ud83d \u00e4"}"#;
+    assert_eq!(check(whole), whole);
+    assert_eq!(check(r#""\ud83d""#), r#""\ufffd""#);
+    assert_eq!(check(r#""\ude00\ud83d\ud83d\ude00\u""#), r#""\ufffd\ufffd\ud83d\ude00\u""#);
+    assert_eq!(check(r"\ud83"), r"\ud83");
 }
