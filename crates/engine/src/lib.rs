@@ -1,1 +1,42 @@
 //! The live side: what comes in becomes one step of a customer and one durable commit, and what follows is carried out.
+//!
+//! [`Engine::take`] finds whose they are by their keys, moves each customer's state by the pure function of
+//! `act`, and commits log, states, keys, links, timers and deliveries together; only then does it return. The same for
+//! [`Engine::decide`] and for timers that fall due. What a customer's state follows from stands in the log, so any state can
+//! be built anew from there.
+//! It is the only place with a clock. It may know stores by their trait; it must not know HTTP servers, files of charters, or
+//! what an answer looks like on a screen.
+
+mod carried;
+mod changes;
+mod clock;
+mod counts;
+mod decide;
+mod engine;
+mod entry;
+mod error;
+mod identity;
+pub mod limits;
+mod links;
+mod message;
+mod models;
+mod profile;
+mod rebuild;
+mod replay;
+mod run;
+mod show;
+mod take;
+mod timers;
+mod work;
+
+pub use changes::{Change, Told};
+pub use clock::{Clock, SystemClock};
+pub use counts::Counts;
+pub use decide::{Ask, Considered, Decided};
+pub use engine::{Engine, Options};
+pub use error::Error;
+pub use message::{Inbox, Took};
+pub use show::{
+    Happened, Shown, ShownConsent, ShownDecided, ShownExpectations, ShownInteractions, ShownJourneys, ShownKey,
+    ShownLink, ShownRefusal, ShownStage,
+};

@@ -1,5 +1,6 @@
 //! The rules by which keys lead to customers, as the charter gives them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use charter::Facts;
@@ -78,6 +79,24 @@ impl Rules {
         let lacks = |kind: &str| event.keys.iter().all(|key| key.kind != kind);
         let taken = |(kind, column): &(String, Column)| Some((kind.clone(), text_of(event, column)?));
         self.from.iter().filter(|(kind, _)| lacks(kind)).filter_map(taken).collect()
+    }
+
+    /// A key as it is compared with others; `None` when the value names nobody: it is junk, or not of its kind.
+    pub fn comparable(&self, kind: &str, value: &str) -> Option<String> {
+        if self.is_junk(value) {
+            return None;
+        }
+        self.rule(kind).normalise.apply(value).map(Cow::into_owned)
+    }
+
+    /// Which key names the customer where an event has several: that with the lowest of these, then by kind and value.
+    pub fn priority(&self, kind: &str) -> u32 {
+        self.rule(kind).priority
+    }
+
+    /// Whether a key of one kind that came with so many of another is shared by several people, and so glues nobody.
+    pub fn is_too_many(&self, kind: &str, of: &str, count: u32) -> bool {
+        !self.rule(kind).unique && self.rule(of).most().is_some_and(|most| count > most)
     }
 
     pub(super) fn rule(&self, kind: &str) -> KeyRule {

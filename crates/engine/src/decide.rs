@@ -1,0 +1,283 @@
+//! What to do for a customer next: asked by somebody who waits, or by an event that came in.
+
+use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide};
+use charter::actions::Delivery;
+use event::Timestamp;
+use keep::{Customer, Entry, Post, Wanted};
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::sync::PoisonError;
+
+use crate::counts::Counts;
+use crate::engine::Engine;
+use crate::entry::{self, StoredDecision, kind};
+use crate::error::Error;
+use crate::limits::COLLISIONS_MAX;
+use crate::message::{Ranked, key_bytes};
+use crate::work::Work;
+
+/// An event that is older brings about no action by itself: whoever did it is not there any more. One hour, in microseconds.
+const ACTED_ON_US: i64 = 3_600 * 1_000_000;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// What names the customer, as kind and value.
+    pub keys: Vec<(String, String)>,
+    /// What gives rise to the question: the same occasion gives the same decision. Without it every question is a new one.
+    pub occasion: Option<String>,
+}
+
+/// What was decided, in the words of the charter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decided {
+    /// The customer, by its number.
+    pub customer: i64,
+    /// When.
+    pub at: String,
+    /// What gave rise to it, as a number.
+    pub occasion: String,
+    /// The action; `None` for none.
+    pub action: Option<String>,
+    /// Who carries it out.
+    pub handling: Handling,
+    /// By what rule it was chosen.
+    pub arm: Arm,
+    /// Whether it was drawn by lot.
+    pub explored: bool,
+    /// Whether it was decided before, on the same occasion.
+    pub repeated: bool,
+    /// The webhook by which it is delivered.
+    pub delivered_to: Option<String>,
+    /// How probable it was that nothing would be chosen.
+    pub none_probability: f64,
+    /// When it is worth asking again, because what kept an action out is over then.
+    pub again_at: Option<String>,
+    /// The hash of the charter by which it was decided.
+    pub charter: String,
+    /// Every action, in the order of the charter: where it fell out, and how it scored.
+    pub actions: Vec<Considered>,
+}
+
+/// An action, as it came through a decision.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Considered {
+    /// The action.
+    pub action: String,
+    /// Why it was not chosen: `condition`, `consent`, `cap`, `shared_cap`, `quiet`, `control`, `outranked`.
+    pub fell_out: Option<&'static str>,
+    /// When what kept it out will be over, where that is a matter of time alone.
+    pub until: Option<String>,
+    /// What it is worth when it brings what it is for.
+    pub value: f64,
+    /// How probable that is.
+    pub propensity: f64,
+    /// How the situation weighs.
+    pub context_weight: f64,
+    /// How the organisation favours it.
+    pub lever: f64,
+    /// The product of the four.
+    pub score: f64,
+    /// How probable it was that this one would be chosen.
+    pub probability: f64,
+}
+
+/// The number of an occasion.
+pub(crate) fn occasion_of(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
+    u64::from_le_bytes(digest[..8].try_into().expect("SHA-256 has 32 bytes"))
+}
+
+fn time(us: i64) -> String {
+    Timestamp::from_micros(us).to_string()
+}
+
+fn why(fell_out: FellOut) -> &'static str {
+    match fell_out {
+        FellOut::Condition => "condition",
+        FellOut::Consent => "consent",
+        FellOut::Cap => "cap",
+        FellOut::SharedCap(_) => "shared_cap",
+        FellOut::Quiet => "quiet",
+        FellOut::Control => "control",
+        FellOut::Outranked => "outranked",
+    }
+}
+
+impl Engine {
+    /// Decides what to do for a customer next, and keeps it: when it returns, the decision is durable, and what it brings
+    /// about is on its way.
+    ///
+    /// # Errors
+    /// When nobody is named, or it cannot be kept now.
+    pub async fn decide(&self, ask: Ask) -> Result<Decided, Error> {
+        let _turn = self.turn().await?;
+        let mut keys: Vec<Ranked> = Vec::new();
+        for (kind, value) in &ask.keys {
+            if let Some(value) = self.rules.comparable(kind, value) {
+                keys.push(Ranked { priority: self.rules.priority(kind), kind: kind.clone(), value });
+            }
+        }
+        keys.sort_unstable();
+        let Some(first) = keys.first() else {
+            return Err(Error::Invalid("none of the keys names anybody".to_owned()));
+        };
+        let now_us = self.clock.now_us();
+        let occasion = match &ask.occasion {
+            Some(text) => {
+                occasion_of(&[key_bytes(&first.kind, &first.value).as_slice(), &[0], text.as_bytes()].concat())
+            }
+            None => occasion_of(&self.next_seq(now_us, 0).to_le_bytes()),
+        };
+        let mut collisions = 0;
+        loop {
+            let _together = self.together.read().await;
+            match self.try_decide(&keys, occasion, now_us).await {
+                Err(keep::Error::Conflict(_)) if collisions < 4 * COLLISIONS_MAX => {
+                    collisions += 1;
+                    Counts::add(&self.counts.collisions, 1);
+                }
+                decided => return Ok(decided?),
+            }
+        }
+    }
+
+    async fn try_decide(&self, keys: &[Ranked], occasion: u64, now_us: i64) -> Result<Decided, keep::Error> {
+        let wanted =
+            Wanted { generation: self.generation, keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
+        let loaded = self.keep.load(&wanted).await?;
+        let mut work = Work::new(self, now_us);
+        loaded.states.iter().for_each(|stored| work.admit(stored));
+        // The key of the highest rank that is known; where none is, the first becomes known.
+        let customer = match loaded.keys.iter().flatten().next() {
+            Some((_, customer)) => *customer,
+            None => {
+                let number = self.new_numbers(1).await?[0];
+                let customer = crate::identity::customer_named_by(number);
+                work.commit.keys.push(keep::Key { number, customer, bytes: keys[0].bytes() });
+                customer
+            }
+        };
+        let anew = std::mem::take(&mut work.anew);
+        if !anew.is_empty() {
+            self.rebuild(&mut work, anew, None).await?;
+        }
+        let decision = self.consider(&mut work, customer, occasion);
+        let told = self.carry_out(&mut work, customer, &decision, &keys[0].value);
+        let (commit, aftermath) = work.finish();
+        self.commit(commit, aftermath).await?;
+        let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
+        Counts::add(counter, 1);
+        Ok(told)
+    }
+
+    /// Whether an event can bring about an action by itself.
+    pub(crate) fn acts_by_itself(&self) -> bool {
+        self.charter().actions.iter().any(|action| action.deliver.is_some())
+    }
+
+    /// After something happened to a customer: decides whether an action is to be delivered for it. One that is not delivered
+    /// waits for somebody who asks.
+    pub(crate) fn decide_after(
+        &self,
+        work: &mut Work<'_>,
+        customer: Customer,
+        occasion: u64,
+        at_us: i64,
+        subject: &str,
+    ) {
+        if !self.acts_by_itself() || at_us < work.now_us.saturating_sub(ACTED_ON_US) {
+            return;
+        }
+        let decision = self.consider(work, customer, occasion);
+        let chosen = decision.chosen.and_then(|action| self.charter().actions.get(action as usize));
+        let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
+        let delivers = chosen.is_some_and(|action| action.deliver.is_some());
+        if !decision.repeated && passed && (delivers || chosen.is_none()) {
+            self.carry_out(work, customer, &decision, subject);
+            let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
+            Counts::add(counter, 1);
+        }
+    }
+
+    fn consider(&self, work: &mut Work<'_>, customer: Customer, occasion: u64) -> Decision {
+        let now = Timestamp::from_micros(work.now_us);
+        let draw = Draw::new(self.options.seed, customer.0.cast_unsigned(), occasion);
+        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        decide(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
+    }
+
+    /// Puts a decision into the log and the state, and what it brings about into the outbox.
+    fn carry_out(&self, work: &mut Work<'_>, customer: Customer, decision: &Decision, subject: &str) -> Decided {
+        let told = self.put_in_words(customer, decision);
+        if decision.repeated {
+            return told;
+        }
+        let json = serde_json::to_string(&told).expect("texts and numbers can be written");
+        let stored = StoredDecision::new(decision, self.charter(), json);
+        let bytes = entry::bytes(&stored);
+        work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
+        if let Some(taken) = &stored.taken {
+            work.step(customer, Input::Decided(taken));
+        }
+        if let (Some(action), Some(target)) = (&told.action, &told.delivered_to) {
+            work.tell_action(customer, action);
+            let digest = Sha256::digest(format!("{}/{action}/{}", customer.0, decision.occasion));
+            let id: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+            let notice = json!({
+                "id": format!("msg_{id}"),
+                "type": "desireline.action.decided",
+                "subject": subject,
+                "time": told.at,
+                "data": {
+                    "customer": subject,
+                    "action": action,
+                    "handling": told.handling,
+                    "occasion": told.occasion,
+                    "charter": told.charter,
+                },
+            });
+            work.commit.posts.push(Post {
+                target: target.clone(),
+                id: format!("msg_{id}").into_bytes(),
+                customer,
+                due_us: work.now_us,
+                bytes: notice.to_string().into_bytes(),
+            });
+        }
+        told
+    }
+
+    fn put_in_words(&self, customer: Customer, decision: &Decision) -> Decided {
+        let charter = self.charter();
+        let action = |of: u32| charter.actions.get(of as usize);
+        let chosen = decision.chosen.and_then(action);
+        let considered = |candidate: &Candidate| Considered {
+            action: action(candidate.action).map_or_else(String::new, |action| action.name.clone()),
+            fell_out: candidate.fell_out.map(why),
+            until: candidate.until_us.map(time),
+            value: candidate.value,
+            propensity: candidate.propensity,
+            context_weight: candidate.context_weight,
+            lever: candidate.lever,
+            score: candidate.score,
+            probability: candidate.probability,
+        };
+        Decided {
+            customer: customer.0,
+            at: time(decision.at_us),
+            occasion: format!("{:016x}", decision.occasion),
+            action: chosen.map(|action| action.name.clone()),
+            handling: decision.handling,
+            arm: decision.arm,
+            explored: decision.explored,
+            repeated: decision.repeated,
+            delivered_to: chosen.and_then(|action| action.deliver.as_ref()).map(|Delivery::Webhook(name)| name.clone()),
+            none_probability: decision.none_probability,
+            again_at: decision.again_us.map(time),
+            charter: charter.hash.clone(),
+            actions: decision.candidates.iter().map(considered).collect(),
+        }
+    }
+}

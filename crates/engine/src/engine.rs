@@ -1,0 +1,190 @@
+//! The engine: what all of its parts share.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use act::{Models, Plan};
+use charter::Charter;
+use hashbrown::HashSet;
+use keep::{Keep, KeyNumber};
+use listen::stitch::Rules;
+use tokio::sync::{Notify, RwLock, Semaphore, SemaphorePermit, broadcast};
+
+use crate::changes::Change;
+use crate::clock::Clock;
+use crate::counts::Counts;
+use crate::error::Error;
+use crate::limits::{BATCHES_AT_ONCE, BATCHES_WAITING, CHANGES_WAITING, LINKS_REMEMBERED, NUMBERS_RESERVED};
+
+/// How the engine is set up.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// What lots are drawn from; the same seed, customer and occasion draw the same.
+    pub seed: u64,
+    /// What tells this process from others that share what is kept, and from itself before: part of ids that are made here.
+    pub node: u64,
+}
+
+/// The live side of one organisation. Shared by all requests.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) keep: Arc<dyn Keep>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) rules: Rules,
+    pub(crate) options: Options,
+    pub(crate) generation: u32,
+    /// Numbers for new keys that were reserved and not used yet.
+    numbers: tokio::sync::Mutex<Range<u32>>,
+    /// Pairs of keys whose link is kept already.
+    linked: Mutex<HashSet<(KeyNumber, KeyNumber)>>,
+    /// The place in the order of arrival that was given last.
+    last_seq: AtomicU64,
+    /// Whoever collided too often goes alone; all others go together.
+    pub(crate) together: RwLock<()>,
+    turns: Semaphore,
+    waiting: AtomicUsize,
+    pub(crate) models: Mutex<Models>,
+    changes: broadcast::Sender<Arc<Change>>,
+    pub(crate) counts: Counts,
+    /// Told when something is to be delivered.
+    pub(crate) posted: Arc<Notify>,
+}
+
+impl Engine {
+    /// An engine over what is kept, by a charter.
+    ///
+    /// # Errors
+    /// When what is kept cannot be reached.
+    pub async fn open(
+        keep: Arc<dyn Keep>,
+        charter: Arc<Charter>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Result<Arc<Self>, Error> {
+        let rules = Rules::from(&charter.keys);
+        let plan = Arc::new(Plan::new(charter));
+        let models = crate::models::load(&*keep, &plan).await?;
+        let (changes, _) = broadcast::channel(CHANGES_WAITING);
+        Ok(Arc::new(Self {
+            keep,
+            clock,
+            plan,
+            rules,
+            options,
+            generation: 0,
+            numbers: tokio::sync::Mutex::new(0..0),
+            linked: Mutex::new(HashSet::new()),
+            last_seq: AtomicU64::new(0),
+            together: RwLock::new(()),
+            turns: Semaphore::new(BATCHES_AT_ONCE),
+            waiting: AtomicUsize::new(0),
+            models: Mutex::new(models),
+            changes,
+            counts: Counts::default(),
+            posted: Arc::new(Notify::new()),
+        }))
+    }
+
+    /// The charter by which it works.
+    pub fn charter(&self) -> &Charter {
+        self.plan.charter()
+    }
+
+    /// Where live state is kept.
+    pub fn keep(&self) -> &Arc<dyn Keep> {
+        &self.keep
+    }
+
+    /// The clock that it goes by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// What was counted since it was opened.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Told when something is to be delivered.
+    pub fn posted(&self) -> &Arc<Notify> {
+        &self.posted
+    }
+
+    /// Everything that changes from now on, for whoever watches.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<Change>> {
+        self.changes.subscribe()
+    }
+
+    pub(crate) fn tell(&self, changes: Vec<Change>) {
+        for change in changes {
+            // Nobody listens: then there is nobody to tell.
+            let _ = self.changes.send(Arc::new(change));
+        }
+    }
+
+    /// Whether anybody watches; otherwise nothing need be put in words.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+
+    /// Waits until this batch has its turn.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        if let Ok(permit) = self.turns.try_acquire() {
+            return Ok(permit);
+        }
+        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let permit = if waiting < BATCHES_WAITING {
+            self.turns.acquire().await.map_err(|_| Error::Busy)
+        } else {
+            Err(Error::Busy)
+        };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        permit
+    }
+
+    /// A number for each of `count` new keys.
+    pub(crate) async fn new_numbers(&self, count: usize) -> Result<Vec<KeyNumber>, keep::Error> {
+        let mut reserved = self.numbers.lock().await;
+        let mut numbers = Vec::with_capacity(count);
+        while numbers.len() < count {
+            match reserved.next() {
+                Some(number) => numbers.push(KeyNumber(number)),
+                None => {
+                    let more = u32::try_from(count - numbers.len()).unwrap_or(u32::MAX).max(NUMBERS_RESERVED);
+                    *reserved = self.keep.reserve(more, None).await?;
+                }
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// A place in the order of arrival, higher than all that this process gave before and than `above`. It follows the
+    /// clock, in parts of 1/256 microsecond, so that it grows from one run of the program to the next.
+    pub(crate) fn next_seq(&self, now_us: i64, above: u64) -> u64 {
+        let least = (now_us.max(0).cast_unsigned() << 8).max(above + 1);
+        let given = self.last_seq.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(least.max(last + 1)));
+        least.max(given.unwrap_or_else(|same| same) + 1)
+    }
+
+    /// Whether the link of these two is known to be kept.
+    pub(crate) fn is_linked(&self, low: KeyNumber, high: KeyNumber) -> bool {
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner).contains(&(low, high))
+    }
+
+    /// Remembers links that are kept.
+    pub(crate) fn remember_links(&self, links: &[keep::Link]) {
+        let mut linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
+        if linked.len() + links.len() > LINKS_REMEMBERED {
+            linked.clear();
+        }
+        for link in links {
+            if link.undo {
+                linked.remove(&(link.low, link.high));
+            } else {
+                linked.insert((link.low, link.high));
+            }
+        }
+    }
+}

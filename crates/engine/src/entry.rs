@@ -1,0 +1,66 @@
+//! What stands in the log: everything that a customer's state follows from, so that it can be built anew from there.
+
+use act::{Decision, Taken};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::message::Dialect;
+
+/// What kind of entry it is, as `keep` has it.
+pub(crate) mod kind {
+    pub(crate) const MESSAGE: u8 = 1;
+    pub(crate) const CONSENT: u8 = 2;
+    pub(crate) const DECISION: u8 = 3;
+    pub(crate) const REFUSED: u8 = 4;
+}
+
+/// A message that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredMessage<'a> {
+    /// Its place in the order of arrival.
+    pub(crate) seq: u64,
+    /// Who reads it.
+    pub(crate) dialect: Dialect,
+    /// What is kept of it.
+    pub(crate) text: &'a str,
+}
+
+/// A decision, with all that is needed to judge it later without asking again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredDecision {
+    pub(crate) taken: Option<Taken>,
+    /// The hash of the charter by which it was decided.
+    pub(crate) charter: String,
+    /// The decision in the words of the charter, as JSON.
+    pub(crate) told: String,
+}
+
+/// A message that was refused, for whoever looks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredRefusal<'a> {
+    pub(crate) reason: &'a str,
+    pub(crate) detail: &'a str,
+    /// The sender's id of it, where that was readable.
+    #[serde(borrow)]
+    pub(crate) message_id: Option<&'a str>,
+    pub(crate) text: &'a str,
+}
+
+/// Writes an entry.
+pub(crate) fn bytes<T: Serialize>(entry: &T) -> Vec<u8> {
+    postcard::to_allocvec(entry).expect("memory takes what is written")
+}
+
+/// Reads an entry.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u64) -> Result<T, Error> {
+    postcard::from_bytes(bytes).map_err(|_| Error::Damaged(format!("entry {position} of the log cannot be read")))
+}
+
+impl StoredDecision {
+    pub(crate) fn new(decision: &Decision, charter: &charter::Charter, told: String) -> Self {
+        Self { taken: decision.taken(), charter: charter.hash.clone(), told }
+    }
+}

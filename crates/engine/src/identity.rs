@@ -1,0 +1,192 @@
+//! Who is who around some keys: the same rules and the same code as for files, over as much of the graph as can matter.
+//!
+//! A link concerns the customers of its two ends and, because a refused link may be followed once a customer has fallen
+//! apart, those that are linked with them. A key that too many people use glues nobody, so nothing is looked for beyond it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+use keep::{Customer, Keep, KeyNumber, Link};
+use listen::stitch::{Customers, Graph, Node, Rules};
+
+use crate::limits::{AROUND_KEYS_MAX, AROUND_LINKS_MAX};
+use crate::message::key_of;
+
+/// A part of the graph, with who is who in it.
+#[derive(Debug)]
+pub(crate) struct Around {
+    graph: Graph,
+    /// By node.
+    keys: Vec<Known>,
+    node_of: BTreeMap<KeyNumber, Node>,
+    by_bytes: HashMap<Vec<u8>, KeyNumber>,
+    customers: Customers,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    number: KeyNumber,
+    bytes: Vec<u8>,
+    before: Customer,
+    /// Whether all about it was looked at; others only count as neighbours.
+    inside: bool,
+}
+
+/// A key and whose it was; new ones are nobody's but their own.
+#[derive(Debug, Clone)]
+pub(crate) struct Seed {
+    pub(crate) number: KeyNumber,
+    pub(crate) customer: Customer,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A key that belongs to another customer now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) key: keep::Key,
+    pub(crate) from: Customer,
+}
+
+impl Around {
+    /// Looks at everything around these keys, with links that are new or taken back. `None` where there is too much to look at.
+    pub(crate) async fn look(
+        keep: &dyn Keep,
+        rules: &Rules,
+        seeds: &[Seed],
+        new: &[Link],
+    ) -> Result<Option<Self>, keep::Error> {
+        let mut found: BTreeMap<KeyNumber, Known> = BTreeMap::new();
+        for seed in seeds {
+            let key = Known { number: seed.number, bytes: seed.bytes.clone(), before: seed.customer, inside: true };
+            found.insert(seed.number, key);
+        }
+        let mut links: BTreeSet<Link> = new.iter().copied().collect();
+        let mut visited: BTreeSet<Customer> = BTreeSet::new();
+        let mut next: BTreeSet<Customer> = seeds.iter().map(|seed| seed.customer).collect();
+        let mut asked: BTreeSet<KeyNumber> = BTreeSet::new();
+        while !next.is_empty() {
+            let customers: Vec<Customer> = next.iter().copied().collect();
+            visited.append(&mut next);
+            for key in keep.keys_of(&customers).await? {
+                let key = Known { number: key.number, bytes: key.bytes, before: key.customer, inside: true };
+                found.entry(key.number).and_modify(|known| known.inside = true).or_insert(key);
+            }
+            let numbers: Vec<KeyNumber> =
+                found.values().filter(|key| key.inside).map(|key| key.number).filter(|n| asked.insert(*n)).collect();
+            let near = keep.links(&numbers, AROUND_LINKS_MAX).await?;
+            if near.len() >= AROUND_LINKS_MAX || found.len() > AROUND_KEYS_MAX {
+                return Ok(None);
+            }
+            let ends = near.iter().flat_map(|link| [link.low, link.high]);
+            let far: BTreeSet<KeyNumber> = ends.filter(|number| !found.contains_key(number)).collect();
+            links.extend(near);
+            for key in keep.keys(&far.into_iter().collect::<Vec<_>>()).await? {
+                let key = Known { number: key.number, bytes: key.bytes, before: key.customer, inside: false };
+                found.insert(key.number, key);
+            }
+            next = beyond(&found, &links, rules).difference(&visited).copied().collect();
+        }
+        Ok(Some(Self::resolve(found, &links, rules)))
+    }
+
+    fn resolve(found: BTreeMap<KeyNumber, Known>, links: &BTreeSet<Link>, rules: &Rules) -> Self {
+        let mut graph = Graph::new(rules.clone());
+        let (mut node_of, mut keys) = (BTreeMap::new(), Vec::<Known>::new());
+        for (number, key) in found {
+            // In the order of their numbers, so that a customer is named by its oldest key.
+            let (kind, value) = key_of(&key.bytes).unwrap_or_default();
+            node_of.insert(number, graph.restore(kind, value));
+            keys.push(key);
+        }
+        for link in links {
+            let (Some(low), Some(high)) = (node_of.get(&link.low), node_of.get(&link.high)) else { continue };
+            if link.undo {
+                graph.undo(*low, *high);
+            } else {
+                graph.link(&[*low, *high], link.at_us);
+            }
+        }
+        let customers = graph.resolve();
+        let by_bytes = keys.iter().map(|key| (key.bytes.clone(), key.number)).collect();
+        Self { graph, keys, node_of, by_bytes, customers }
+    }
+
+    /// Keys that belong to another customer now, in the order of their numbers.
+    pub(crate) fn moved(&self) -> Vec<Moved> {
+        let inside = self.keys.iter().filter(|key| key.inside);
+        let moved = inside.filter_map(|key| {
+            let customer = self.customer_of(key.number)?;
+            let moved = keep::Key { number: key.number, customer, bytes: key.bytes.clone() };
+            (customer != key.before).then_some(Moved { key: moved, from: key.before })
+        });
+        moved.collect()
+    }
+
+    /// Whose a key is now.
+    pub(crate) fn customer_of(&self, key: KeyNumber) -> Option<Customer> {
+        let root = self.customers.of(*self.node_of.get(&key)?);
+        Some(customer_named_by(self.keys.get(root.0 as usize)?.number))
+    }
+
+    /// Whose event it is that came with these keys.
+    pub(crate) fn whose(&self, keys: &[KeyNumber]) -> Option<Customer> {
+        let nodes: Vec<Node> = keys.iter().filter_map(|key| self.node_of.get(key).copied()).collect();
+        let root = self.graph.customer(&nodes, &self.customers)?;
+        Some(customer_named_by(self.keys.get(root.0 as usize)?.number))
+    }
+
+    /// All keys of these customers, by their numbers: under any of them there may be something in the log.
+    pub(crate) fn numbers_of(&self, customers: &BTreeSet<Customer>) -> BTreeSet<KeyNumber> {
+        let concerned = self.keys.iter().filter(|key| {
+            customers.contains(&key.before) || self.customer_of(key.number).is_some_and(|now| customers.contains(&now))
+        });
+        concerned.map(|key| key.number).collect()
+    }
+
+    /// Whose the keys of a customer are now.
+    pub(crate) fn now_of(&self, customer: Customer) -> BTreeSet<Customer> {
+        let keys = self.keys.iter().filter(|key| key.inside && key.before == customer);
+        keys.filter_map(|key| self.customer_of(key.number)).collect()
+    }
+
+    /// The numbers of those of these keys that are around.
+    pub(crate) fn numbers(&self, keys: impl Iterator<Item = Vec<u8>>) -> Vec<KeyNumber> {
+        keys.filter_map(|bytes| self.by_bytes.get(&bytes).copied()).collect()
+    }
+}
+
+/// The customer whose oldest key has this number.
+pub(crate) fn customer_named_by(key: KeyNumber) -> Customer {
+    Customer(i64::from(key.0))
+}
+
+/// Customers of keys that are linked with one inside, which itself glues.
+fn beyond(found: &BTreeMap<KeyNumber, Known>, links: &BTreeSet<Link>, rules: &Rules) -> BTreeSet<Customer> {
+    let undone: BTreeSet<(KeyNumber, KeyNumber)> =
+        links.iter().filter(|link| link.undo).map(|link| (link.low, link.high)).collect();
+    let followed = || links.iter().filter(|link| !link.undo && !undone.contains(&(link.low, link.high)));
+    let kind = |number: KeyNumber| found.get(&number).and_then(|key| key_of(&key.bytes)).map(|(kind, _)| kind);
+    let mut neighbours: BTreeMap<(KeyNumber, &str), u32> = BTreeMap::new();
+    for link in followed() {
+        for (near, far) in [(link.low, link.high), (link.high, link.low)] {
+            if let Some(kind) = kind(far) {
+                *neighbours.entry((near, kind)).or_default() += 1;
+            }
+        }
+    }
+    let shared: BTreeSet<KeyNumber> = neighbours
+        .iter()
+        .filter(|((near, of), count)| kind(*near).is_some_and(|kind| rules.is_too_many(kind, of, **count)))
+        .map(|((near, _), _)| *near)
+        .collect();
+    let mut beyond = BTreeSet::new();
+    for link in followed() {
+        for (near, far) in [(link.low, link.high), (link.high, link.low)] {
+            let (Some(near_key), Some(far_key)) = (found.get(&near), found.get(&far)) else { continue };
+            if near_key.inside && !shared.contains(&near) {
+                beyond.insert(far_key.before);
+            }
+        }
+    }
+    beyond
+}

@@ -1,0 +1,51 @@
+//! Every bound of this crate, by name.
+
+/// Identifiers of one message, those included that the charter takes from its columns; more are not looked at, and the
+/// message says so.
+pub(crate) const KEYS_MAX: usize = 32;
+
+/// Bytes of the kind and value of a key. A longer one names nobody.
+pub(crate) const KEY_BYTES_MAX: usize = 1_000;
+
+/// Keys that are looked at to find out who is who. Whoever has more around them stays as they are, and the evidence waits.
+pub(crate) const AROUND_KEYS_MAX: usize = 5_000;
+
+/// Links that are read at once around some keys.
+pub(crate) const AROUND_LINKS_MAX: usize = 20_000;
+
+/// Numbers for keys that are reserved at once; those that are left when the program ends are lost.
+pub(crate) const NUMBERS_RESERVED: u32 = 256;
+
+/// Pairs of keys that are remembered to be linked, so that the same evidence is not looked up again: about 16 bytes each.
+pub(crate) const LINKS_REMEMBERED: usize = 1 << 20;
+
+/// How often a batch is tried again at once when others were quicker; then it has its turn alone.
+pub(crate) const COLLISIONS_MAX: usize = 4;
+
+/// Batches that are taken in at the same time; more wait for their turn.
+pub(crate) const BATCHES_AT_ONCE: usize = 64;
+
+/// Batches that wait for their turn. Beyond them the sender is told to come again.
+pub(crate) const BATCHES_WAITING: usize = 1_024;
+
+/// How far ahead of the clock an event may lie, in microseconds: two minutes, for clocks that differ. Dialects correct what
+/// senders say; what lies further ahead is refused, because no event could ever come after it.
+pub(crate) const AHEAD_US_MAX: i64 = 120 * 1_000_000;
+
+/// Timers that are worked off at once, between which requests have their turn.
+pub(crate) const TIMERS_AT_ONCE: usize = 256;
+
+/// For how long nobody else gets timers that were taken.
+pub(crate) const TIMERS_LEASE_US: i64 = 30 * 1_000_000;
+
+/// Entries of the log that are read at once.
+pub(crate) const LOG_AT_ONCE: usize = 4_096;
+
+/// Changes that wait for a listener who is slow; beyond them the oldest are passed over, and the listener is told.
+pub(crate) const CHANGES_WAITING: usize = 1_024;
+
+/// Events that are shown of a customer's timeline where nothing else is asked for.
+pub(crate) const TIMELINE_EVENTS: usize = 200;
+
+/// How often it is looked for timers that are due, in microseconds.
+pub(crate) const TIMERS_POLL_US: i64 = 100_000;

@@ -1,0 +1,210 @@
+//! Messages: what a dialect makes of the text that is kept of them, the same when they come and when they are read again.
+
+use act::Consent;
+use event::{Event, Timestamp};
+use keep::MessageId;
+use listen::intake::{self, Accepted, Receiver, Rejected};
+use listen::stitch::Rules;
+use listen::{NamesNobody, Reason, Stop};
+use serde::{Deserialize, Serialize};
+
+use crate::carried::Carried;
+use crate::engine::Engine;
+use crate::limits::{AHEAD_US_MAX, KEY_BYTES_MAX, KEYS_MAX};
+
+/// Who reads a message again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Dialect {
+    /// [`intake::replay`]: messages of the Segment API, and what becomes such messages.
+    Segment,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Took {
+    /// It is taken in, durably.
+    Stored,
+    /// It was taken in before.
+    Duplicate,
+    /// It says nothing, such as an alias of a person to itself.
+    Nothing,
+    /// It cannot be an event. It is kept, to be looked at.
+    Refused {
+        /// The sender's id of it, where that is readable.
+        message_id: Option<String>,
+        /// Why.
+        reason: Reason,
+        /// What exactly is wrong.
+        detail: String,
+    },
+}
+
+/// A key of a message: how it is compared, and how it ranks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ranked {
+    pub(crate) priority: u32,
+    pub(crate) kind: String,
+    pub(crate) value: String,
+}
+
+impl Ranked {
+    /// As `keep` has it.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        key_bytes(&self.kind, &self.value)
+    }
+}
+
+/// A key as `keep` has it. No kind contains a zero byte.
+pub(crate) fn key_bytes(kind: &str, value: &str) -> Vec<u8> {
+    [kind.as_bytes(), &[0], value.as_bytes()].concat()
+}
+
+/// The kind and value of a key that `keep` has.
+pub(crate) fn key_of(bytes: &[u8]) -> Option<(&str, &str)> {
+    std::str::from_utf8(bytes).ok()?.split_once('\0')
+}
+
+/// An event that can be taken in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Parsed {
+    pub(crate) at_us: i64,
+    pub(crate) event: Carried,
+    /// What names the customer, the highest rank first, each once.
+    pub(crate) keys: Vec<Ranked>,
+    /// What the customer says about purposes.
+    pub(crate) consents: Vec<Consent>,
+}
+
+/// Why an event cannot be taken in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Unfit {
+    Nobody(String),
+    Other(Reason, String),
+}
+
+impl Parsed {
+    pub(crate) fn new(event: &Event<'_>, text: &str, rules: &Rules) -> Result<Self, Unfit> {
+        let further = rules.further_keys(event);
+        let further = further.iter().map(|(kind, value)| (kind.as_str(), value.as_str()));
+        let mut keys: Vec<Ranked> = Vec::new();
+        for (kind, value) in event.keys.iter().map(|key| (key.kind, key.value)).chain(further).take(KEYS_MAX) {
+            if kind.len() + value.len() >= KEY_BYTES_MAX || kind.contains('\0') {
+                let detail = format!("a key has at most {KEY_BYTES_MAX} bytes, and no zero byte in its kind");
+                return Err(Unfit::Other(Reason::BadField, detail));
+            }
+            if let Some(value) = rules.comparable(kind, value) {
+                keys.push(Ranked { priority: rules.priority(kind), kind: kind.to_owned(), value });
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        if keys.is_empty() {
+            let named: Vec<String> = event.keys.iter().map(|key| format!("{} `{}`", key.kind, key.value)).collect();
+            return Err(Unfit::Nobody(named.join(", ")));
+        }
+        let at_us = event.at.as_micros();
+        let consents = intake::consents(text).into_iter();
+        let consents = consents.map(|said| Consent { purpose: said.purpose, at_us, granted: said.granted }).collect();
+        Ok(Self { at_us, event: Carried::new(event), keys, consents })
+    }
+
+    /// Reads a message that was taken in before.
+    pub(crate) fn again(dialect: Dialect, text: &str, rules: &Rules) -> Option<Self> {
+        let Dialect::Segment = dialect;
+        let mut parsed = None;
+        let read = intake::replay(text, &mut |event| {
+            parsed = Self::new(event, text, rules).ok();
+            Ok(())
+        });
+        read.ok().and(parsed)
+    }
+}
+
+/// A message on its way in.
+#[derive(Debug, Clone)]
+pub(crate) enum Item {
+    Event { id: MessageId, text: String, parsed: Parsed },
+    Nothing,
+    Refused { message_id: Option<String>, reason: Reason, detail: String, text: String },
+}
+
+/// Collects the messages of a body, for [`Engine::take`].
+#[derive(Debug)]
+pub struct Inbox<'e> {
+    engine: &'e Engine,
+    received: Timestamp,
+    pub(crate) items: Vec<Item>,
+}
+
+impl Engine {
+    /// Takes messages that are received now.
+    pub fn inbox(&self) -> Inbox<'_> {
+        Inbox { engine: self, received: Timestamp::from_micros(self.clock.now_us()), items: Vec::new() }
+    }
+}
+
+impl Inbox<'_> {
+    /// When its messages are received, by our clock.
+    pub fn received(&self) -> Timestamp {
+        self.received
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+impl Receiver for Inbox<'_> {
+    fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
+        let Some(event) = accepted.event else {
+            self.items.push(Item::Nothing);
+            return Ok(());
+        };
+        let message_id = accepted.message_id.map(str::to_owned);
+        let parsed = match Parsed::new(event, accepted.text, &self.engine.rules) {
+            Ok(parsed) => parsed,
+            Err(Unfit::Nobody(detail)) => {
+                return Err(Stop::new(NamesNobody { detail, row: accepted.text.to_owned() }));
+            }
+            Err(Unfit::Other(reason, detail)) => {
+                self.items.push(Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
+                return Ok(());
+            }
+        };
+        if parsed.at_us > self.received.as_micros().saturating_add(AHEAD_US_MAX) {
+            // No event could come after it for as long as that.
+            let (reason, detail) = (Reason::YearOutOfRange, "it lies in the future".to_owned());
+            self.items.push(Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
+            return Ok(());
+        }
+        let id = match accepted.message_id {
+            Some(id) => MessageId::of(id.as_bytes()),
+            // Where the sender gives none, the same content is the same message.
+            None => MessageId::of(&[b"~", accepted.text.as_bytes()].concat()),
+        };
+        self.items.push(Item::Event { id, text: accepted.text.to_owned(), parsed });
+        Ok(())
+    }
+
+    fn rejected(&mut self, rejected: &Rejected<'_>) -> Result<(), Stop> {
+        self.items.push(Item::Refused {
+            message_id: rejected.message_id.map(str::to_owned),
+            reason: rejected.reason,
+            detail: rejected.detail.to_owned(),
+            text: rejected.text.to_owned(),
+        });
+        Ok(())
+    }
+
+    fn new_id(&mut self) -> String {
+        // Nobody sends such a message again under the same id, so any will do that no other message has.
+        let seq = self.engine.next_seq(self.received.as_micros(), 0);
+        format!("made-{:016x}-{:016x}", self.engine.options.node, seq)
+    }
+}

@@ -1,0 +1,198 @@
+//! Building states anew from the log: for an event that came too late, customers that fell apart or grew together, another
+//! charter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use act::{Consent, Input, Taken, replay};
+use event::Timestamp;
+use keep::{Customer, Entry, KeyNumber, Wanted};
+
+use crate::carried::Carried;
+use crate::engine::Engine;
+use crate::entry::{self, StoredDecision, StoredMessage, kind};
+use crate::error::Error;
+use crate::identity::{Around, Moved, Seed};
+use crate::limits::LOG_AT_ONCE;
+use crate::message::{Parsed, Ranked};
+use crate::profile::Profile;
+use crate::work::Work;
+
+/// What is known of one customer, as it went into the log.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// By time and arrival.
+    events: BTreeMap<(i64, u64), Carried>,
+    consents: Vec<Consent>,
+    taken: Vec<Taken>,
+}
+
+/// One thing of it.
+#[derive(Debug)]
+pub(crate) enum Recalled {
+    Event(u64, Parsed),
+    Consent(Consent),
+    Decision(Taken),
+}
+
+impl Past {
+    pub(crate) fn add(&mut self, recalled: Recalled) {
+        match recalled {
+            Recalled::Event(seq, parsed) => {
+                self.events.insert((parsed.at_us, seq), parsed.event);
+                self.consents.extend(parsed.consents);
+            }
+            Recalled::Consent(consent) => self.consents.push(consent),
+            Recalled::Decision(taken) => self.taken.push(taken),
+        }
+    }
+
+    /// The state that follows, looked at until a time.
+    pub(crate) fn profile(&self, engine: &Engine, until_us: i64) -> Profile {
+        let plan = &engine.plan;
+        let mut state_and_news = None;
+        lend(self.events.values(), &mut |events| {
+            let events = self.events.keys().zip(events).map(|((_, seq), event)| Input::Event { event, seq: *seq });
+            let others = self.consents.iter().map(Input::Consent).chain(self.taken.iter().map(Input::Decided));
+            state_and_news = Some(replay(events.chain(others), plan, Timestamp::from_micros(until_us)));
+        });
+        let (state, _) = state_and_news.expect("it was lent once");
+        let last_seq = self.events.keys().map(|(_, seq)| *seq).max().unwrap_or_default();
+        Profile { last_seq, wake_us: state.wake_us(plan), elsewhere: Vec::new(), state }
+    }
+}
+
+/// Lends all events at once.
+fn lend<'a>(carried: impl Iterator<Item = &'a Carried>, take: &mut dyn FnMut(&[&event::Event<'_>])) {
+    let parts: Vec<_> = carried.map(Carried::open).collect();
+    let keys: Vec<Vec<event::Key<'_>>> = parts.iter().map(crate::carried::Opened::keys).collect();
+    let events: Vec<event::Event<'_>> = parts.iter().zip(&keys).map(|(parts, keys)| parts.event(keys)).collect();
+    take(&events.iter().collect::<Vec<_>>());
+}
+
+impl Engine {
+    /// Carries out that keys belong to other customers now.
+    pub(crate) async fn move_people(
+        &self,
+        work: &mut Work<'_>,
+        around: &Around,
+        moved: &[Moved],
+    ) -> Result<(), keep::Error> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let concerned: BTreeSet<Customer> = moved.iter().flat_map(|moved| [moved.from, moved.key.customer]).collect();
+        let customers = concerned.iter().copied().collect();
+        let wanted = Wanted { generation: self.generation, customers, ..Wanted::default() };
+        for stored in &self.keep.load(&wanted).await?.states {
+            work.admit(stored);
+        }
+        for from in moved.iter().map(|moved| moved.from).collect::<BTreeSet<_>>() {
+            let now = around.now_of(from);
+            match now.iter().copied().collect::<Vec<_>>().as_slice() {
+                [to] if *to != from => work.join(from, *to),
+                _ => {
+                    for customer in &now {
+                        work.empty(*customer);
+                        work.person(*customer).profile.elsewhere.push(from.0);
+                    }
+                    if !now.contains(&from) {
+                        work.leave(from);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds the states of these customers anew, from the log and from what this batch adds to it.
+    pub(crate) async fn rebuild(
+        &self,
+        work: &mut Work<'_>,
+        customers: BTreeSet<Customer>,
+        around: Option<Around>,
+    ) -> Result<(), keep::Error> {
+        let around = match around {
+            Some(around) => Some(around),
+            None => self.around(&customers).await?,
+        };
+        let mut numbers: BTreeSet<i64> = customers.iter().map(|customer| customer.0).collect();
+        if let Some(around) = &around {
+            numbers.extend(around.numbers_of(&customers).iter().map(|number| i64::from(number.0)));
+        }
+        for customer in &customers {
+            numbers.extend(work.person(*customer).profile.elsewhere.iter());
+        }
+        let mut pasts: BTreeMap<Customer, Past> = customers.iter().map(|c| (*c, Past::default())).collect();
+        let mut collect = |entry: &Entry, position: u64| {
+            if numbers.contains(&entry.customer.0)
+                && let Some((whose, recalled)) = self
+                    .recall(around.as_ref(), entry, position)
+                    .map_err(|error| keep::Error::Corrupt { what: error.to_string() })?
+                && let Some(past) = pasts.get_mut(&whose)
+            {
+                past.add(recalled);
+            }
+            Ok::<(), keep::Error>(())
+        };
+        let span = self.keep.log_span().await?;
+        let mut from = span.start;
+        while from < span.end {
+            let page = self.keep.log(from, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            from = last.position + 1;
+            for logged in page.into_iter().filter(|logged| !logged.erased) {
+                let entry =
+                    Entry { customer: logged.customer, kind: logged.kind, at_us: logged.at_us, bytes: logged.bytes };
+                collect(&entry, logged.position)?;
+            }
+        }
+        for entry in &work.commit.entries {
+            collect(entry, span.end)?;
+        }
+        for (customer, past) in pasts {
+            let mut profile = past.profile(self, work.now_us);
+            let before = &work.person(customer).profile;
+            profile.last_seq = profile.last_seq.max(before.last_seq);
+            profile.elsewhere.clone_from(&before.elsewhere);
+            work.replace(customer, profile);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn around(&self, customers: &BTreeSet<Customer>) -> Result<Option<Around>, keep::Error> {
+        let keys = self.keep.keys_of(&customers.iter().copied().collect::<Vec<_>>()).await?;
+        let seeds: Vec<Seed> =
+            keys.into_iter().map(|key| Seed { number: key.number, customer: key.customer, bytes: key.bytes }).collect();
+        Around::look(&*self.keep, &self.rules, &seeds, &[]).await
+    }
+
+    /// What an entry of the log says, and whose it is now; `None` where it says nothing about a customer.
+    pub(crate) fn recall(
+        &self,
+        around: Option<&Around>,
+        entry: &Entry,
+        position: u64,
+    ) -> Result<Option<(Customer, Recalled)>, Error> {
+        // The number of a customer is that of one of its keys.
+        let by_number = || {
+            let number = u32::try_from(entry.customer.0).ok().map(KeyNumber);
+            number.and_then(|number| around?.customer_of(number)).unwrap_or(entry.customer)
+        };
+        Ok(match entry.kind {
+            kind::MESSAGE => {
+                let stored: StoredMessage<'_> = entry::read(&entry.bytes, position)?;
+                Parsed::again(stored.dialect, stored.text, &self.rules).map(|parsed| {
+                    let keys = || parsed.keys.iter().map(Ranked::bytes);
+                    let whose = around.and_then(|around| around.whose(&around.numbers(keys())));
+                    (whose.unwrap_or_else(by_number), Recalled::Event(stored.seq, parsed))
+                })
+            }
+            kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(&entry.bytes, position)?))),
+            kind::DECISION => {
+                let decision: StoredDecision = entry::read(&entry.bytes, position)?;
+                decision.taken.map(|taken| (by_number(), Recalled::Decision(taken)))
+            }
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! All states at once: as they are, and as they follow from the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use act::{Input, step};
+use event::Timestamp;
+use keep::{Customer, Entry};
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::limits::LOG_AT_ONCE;
+use crate::profile::Kept;
+use crate::rebuild::Past;
+
+impl Engine {
+    /// The state of every customer as bytes, looked at until now. Two that are equal are the same to the bit.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    pub async fn looked_at(&self) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
+        let now = Timestamp::from_micros(self.clock.now_us());
+        let mut states = BTreeMap::new();
+        let mut after: Option<Customer> = None;
+        loop {
+            let page = self.keep.states(self.generation, after, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { return Ok(states) };
+            after = Some(last.customer);
+            for stored in &page {
+                match Kept::read(&stored.bytes, &self.plan) {
+                    Kept::Profile(mut profile) => {
+                        step(&mut profile.state, Input::Wake, &self.plan, now);
+                        states.insert(stored.customer.0, profile.state.to_bytes(&self.plan));
+                    }
+                    Kept::Stale => return Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
+                    Kept::Nobody | Kept::Moved => {}
+                }
+            }
+        }
+    }
+
+    /// The state of every customer as it follows from the log, as bytes, looked at until now.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn replayed(&self) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
+        let now_us = self.clock.now_us();
+        let mut entries: Vec<Entry> = Vec::new();
+        self.each_entry(0, &mut |logged| {
+            entries.push(Entry {
+                customer: logged.customer,
+                kind: logged.kind,
+                at_us: logged.at_us,
+                bytes: logged.bytes.clone(),
+            });
+            Ok(true)
+        })
+        .await?;
+        let all: BTreeSet<Customer> = entries.iter().map(|entry| entry.customer).collect();
+        let around = self.around(&all).await?;
+        let mut pasts: BTreeMap<Customer, Past> = BTreeMap::new();
+        for (position, entry) in (0..).zip(&entries) {
+            if let Some((whose, recalled)) = self.recall(around.as_ref(), entry, position)? {
+                pasts.entry(whose).or_default().add(recalled);
+            }
+        }
+        let states =
+            pasts.iter().map(|(customer, past)| (customer.0, past.profile(self, now_us).state.to_bytes(&self.plan)));
+        Ok(states.collect())
+    }
+}

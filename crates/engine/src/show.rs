@@ -1,0 +1,396 @@
+//! What is shown of live state: one customer, messages as they came, what was refused.
+
+use std::collections::BTreeMap;
+
+use act::{Consent, JourneysStanding, Plan};
+use event::{Timestamp, Value};
+use keep::{Customer, KeyNumber, Logged, Wanted};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::engine::Engine;
+use crate::entry::{self, StoredDecision, StoredMessage, StoredRefusal, kind};
+use crate::error::Error;
+use crate::limits::{AROUND_LINKS_MAX, LOG_AT_ONCE, TIMELINE_EVENTS};
+use crate::message::{key_bytes, key_of};
+
+/// One customer, as of now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    /// Its number.
+    pub customer: i64,
+    /// What names it.
+    pub keys: Vec<ShownKey>,
+    /// Which keys came together when, and which links were taken back.
+    pub links: Vec<ShownLink>,
+    /// The stage it is in, and since when.
+    pub stage: Option<ShownStage>,
+    /// Events that are moments.
+    pub events: u64,
+    /// How its journeys stand.
+    pub journeys: Vec<ShownJourneys>,
+    /// How its interactions stand.
+    pub interactions: Vec<ShownInteractions>,
+    /// How its expectations stand.
+    pub expectations: Vec<ShownExpectations>,
+    /// Its features.
+    pub features: BTreeMap<String, serde_json::Value>,
+    /// What it decided about purposes.
+    pub consents: Vec<ShownConsent>,
+    /// What was decided for it, as far as it still matters for caps.
+    pub decided: Vec<ShownDecided>,
+    /// When it is looked at again by itself.
+    pub wakes_at: Option<String>,
+    /// What there was no room for.
+    pub bounds: Vec<act::Bound>,
+    /// The latest of what happened, the newest last.
+    pub timeline: Vec<Happened>,
+}
+
+/// A key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownKey {
+    /// Its kind.
+    pub kind: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// A link between two keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownLink {
+    /// One end.
+    pub from: ShownKey,
+    /// The other end.
+    pub to: ShownKey,
+    /// When it was first seen, or taken back.
+    pub at: String,
+    /// Whether it was taken back.
+    pub undone: bool,
+}
+
+/// A stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownStage {
+    /// The stage.
+    pub stage: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// How the journeys of one kind stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownJourneys {
+    /// The kind.
+    pub journey: String,
+    /// When the open one began.
+    pub open_since: Option<String>,
+    /// How many reached their goal.
+    pub succeeded: u64,
+    /// How many were silent for too long.
+    pub abandoned: u64,
+}
+
+/// How the interactions of one kind stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownInteractions {
+    /// The kind.
+    pub interaction: String,
+    /// How many go on.
+    pub open: u64,
+    /// How many were resolved.
+    pub resolved: u64,
+    /// How many were silent for too long.
+    pub abandoned: u64,
+}
+
+/// How an expectation stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownExpectations {
+    /// The expectation.
+    pub expectation: String,
+    /// Promises that may still be kept.
+    pub pending: u64,
+    /// Promises that were kept.
+    pub kept: u64,
+    /// Of these, how many had been told to be broken before it became known.
+    pub unbroken: u64,
+    /// Promises that fell due and were not kept.
+    pub broken: u64,
+    /// Of these, how many were fulfilled late.
+    pub late: u64,
+    /// Until when each of those that were not fulfilled is, or was, to be.
+    pub due: Vec<String>,
+}
+
+/// What a customer decided about a purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownConsent {
+    /// The purpose.
+    pub purpose: String,
+    /// Whether it may be done.
+    pub granted: bool,
+    /// When.
+    pub at: String,
+}
+
+/// What was decided for a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownDecided {
+    /// The action.
+    pub action: String,
+    /// When.
+    pub at: String,
+}
+
+/// Something on the timeline of a customer.
+#[derive(Debug, Clone, Serialize)]
+pub struct Happened {
+    /// When.
+    pub at: String,
+    /// What kind of thing: `event`, `consent`, `decision`.
+    pub kind: &'static str,
+    /// What: the message, the consent or the decision.
+    pub what: Box<RawValue>,
+}
+
+/// A message that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownRefusal {
+    /// Where it stands in the log.
+    pub position: u64,
+    /// When it was received.
+    pub at: String,
+    /// The name of the reason.
+    pub reason: String,
+    /// What exactly is wrong.
+    pub detail: String,
+    /// The sender's id of it, where that was readable.
+    pub message_id: Option<String>,
+    /// The message.
+    pub text: String,
+}
+
+fn time(us: i64) -> String {
+    Timestamp::from_micros(us).to_string()
+}
+
+fn raw(text: String) -> Box<RawValue> {
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::from_string("null".to_owned()).expect("null is JSON"))
+}
+
+fn json_of(value: Value<'_>) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(truth) => truth.into(),
+        Value::Int(number) => number.into(),
+        Value::Float(number) => number.into(),
+        Value::Text(text) => text.into(),
+        Value::Time(time) => time.to_string().into(),
+    }
+}
+
+impl Engine {
+    /// One customer, by a key; `None` where nobody has it.
+    ///
+    /// # Errors
+    /// When what is kept cannot be reached.
+    pub async fn customer(&self, kind: &str, value: &str) -> Result<Option<Shown>, Error> {
+        let Some(value) = self.rules.comparable(kind, value) else { return Ok(None) };
+        let wanted = Wanted { generation: self.generation, keys: vec![key_bytes(kind, &value)], ..Wanted::default() };
+        let loaded = self.keep.load(&wanted).await?;
+        let Some((_, customer)) = loaded.keys.first().copied().flatten() else { return Ok(None) };
+        let mut work = crate::work::Work::new(self, self.clock.now_us());
+        loaded.states.iter().for_each(|stored| work.admit(stored));
+        let anew = std::mem::take(&mut work.anew);
+        if !anew.is_empty() {
+            self.rebuild(&mut work, anew, None).await?;
+        }
+        let (keys, links) = self.keys_and_links(customer).await?;
+        let now_us = work.now_us;
+        let mut shown = show(&work.person(customer).profile, &self.plan, now_us);
+        (shown.customer, shown.keys, shown.links) = (customer.0, keys, links);
+        shown.timeline = self.timeline(customer, TIMELINE_EVENTS).await?;
+        Ok(Some(shown))
+    }
+
+    async fn keys_and_links(&self, customer: Customer) -> Result<(Vec<ShownKey>, Vec<ShownLink>), Error> {
+        let keys = self.keep.keys_of(&[customer]).await?;
+        let numbers: Vec<KeyNumber> = keys.iter().map(|key| key.number).collect();
+        let links = self.keep.links(&numbers, AROUND_LINKS_MAX).await?;
+        let ends: Vec<KeyNumber> = links.iter().flat_map(|link| [link.low, link.high]).collect();
+        let ends: BTreeMap<KeyNumber, ShownKey> =
+            self.keep.keys(&ends).await?.into_iter().map(|key| (key.number, shown_key(&key.bytes))).collect();
+        let links = links.iter().filter_map(|link| {
+            let (from, to) = (ends.get(&link.low)?.clone(), ends.get(&link.high)?.clone());
+            Some(ShownLink { from, to, at: time(link.at_us), undone: link.undo })
+        });
+        Ok((keys.iter().map(|key| shown_key(&key.bytes)).collect(), links.collect()))
+    }
+
+    async fn timeline(&self, customer: Customer, limit: usize) -> Result<Vec<Happened>, Error> {
+        let mut found: Vec<(i64, Happened)> = Vec::new();
+        let of: Vec<i64> = self.keep.keys_of(&[customer]).await?.iter().map(|key| i64::from(key.number.0)).collect();
+        self.each_entry(0, &mut |logged| {
+            if of.contains(&logged.customer.0)
+                && let Some(happened) = self.happened(logged)?
+            {
+                found.push(happened);
+            }
+            Ok(true)
+        })
+        .await?;
+        found.sort_by_key(|(at_us, _)| *at_us);
+        let first = found.len().saturating_sub(limit);
+        Ok(found.into_iter().skip(first).map(|(_, happened)| happened).collect())
+    }
+
+    fn happened(&self, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
+        let happened = |at_us: i64, kind: &'static str, what: String| {
+            Ok(Some((at_us, Happened { at: time(at_us), kind, what: raw(what) })))
+        };
+        match logged.kind {
+            kind::MESSAGE => {
+                let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
+                let parsed = crate::message::Parsed::again(stored.dialect, stored.text, &self.rules);
+                let at_us = parsed.map_or(logged.at_us, |parsed| parsed.at_us);
+                happened(at_us, "event", listen::intake::normalised(stored.text).unwrap_or_default())
+            }
+            kind::CONSENT => {
+                let consent: Consent = entry::read(&logged.bytes, logged.position)?;
+                let at_us = consent.at_us;
+                happened(at_us, "consent", serde_json::to_string(&consent).unwrap_or_default())
+            }
+            kind::DECISION => {
+                let decision: StoredDecision = entry::read(&logged.bytes, logged.position)?;
+                happened(logged.at_us, "decision", decision.told)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Messages that were taken in, the newest first, as their senders would write them; those for which `wanted` holds.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn messages(
+        &self,
+        wanted: &(dyn Fn(&str) -> bool + Sync),
+        limit: usize,
+    ) -> Result<Vec<Box<RawValue>>, Error> {
+        let mut found = std::collections::VecDeque::new();
+        self.each_entry(0, &mut |logged| {
+            if logged.kind == kind::MESSAGE {
+                let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
+                if wanted(stored.text) {
+                    found.push_front(raw(listen::intake::normalised(stored.text).unwrap_or_default()));
+                    found.truncate(limit);
+                }
+            }
+            Ok(true)
+        })
+        .await?;
+        Ok(found.into())
+    }
+
+    /// Messages that were refused, from after a position of the log on.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn refused(&self, after: Option<u64>, limit: usize) -> Result<Vec<ShownRefusal>, Error> {
+        let mut found = Vec::new();
+        self.each_entry(after.map_or(0, |after| after.saturating_add(1)), &mut |logged| {
+            if logged.kind == kind::REFUSED {
+                let stored: StoredRefusal<'_> = entry::read(&logged.bytes, logged.position)?;
+                found.push(ShownRefusal {
+                    position: logged.position,
+                    at: time(logged.at_us),
+                    reason: stored.reason.to_owned(),
+                    detail: stored.detail.to_owned(),
+                    message_id: stored.message_id.map(str::to_owned),
+                    text: stored.text.to_owned(),
+                });
+            }
+            Ok(found.len() < limit)
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Reads the log from a position on, until `visit` says that it is enough. Entries of erased customers are passed over.
+    pub(crate) async fn each_entry(
+        &self,
+        from: u64,
+        visit: &mut (dyn FnMut(&Logged) -> Result<bool, Error> + Send),
+    ) -> Result<(), Error> {
+        let span = self.keep.log_span().await?;
+        let mut from = from.max(span.start);
+        while from < span.end {
+            let page = self.keep.log(from, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            from = last.position + 1;
+            for logged in page.iter().filter(|logged| !logged.erased) {
+                if !visit(logged)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shown_key(bytes: &[u8]) -> ShownKey {
+    let (kind, value) = key_of(bytes).unwrap_or_default();
+    ShownKey { kind: kind.to_owned(), value: value.to_owned() }
+}
+
+fn show(profile: &crate::profile::Profile, plan: &Plan, now_us: i64) -> Shown {
+    let customer = profile.state.at(plan, Timestamp::from_micros(now_us));
+    let charter = plan.charter();
+    let journeys = customer.journeys().into_iter().map(|standing: JourneysStanding<'_>| ShownJourneys {
+        journey: standing.journey.to_owned(),
+        open_since: standing.open_since_us.map(time),
+        succeeded: standing.succeeded,
+        abandoned: standing.abandoned,
+    });
+    let interactions = customer.interactions().into_iter().map(|standing| ShownInteractions {
+        interaction: standing.interaction.to_owned(),
+        open: standing.open,
+        resolved: standing.resolved,
+        abandoned: standing.abandoned,
+    });
+    let expectations = customer.expectations().into_iter().map(|standing| ShownExpectations {
+        expectation: standing.expectation.to_owned(),
+        pending: standing.pending,
+        kept: standing.kept,
+        unbroken: standing.unbroken,
+        broken: standing.broken,
+        late: standing.late,
+        due: standing.open.iter().map(|promise| time(promise.due_us)).collect(),
+    });
+    let consents = customer.consents().iter().map(|consent| ShownConsent {
+        purpose: consent.purpose.clone(),
+        granted: consent.granted,
+        at: time(consent.at_us),
+    });
+    let decided = profile.state.decided().iter().filter_map(|taken| {
+        let action = charter.actions.get(taken.action as usize)?;
+        Some(ShownDecided { action: action.name.clone(), at: time(taken.at_us) })
+    });
+    Shown {
+        customer: 0,
+        keys: Vec::new(),
+        links: Vec::new(),
+        stage: customer.stage().map(|(stage, since)| ShownStage { stage: stage.to_owned(), since: time(since) }),
+        events: customer.events(),
+        journeys: journeys.collect(),
+        interactions: interactions.collect(),
+        expectations: expectations.collect(),
+        features: customer.features().map(|(name, value)| (name.to_owned(), json_of(value))).collect(),
+        consents: consents.collect(),
+        decided: decided.collect(),
+        wakes_at: profile.wake_us.map(time),
+        bounds: customer.bounds(),
+        timeline: Vec::new(),
+    }
+}

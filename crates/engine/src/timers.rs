@@ -1,0 +1,78 @@
+//! Timers: a promise about to break, a journey that was silent for too long, an outcome that did not come.
+//!
+//! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
+//! that goes off twice, late, or after an event has settled the matter changes nothing.
+
+use std::collections::BTreeSet;
+
+use keep::{Customer, Due, Fired, Take, Wanted};
+
+use crate::counts::Counts;
+use crate::decide::occasion_of;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::limits::{TIMERS_AT_ONCE, TIMERS_LEASE_US};
+use crate::message::key_of;
+use crate::work::Work;
+
+impl Engine {
+    /// Works off timers that are due, a few at a time; says how many there were. When there are none left it is 0.
+    ///
+    /// # Errors
+    /// When what is kept cannot be reached. Timers that were taken come again once their lease is over.
+    pub async fn wake_some(&self) -> Result<usize, Error> {
+        let now_us = self.clock.now_us();
+        let take = Take { now_us, limit: TIMERS_AT_ONCE, lease_us: TIMERS_LEASE_US };
+        let due = self.keep.due(self.generation, take).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        match self.try_wake(&due, now_us).await {
+            // Somebody was quicker with one of them: each on its own, so that it holds up no other.
+            Err(keep::Error::Conflict(_)) => {
+                for one in &due {
+                    match self.try_wake(std::slice::from_ref(one), now_us).await {
+                        Err(keep::Error::Conflict(_)) => Counts::add(&self.counts.collisions, 1),
+                        done => done?,
+                    }
+                }
+            }
+            done => done?,
+        }
+        Ok(due.len())
+    }
+
+    async fn try_wake(&self, due: &[Due], now_us: i64) -> Result<(), keep::Error> {
+        let customers: Vec<Customer> = due.iter().map(|due| due.timer.customer).collect();
+        let wanted = Wanted { generation: self.generation, customers: customers.clone(), ..Wanted::default() };
+        let loaded = self.keep.load(&wanted).await?;
+        let mut work = Work::new(self, now_us);
+        loaded.states.iter().for_each(|stored| work.admit(stored));
+        let anew: BTreeSet<Customer> = std::mem::take(&mut work.anew);
+        if !anew.is_empty() {
+            self.rebuild(&mut work, anew, None).await?;
+        }
+        for customer in &customers {
+            work.wake(*customer);
+        }
+        work.commit.fired = due
+            .iter()
+            .map(|due| Fired { customer: due.timer.customer, id: due.timer.id.clone(), lease: due.lease })
+            .collect();
+        let told = work.told();
+        if !told.is_empty() && self.acts_by_itself() {
+            let keys = self.keep.keys_of(&told).await?;
+            for customer in told {
+                let named = keys.iter().filter(|key| key.customer == customer).filter_map(|key| key_of(&key.bytes));
+                let subject = named.min_by_key(|(kind, value)| (self.rules.priority(kind), *kind, *value));
+                let subject = subject.map_or_else(String::new, |(_, value)| value.to_owned());
+                let occasion = occasion_of(format!("wake/{}/{now_us}", customer.0).as_bytes());
+                self.decide_after(&mut work, customer, occasion, now_us, &subject);
+            }
+        }
+        let (commit, aftermath) = work.finish();
+        self.commit(commit, aftermath).await?;
+        Counts::add(&self.counts.timers, due.len());
+        Ok(())
+    }
+}

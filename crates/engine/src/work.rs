@@ -1,0 +1,236 @@
+//! What becomes of a batch, before it is committed: the customers concerned, each stepped in memory, and all that follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use act::{Effects, Input, Lesson, step};
+use event::Timestamp;
+use keep::{Change as StateBecomes, Commit, Customer, Entry, StateChange, Stored, Timer, TimerId, Version};
+
+use crate::changes::{Change, Told};
+use crate::counts::Counts;
+use crate::engine::Engine;
+use crate::entry::{self, StoredMessage, kind};
+use crate::message::{Dialect, Parsed};
+use crate::profile::{Kept, Profile};
+
+/// The one timer of a customer.
+pub(crate) const WAKE: &[u8] = b"wake";
+
+/// A customer in the middle of a batch.
+#[derive(Debug)]
+pub(crate) struct Person {
+    version: Version,
+    /// The timer that is set in what is kept.
+    timer_us: Option<i64>,
+    pub(crate) profile: Profile,
+    /// It was found to be another one.
+    gone: bool,
+    touched: bool,
+    /// There is news of it.
+    told: bool,
+}
+
+/// A batch in the making.
+#[derive(Debug)]
+pub(crate) struct Work<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) now_us: i64,
+    people: BTreeMap<Customer, Person>,
+    /// Customers whose state has to be built anew from their history.
+    pub(crate) anew: BTreeSet<Customer>,
+    pub(crate) commit: Commit,
+    changes: Vec<Change>,
+    lessons: Vec<Lesson>,
+}
+
+/// What follows once a batch is committed.
+#[derive(Debug)]
+pub(crate) struct Aftermath {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) lessons: Vec<Lesson>,
+}
+
+impl<'e> Work<'e> {
+    pub(crate) fn new(engine: &'e Engine, now_us: i64) -> Self {
+        let commit = Commit { now_us, generation: engine.generation, ..Commit::default() };
+        let (people, anew) = (BTreeMap::new(), BTreeSet::new());
+        Self { engine, now_us, people, anew, commit, changes: Vec::new(), lessons: Vec::new() }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.now_us)
+    }
+
+    /// Puts in what is kept of a customer, unless it is there already.
+    pub(crate) fn admit(&mut self, stored: &Stored) {
+        if self.people.contains_key(&stored.customer) {
+            return;
+        }
+        let plan = &self.engine.plan;
+        let profile = match Kept::read(&stored.bytes, plan) {
+            Kept::Profile(profile) => *profile,
+            Kept::Nobody => Profile::new(plan),
+            Kept::Moved | Kept::Stale => {
+                self.anew.insert(stored.customer);
+                Profile::new(plan)
+            }
+        };
+        let timer_us = profile.wake_us;
+        let person = Person { version: stored.version, timer_us, profile, gone: false, touched: false, told: false };
+        self.people.insert(stored.customer, person);
+    }
+
+    /// A customer of the batch; somebody of whom nothing is kept is new.
+    pub(crate) fn person(&mut self, customer: Customer) -> &mut Person {
+        let plan = &self.engine.plan;
+        self.people.entry(customer).or_insert_with(|| Person {
+            version: Version::NONE,
+            timer_us: None,
+            profile: Profile::new(plan),
+            gone: false,
+            touched: false,
+            told: false,
+        })
+    }
+
+    /// Customers of whom there is news.
+    pub(crate) fn told(&self) -> Vec<Customer> {
+        self.people.iter().filter(|(_, person)| person.told && !person.gone).map(|(customer, _)| *customer).collect()
+    }
+
+    /// The timer of a customer went off, and is not set any more.
+    pub(crate) fn wake(&mut self, customer: Customer) {
+        self.person(customer).timer_us = None;
+        self.step(customer, Input::Wake);
+    }
+
+    /// Takes in a message: into the log, and into the customer's state.
+    pub(crate) fn take_message(&mut self, customer: Customer, parsed: &Parsed, text: &str) {
+        let (engine, now_us) = (self.engine, self.now_us);
+        let person = self.person(customer);
+        let seq = engine.next_seq(now_us, person.profile.last_seq);
+        person.profile.last_seq = seq;
+        let bytes = entry::bytes(&StoredMessage { seq, dialect: Dialect::Segment, text });
+        self.commit.entries.push(Entry { customer, kind: kind::MESSAGE, at_us: now_us, bytes });
+        parsed.event.with(|event| self.step(customer, Input::Event { event, seq }));
+        for consent in &parsed.consents {
+            self.step(customer, Input::Consent(consent));
+        }
+    }
+
+    /// Moves a customer's state by one input.
+    pub(crate) fn step(&mut self, customer: Customer, input: Input<'_>) {
+        let now = self.now();
+        let engine = self.engine;
+        let person = self.person(customer);
+        person.touched = true;
+        let effects = step(&mut person.profile.state, input, &engine.plan, now);
+        self.follow(customer, effects);
+    }
+
+    fn follow(&mut self, customer: Customer, effects: Effects) {
+        if effects.replay {
+            self.anew.insert(customer);
+        }
+        let engine = self.engine;
+        self.lessons.extend(effects.lessons);
+        let person = self.person(customer);
+        person.profile.wake_us = effects.wake_us;
+        person.told |= !effects.news.is_empty();
+        if engine.is_watched() && !(effects.news.is_empty() && effects.withdrawn.is_empty()) {
+            self.changes.push(Change {
+                customer: customer.0,
+                news: Told::all(&effects.news, &engine.plan),
+                withdrawn: Told::all(&effects.withdrawn, &engine.plan),
+                action: None,
+            });
+        }
+    }
+
+    /// Says that an action was decided for.
+    pub(crate) fn tell_action(&mut self, customer: Customer, action: &str) {
+        if self.engine.is_watched() {
+            let (news, withdrawn) = (Vec::new(), Vec::new());
+            self.changes.push(Change { customer: customer.0, news, withdrawn, action: Some(action.to_owned()) });
+        }
+    }
+
+    /// One customer was found to be another: its state goes over, or both are built anew.
+    pub(crate) fn join(&mut self, from: Customer, to: Customer) {
+        let now = self.now();
+        let plan = &self.engine.plan;
+        self.person(to);
+        let Some(leaving) = self.people.get_mut(&from) else { return };
+        let other = std::mem::replace(&mut leaving.profile, Profile::new(plan));
+        leaving.gone = true;
+        leaving.touched = true;
+        let person = self.person(to);
+        person.touched = true;
+        person.profile.last_seq = person.profile.last_seq.max(other.last_seq);
+        person.profile.elsewhere.extend(&other.elsewhere);
+        let mut effects = person.profile.state.join(&other.state, plan, now);
+        if effects.replay {
+            // The one with the longer history takes in the other.
+            let mut longer = other.state.clone();
+            effects = longer.join(&person.profile.state, plan, now);
+            if !effects.replay {
+                person.profile.state = longer;
+            }
+        }
+        self.follow(to, effects);
+        if self.anew.remove(&from) {
+            self.anew.insert(to);
+        }
+    }
+
+    /// A customer who fell apart: what is kept of it belongs to nobody until it is built anew.
+    pub(crate) fn empty(&mut self, customer: Customer) {
+        let plan = &self.engine.plan;
+        let person = self.person(customer);
+        person.profile = Profile { last_seq: person.profile.last_seq, ..Profile::new(plan) };
+        person.touched = true;
+        self.anew.insert(customer);
+    }
+
+    /// A customer who has no key any more.
+    pub(crate) fn leave(&mut self, customer: Customer) {
+        let person = self.person(customer);
+        (person.gone, person.touched) = (true, true);
+        self.anew.remove(&customer);
+    }
+
+    /// The state of a customer as it was built anew.
+    pub(crate) fn replace(&mut self, customer: Customer, profile: Profile) {
+        let person = self.person(customer);
+        person.profile = profile;
+        person.touched = true;
+        Counts::add(&self.engine.counts.rebuilt, 1);
+    }
+
+    /// All that there is to commit, and what follows from it.
+    pub(crate) fn finish(mut self) -> (Commit, Aftermath) {
+        let plan = &self.engine.plan;
+        for (customer, person) in self.people {
+            if !person.touched {
+                continue;
+            }
+            let id = || TimerId { customer, id: WAKE.to_vec() };
+            let bytes = if person.gone {
+                self.commit.cleared.extend(person.timer_us.map(|_| id()));
+                Kept::MOVED_BYTES.to_vec()
+            } else {
+                match person.profile.wake_us {
+                    Some(due_us) if person.timer_us != Some(due_us) => {
+                        self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes: Vec::new() });
+                    }
+                    None if person.timer_us.is_some() => self.commit.cleared.push(id()),
+                    _ => {}
+                }
+                person.profile.to_bytes(plan)
+            };
+            let change = StateBecomes::Put(bytes);
+            self.commit.states.push(StateChange { customer, expected: person.version, change });
+        }
+        (self.commit, Aftermath { changes: self.changes, lessons: self.lessons })
+    }
+}

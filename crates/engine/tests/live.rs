@@ -1,0 +1,245 @@
+//! The live side over a home in memory: messages as senders write them, and what is known of customers afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use charter::Charter;
+use engine::{Ask, Clock, Engine, Options, Shown, Took};
+use event::Timestamp;
+use futures::executor::block_on;
+use keep::{Keep, Memory, Take};
+use listen::intake::{Body, Endpoint, Received};
+
+const SHOP: &str = "\
+charter: 1
+timezone: UTC
+keys:
+  user_id:      {unique: true, priority: 1}
+  email:        {from: traits.email, normalise: email, limit: 3}
+  anonymous_id: {limit: 3}
+stages: {choice: {}, use: {}}
+moments:
+  visit:     {stage: choice, when: event = 'Visit'}
+  order:     {stage: use, when: event = 'Order'}
+  delivered: {stage: use, when: event = 'Delivered'}
+  ticket:    {stage: use, when: event = 'Ticket'}
+expectations:
+  delivery: {after: order, promise: delivered, within: 2d}
+features:
+  visits:     {count: visit}
+  tickets_7d: {count: ticket, within: 7d}
+  broken:     {broken: delivery}
+actions:
+  call:   {when: tickets_7d >= 2, purpose: service, cap: {per: 14d, times: 1}, value: 5, deliver: {webhook: crm}}
+  sorry:  {when: broken >= 1, cap: {per: 14d, times: 1}, value: 3, deliver: {webhook: mail}}
+  banner: {when: visits >= 1, value: 1}
+";
+
+#[derive(Debug, Default)]
+struct Told(AtomicI64);
+
+#[async_trait]
+impl Clock for Told {
+    fn now_us(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    async fn sleep_us(&self, us: i64) {
+        self.0.fetch_add(us, Ordering::Relaxed);
+    }
+}
+
+struct Shop {
+    engine: Arc<Engine>,
+    keep: Arc<Memory>,
+    clock: Arc<Told>,
+}
+
+fn us(text: &str) -> i64 {
+    Timestamp::parse(text, &jiff::tz::TimeZone::UTC).expect("a time").as_micros()
+}
+
+impl Shop {
+    fn new() -> Self {
+        let clock = Arc::new(Told::default());
+        clock.0.store(us("2026-03-02T09:00"), Ordering::Relaxed);
+        let keep = Arc::new(Memory::new());
+        let engine = Self::engine(&keep, &clock);
+        Self { engine, keep, clock }
+    }
+
+    fn engine(keep: &Arc<Memory>, clock: &Arc<Told>) -> Arc<Engine> {
+        let charter = Charter::parse(SHOP).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
+        let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(keep), Arc::<Told>::clone(clock));
+        block_on(Engine::open(keep, Arc::new(charter), clock, Options::default())).expect("memory is there")
+    }
+
+    fn at(&self, time: &str) -> &Self {
+        self.clock.0.store(us(time), Ordering::Relaxed);
+        self
+    }
+
+    fn send(&self, messages: &str) -> Vec<Took> {
+        let body = format!("{{\"batch\":[{messages}]}}");
+        let body = Body::parse(body.as_bytes(), Endpoint::Batch).expect("a body");
+        let mut inbox = self.engine.inbox();
+        let received = Received { at: inbox.received(), source: Some("web"), peer: None };
+        body.read(&received, &mut inbox).expect("nobody stops it");
+        block_on(self.engine.take(inbox)).expect("memory takes it")
+    }
+
+    fn customer(&self, kind: &str, value: &str) -> Option<Shown> {
+        block_on(self.engine.customer(kind, value)).expect("memory is there")
+    }
+
+    fn wake(&self) -> usize {
+        block_on(self.engine.wake_some()).expect("memory is there")
+    }
+
+    fn deliveries(&self, target: &str) -> Vec<String> {
+        let take = Take { now_us: self.engine.clock().now_us(), limit: 100, lease_us: 1 };
+        let found = block_on(self.keep.deliveries(target, take)).expect("memory is there");
+        found.into_iter().map(|delivery| String::from_utf8(delivery.post.bytes).expect("JSON")).collect()
+    }
+
+    /// Built anew from the log, every state is the same to the byte, once both were looked at until the same time.
+    fn is_its_replay(&self) {
+        let replayed = block_on(self.engine.replayed()).expect("the log can be read");
+        let live = block_on(self.engine.looked_at()).expect("states can be read");
+        assert_eq!(live, replayed);
+    }
+}
+
+fn track(event: &str, ids: &str, more: &str) -> String {
+    format!(r#"{{"type":"track","event":"{event}",{ids}{more}}}"#)
+}
+
+#[test]
+fn an_anonymous_visitor_who_identifies_is_one_customer() {
+    let shop = Shop::new();
+    let took = shop
+        .send(&[track("Visit", r#""anonymousId":"a1""#, ""), track("Visit", r#""anonymousId":"a1""#, "")].join(","));
+    assert_eq!(took, [Took::Stored, Took::Stored]);
+    shop.at("2026-03-02T10:00").send(&track("Order", r#""userId":"u1""#, ""));
+    assert_ne!(
+        shop.customer("user_id", "u1").expect("known").customer,
+        shop.customer("anonymous_id", "a1").expect("known").customer
+    );
+    shop.at("2026-03-02T11:00")
+        .send(r#"{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"U1@x.de"}}"#);
+    let shown = shop.customer("email", "u1@x.de").expect("known");
+    assert_eq!(shown.features["visits"], 2);
+    assert_eq!(shown.stage.expect("it has one").stage, "use");
+    assert_eq!(shown.keys.len(), 3);
+    assert_eq!(shown.expectations[0].pending, 1);
+    assert_eq!(shown.timeline.len(), 4);
+    shop.is_its_replay();
+}
+
+#[test]
+fn a_message_counts_once_and_a_bad_one_is_kept() {
+    let shop = Shop::new();
+    let message = track("Visit", r#""userId":"u1","messageId":"m1""#, "");
+    assert_eq!(shop.send(&[message.as_str(), message.as_str()].join(",")), [Took::Stored, Took::Duplicate]);
+    assert_eq!(shop.send(&message), [Took::Duplicate]);
+    let took = shop.send(r#"{"type":"track","userId":"u1"},{"type":"track","event":"Visit","userId":"null"}"#);
+    assert!(took.iter().all(|took| matches!(took, Took::Refused { .. })), "{took:?}");
+    let refused = block_on(shop.engine.refused(None, 10)).expect("the log can be read");
+    let reasons: Vec<&str> = refused.iter().map(|refused| refused.reason.as_str()).collect();
+    assert_eq!(reasons, ["missing-event", "junk-key"]);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 1);
+    shop.is_its_replay();
+}
+
+#[test]
+fn a_broken_promise_is_noticed_by_time_alone_and_answered_once() {
+    let shop = Shop::new();
+    shop.send(&track("Order", r#""userId":"u1""#, ""));
+    assert_eq!(shop.wake(), 0);
+    shop.at("2026-03-04T09:00:01");
+    assert_eq!(shop.wake(), 1);
+    assert_eq!(shop.wake(), 0);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").expectations[0].broken, 1);
+    let sent = shop.deliveries("mail");
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].contains(r#""subject":"u1""#), "{sent:?}");
+    // It came in time, which becomes known late.
+    shop.at("2026-03-05T09:00").send(&track("Delivered", r#""userId":"u1""#, r#","timestamp":"2026-03-03T08:00:00Z""#));
+    let standing = &shop.customer("user_id", "u1").expect("known").expectations[0];
+    assert_eq!((standing.kept, standing.unbroken, standing.broken), (1, 1, 0));
+    shop.is_its_replay();
+}
+
+#[test]
+fn consent_cap_and_occasion_are_kept() {
+    let shop = Shop::new();
+    let ticket = track("Ticket", r#""userId":"u1""#, "");
+    shop.send(&[ticket.as_str(), ticket.as_str()].join(","));
+    assert_eq!(shop.deliveries("crm"), [""; 0]);
+    let consent = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
+    shop.send(&track("Ticket", r#""userId":"u1""#, consent));
+    assert_eq!(shop.deliveries("crm").len(), 1);
+    shop.at("2026-03-02T12:00").send(&ticket);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").decided.len(), 1);
+    let ask = || Ask { keys: vec![("user_id".to_owned(), "u1".to_owned())], occasion: Some("page 7".to_owned()) };
+    let first = block_on(shop.engine.decide(ask())).expect("memory is there");
+    let again = block_on(shop.engine.decide(ask())).expect("memory is there");
+    assert_eq!(first.action, again.action);
+    assert_eq!(first.actions[0].fell_out, Some("cap"));
+    shop.is_its_replay();
+}
+
+#[test]
+fn a_shared_device_glues_nobody_and_those_whom_it_had_glued_come_apart() {
+    let shop = Shop::new();
+    for (minute, user) in ["u1", "u2", "u3", "u4", "u5"].iter().enumerate() {
+        shop.at(&format!("2026-03-02T09:0{minute}"));
+        shop.send(&track("Visit", &format!(r#""userId":"{user}","anonymousId":"kiosk""#), ""));
+        shop.is_its_replay();
+    }
+    for user in ["u1", "u2", "u3", "u4", "u5"] {
+        assert_eq!(shop.customer("user_id", user).expect("known").features["visits"], 1, "{user}");
+    }
+}
+
+#[test]
+fn a_link_that_is_taken_back_never_was() {
+    let shop = Shop::new();
+    shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
+    shop.at("2026-03-02T10:00").send(&track("Order", r#""userId":"u1","anonymousId":"a1""#, ""));
+    assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 2);
+    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 1);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 1);
+    shop.is_its_replay();
+    // Evidence that comes later is not followed.
+    shop.at("2026-03-02T11:00").send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
+    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 2);
+    shop.is_its_replay();
+}
+
+#[test]
+fn an_event_that_comes_after_many_others_finds_its_place() {
+    let shop = Shop::new();
+    for minute in 10..40 {
+        shop.at(&format!("2026-03-02T09:{minute}")).send(&track("Visit", r#""userId":"u1""#, ""));
+    }
+    shop.send(&track("Order", r#""userId":"u1""#, r#","timestamp":"2026-03-01T00:00:00Z""#));
+    let shown = shop.customer("user_id", "u1").expect("known");
+    assert_eq!((shown.events, shown.expectations[0].pending), (31, 1));
+    assert_eq!(shown.stage.expect("it has one").stage, "choice");
+    shop.is_its_replay();
+}
+
+#[test]
+fn what_is_kept_outlives_the_engine() {
+    let mut shop = Shop::new();
+    shop.send(&track("Order", r#""userId":"u1","messageId":"m1""#, ""));
+    shop.engine = Shop::engine(&shop.keep, &shop.clock);
+    assert_eq!(shop.send(&track("Order", r#""userId":"u1","messageId":"m1""#, "")), [Took::Duplicate]);
+    shop.at("2026-03-05T00:00");
+    assert_eq!(shop.wake(), 1);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").expectations[0].broken, 1);
+    shop.is_its_replay();
+}
