@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::{Input, step};
+use act::{Input, Plan, State, step};
 use event::Timestamp;
 use keep::{Customer, Entry};
 
@@ -29,7 +29,10 @@ impl Engine {
                 match Kept::read(&stored.bytes, &self.plan) {
                     Kept::Profile(mut profile) => {
                         step(&mut profile.state, Input::Wake, &self.plan, now);
-                        states.insert(stored.customer.0, profile.state.to_bytes(&self.plan));
+                        // Of a key that came only with others nothing is known, as if it had no state.
+                        if !is_empty(&profile.state, &self.plan, now) {
+                            states.insert(stored.customer.0, profile.state.to_bytes(&self.plan));
+                        }
                     }
                     Kept::Stale => return Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
                     Kept::Nobody | Kept::Moved => {}
@@ -44,6 +47,7 @@ impl Engine {
     /// When the log cannot be read.
     pub async fn replayed(&self) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
         let now_us = self.clock.now_us();
+        let now = Timestamp::from_micros(now_us);
         let mut entries: Vec<Entry> = Vec::new();
         self.each_entry(0, &mut |logged| {
             entries.push(Entry {
@@ -67,4 +71,11 @@ impl Engine {
             pasts.iter().map(|(customer, past)| (customer.0, past.profile(self, now_us).state.to_bytes(&self.plan)));
         Ok(states.collect())
     }
+}
+
+/// Whether nothing is known but the time.
+fn is_empty(state: &State, plan: &Plan, now: Timestamp) -> bool {
+    let mut nobody = State::new(plan);
+    step(&mut nobody, Input::Wake, plan, now);
+    *state == nobody
 }

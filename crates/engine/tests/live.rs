@@ -64,7 +64,7 @@ impl Shop {
     fn new() -> Self {
         let clock = Arc::new(Told::default());
         clock.0.store(us("2026-03-02T09:00"), Ordering::Relaxed);
-        let keep = Arc::new(Memory::new());
+        let keep = Arc::new(Memory::new(keep::limits::MESSAGES_KNOWN_US));
         let engine = Self::engine(&keep, &clock);
         Self { engine, keep, clock }
     }
