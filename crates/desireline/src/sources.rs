@@ -5,14 +5,12 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use charter::Charter;
-use charter::keys::Keys;
-use charter::sources::{Glob, Member, Members, SourceMap, Taken};
-use event::Column;
+use charter::sources::{Glob, SourceMap, Taken};
 use jiff::tz::TimeZone;
 use lake::{ParquetError, plan_parquet, read_parquet};
 use listen::{
-    Counted, DateOrder, Encoding, Format, GuessError, Kind, Mapping, Note, Options, Plan, PlanError, Progress, Role,
-    Sink, Summary, TimeColumn, TimeFormat, Value,
+    Counted, DateOrder, Encoding, Format, GuessError, Mapping, MappingError, Note, Options, Plan, PlanError, Progress,
+    Role, Sink, Summary, TimeColumn, TimeFormat, Value,
 };
 
 use crate::args::{Dates, ReadArgs};
@@ -180,7 +178,8 @@ fn options(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Options, E
     let map = match (&args.map, source) {
         (Some(text), _) => Mapping::parse_map(text).map_err(|error| usage(format!("--map: {error}")))?,
         (None, Some(source)) => {
-            mapping_of(source, &charter.keys).map_err(|what| Error::Input { path: path.to_owned(), what })?
+            let wrong = |error: MappingError| Error::Input { path: path.to_owned(), what: error.to_string() };
+            Mapping::of_source(source, &charter.keys).map_err(wrong)?
         }
         (None, None) => Mapping::default(),
     };
@@ -218,71 +217,6 @@ fn one_byte(text: &str) -> Result<u8, Error> {
             [one] if one.is_ascii() => Ok(*one),
             _ => Err(Error::Usage(format!("--delimiter: `{text}` is not one character; write one like ; or `tab`"))),
         },
-    }
-}
-
-/// A source of the charter as a mapping.
-fn mapping_of(source: &SourceMap, keys: &Keys) -> Result<Mapping, String> {
-    let value = |taken: &Taken| match taken {
-        Taken::Column { column, .. } => Value::Column(column.clone()),
-        Taken::Literal(text) => Value::Literal(text.clone()),
-    };
-    let text = |taken: &Option<Taken>| taken.as_ref().map(value);
-    let time = |role: &str, taken: &Option<Taken>| match taken {
-        None => Ok(None),
-        Some(Taken::Column { column, format }) => {
-            let format = format.as_ref().map(|format| format.parse::<TimeFormat>());
-            let format = format.transpose().map_err(|error| format!("the charter's `{role}`: {error}"))?;
-            Ok(Some(TimeColumn { column: column.clone(), format }))
-        }
-        Some(Taken::Literal(_)) => Err(format!("the charter says that `{role}` is always the same time")),
-    };
-    let given = source.keys.iter().map(|(kind, taken)| (kind.clone(), value(taken)));
-    Ok(Mapping {
-        event: text(&source.event),
-        keys: given.chain(keys_from_members(source, keys)).collect(),
-        at: time("at", &source.at)?,
-        start: time("start", &source.start)?,
-        end: time("end", &source.end)?,
-        received_at: time("received_at", &source.received_at)?,
-        channel: text(&source.channel),
-        source: text(&source.source),
-        message_id: text(&source.message_id),
-        resource: text(&source.resource),
-        department: text(&source.department),
-        case_id: text(&source.case_id),
-        phase: text(&source.phase),
-        one_per: source.one_per.clone(),
-        properties: source.properties.as_ref().map(members),
-        traits: source.traits.as_ref().map(members),
-        unknown: source.unknown.clone(),
-    })
-}
-
-/// The keys that the charter takes `from` a property or trait which this source names: their columns, so that a row
-/// without any other key is somebody's too.
-fn keys_from_members<'a>(source: &'a SourceMap, keys: &'a Keys) -> impl Iterator<Item = (String, Value)> + 'a {
-    let column_of = |members: &'a Option<Members>, path: &[String]| {
-        let (Some(Members::Listed(listed)), [name]) = (members, path) else { return None };
-        let member = listed.iter().find(|member| member.name == *name)?;
-        member.from.column().map(|column| Value::Column(column.to_owned()))
-    };
-    keys.kinds.iter().filter(|key| source.keys.iter().all(|(given, _)| *given != key.name)).filter_map(move |key| {
-        let column = match key.from.as_ref()? {
-            Column::Trait(path) => column_of(&source.traits, path),
-            Column::Property(path) => column_of(&source.properties, path),
-            _ => None,
-        };
-        Some((key.name.clone(), column?))
-    })
-}
-
-fn members(members: &Members) -> listen::Members {
-    let member =
-        |member: &Member| listen::Member { name: member.name.clone(), from: member.from.clone(), kind: Kind::Number };
-    match members {
-        Members::All => listen::Members::Rest,
-        Members::Listed(listed) => listen::Members::Only(listed.iter().map(member).collect()),
     }
 }
 

@@ -4,12 +4,13 @@
 //! plain data, shown before anything is read, and resolved against the header by [`RowMapper`](crate::RowMapper).
 
 mod parse;
+mod source;
 
 use std::fmt;
 
 use charter::sources::{Aggregate, Taking};
 
-use crate::times::TimeFormat;
+use crate::times::{TimeFormat, TimeFormatError};
 
 /// What a column may be for an event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,6 +235,20 @@ pub enum MappingError {
     AggregateWithoutOnePer {
         /// The member of the properties.
         member: String,
+    },
+    /// A form of times in the charter that is not known.
+    #[error("the charter's `{role}`: {source}")]
+    Time {
+        /// The role.
+        role: Role,
+        /// What is wrong.
+        source: TimeFormatError,
+    },
+    /// A time in the charter that is a text.
+    #[error("the charter says that `{role}` is always the same time")]
+    LiteralTime {
+        /// The role.
+        role: Role,
     },
     /// A text of `--map` that is not a mapping.
     #[error(
