@@ -14,6 +14,7 @@ mod decode;
 mod envelope;
 mod merge;
 mod recorded;
+mod rows;
 
 use std::net::IpAddr;
 
@@ -28,6 +29,7 @@ pub use consent::{Consent, consents};
 pub use decode::decode;
 pub use envelope::Body;
 pub use recorded::{normalised, replay};
+pub use rows::{Rows, Source, SourceError, Sources};
 
 /// What is posted to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,17 +173,6 @@ pub enum BodyError {
         /// What is expected.
         detail: String,
     },
-}
-
-/// Why the reading of a body ended.
-#[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
-    /// Nothing of it can be read, and nothing was handed out.
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    /// The receiver stopped it.
-    #[error(transparent)]
-    Stopped(#[from] Stop),
 }
 
 #[cfg(test)]

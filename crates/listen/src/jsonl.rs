@@ -21,6 +21,8 @@ use crate::plan::{Options, Plan, PlanError, ReadError};
 use crate::rows::{Others, RowMapper};
 use crate::segment::{self, Arrival, Taken};
 use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary};
+use crate::sniff::Format;
+use crate::text::Encoding;
 
 use objects::{Framing, Objects, Step};
 use row::Row;
@@ -66,6 +68,43 @@ pub(crate) fn plan(plan: &mut Plan, text: &[u8], options: &Options) -> Result<()
         return Ok(());
     }
     plan.columns = columns(&objects, &options.map);
+    settle(plan, &objects, options)
+}
+
+/// Plans how to read an object that came by itself: as a file that holds nothing else, but what the mapping names may be
+/// missing.
+pub(crate) fn plan_one(object: &Members<'_>, options: &Options) -> Result<Plan, PlanError> {
+    let shape = Shape { lines: false, segment: false, others_to_properties: false, others_to_traits: false };
+    let mut plan = Plan {
+        format: Format::Jsonl,
+        encoding: Encoding::Utf8,
+        layout: None,
+        json: Some(shape),
+        columns: columns(std::slice::from_ref(object), &options.map),
+        mapping: Mapping::default(),
+        notes: Vec::new(),
+        zone: options.zone.clone(),
+        customer: None,
+    };
+    for (_, column) in options.map.used() {
+        if !plan.columns.iter().any(|known| known == column) {
+            plan.columns.push(column.to_owned());
+        }
+    }
+    settle(&mut plan, std::slice::from_ref(object), options)?;
+    Ok(plan)
+}
+
+/// Reads an object that came by itself.
+pub(crate) fn read_one(object: &Members<'_>, raw: &str, plan: &Plan, sink: &mut dyn Sink) -> Result<(), ReadError> {
+    let mut mapper = RowMapper::new(&plan.mapping, &plan.columns, plan.zone.clone())?;
+    let row = Row::of(object, &plan.columns);
+    mapper.row(1, &row.cells(), &|| raw.as_bytes().to_vec(), sink)?;
+    Ok(())
+}
+
+/// Finds out which column is what.
+fn settle(plan: &mut Plan, objects: &[Members<'_>], options: &Options) -> Result<(), PlanError> {
     let rows: Vec<Row<'_>> = objects.iter().map(|object| Row::of(object, &plan.columns)).collect();
     let cells: Vec<Vec<Cell<'_>>> = rows.iter().map(Row::cells).collect();
     let mut guess = guess(&plan.columns, &cells, &options.map, options.dates)?;

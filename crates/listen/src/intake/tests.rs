@@ -1,7 +1,7 @@
 use super::*;
+use crate::Sink as _;
 use crate::sink::NamesNobody;
 use crate::testing::Notebook;
-use crate::Sink as _;
 
 /// What came out of a body, one line each.
 #[derive(Default)]
@@ -9,8 +9,9 @@ pub(super) struct Desk {
     pub(super) lines: Vec<String>,
     pub(super) texts: Vec<String>,
     pub(super) events: Vec<String>,
-    ids: u32,
-    junk: &'static str,
+    pub(super) ids: u32,
+    pub(super) junk: &'static str,
+    pub(super) sources: Sources,
 }
 
 impl Receiver for Desk {
@@ -30,9 +31,9 @@ impl Receiver for Desk {
         ));
         // What is kept gives the same again, and looks as its sender would write it.
         let mut again = Vec::new();
-        replay(text, &mut |event| Ok(again.push(notes(event)))).expect(text);
+        replay(text, &self.sources, &mut |event| Ok(again.push(notes(event)))).expect(text);
         assert_eq!(again, Vec::from_iter(said.clone()), "{text}");
-        let view = normalised(text).expect(text);
+        let view = normalised(text, &self.sources).expect(text);
         serde_json::from_str::<serde_json::Value>(&view).expect(&view);
         self.texts.push(text.to_owned());
         self.events.extend(said);
@@ -170,8 +171,8 @@ fn an_alias_to_itself_is_kept_and_says_nothing() {
         r#"{"batch":[{"type":"alias","userId":"u1","previousId":"u1","anonymousId":"a","messageId":"m"},{"type":"alias","from":"a1","to":7}]}"#,
     );
     assert_eq!(desk.lines, ["0 m u1: nothing", "1 new1 7 a1: Aliased"]);
-    assert_eq!(at(&normalised(&desk.texts[1]).expect("kept"), "/userId"), r#""7""#);
-    assert_eq!(at(&normalised(&desk.texts[1]).expect("kept"), "/previousId"), r#""a1""#);
+    assert_eq!(at(&normalised(&desk.texts[1], &Sources::default()).expect("kept"), "/userId"), r#""7""#);
+    assert_eq!(at(&normalised(&desk.texts[1], &Sources::default()).expect("kept"), "/previousId"), r#""a1""#);
 }
 
 #[test]
