@@ -297,8 +297,9 @@ fn properties(message: &Members<'_>, context: &Members<'_>, kind: Kind) -> Resul
 /// What the message says about the customer: `context.traits`, overlaid by `traits`.
 fn traits(message: &Members<'_>, context: &Members<'_>, kind: Kind) -> Result<String, MessageError> {
     let mut out = String::new();
+    let own = object(message, "traits")?;
     // The traits of a group are about the group.
-    let own = if kind == Kind::Group { Members::default() } else { object(message, "traits")? };
+    let own = if kind == Kind::Group { Members::default() } else { own };
     json::push_members(&mut out, &own.over(&object(context, "traits")?), &[]);
     if !out.is_empty() {
         out.push('}');

@@ -2,7 +2,8 @@
 //!
 //! Each becomes a message of the Segment API, so that it is kept, read and shown like those: `type` is its event, `subject`
 //! its user, `time` its time, `data` its properties; all other attributes are in `context.cloudevent`. Its identity is
-//! `source` and `id` together, and so is the id of the message.
+//! `source` and `id` together, and so is the id of the message. Where the charter's `sources:` have one that is called as
+//! the event's `source`, this says how it is read instead, as of any other JSON object: `user_id: data.customer.id`.
 //!
 //! Source: `CloudEvents` 1.0.2, "JSON Event Format" and "HTTP Protocol Binding".
 
@@ -17,6 +18,7 @@ use crate::sink::Stop;
 
 use super::envelope::text;
 use super::merge::{Merging, Shared};
+use super::rows::{self, Row, Sources};
 use super::{BodyError, Received, Receiver};
 
 /// The attributes that have a place in a message of their own, or none.
@@ -24,47 +26,70 @@ const PLACED: [&str; 6] = ["specversion", "type", "subject", "time", "data", "da
 
 /// `CloudEvents` that are of the right form.
 #[derive(Debug)]
-pub struct CloudEvents {
-    /// As messages of the Segment API.
-    messages: Vec<String>,
+pub struct CloudEvents<'a>(Vec<One<'a>>);
+
+#[derive(Debug)]
+struct One<'a> {
+    /// As JSON.
+    text: Cow<'a, str>,
+    source: String,
+    /// The id of its message.
+    id: String,
+    /// As a message of the Segment API.
+    message: String,
 }
 
-impl CloudEvents {
+impl<'a> CloudEvents<'a> {
     /// Looks at a request, decompressed, with its headers by name. Which form it has, its content type says.
     ///
     /// # Errors
     /// When the content type is that of no form, [`BodyError::UnknownForm`]. When the body is not of its form, or any of
     /// the events lacks one of `id`, `source`, `type` or is of another version: nothing of a batch is taken then.
-    pub fn parse(headers: &[(&str, &[u8])], body: &[u8]) -> Result<Self, BodyError> {
+    pub fn parse(headers: &[(&str, &[u8])], body: &'a [u8]) -> Result<Self, BodyError> {
         let header = |name: &str| headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, v)| *v);
         let content_type = header("content-type").map(String::from_utf8_lossy).unwrap_or_default();
         let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let unknown = || BodyError::UnknownForm { content_type: content_type.clone().into_owned() };
         let begins = |prefix: &str| media.strip_prefix(prefix).map(|format| format.is_empty() || format == "+json");
-        let messages = match (begins("application/cloudevents-batch"), begins("application/cloudevents")) {
+        let events = match (begins("application/cloudevents-batch"), begins("application/cloudevents")) {
             (Some(true), _) => batch(text(body)?)?,
-            (None, Some(true)) => vec![message(0, text(body)?)?],
+            (None, Some(true)) => vec![one(0, Cow::Borrowed(text(body)?))?],
             (None, None) if header("ce-specversion").is_some() => {
-                let event = event_of(headers, &content_type, &media, body)?;
-                vec![message(0, &event)?]
+                vec![one(0, Cow::Owned(event_of(headers, &content_type, &media, body)?))?]
             }
             _ => return Err(unknown()),
         };
-        Ok(Self { messages })
+        Ok(Self(events))
     }
 
-    /// Hands every event to the receiver, in order, each exactly once.
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Hands every event to the receiver, in order, each exactly once; as two, where the charter says that it has a beginning
+    /// and an end.
     ///
     /// # Errors
     /// When the receiver stops it.
-    pub fn read(&self, received: &Received<'_>, receiver: &mut dyn Receiver) -> Result<(), Stop> {
+    pub fn read(&self, sources: &Sources, received: &Received<'_>, receiver: &mut dyn Receiver) -> Result<(), Stop> {
         let mut merging = Merging::new(None, Shared::default(), received);
-        let mut numbered = self.messages.iter().enumerate();
-        numbered.try_for_each(|(index, message)| merging.message(index, message, receiver))
+        self.0.iter().enumerate().try_for_each(|(index, event)| match sources.named(&event.source) {
+            Ok(source) => {
+                let row = Row { raw: &event.text, id: Some(&event.id) };
+                rows::read_one(index, row, source, received, receiver)
+            }
+            Err(_) => merging.message(index, &event.message, receiver),
+        })
     }
 }
 
-fn batch(text: &str) -> Result<Vec<String>, BodyError> {
+fn batch(text: &str) -> Result<Vec<One<'_>>, BodyError> {
     let events: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| match error.is_data() {
         true => BodyError::WrongForm { detail: "a batch of events is a JSON list".to_owned() },
         false => BodyError::NotJson { detail: error.to_string() },
@@ -72,13 +97,13 @@ fn batch(text: &str) -> Result<Vec<String>, BodyError> {
     if events.len() > MESSAGES_MAX {
         return Err(BodyError::TooMany { count: events.len() });
     }
-    events.iter().enumerate().map(|(at, event)| message(at, event.get())).collect()
+    events.iter().enumerate().map(|(at, event)| one(at, Cow::Borrowed(event.get()))).collect()
 }
 
-/// An event as a message.
-fn message(at: usize, text: &str) -> Result<String, BodyError> {
+/// An event, with what it is as a message.
+fn one(at: usize, json: Cow<'_, str>) -> Result<One<'_>, BodyError> {
     let wrong = |detail: String| Err(BodyError::WrongForm { detail: format!("event {at}: {detail}") });
-    let event = match Members::parse(text) {
+    let event = match Members::parse(&json) {
         Ok(event) => event,
         Err(error) if error.is_data() => return wrong("it is not a JSON object".to_owned()),
         Err(error) => return Err(BodyError::NotJson { detail: error.to_string() }),
@@ -92,20 +117,27 @@ fn message(at: usize, text: &str) -> Result<String, BodyError> {
     let (Some(id), Some(source), Some(kind)) = (id, source, kind) else {
         return wrong("it needs id, source and type, each a text".to_owned());
     };
+    let id = message_id(&source, &id);
+    let (message, source) = (message(&event, &kind, &id), source.into_owned());
+    Ok(One { source, id, message, text: json })
+}
+
+/// An event as a message of the Segment API.
+fn message(event: &Members<'_>, kind: &str, id: &str) -> String {
     let mut out = String::new();
     let mut write = |name: &str, json: &str| {
         json::push_name(&mut out, name);
         out.push_str(json);
     };
     write("type", "\"track\"");
-    write("event", &json::quoted(&kind));
-    write("messageId", &json::quoted(&message_id(&source, &id)));
+    write("event", &json::quoted(kind));
+    write("messageId", &json::quoted(id));
     for (name, attribute) in [("userId", "subject"), ("timestamp", "time")] {
         if let Some(value) = event.get(attribute) {
             write(name, value);
         }
     }
-    if let Some(properties) = properties(&event) {
+    if let Some(properties) = properties(event) {
         write("properties", &properties);
     }
     let mut others = String::new();
@@ -115,7 +147,7 @@ fn message(at: usize, text: &str) -> Result<String, BodyError> {
     }
     write("context", &format!("{{\"cloudevent\":{others}}}}}"));
     out.push('}');
-    Ok(out)
+    out
 }
 
 /// The data of an event; what is no object is one member.

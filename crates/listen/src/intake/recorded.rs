@@ -97,7 +97,8 @@ fn normal(message: &Members<'_>) -> Result<String, MessageError> {
     let kind = Kind::of(message)?;
     let ids = Ids::of(message, kind)?;
     let context = segment::object(message, "context")?;
-    let mut traits = segment::object(message, "traits")?;
+    // An alias of a person to itself is kept whatever its other members are.
+    let mut traits = segment::object(message, "traits").unwrap_or_default();
     if kind == Kind::Identify {
         traits = traits.over(&segment::object(&context, "traits")?);
     }

@@ -125,26 +125,49 @@ impl<'a> Rows<'a> {
     /// # Errors
     /// When the receiver stops it.
     pub fn read(&self, source: Source<'_>, received: &Received<'_>, receiver: &mut dyn Receiver) -> Result<(), Stop> {
-        for (index, raw) in self.0.iter().map(|row| row.get()).enumerate() {
-            let mut part = 0;
-            let read = check(raw).and_then(|()| {
-                events(raw, source, received.at, &mut |event| {
-                    let text = text_of(raw, source, received, part);
-                    part += 1;
-                    let event = Event { source: event.source.or(received.source), ..*event };
-                    let (message_id, keys) = (event.message_id, event.keys);
-                    let (event, doubts) = (Some(&event), Doubts::default());
-                    receiver.accepted(&Accepted { index, text: &text, message_id, keys, event, doubts })
-                })
-            });
-            if let Err(error) = read {
-                let (reason, detail) = error.rejection()?;
-                let text = kept(raw, raw);
-                receiver.rejected(&Rejected { index, message_id: None, reason, detail: &detail, text })?;
-            }
-        }
-        Ok(())
+        let mut numbered = self.0.iter().enumerate();
+        numbered
+            .try_for_each(|(index, row)| read_one(index, Row { raw: row.get(), id: None }, source, received, receiver))
     }
+}
+
+/// One object, and its id where that does not stand in a member of its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) raw: &'a str,
+    pub(super) id: Option<&'a str>,
+}
+
+/// Hands one object to the receiver.
+pub(super) fn read_one(
+    index: usize,
+    row: Row<'_>,
+    source: Source<'_>,
+    received: &Received<'_>,
+    receiver: &mut dyn Receiver,
+) -> Result<(), Stop> {
+    let mut part = 0;
+    let read = check(row.raw).and_then(|()| {
+        events(row.raw, source, received.at, &mut |event| {
+            let id = row.id.map(|id| id_of(id, part));
+            let text = text_of(row.raw, id.as_deref(), source, received, part);
+            part += 1;
+            let message_id = event.message_id.or(id.as_deref());
+            let event = Event { source: event.source.or(received.source), message_id, ..*event };
+            let (keys, doubts) = (event.keys, Doubts::default());
+            receiver.accepted(&Accepted { index, text: &text, message_id, keys, event: Some(&event), doubts })
+        })
+    });
+    read.or_else(|error| {
+        let (reason, detail) = error.rejection()?;
+        let (message_id, text) = (row.id, kept(row.raw, row.raw));
+        receiver.rejected(&Rejected { index, message_id, reason, detail: &detail, text })
+    })
+}
+
+/// Two events may not have one id: the second would be taken for a repetition of the first.
+fn id_of(id: &str, part: usize) -> String {
+    if part == 0 { id.to_owned() } else { format!("{id}#{part}") }
 }
 
 fn check(raw: &str) -> Result<(), MessageError> {
@@ -156,7 +179,7 @@ fn check(raw: &str) -> Result<(), MessageError> {
 }
 
 /// What is kept of an object, for one of its events.
-fn text_of(raw: &str, source: Source<'_>, received: &Received<'_>, part: usize) -> String {
+fn text_of(raw: &str, id: Option<&str>, source: Source<'_>, received: &Received<'_>, part: usize) -> String {
     let mut out = String::new();
     let mut write = |name: &str, json: &str| {
         json::push_name(&mut out, name);
@@ -165,6 +188,9 @@ fn text_of(raw: &str, source: Source<'_>, received: &Received<'_>, part: usize) 
     write("mapping", &json::quoted(source.name));
     if let Some(source) = received.source {
         write("source", &json::quoted(source));
+    }
+    if let Some(id) = id {
+        write("messageId", &json::quoted(id));
     }
     if part > 0 {
         write("part", &part.to_string());
@@ -189,12 +215,13 @@ pub(super) fn replay(
     let at = text("receivedAt").and_then(|at| at.parse::<jiff::Timestamp>().ok());
     let at = at.ok_or_else(|| refused("what was kept does not say when it arrived".to_owned()))?;
     let wanted = kept.get("part").map_or(Some(0), |part| part.parse::<usize>().ok());
-    let from = text("source");
+    let [from, id] = ["source", "messageId"].map(text);
     let mut part = 0;
     events(row, source, Timestamp::from_micros(at.as_microsecond()), &mut |event| {
         let is_it = Some(part) == wanted;
         part += 1;
-        if is_it { take(&Event { source: event.source.or(from.as_deref()), ..*event }) } else { Ok(()) }
+        let (source, message_id) = (event.source.or(from.as_deref()), event.message_id.or(id.as_deref()));
+        if is_it { take(&Event { source, message_id, ..*event }) } else { Ok(()) }
     })
 }
 

@@ -93,6 +93,10 @@ fn messages_that_are_no_events_say_why() {
         (format!(r#"{{"type":"alias","userId":"u",{at}}}"#), "missing-customer: an alias"),
         (format!(r#"{{"type":"alias","previousId":"u",{at}}}"#), "missing-customer: an alias"),
         (format!(r#"{{"type":"group","userId":"u","groupId":null,{at}}}"#), "bad-field: a group message needs groupId"),
+        (
+            format!(r#"{{"type":"group","userId":"u","groupId":1,"traits":"x",{at}}}"#),
+            "bad-field: traits is not an object",
+        ),
         (format!(r#"{{"type":"alias","userId":"u","previousId":"u",{at}}}"#), "nothing"),
         (r#"{"type":"track","event":"A","userId":"u"}"#.to_owned(), "missing-time"),
         (r#"{"type":"track","event":"A","userId":"u","timestamp":"soon"}"#.to_owned(), "bad-time: \"soon\""),

@@ -4,8 +4,10 @@ use crate::intake::tests::{Desk, at, received};
 fn check(headers: &[(&str, &str)], body: &str) -> Result<Desk, BodyError> {
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let events = CloudEvents::parse(&headers, body.as_bytes())?;
-    let mut desk = Desk::default();
-    events.read(&received(), &mut desk).expect("a desk takes everything");
+    let charter = "charter: 1\nkeys: {user_id: {unique: true}}\nsources: {/crm/calls: {event: type, user_id: data.customer.id, properties: [data.n], start: time, end: data.end}, /crm/files: {event: type}}";
+    let sources = || Sources::of(&charter::Charter::parse(charter).expect("a charter").0);
+    let mut desk = Desk { sources: sources(), ..Desk::default() };
+    events.read(&sources(), &received(), &mut desk).expect("a desk takes everything");
     Ok(desk)
 }
 
@@ -98,4 +100,18 @@ fn base64_is_that_of_the_rfc() {
         assert_eq!(base64(text.as_bytes()), expected);
     }
     assert_eq!(base64(&[0xff, 0xef, 0xbe]), "/+++");
+}
+
+#[test]
+fn the_charter_says_how_a_source_is_read() {
+    let kind = [("content-type", "application/cloudevents+json")];
+    let call = r#"{"specversion":"1.0","id":"1","source":"/crm/calls","type":"call","time":"2026-02-03T04:05:06Z","data":{"customer":{"id":7},"n":1,"end":"2026-02-03T04:06:00Z"}}"#;
+    let desk = check(&kind, call).expect("an event");
+    let id = message_id("/crm/calls", "1");
+    assert_eq!(desk.lines, [format!("0 {id} 7: call"), format!("0 {id}#1 7: call")]);
+    assert!(desk.events[0].starts_with("2026-02-03T04:05:06Z call [user_id=7]"), "{}", desk.events[0]);
+    assert!(desk.events[0].ends_with(r#"phase=start properties={"data.n":1}"#), "{}", desk.events[0]);
+    // One that is meant for files only changes nothing.
+    let file = ORDER.replace("/shop", "/crm/files");
+    assert!(check(&kind, &file).expect("an event").lines[0].ends_with("u1: order.placed"));
 }
