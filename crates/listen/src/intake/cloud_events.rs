@@ -10,6 +10,7 @@
 use std::borrow::Cow;
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::json::{self, Members};
@@ -90,10 +91,11 @@ impl<'a> CloudEvents<'a> {
 }
 
 fn batch(text: &str) -> Result<Vec<One<'_>>, BodyError> {
-    let events: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| match error.is_data() {
-        true => BodyError::WrongForm { detail: "a batch of events is a JSON list".to_owned() },
-        false => BodyError::NotJson { detail: error.to_string() },
-    })?;
+    let wrong = |error: serde_json::Error| match error.classify() {
+        Category::Data => BodyError::WrongForm { detail: "a batch of events is a JSON list".to_owned() },
+        _ => BodyError::NotJson { detail: error.to_string() },
+    };
+    let events: Vec<&RawValue> = serde_json::from_str(text).map_err(wrong)?;
     if events.len() > MESSAGES_MAX {
         return Err(BodyError::TooMany { count: events.len() });
     }
@@ -221,15 +223,12 @@ fn header_text(value: &[u8]) -> Option<String> {
     let hex = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
     while let Some(byte) = bytes.get(at) {
-        match (byte, hex(at + 1), hex(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte"));
-                at += 3;
-            }
-            _ => {
-                out.push(*byte);
-                at += 1;
-            }
+        if let (b'%', Some(high), Some(low)) = (byte, hex(at + 1), hex(at + 2)) {
+            out.push(u8::try_from(high * 16 + low).expect("two hexadecimal digits are a byte"));
+            at += 3;
+        } else {
+            out.push(*byte);
+            at += 1;
         }
     }
     String::from_utf8(out).ok()

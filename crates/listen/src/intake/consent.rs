@@ -37,8 +37,9 @@ pub fn consents(message: &str) -> Vec<Consent> {
             *known.entry(purpose.to_owned()).or_insert(true) &= granted;
         }
     };
-    let context = inner(Members::parse(message).ok(), "context");
-    let preferences = inner(inner_of(context.as_ref(), "consent"), "categoryPreferences");
+    let message = Members::parse(message).ok();
+    let context = inner(message.as_ref(), "context");
+    let preferences = inner(inner(context.as_ref(), "consent").as_ref(), "categoryPreferences");
     for (purpose, value) in preferences.iter().flat_map(|preferences| &preferences.0) {
         match *value {
             "true" => add(purpose, true),
@@ -46,7 +47,7 @@ pub fn consents(message: &str) -> Vec<Consent> {
             _ => {}
         }
     }
-    let management = inner_of(context.as_ref(), "consentManagement");
+    let management = inner(context.as_ref(), "consentManagement");
     for (list, granted) in [("allowedConsentIds", true), ("deniedConsentIds", false)] {
         let list = management.as_ref().and_then(|management| management.get(list));
         let ids: Vec<&RawValue> = list.and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default();
@@ -55,11 +56,7 @@ pub fn consents(message: &str) -> Vec<Consent> {
     known.into_iter().map(|(purpose, granted)| Consent { purpose, granted }).collect()
 }
 
-fn inner<'a>(object: Option<Members<'a>>, name: &str) -> Option<Members<'a>> {
-    inner_of(object.as_ref(), name)
-}
-
-fn inner_of<'a>(object: Option<&Members<'a>>, name: &str) -> Option<Members<'a>> {
+fn inner<'a>(object: Option<&Members<'a>>, name: &str) -> Option<Members<'a>> {
     Members::parse(object?.get(name)?).ok()
 }
 

@@ -180,5 +180,6 @@ fn object<'a>(message: &Members<'a>, name: &str) -> Option<Members<'a>> {
 
 /// What is kept of a message that is rejected.
 pub(super) fn kept<'t>(raw: &str, text: &'t str) -> &'t str {
-    if raw.len() <= MESSAGE_BYTES_MAX { text } else { &text[..text.floor_char_boundary(LINE_BYTES_KEPT)] }
+    let beginning = || text.get(..text.floor_char_boundary(LINE_BYTES_KEPT)).unwrap_or(text);
+    if raw.len() <= MESSAGE_BYTES_MAX { text } else { beginning() }
 }

@@ -112,7 +112,9 @@ fn normal(message: &Members<'_>) -> Result<String, MessageError> {
     let [message_id, group] = ["messageId", "groupId"].map(|name| message.get(name).and_then(json::identifier));
     write("messageId", text(message_id.as_deref()).as_deref());
     write("type", Some(&json::quoted(kind.name())));
-    ["event", "name", "category"].into_iter().for_each(|name| write(name, message.get(name)));
+    for name in ["event", "name", "category"] {
+        write(name, message.get(name));
+    }
     write("userId", text(ids.user.as_deref()).as_deref());
     write("anonymousId", text(ids.anonymous.as_deref()).as_deref());
     write("groupId", text(group.as_deref()).as_deref());
