@@ -3,7 +3,33 @@
 //! [`decode`] undoes the compression, [`Body::parse`] looks at the whole, [`Body::read`] hands every message to a
 //! [`Receiver`], exactly once. What is accepted comes with the text that is to be kept of it: the message with what stood
 //! around it, without its write key, with the time at which it arrived and an id. Its event is read from that text, by the
-//! reader of archives, so that [`replay`] gives the same event whenever it is asked.
+//! reader of archives, so that [`replay`] gives the same event whenever it is asked. [`CloudEvents`] and [`Rows`], any JSON
+//! objects that the charter's `sources:` know, are taken in the same way.
+//!
+//! ```
+//! use listen::Stop;
+//! use listen::intake::{Accepted, Body, Endpoint, Received, Receiver, Rejected, decode};
+//!
+//! struct Desk(Vec<String>);
+//! impl Receiver for Desk {
+//!     fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
+//!         Ok(self.0.push(format!("{} of {}", accepted.event.map_or("nothing", |e| e.event), accepted.keys[0].value)))
+//!     }
+//!     fn rejected(&mut self, rejected: &Rejected<'_>) -> Result<(), Stop> {
+//!         Ok(self.0.push(rejected.reason.to_string()))
+//!     }
+//!     fn new_id(&mut self) -> String {
+//!         format!("id{}", self.0.len())
+//!     }
+//! }
+//! let body = br#"{"batch":[{"type":"track","event":"Order","userId":"ann"},{"type":"track","userId":"bob"}]}"#;
+//! let body = decode(body, None, 1_000)?;
+//! let mut desk = Desk(Vec::new());
+//! let received = Received { at: event::Timestamp::from_micros(0), source: None, peer: None };
+//! Body::parse(&body, Endpoint::Batch)?.read(&received, &mut desk)?;
+//! assert_eq!(desk.0, ["Order of ann", "missing-event"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! It may know bytes and what clients send; it must not know HTTP: status codes and headers belong to whoever answers.
 //! Source: Segment, "HTTP Tracking API" and "Spec: Common Fields"; `RudderStack`, "HTTP API".

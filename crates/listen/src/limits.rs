@@ -38,3 +38,6 @@ pub const ENVELOPE_BYTES_MAX: usize = 16 << 10;
 
 /// The longest id of a message, in characters.
 pub const MESSAGE_ID_CHARS_MAX: usize = 256;
+
+/// The longest identifier of a customer that is taken live, in bytes: live state is found by it.
+pub const ID_BYTES_MAX: usize = 1_024;

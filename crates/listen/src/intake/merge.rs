@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::{self, Members};
-use crate::limits::{LINE_BYTES_KEPT, MESSAGE_BYTES_MAX, MESSAGE_ID_CHARS_MAX};
+use crate::limits::{ID_BYTES_MAX, LINE_BYTES_KEPT, MESSAGE_BYTES_MAX, MESSAGE_ID_CHARS_MAX};
 use crate::segment::{self, Kind, MessageError};
 use crate::sink::{Reason, Stop};
 
@@ -72,7 +72,7 @@ impl<'r> Merging<'r> {
             return receiver.rejected(&Rejected { index, message_id: None, reason, detail, text: kept(raw, raw) });
         };
         let id = message.get("messageId").and_then(json::identifier);
-        let fits = check(raw, id.as_deref());
+        let fits = check(raw, &message, id.as_deref());
         let given = match fits {
             Ok(()) => self.given(&message, id.is_none().then(|| receiver.new_id())),
             Err(_) => Given::default(),
@@ -153,15 +153,24 @@ impl<'r> Merging<'r> {
 }
 
 /// What is wrong with a message before it is read.
-fn check(raw: &str, id: Option<&str>) -> Result<(), MessageError> {
+fn check(raw: &str, message: &Members<'_>, message_id: Option<&str>) -> Result<(), MessageError> {
+    const IDS: [&str; 6] = ["userId", "anonymousId", "previousId", "groupId", "from", "to"];
+    let refused = |reason, detail| Err(MessageError::Refused { reason, detail });
     if raw.len() > MESSAGE_BYTES_MAX {
         let detail = format!("{} bytes, and a message may have {MESSAGE_BYTES_MAX}", raw.len());
-        return Err(MessageError::Refused { reason: Reason::TooLarge, detail });
+        return refused(Reason::TooLarge, detail);
     }
-    let chars = id.map_or(0, |id| id.chars().count());
+    let chars = message_id.map_or(0, |id| id.chars().count());
     if chars > MESSAGE_ID_CHARS_MAX {
         let detail = format!("messageId has {chars} characters, and may have {MESSAGE_ID_CHARS_MAX}");
-        return Err(MessageError::Refused { reason: Reason::BadField, detail });
+        return refused(Reason::BadField, detail);
+    }
+    // An identifier is not longer than its message.
+    for name in IDS.into_iter().filter(|_| raw.len() > ID_BYTES_MAX) {
+        let bytes = message.get(name).and_then(json::identifier).map_or(0, |id| id.len());
+        if bytes > ID_BYTES_MAX {
+            return refused(Reason::BadField, format!("{name} has {bytes} bytes, and may have {ID_BYTES_MAX}"));
+        }
     }
     Ok(())
 }

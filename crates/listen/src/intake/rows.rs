@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use crate::guess::GuessError;
 use crate::json::{self, Members};
 use crate::jsonl;
-use crate::limits::{MESSAGE_BYTES_MAX, MESSAGES_MAX};
+use crate::limits::{ID_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_MAX};
 use crate::mapping::{Mapping, Role, TimeColumn};
 use crate::plan::{Options, PlanError, ReadError};
 use crate::segment::{Doubts, MessageError, members};
@@ -291,7 +291,12 @@ struct Passing<'t> {
 
 impl Sink for Passing<'_> {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
-        (self.take)(event)
+        let Some(long) = event.keys.iter().find(|key| key.value.len() > ID_BYTES_MAX) else {
+            return (self.take)(event);
+        };
+        let detail = format!("{} has {} bytes, and may have {ID_BYTES_MAX}", long.kind, long.value.len());
+        self.rejected = Some((Reason::BadField, detail));
+        Ok(())
     }
 
     fn reject(&mut self, rejection: &Rejection<'_>) -> Result<(), Stop> {

@@ -198,6 +198,8 @@ fn what_is_too_large_is_named() {
     assert!(desk.lines[0].starts_with("0 m too-large: 262"), "{}", desk.lines[0]);
     assert_eq!(desk.texts[0].len(), crate::limits::LINE_BYTES_KEPT);
     assert!(desk.lines[1].ends_with("bad-field: messageId has 257 characters, and may have 256"), "{}", desk.lines[1]);
+    let long = batch(&format!(r#"{{"batch":[{{"type":"track","event":"A","userId":"{}"}}]}}"#, "u".repeat(1_025)));
+    assert_eq!(long.lines, ["0 - bad-field: userId has 1025 bytes, and may have 1024"]);
     let error = |body: String| Body::parse(body.as_bytes(), Endpoint::Batch).map(|body| body.len());
     assert_eq!(error(format!("{{\"batch\":[{}1]}}", "1,".repeat(MESSAGES_MAX - 1))), Ok(MESSAGES_MAX));
     assert_eq!(

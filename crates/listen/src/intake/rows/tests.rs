@@ -136,4 +136,6 @@ fn bodies_that_are_no_objects_say_so() {
     assert_eq!(desk.lines[0], "0 - not-an-object: the message is not a JSON object");
     assert!(desk.lines[1].starts_with("1 - missing-customer"), "{}", desk.lines[1]);
     assert_eq!(desk.lines[2], "2 - u: Contacted");
+    let desk = check("crm-1", &format!(r#"{{"who":"{}"}}"#, "u".repeat(1_025)));
+    assert_eq!(desk.lines, ["0 - bad-field: user_id has 1025 bytes, and may have 1024"]);
 }
