@@ -24,7 +24,7 @@ use crate::limits::{
 };
 use crate::loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
-    Wanted,
+    Waiting, Wanted,
 };
 use crate::{Keep, store::Read};
 use files::Files;
@@ -261,6 +261,11 @@ impl Keep for Embedded {
 
     async fn queues(&self) -> Result<Vec<Queue>, Error> {
         self.read(usize::MAX, |read, _| ledger::queues(read)).await
+    }
+
+    async fn waiting(&self, target: &str, limit: usize) -> Result<Vec<Waiting>, Error> {
+        let target = target.to_owned();
+        self.read(limit, move |read, _| ledger::waiting(read, &target, limit)).await
     }
 
     async fn dead(&self, target: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Dead>, Error> {

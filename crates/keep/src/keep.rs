@@ -8,7 +8,7 @@ use crate::commit::{Commit, Link};
 use crate::error::Error;
 use crate::loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
-    Wanted,
+    Waiting, Wanted,
 };
 
 /// A home of live state: loads what a batch of messages needs, and commits what became of it in one durable transaction.
@@ -92,6 +92,9 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
 
     /// What waits at each target. Counts everything that waits: to look at, not to work by.
     async fn queues(&self) -> Result<Vec<Queue>, Error>;
+
+    /// The deliveries that wait at a target, those that are taken included, the first due first: no more than `limit`. To look at.
+    async fn waiting(&self, target: &str, limit: usize) -> Result<Vec<Waiting>, Error>;
 
     /// A page of the deliveries of a target that were given up, ordered by id, from after `after` on.
     async fn dead(&self, target: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Dead>, Error>;

@@ -22,7 +22,7 @@ use crate::store::{Draft, Read, Table, Writes};
 
 pub(crate) use lease::Leases;
 pub(crate) use parcel::shortened;
-pub(crate) use read::{dead, keys_by_number, keys_of, links, load, log, log_span, queues, records, states};
+pub(crate) use read::{dead, keys_by_number, keys_of, links, load, log, log_span, queues, records, states, waiting};
 
 /// The key of the only row of its table.
 const HEAD: [u8; 1] = [0];

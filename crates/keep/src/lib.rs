@@ -25,7 +25,7 @@ pub use error::{Conflict, Error};
 pub use keep::Keep;
 pub use loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue, Record,
-    Stored, Take, TimerId, Version, Wanted,
+    Stored, Take, TimerId, Version, Waiting, Wanted,
 };
 pub use memory::{Fault, Memory, Operation};
 pub use postgres::Postgres;

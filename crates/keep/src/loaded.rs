@@ -177,6 +177,17 @@ pub struct Queue {
     pub dead: u64,
 }
 
+/// A delivery that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// What is to be delivered. `due_us` is that of the next attempt.
+    pub post: crate::Post,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What went wrong the last time; empty where it was not tried.
+    pub why: String,
+}
+
 /// A delivery that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dead {

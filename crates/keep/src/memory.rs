@@ -12,7 +12,7 @@ use crate::ledger::{self, Ledger, Prepared, Shared};
 use crate::limits::MESSAGES_KNOWN_US;
 use crate::loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
-    Wanted,
+    Waiting, Wanted,
 };
 use crate::store::{Read, Table, Visit, Writes};
 use crate::{Keep, limits};
@@ -259,6 +259,10 @@ impl Keep for Memory {
 
     async fn queues(&self) -> Result<Vec<Queue>, Error> {
         self.read(|tables| ledger::queues(tables))
+    }
+
+    async fn waiting(&self, target: &str, limit: usize) -> Result<Vec<Waiting>, Error> {
+        self.read(|tables| ledger::waiting(tables, target, limit))
     }
 
     async fn dead(&self, target: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Dead>, Error> {

@@ -25,7 +25,7 @@ use crate::limits::{
 };
 use crate::loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue, Record,
-    Stored, Take, Version, Wanted,
+    Stored, Take, Version, Waiting, Wanted,
 };
 use connection::{Connection, Params, Pool, explain};
 use writer::{Job, Writer};
@@ -131,6 +131,12 @@ fn stored(row: &Row) -> Stored {
 
 fn key(row: &Row) -> Result<Key, Error> {
     Ok(Key { number: number(row, 0)?, customer: Customer(row.get(1)), bytes: row.get(2) })
+}
+
+/// What is to be delivered to a target; its columns come first.
+fn post(row: &Row, target: &str) -> Post {
+    let (id, customer, due_us, bytes) = (row.get(0), Customer(row.get(1)), row.get(2), row.get(3));
+    Post { target: target.to_owned(), id, customer, due_us, bytes }
 }
 
 fn attempts(row: &Row, column: usize) -> u32 {
@@ -298,11 +304,8 @@ impl Keep for Postgres {
     async fn deliveries(&self, target: &str, take: Take) -> Result<Vec<Delivery>, Error> {
         let until_us = take.now_us.saturating_add(take.lease_us);
         let rows = self.rows(queries::DELIVERIES, &[&target, &take.now_us, &limit(take.limit), &until_us]).await?;
-        let delivery = |row: &Row| {
-            let (id, customer, due_us, bytes) = (row.get(0), Customer(row.get(1)), row.get(2), row.get(3));
-            let post = Post { target: target.to_owned(), id, customer, due_us, bytes };
-            Delivery { post, attempts: attempts(row, 4), lease: lease(row, 5) }
-        };
+        let delivery =
+            |row: &Row| Delivery { post: post(row, target), attempts: attempts(row, 4), lease: lease(row, 5) };
         let mut all: Vec<_> = rows.iter().map(delivery).collect();
         all.sort_by(|a, b| (a.post.due_us, &a.post.id).cmp(&(b.post.due_us, &b.post.id)));
         Ok(all)
@@ -319,13 +322,15 @@ impl Keep for Postgres {
         Ok(self.rows(queries::QUEUES, &[]).await?.iter().map(queue).collect())
     }
 
+    async fn waiting(&self, target: &str, most: usize) -> Result<Vec<Waiting>, Error> {
+        let rows = self.rows(queries::WAITING, &[&target, &limit(most)]).await?;
+        let waiting = |row: &Row| Waiting { post: post(row, target), attempts: attempts(row, 4), why: row.get(5) };
+        Ok(rows.iter().map(waiting).collect())
+    }
+
     async fn dead(&self, target: &str, after: Option<&[u8]>, most: usize) -> Result<Vec<Dead>, Error> {
         let rows = self.rows(queries::DEAD, &[&target, &after, &limit(most)]).await?;
-        let dead = |row: &Row| {
-            let (id, customer, due_us, bytes) = (row.get(0), Customer(row.get(1)), row.get(2), row.get(3));
-            let post = Post { target: target.to_owned(), id, customer, due_us, bytes };
-            Dead { post, attempts: attempts(row, 4), why: row.get(5) }
-        };
+        let dead = |row: &Row| Dead { post: post(row, target), attempts: attempts(row, 4), why: row.get(5) };
         Ok(rows.iter().map(dead).collect())
     }
 

@@ -10,7 +10,7 @@ use crate::ledger::apply::is_seen;
 use crate::ledger::parcel::Parcel;
 use crate::ledger::{Head, chunk, keys};
 use crate::limits::LOG_PAGE_BYTES;
-use crate::loaded::{Customer, Dead, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Version, Wanted};
+use crate::loaded::{Customer, Dead, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Version, Waiting, Wanted};
 use crate::store::{Read, Table, scan_prefix};
 
 const GO_ON: Result<ControlFlow<()>, Error> = Ok(ControlFlow::Continue(()));
@@ -175,6 +175,26 @@ pub(crate) fn queues(read: &dyn Read) -> Result<Vec<Queue>, Error> {
         GO_ON
     })?;
     Ok(queues.into_values().collect())
+}
+
+pub(crate) fn waiting(read: &dyn Read, target: &str, limit: usize) -> Result<Vec<Waiting>, Error> {
+    let prefix = keys::target(target);
+    let due_bytes = keys::outbox_due(target, 0, &[]).len();
+    let mut ids = Vec::new();
+    scan_prefix(read, Table::OutboxDue, &prefix, &prefix, &mut |key, _| {
+        if ids.len() == limit {
+            return ENOUGH;
+        }
+        ids.push(key[due_bytes..].to_vec());
+        GO_ON
+    })?;
+    let mut first = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row = read.get(Table::Outbox, &id)?.ok_or_else(|| Error::corrupt("a delivery that waits is not there"))?;
+        let Parcel { post, attempts, why, .. } = Parcel::decode(&id, &row)?;
+        first.push(Waiting { post, attempts, why });
+    }
+    Ok(first)
 }
 
 pub(crate) fn dead(read: &dyn Read, target: &str, after: Option<&[u8]>, limit: usize) -> Result<Vec<Dead>, Error> {

@@ -74,6 +74,9 @@ from (
     from outbox group by target
 ) as waiting full join paused on paused.target = waiting.target order by 1";
 
+pub(super) const WAITING: &str = "
+select id, customer, due_us, bytes, attempts, why from outbox where target = $1 and not dead order by due_us, id limit $2";
+
 pub(super) const DEAD: &str = "
 select id, customer, due_us, bytes, attempts, why from outbox
 where target = $1 and dead and ($2::bytea is null or id > $2) order by id limit $3";
@@ -180,7 +183,7 @@ with moved as (update head set next = next + $1::bigint returning next),
      )
 select next from moved";
 
-const ALL: [&str; 40] = [
+const ALL: [&str; 41] = [
     LOAD,
     RESERVE,
     KEYS,
@@ -193,6 +196,7 @@ const ALL: [&str; 40] = [
     DUE,
     DELIVERIES,
     QUEUES,
+    WAITING,
     DEAD,
     RECORDS,
     LOCK_STATES,

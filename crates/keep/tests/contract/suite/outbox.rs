@@ -1,6 +1,6 @@
 //! The outbox.
 
-use keep::{Commit, Customer, Delivery, Keep, Outcome, Post, Queue, Settled};
+use keep::{Commit, Customer, Delivery, Keep, Outcome, Post, Queue, Settled, Waiting};
 
 use super::{NOW_US, SECOND_US, commit, conflict, take};
 use crate::homes::Home;
@@ -49,6 +49,10 @@ pub(crate) async fn deliveries_go_out_by_target_and_time(home: &mut Home) {
     );
     assert_eq!(ids(&keep.deliveries("mail", take(NOW_US, 10)).await.unwrap()), ["d"], "targets do not see each other");
     assert_eq!(keep.deliveries("cr", take(NOW_US, 10)).await.unwrap(), vec![]);
+    let waiting = keep.waiting("crm", 2).await.unwrap();
+    let untried = |post: &Post| Waiting { post: post.clone(), attempts: 0, why: String::new() };
+    assert_eq!(waiting, [untried(&posts[1]), untried(&posts[0])], "those that are taken wait as well");
+    assert_eq!(keep.waiting("cr", 10).await.unwrap(), vec![]);
     let queues = keep.queues().await.unwrap();
     assert_eq!(queues, [queue("crm", 3, Some(NOW_US - 1), 0, false), queue("mail", 1, Some(7), 0, false)]);
 }
@@ -62,6 +66,8 @@ pub(crate) async fn deliveries_come_back_done_later_or_dead(home: &mut Home) {
     keep.commit(settled(&taken[2], Outcome::Dead { why: "410".to_owned() })).await.unwrap();
     assert_eq!(keep.queues().await.unwrap(), [queue("crm", 1, Some(NOW_US + 5), 1, false)]);
     assert_eq!(keep.deliveries("crm", take(NOW_US, 10)).await.unwrap(), vec![]);
+    let waiting = keep.waiting("crm", 10).await.unwrap();
+    assert_eq!(waiting, [Waiting { post: post("crm", "b", NOW_US + 5), attempts: 1, why: "503".to_owned() }]);
     let again = keep.deliveries("crm", take(NOW_US + 5, 10)).await.unwrap();
     assert_eq!((ids(&again), again[0].attempts), (vec!["b".to_owned()], 1));
     let dead = keep.dead("crm", None, 10).await.unwrap();
