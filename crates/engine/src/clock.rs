@@ -12,21 +12,18 @@ pub trait Clock: Send + Sync + Debug {
     fn now_us(&self) -> i64;
 
     /// Waits for so many microseconds.
-    async fn sleep_us(&self, us: i64);
+    async fn sleep_us(&self, us: i64) {
+        tokio::time::sleep(Duration::from_micros(us.max(0).cast_unsigned())).await;
+    }
 }
 
 /// The clock of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-#[async_trait]
 impl Clock for SystemClock {
     fn now_us(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-    }
-
-    async fn sleep_us(&self, us: i64) {
-        tokio::time::sleep(Duration::from_micros(us.max(0).cast_unsigned())).await;
+        let us = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or_else(|before| -us(before.duration()), us)
     }
 }

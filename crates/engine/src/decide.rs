@@ -1,15 +1,17 @@
 //! What to do for a customer next: asked by somebody who waits, or by an event that came in.
 
+use std::sync::PoisonError;
+
 use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide};
 use charter::actions::Delivery;
 use event::Timestamp;
-use keep::{Customer, Entry, Post, Wanted};
+use keep::{Customer, Entry, Wanted};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::sync::PoisonError;
 
 use crate::counts::Counts;
+use crate::deliver::{Message, message_id};
 use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, kind};
 use crate::error::Error;
@@ -223,28 +225,23 @@ impl Engine {
         }
         if let (Some(action), Some(target)) = (&told.action, &told.delivered_to) {
             work.tell_action(customer, action);
-            let digest = Sha256::digest(format!("{}/{action}/{}", customer.0, decision.occasion));
-            let id: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-            let notice = json!({
-                "id": format!("msg_{id}"),
-                "type": "desireline.action.decided",
-                "subject": subject,
-                "time": told.at,
-                "data": {
-                    "customer": subject,
-                    "action": action,
-                    "handling": told.handling,
-                    "occasion": told.occasion,
-                    "charter": told.charter,
-                },
+            let of = [target.as_str(), &customer.0.to_string(), action, &told.occasion];
+            let data = json!({
+                "customer": subject,
+                "action": action,
+                "handling": told.handling,
+                "occasion": told.occasion,
+                "charter": told.charter,
             });
-            work.commit.posts.push(Post {
-                target: target.clone(),
-                id: format!("msg_{id}").into_bytes(),
-                customer,
-                due_us: work.now_us,
-                bytes: notice.to_string().into_bytes(),
-            });
+            let message = Message {
+                id: &message_id(&of),
+                kind: "desireline.action.decided",
+                source: "/desireline",
+                subject: Some(subject),
+                at_us: decision.at_us,
+                data: &data,
+            };
+            work.commit.posts.push(message.post(target, customer, work.now_us));
         }
         told
     }

@@ -2,18 +2,20 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use act::{Models, Plan};
 use charter::Charter;
 use hashbrown::HashSet;
 use keep::{Keep, KeyNumber};
+use listen::intake::Sources;
 use listen::stitch::Rules;
-use tokio::sync::{Notify, RwLock, Semaphore, SemaphorePermit, broadcast};
+use tokio::sync::{RwLock, Semaphore, SemaphorePermit, broadcast};
 
 use crate::changes::Change;
 use crate::clock::Clock;
 use crate::counts::Counts;
+use crate::deliver::Outbox;
 use crate::error::Error;
 use crate::limits::{BATCHES_AT_ONCE, BATCHES_WAITING, CHANGES_WAITING, LINKS_REMEMBERED, NUMBERS_RESERVED};
 
@@ -33,6 +35,7 @@ pub struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) plan: Arc<Plan>,
     pub(crate) rules: Rules,
+    pub(crate) sources: Sources,
     pub(crate) options: Options,
     pub(crate) generation: u32,
     /// Numbers for new keys that were reserved and not used yet.
@@ -49,7 +52,7 @@ pub struct Engine {
     changes: broadcast::Sender<Arc<Change>>,
     pub(crate) counts: Counts,
     /// Told when something is to be delivered.
-    pub(crate) posted: Arc<Notify>,
+    outbox: OnceLock<Arc<Outbox>>,
 }
 
 impl Engine {
@@ -63,7 +66,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> Result<Arc<Self>, Error> {
-        let rules = Rules::from(&charter.keys);
+        let (rules, sources) = (Rules::from(&charter.keys), Sources::of(&charter));
         let plan = Arc::new(Plan::new(charter));
         let models = crate::models::load(&*keep, &plan).await?;
         let (changes, _) = broadcast::channel(CHANGES_WAITING);
@@ -72,6 +75,7 @@ impl Engine {
             clock,
             plan,
             rules,
+            sources,
             options,
             generation: 0,
             numbers: tokio::sync::Mutex::new(0..0),
@@ -83,13 +87,18 @@ impl Engine {
             models: Mutex::new(models),
             changes,
             counts: Counts::default(),
-            posted: Arc::new(Notify::new()),
+            outbox: OnceLock::new(),
         }))
     }
 
     /// The charter by which it works.
     pub fn charter(&self) -> &Charter {
         self.plan.charter()
+    }
+
+    /// The sources of the charter to which objects can be posted.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// Where live state is kept.
@@ -107,9 +116,15 @@ impl Engine {
         &self.counts
     }
 
-    /// Told when something is to be delivered.
-    pub fn posted(&self) -> &Arc<Notify> {
-        &self.posted
+    /// Tells this outbox from now on when something is to be delivered; it finds out by itself, but later. The first one counts.
+    pub fn tell_outbox(&self, outbox: Arc<Outbox>) {
+        let _ = self.outbox.set(outbox);
+    }
+
+    pub(crate) fn posted(&self, target: &str) {
+        if let Some(outbox) = self.outbox.get() {
+            outbox.posted(target);
+        }
     }
 
     /// Everything that changes from now on, for whoever watches.

@@ -4,7 +4,6 @@ use act::{Decision, Taken};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::message::Dialect;
 
 /// What kind of entry it is, as `keep` has it.
 pub(crate) mod kind {
@@ -19,8 +18,8 @@ pub(crate) mod kind {
 pub(crate) struct StoredMessage<'a> {
     /// Its place in the order of arrival.
     pub(crate) seq: u64,
-    /// Who reads it.
-    pub(crate) dialect: Dialect,
+    /// Which event of the text it is: a row with a beginning and an end is two.
+    pub(crate) part: u8,
     /// What is kept of it.
     pub(crate) text: &'a str,
 }

@@ -12,6 +12,7 @@ mod changes;
 mod clock;
 mod counts;
 mod decide;
+pub mod deliver;
 mod engine;
 mod entry;
 mod error;

@@ -3,21 +3,13 @@
 use act::Consent;
 use event::{Event, Timestamp};
 use keep::MessageId;
-use listen::intake::{self, Accepted, Receiver, Rejected};
+use listen::intake::{self, Accepted, Receiver, Rejected, Sources};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Stop};
-use serde::{Deserialize, Serialize};
 
 use crate::carried::Carried;
 use crate::engine::Engine;
 use crate::limits::{AHEAD_US_MAX, KEY_BYTES_MAX, KEYS_MAX};
-
-/// Who reads a message again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Dialect {
-    /// [`intake::replay`]: messages of the Segment API, and what becomes such messages.
-    Segment,
-}
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,12 +100,14 @@ impl Parsed {
         Ok(Self { at_us, event: Carried::new(event), keys, consents })
     }
 
-    /// Reads a message that was taken in before.
-    pub(crate) fn again(dialect: Dialect, text: &str, rules: &Rules) -> Option<Self> {
-        let Dialect::Segment = dialect;
-        let mut parsed = None;
-        let read = intake::replay(text, &mut |event| {
-            parsed = Self::new(event, text, rules).ok();
+    /// Reads a message that was taken in before; of a text that is two events, the one that is meant.
+    pub(crate) fn again(text: &str, part: u8, sources: &Sources, rules: &Rules) -> Option<Self> {
+        let (mut parsed, mut passed) = (None, 0);
+        let read = intake::replay(text, sources, &mut |event| {
+            if passed == part {
+                parsed = Self::new(event, text, rules).ok();
+            }
+            passed += 1;
             Ok(())
         });
         read.ok().and(parsed)
@@ -123,7 +117,7 @@ impl Parsed {
 /// A message on its way in.
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
-    Event { id: MessageId, text: String, parsed: Parsed },
+    Event { id: MessageId, text: String, part: u8, parsed: Parsed },
     Nothing,
     Refused { message_id: Option<String>, reason: Reason, detail: String, text: String },
 }
@@ -133,13 +127,20 @@ pub(crate) enum Item {
 pub struct Inbox<'e> {
     engine: &'e Engine,
     received: Timestamp,
+    /// The text that came last, and how many events it was.
+    last: (usize, u8),
     pub(crate) items: Vec<Item>,
 }
 
 impl Engine {
     /// Takes messages that are received now.
     pub fn inbox(&self) -> Inbox<'_> {
-        Inbox { engine: self, received: Timestamp::from_micros(self.clock.now_us()), items: Vec::new() }
+        Inbox {
+            engine: self,
+            received: Timestamp::from_micros(self.clock.now_us()),
+            last: (usize::MAX, 0),
+            items: Vec::new(),
+        }
     }
 }
 
@@ -183,12 +184,15 @@ impl Receiver for Inbox<'_> {
             self.items.push(Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
             return Ok(());
         }
-        let id = match accepted.message_id {
-            Some(id) => MessageId::of(id.as_bytes()),
-            // Where the sender gives none, the same content is the same message.
-            None => MessageId::of(&[b"~", accepted.text.as_bytes()].concat()),
+        let part = if self.last.0 == accepted.index { self.last.1 + 1 } else { 0 };
+        self.last = (accepted.index, part);
+        // Where the sender gives no id, the same content is the same message.
+        let id = accepted.message_id.unwrap_or(accepted.text);
+        let id = match (accepted.message_id, part) {
+            (Some(_), 0) => MessageId::of(id.as_bytes()),
+            (given, part) => MessageId::of(format!("{}~{part}~{id}", u8::from(given.is_some())).as_bytes()),
         };
-        self.items.push(Item::Event { id, text: accepted.text.to_owned(), parsed });
+        self.items.push(Item::Event { id, text: accepted.text.to_owned(), part, parsed });
         Ok(())
     }
 

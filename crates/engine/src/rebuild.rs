@@ -181,7 +181,7 @@ impl Engine {
         Ok(match entry.kind {
             kind::MESSAGE => {
                 let stored: StoredMessage<'_> = entry::read(&entry.bytes, position)?;
-                Parsed::again(stored.dialect, stored.text, &self.rules).map(|parsed| {
+                Parsed::again(stored.text, stored.part, &self.sources, &self.rules).map(|parsed| {
                     let keys = || parsed.keys.iter().map(Ranked::bytes);
                     let whose = around.and_then(|around| around.whose(&around.numbers(keys())));
                     (whose.unwrap_or_else(by_number), Recalled::Event(stored.seq, parsed))

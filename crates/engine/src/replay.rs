@@ -67,8 +67,10 @@ impl Engine {
                 pasts.entry(whose).or_default().add(recalled);
             }
         }
-        let states =
-            pasts.iter().map(|(customer, past)| (customer.0, past.profile(self, now_us).state.to_bytes(&self.plan)));
+        let states = pasts.iter().filter_map(|(customer, past)| {
+            let state = past.profile(self, now_us).state;
+            (!is_empty(&state, &self.plan, now)).then(|| (customer.0, state.to_bytes(&self.plan)))
+        });
         Ok(states.collect())
     }
 }

@@ -252,9 +252,9 @@ impl Engine {
         match logged.kind {
             kind::MESSAGE => {
                 let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
-                let parsed = crate::message::Parsed::again(stored.dialect, stored.text, &self.rules);
+                let parsed = crate::message::Parsed::again(stored.text, stored.part, &self.sources, &self.rules);
                 let at_us = parsed.map_or(logged.at_us, |parsed| parsed.at_us);
-                happened(at_us, "event", listen::intake::normalised(stored.text).unwrap_or_default())
+                happened(at_us, "event", listen::intake::normalised(stored.text, &self.sources).unwrap_or_default())
             }
             kind::CONSENT => {
                 let consent: Consent = entry::read(&logged.bytes, logged.position)?;
@@ -283,7 +283,7 @@ impl Engine {
             if logged.kind == kind::MESSAGE {
                 let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
                 if wanted(stored.text) {
-                    found.push_front(raw(listen::intake::normalised(stored.text).unwrap_or_default()));
+                    found.push_front(raw(listen::intake::normalised(stored.text, &self.sources).unwrap_or_default()));
                     found.truncate(limit);
                 }
             }

@@ -24,6 +24,7 @@ pub(crate) const NOBODY: Customer = Customer(-1);
 struct Fresh<'a> {
     id: MessageId,
     text: &'a str,
+    part: u8,
     parsed: &'a Parsed,
 }
 
@@ -78,7 +79,7 @@ impl Engine {
     async fn try_take(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, keep::Error> {
         let events = || {
             items.iter().filter_map(|item| match item {
-                Item::Event { id, text, parsed } => Some(Fresh { id: *id, text, parsed }),
+                Item::Event { id, text, part, parsed } => Some(Fresh { id: *id, text, part: *part, parsed }),
                 Item::Nothing | Item::Refused { .. } => None,
             })
         };
@@ -115,12 +116,11 @@ impl Engine {
 
     /// Commits, and lets follow what follows.
     pub(crate) async fn commit(&self, commit: Commit, aftermath: Aftermath) -> Result<keep::Committed, keep::Error> {
-        let (links, posts) = (commit.links.clone(), commit.posts.len());
+        let links = commit.links.clone();
+        let targets: BTreeSet<String> = commit.posts.iter().map(|post| post.target.clone()).collect();
         let committed = self.keep.commit(commit).await?;
         self.remember_links(&links);
-        if posts > 0 {
-            self.posted.notify_waiters();
-        }
+        targets.iter().for_each(|target| self.posted(target));
         if !aftermath.lessons.is_empty() {
             let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
             aftermath.lessons.iter().for_each(|lesson| models.learn(lesson));
@@ -249,7 +249,7 @@ impl Batch<'_> {
         self.work.commit.keys.extend(new);
         self.work.commit.links.append(&mut self.links);
         let mut last: BTreeMap<Customer, Fresh<'_>> = BTreeMap::new();
-        for each @ Fresh { id, text, parsed } in fresh {
+        for each @ Fresh { id, text, part, parsed } in fresh {
             let numbers: Vec<KeyNumber> = parsed.keys.iter().map(|key| self.place_of(key).number).collect();
             let customer = match &around {
                 Some(around) if numbers.len() > 1 => around.whose(&numbers),
@@ -257,7 +257,7 @@ impl Batch<'_> {
             };
             let customer = customer.unwrap_or_else(|| self.place_of(&parsed.keys[0]).customer);
             self.work.commit.messages.push(*id);
-            self.work.take_message(customer, parsed, text);
+            self.work.take_message(customer, parsed, text, *part);
             last.insert(customer, *each);
         }
         let anew: BTreeSet<Customer> = std::mem::take(&mut self.work.anew);

@@ -10,7 +10,7 @@ use crate::changes::{Change, Told};
 use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, kind};
-use crate::message::{Dialect, Parsed};
+use crate::message::Parsed;
 use crate::profile::{Kept, Profile};
 
 /// The one timer of a customer.
@@ -105,12 +105,12 @@ impl<'e> Work<'e> {
     }
 
     /// Takes in a message: into the log, and into the customer's state.
-    pub(crate) fn take_message(&mut self, customer: Customer, parsed: &Parsed, text: &str) {
+    pub(crate) fn take_message(&mut self, customer: Customer, parsed: &Parsed, text: &str, part: u8) {
         let (engine, now_us) = (self.engine, self.now_us);
         let person = self.person(customer);
         let seq = engine.next_seq(now_us, person.profile.last_seq);
         person.profile.last_seq = seq;
-        let bytes = entry::bytes(&StoredMessage { seq, dialect: Dialect::Segment, text });
+        let bytes = entry::bytes(&StoredMessage { seq, part, text });
         self.commit.entries.push(Entry { customer, kind: kind::MESSAGE, at_us: now_us, bytes });
         parsed.event.with(|event| self.step(customer, Input::Event { event, seq }));
         for consent in &parsed.consents {
