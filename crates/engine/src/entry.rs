@@ -11,6 +11,7 @@ pub(crate) mod kind {
     pub(crate) const CONSENT: u8 = 2;
     pub(crate) const DECISION: u8 = 3;
     pub(crate) const REFUSED: u8 = 4;
+    pub(crate) const UNLINK: u8 = 5;
 }
 
 /// A message that was taken in.
@@ -43,6 +44,13 @@ pub(crate) struct StoredRefusal<'a> {
     #[serde(borrow)]
     pub(crate) message_id: Option<&'a str>,
     pub(crate) text: &'a str,
+}
+
+/// A link that was taken back: two keys, each as kind and value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredUnlink {
+    pub(crate) a: (String, String),
+    pub(crate) b: (String, String),
 }
 
 /// Writes an entry.

@@ -16,6 +16,7 @@ pub mod deliver;
 mod engine;
 mod entry;
 mod error;
+mod export;
 mod identity;
 pub mod limits;
 mod links;
@@ -36,6 +37,7 @@ pub use counts::Counts;
 pub use decide::{Ask, Considered, Decided};
 pub use engine::{Engine, Options};
 pub use error::Error;
+pub use export::{History, Part, Telling};
 pub use message::{Inbox, Took};
 pub use show::{
     Happened, Shown, ShownConsent, ShownDecided, ShownExpectations, ShownInteractions, ShownJourneys, ShownKey,

@@ -49,3 +49,15 @@ pub(crate) const TIMELINE_EVENTS: usize = 200;
 
 /// How often it is looked for timers that are due, in microseconds.
 pub(crate) const TIMERS_POLL_US: i64 = 100_000;
+
+/// Entries of the log that are handed to history at once, about.
+pub(crate) const EXPORT_ENTRIES: usize = 500_000;
+
+/// Bytes of them, about.
+pub(crate) const EXPORT_BYTES: usize = 64 << 20;
+
+/// How often what came in is handed to history, in microseconds.
+pub(crate) const EXPORT_EVERY_US: i64 = 300_000;
+
+/// When it is tried again after history took nothing in, in microseconds.
+pub(crate) const EXPORT_RETRY_US: i64 = 1_000_000;

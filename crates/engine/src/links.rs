@@ -1,13 +1,15 @@
 //! Links that a person sets right: taking one back, as a counter-link, and building anew who is concerned.
 
-use keep::{KeyNumber, Link, Wanted};
+use keep::{Entry, KeyNumber, Link, Wanted};
 
 use crate::counts::Counts;
 use crate::engine::Engine;
+use crate::entry::{self, StoredUnlink, kind};
 use crate::error::Error;
 use crate::identity::{Around, Seed};
 use crate::limits::COLLISIONS_MAX;
-use crate::message::key_bytes;
+use crate::message::{key_bytes, key_of};
+use crate::take::NOBODY;
 use crate::work::Work;
 
 impl Engine {
@@ -66,6 +68,14 @@ impl Engine {
         self.move_people(&mut work, &around, &moved).await?;
         work.commit.keys.extend(moved.into_iter().map(|moved| moved.key));
         work.commit.links.push(undo);
+        let named = |bytes: &[u8]| key_of(bytes).map(|(kind, value)| (kind.to_owned(), value.to_owned()));
+        let [a, b] = [&keys[0], &keys[1]].map(|bytes| named(bytes).unwrap_or_default());
+        work.commit.entries.push(Entry {
+            customer: NOBODY,
+            kind: kind::UNLINK,
+            at_us: now_us,
+            bytes: entry::bytes(&StoredUnlink { a, b }),
+        });
         let anew = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
             self.rebuild(&mut work, anew, Some(around)).await?;

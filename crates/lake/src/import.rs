@@ -31,6 +31,8 @@ pub struct ImportOptions {
     pub rules: Rules,
     /// Set to stop the import; nothing of it is kept then.
     pub interrupted: Arc<AtomicBool>,
+    /// The position of a live log before which everything is in the lake with this import; rides in its commit.
+    pub log_position: Option<u64>,
 }
 
 /// By file and by the name of the reason: how many rows were rejected.
@@ -221,7 +223,10 @@ impl Importer {
             (number::LINKS_FILED, links),
             (number::RULES_FILED, fingerprint(&self.options.rules)),
         ];
+        let log_position = self.options.log_position.map(u64::cast_signed);
+        numbers.extend(log_position.map(|position| (number::LOG_POSITION, position)));
         let changes_nothing = imported.events == 0
+            && (log_position.is_none() || self.lake.events.transaction(number::LOG_POSITION).await? == log_position)
             && work.moves.is_empty()
             && self.lake.events.transaction(number::LINKS).await? == Some(links)
             && self.lake.is_filed(&self.options.rules).await?;

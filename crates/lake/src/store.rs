@@ -24,6 +24,8 @@ use crate::table::Table;
 pub(crate) mod number {
     /// The arrival number that the next event gets.
     pub(crate) const NEXT_SEQ: &str = "next_seq";
+    /// The position of a live log before which everything is here.
+    pub(crate) const LOG_POSITION: &str = "log_position";
     /// The version of the links table that is current.
     pub(crate) const LINKS: &str = "links";
     /// The version of the links table by which rows are filed.
@@ -100,6 +102,14 @@ impl Lake {
     /// The home folder.
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The position of a live log before which everything is here; 0 where nothing came from one.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn log_position(&self) -> Result<u64, Error> {
+        Ok(self.events.transaction(number::LOG_POSITION).await?.unwrap_or_default().cast_unsigned())
     }
 
     /// Up to when anything is known: the time of the latest event, in microseconds since 1970; 0 in an empty lake.

@@ -1,0 +1,176 @@
+//! From the log to history: what came in is handed over in order, exactly once, soon after it was stored.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use event::Event;
+use tokio::sync::watch;
+
+use crate::carried::Carried;
+use crate::engine::Engine;
+use crate::entry::{self, StoredMessage, StoredRefusal, StoredUnlink, kind};
+use crate::error::Error;
+use crate::limits::{EXPORT_BYTES, EXPORT_ENTRIES, EXPORT_EVERY_US, EXPORT_RETRY_US, LOG_AT_ONCE};
+use crate::message::Parsed;
+
+/// Where events are kept for good.
+#[async_trait]
+pub trait History: Send + Sync + Debug {
+    /// The position of the log before which everything is there.
+    ///
+    /// # Errors
+    /// When that cannot be told now.
+    async fn position(&self) -> Result<u64, Error>;
+
+    /// Takes in a part of the log, all of it or nothing, together with the position at which it ends.
+    ///
+    /// # Errors
+    /// When it cannot be taken in now; it is handed over again.
+    async fn take(&self, part: Arc<Part>) -> Result<(), Error>;
+}
+
+/// A part of the log on its way into history.
+#[derive(Debug)]
+pub struct Part {
+    until: u64,
+    told: Vec<Told>,
+}
+
+/// What an entry of the log says.
+#[derive(Debug)]
+enum Told {
+    Event(Carried),
+    Refused { position: u64, reason: String, detail: String, text: String },
+    Unlinked(StoredUnlink),
+}
+
+/// What history is told.
+#[derive(Debug)]
+pub enum Telling<'a> {
+    /// An event.
+    Event(&'a Event<'a>),
+    /// A message that was refused.
+    Refused {
+        /// Where it stands in the log.
+        position: u64,
+        /// The name of the reason.
+        reason: &'a str,
+        /// What exactly is wrong.
+        detail: &'a str,
+        /// The message.
+        text: &'a str,
+    },
+    /// The link of two keys, each as kind and value, was taken back.
+    Unlinked {
+        /// One of them.
+        a: (&'a str, &'a str),
+        /// The other one.
+        b: (&'a str, &'a str),
+    },
+}
+
+impl Part {
+    /// The position at which it ends: that of the next entry.
+    pub fn until(&self) -> u64 {
+        self.until
+    }
+
+    /// Tells everything, in order, as long as it is wanted.
+    ///
+    /// # Errors
+    /// The error of `hear`.
+    pub fn tell<E>(&self, hear: &mut dyn FnMut(Telling<'_>) -> Result<(), E>) -> Result<(), E> {
+        for told in &self.told {
+            match told {
+                Told::Event(carried) => carried.with(|event| hear(Telling::Event(event)))?,
+                Told::Refused { position, reason, detail, text } => {
+                    hear(Telling::Refused { position: *position, reason, detail, text })?;
+                }
+                Told::Unlinked(StoredUnlink { a, b }) => {
+                    hear(Telling::Unlinked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Hands over what came in since, until `stop` says so and nothing is left. Errors are met by trying again.
+    pub async fn export(self: Arc<Self>, history: Arc<dyn History>, mut stop: watch::Receiver<bool>) {
+        let mut position = None;
+        loop {
+            let stopping = *stop.borrow();
+            let wait_us = match self.export_some(&*history, &mut position).await {
+                Ok(true) => continue,
+                Ok(false) => EXPORT_EVERY_US,
+                Err(_) => {
+                    position = None;
+                    EXPORT_RETRY_US
+                }
+            };
+            if stopping {
+                return;
+            }
+            tokio::select! {
+                () = self.clock.sleep_us(wait_us) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Hands over the next part of the log, from `position` on, which moves; says whether there was any.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or history takes nothing in.
+    pub async fn export_some(&self, history: &dyn History, position: &mut Option<u64>) -> Result<bool, Error> {
+        let from = match *position {
+            Some(from) => from,
+            None => history.position().await?,
+        };
+        let span = self.keep.log_span().await?;
+        let (mut at, mut bytes) = (from.max(span.start), 0);
+        let mut told = Vec::new();
+        while at < span.end && bytes < EXPORT_BYTES && told.len() < EXPORT_ENTRIES {
+            let page = self.keep.log(at, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            at = last.position + 1;
+            for logged in page.iter().filter(|logged| !logged.erased) {
+                bytes += logged.bytes.len();
+                told.extend(self.to_tell(logged)?);
+            }
+        }
+        if at == from {
+            *position = Some(at);
+            return Ok(false);
+        }
+        // What history has no use for need not be written down at once.
+        if !told.is_empty() {
+            history.take(Arc::new(Part { until: at, told })).await?;
+        }
+        *position = Some(at);
+        Ok(true)
+    }
+
+    fn to_tell(&self, logged: &keep::Logged) -> Result<Option<Told>, Error> {
+        Ok(match logged.kind {
+            kind::MESSAGE => {
+                let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
+                let parsed = Parsed::again(stored.text, stored.part, &self.sources, &self.rules);
+                parsed.map(|parsed| Told::Event(parsed.event))
+            }
+            kind::REFUSED => {
+                let stored: StoredRefusal<'_> = entry::read(&logged.bytes, logged.position)?;
+                Some(Told::Refused {
+                    position: logged.position,
+                    reason: stored.reason.to_owned(),
+                    detail: stored.detail.to_owned(),
+                    text: stored.text.to_owned(),
+                })
+            }
+            kind::UNLINK => Some(Told::Unlinked(entry::read(&logged.bytes, logged.position)?)),
+            _ => None,
+        })
+    }
+}
