@@ -40,6 +40,11 @@ impl Carried {
         Self(postcard::to_allocvec(&parts).expect("memory takes what is written"))
     }
 
+    /// What it is carried as: the same for the same event.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Lends the event.
     pub(crate) fn with<T>(&self, take: impl FnOnce(&Event<'_>) -> T) -> T {
         let opened = self.open();

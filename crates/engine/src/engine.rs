@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use act::{Models, Plan};
 use charter::Charter;
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use keep::{Keep, KeyNumber};
 use listen::intake::Sources;
 use listen::stitch::Rules;
@@ -40,8 +40,8 @@ pub struct Engine {
     pub(crate) generation: u32,
     /// Numbers for new keys that were reserved and not used yet.
     numbers: tokio::sync::Mutex<Range<u32>>,
-    /// Pairs of keys whose link is kept already.
-    linked: Mutex<HashSet<(KeyNumber, KeyNumber)>>,
+    /// Pairs of keys whose link is kept already, with the time of the earliest evidence.
+    linked: Mutex<HashMap<(KeyNumber, KeyNumber), i64>>,
     /// The place in the order of arrival that was given last.
     last_seq: AtomicU64,
     /// Whoever collided too often goes alone; all others go together.
@@ -79,7 +79,7 @@ impl Engine {
             options,
             generation: 0,
             numbers: tokio::sync::Mutex::new(0..0),
-            linked: Mutex::new(HashSet::new()),
+            linked: Mutex::new(HashMap::new()),
             last_seq: AtomicU64::new(0),
             together: RwLock::new(()),
             turns: Semaphore::new(BATCHES_AT_ONCE),
@@ -183,9 +183,10 @@ impl Engine {
         least.max(given.unwrap_or_else(|same| same) + 1)
     }
 
-    /// Whether the link of these two is known to be kept.
-    pub(crate) fn is_linked(&self, low: KeyNumber, high: KeyNumber) -> bool {
-        self.linked.lock().unwrap_or_else(PoisonError::into_inner).contains(&(low, high))
+    /// Whether the link of these two is known to be kept, by evidence that is no later than this.
+    pub(crate) fn is_linked(&self, low: KeyNumber, high: KeyNumber, at_us: i64) -> bool {
+        let linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
+        linked.get(&(low, high)).is_some_and(|known| *known <= at_us)
     }
 
     /// Remembers links that are kept.
@@ -195,10 +196,10 @@ impl Engine {
             linked.clear();
         }
         for link in links {
-            if link.undo {
-                linked.remove(&(link.low, link.high));
-            } else {
-                linked.insert((link.low, link.high));
+            // Evidence for a link that was taken back is kept as well.
+            if !link.undo {
+                let known = linked.entry((link.low, link.high)).or_insert(link.at_us);
+                *known = link.at_us.min(*known);
             }
         }
     }

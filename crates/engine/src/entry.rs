@@ -19,8 +19,6 @@ pub(crate) mod kind {
 pub(crate) struct StoredMessage<'a> {
     /// Its place in the order of arrival.
     pub(crate) seq: u64,
-    /// Which event of the text it is: a row with a beginning and an end is two.
-    pub(crate) part: u8,
     /// What is kept of it.
     pub(crate) text: &'a str,
 }

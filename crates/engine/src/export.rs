@@ -157,7 +157,7 @@ impl Engine {
         Ok(match logged.kind {
             kind::MESSAGE => {
                 let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
-                let parsed = Parsed::again(stored.text, stored.part, &self.sources, &self.rules);
+                let parsed = Parsed::again(stored.text, &self.sources, &self.rules);
                 parsed.map(|parsed| Told::Event(parsed.event))
             }
             kind::REFUSED => {

@@ -21,6 +21,8 @@ pub(crate) struct Around {
     node_of: BTreeMap<KeyNumber, Node>,
     by_bytes: HashMap<Vec<u8>, KeyNumber>,
     customers: Customers,
+    /// Keys of whose events another key may be preferred now, because a key glues nobody any more, or does again.
+    unsettled: BTreeSet<KeyNumber>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +49,9 @@ pub(crate) struct Moved {
     pub(crate) from: Customer,
 }
 
+/// How far apart in links two keys of one event can be: all came with the first of them.
+const HOPS_IN_AN_EVENT: usize = 2;
+
 impl Around {
     /// Looks at everything around these keys, with links that are new or taken back. `None` where there is too much to look at.
     pub(crate) async fn look(
@@ -60,11 +65,12 @@ impl Around {
             let key = Known { number: seed.number, bytes: seed.bytes.clone(), before: seed.customer, inside: true };
             found.insert(seed.number, key);
         }
-        let mut links: BTreeSet<Link> = new.iter().copied().collect();
+        let mut kept: BTreeSet<Link> = BTreeSet::new();
         let mut visited: BTreeSet<Customer> = BTreeSet::new();
         let mut next: BTreeSet<Customer> = seeds.iter().map(|seed| seed.customer).collect();
         let mut asked: BTreeSet<KeyNumber> = BTreeSet::new();
-        while !next.is_empty() {
+        let mut crossed: BTreeSet<KeyNumber> = BTreeSet::new();
+        loop {
             let customers: Vec<Customer> = next.iter().copied().collect();
             visited.append(&mut next);
             for key in keep.keys_of(&customers).await? {
@@ -79,36 +85,42 @@ impl Around {
             }
             let ends = near.iter().flat_map(|link| [link.low, link.high]);
             let far: BTreeSet<KeyNumber> = ends.filter(|number| !found.contains_key(number)).collect();
-            links.extend(near);
+            kept.extend(near);
             for key in keep.keys(&far.into_iter().collect::<Vec<_>>()).await? {
                 let key = Known { number: key.number, bytes: key.bytes, before: key.customer, inside: false };
                 found.insert(key.number, key);
             }
-            next = beyond(&found, &links, rules).difference(&visited).copied().collect();
+            let links = merged(kept.iter().chain(new));
+            next = beyond(&found, &links, rules, &crossed).difference(&visited).copied().collect();
+            if !next.is_empty() {
+                continue;
+            }
+            let flipped = flipped(&found, &kept, &links, rules);
+            if crossed.is_superset(&flipped) {
+                return Ok(Some(Self::resolve(found, &links, crossed, rules)));
+            }
+            // Any two keys that came in one event came with the same one.
+            for _ in 0..HOPS_IN_AN_EVENT {
+                let near = if crossed.is_superset(&flipped) { crossed.clone() } else { flipped.clone() };
+                let of_near = |link: &&Link| near.contains(&link.low) || near.contains(&link.high);
+                crossed.extend(links.iter().filter(of_near).flat_map(|link| [link.low, link.high]));
+                crossed.extend(&flipped);
+            }
+            next = beyond(&found, &links, rules, &crossed).difference(&visited).copied().collect();
         }
-        Ok(Some(Self::resolve(found, &links, rules)))
     }
 
-    fn resolve(found: BTreeMap<KeyNumber, Known>, links: &BTreeSet<Link>, rules: &Rules) -> Self {
-        let mut graph = Graph::new(rules.clone());
-        let (mut node_of, mut keys) = (BTreeMap::new(), Vec::<Known>::new());
-        for (number, key) in found {
-            // In the order of their numbers, so that a customer is named by its oldest key.
-            let (kind, value) = key_of(&key.bytes).unwrap_or_default();
-            node_of.insert(number, graph.restore(kind, value));
-            keys.push(key);
-        }
-        for link in links {
-            let (Some(low), Some(high)) = (node_of.get(&link.low), node_of.get(&link.high)) else { continue };
-            if link.undo {
-                graph.undo(*low, *high);
-            } else {
-                graph.link(&[*low, *high], link.at_us);
-            }
-        }
+    fn resolve(
+        found: BTreeMap<KeyNumber, Known>,
+        links: &BTreeSet<Link>,
+        unsettled: BTreeSet<KeyNumber>,
+        rules: &Rules,
+    ) -> Self {
+        let (graph, node_of) = graph(&found, links, rules);
+        let keys: Vec<Known> = found.into_values().collect();
         let customers = graph.resolve();
         let by_bytes = keys.iter().map(|key| (key.bytes.clone(), key.number)).collect();
-        Self { graph, keys, node_of, by_bytes, customers }
+        Self { graph, keys, node_of, by_bytes, customers, unsettled }
     }
 
     /// Keys that belong to another customer now, in the order of their numbers.
@@ -149,10 +161,71 @@ impl Around {
         keys.filter_map(|key| self.customer_of(key.number)).collect()
     }
 
+    /// Customers to whom events may have come from others, or gone, although none of their keys moved.
+    pub(crate) fn unsettled(&self) -> BTreeSet<Customer> {
+        let inside = self.keys.iter().filter(|key| key.inside && self.unsettled.contains(&key.number));
+        inside.filter_map(|key| self.customer_of(key.number)).collect()
+    }
+
     /// The numbers of those of these keys that are around.
     pub(crate) fn numbers(&self, keys: impl Iterator<Item = Vec<u8>>) -> Vec<KeyNumber> {
         keys.filter_map(|bytes| self.by_bytes.get(&bytes).copied()).collect()
     }
+}
+
+/// Each link once, by its earliest evidence.
+fn merged<'a>(links: impl Iterator<Item = &'a Link>) -> BTreeSet<Link> {
+    let mut earliest: BTreeMap<(KeyNumber, KeyNumber, bool), i64> = BTreeMap::new();
+    for link in links {
+        let at_us = earliest.entry((link.low, link.high, link.undo)).or_insert(link.at_us);
+        *at_us = link.at_us.min(*at_us);
+    }
+    earliest.into_iter().map(|((low, high, undo), at_us)| Link { low, high, undo, at_us }).collect()
+}
+
+/// The graph of these keys and links, with the node of each key. In the order of their numbers, so that a customer is named by
+/// its oldest key.
+fn graph(
+    found: &BTreeMap<KeyNumber, Known>,
+    links: &BTreeSet<Link>,
+    rules: &Rules,
+) -> (Graph, BTreeMap<KeyNumber, Node>) {
+    let mut graph = Graph::new(rules.clone());
+    let mut node_of = BTreeMap::new();
+    for (number, key) in found {
+        let (kind, value) = key_of(&key.bytes).unwrap_or_default();
+        node_of.insert(*number, graph.restore(kind, value));
+    }
+    for link in links {
+        let (Some(low), Some(high)) = (node_of.get(&link.low), node_of.get(&link.high)) else { continue };
+        if link.undo {
+            graph.undo(*low, *high);
+        } else {
+            graph.link(&[*low, *high], link.at_us);
+        }
+    }
+    (graph, node_of)
+}
+
+/// Keys that glue nobody by `now`, and did by `before`, or the reverse.
+fn flipped(
+    found: &BTreeMap<KeyNumber, Known>,
+    before: &BTreeSet<Link>,
+    now: &BTreeSet<Link>,
+    rules: &Rules,
+) -> BTreeSet<KeyNumber> {
+    if before == now {
+        return BTreeSet::new();
+    }
+    let shared = |links: &BTreeSet<Link>| {
+        let (graph, node_of) = graph(found, links, rules);
+        let customers = graph.resolve();
+        let shared = node_of.into_iter().filter(|(_, node)| customers.shared().contains(node));
+        shared.map(|(number, _)| number).collect::<BTreeSet<_>>()
+    };
+    let (before, now) = (shared(before), shared(now));
+    let inside = |number: &KeyNumber| found.get(number).is_some_and(|key| key.inside);
+    before.symmetric_difference(&now).copied().filter(inside).collect()
 }
 
 /// The customer whose oldest key has this number.
@@ -160,8 +233,13 @@ pub(crate) fn customer_named_by(key: KeyNumber) -> Customer {
     Customer(i64::from(key.0))
 }
 
-/// Customers of keys that are linked with one inside, which itself glues.
-fn beyond(found: &BTreeMap<KeyNumber, Known>, links: &BTreeSet<Link>, rules: &Rules) -> BTreeSet<Customer> {
+/// Customers of keys that are linked with one inside, which itself glues, or is looked beyond all the same.
+fn beyond(
+    found: &BTreeMap<KeyNumber, Known>,
+    links: &BTreeSet<Link>,
+    rules: &Rules,
+    crossed: &BTreeSet<KeyNumber>,
+) -> BTreeSet<Customer> {
     let undone: BTreeSet<(KeyNumber, KeyNumber)> =
         links.iter().filter(|link| link.undo).map(|link| (link.low, link.high)).collect();
     let followed = || links.iter().filter(|link| !link.undo && !undone.contains(&(link.low, link.high)));
@@ -183,7 +261,7 @@ fn beyond(found: &BTreeMap<KeyNumber, Known>, links: &BTreeSet<Link>, rules: &Ru
     for link in followed() {
         for (near, far) in [(link.low, link.high), (link.high, link.low)] {
             let (Some(near_key), Some(far_key)) = (found.get(&near), found.get(&far)) else { continue };
-            if near_key.inside && !shared.contains(&near) {
+            if near_key.inside && (crossed.contains(&near) || !shared.contains(&near)) {
                 beyond.insert(far_key.before);
             }
         }

@@ -100,14 +100,11 @@ impl Parsed {
         Ok(Self { at_us, event: Carried::new(event), keys, consents })
     }
 
-    /// Reads a message that was taken in before; of a text that is two events, the one that is meant.
-    pub(crate) fn again(text: &str, part: u8, sources: &Sources, rules: &Rules) -> Option<Self> {
-        let (mut parsed, mut passed) = (None, 0);
+    /// Reads a message that was taken in before.
+    pub(crate) fn again(text: &str, sources: &Sources, rules: &Rules) -> Option<Self> {
+        let mut parsed = None;
         let read = intake::replay(text, sources, &mut |event| {
-            if passed == part {
-                parsed = Self::new(event, text, rules).ok();
-            }
-            passed += 1;
+            parsed = Self::new(event, text, rules).ok();
             Ok(())
         });
         read.ok().and(parsed)
@@ -117,7 +114,7 @@ impl Parsed {
 /// A message on its way in.
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
-    Event { id: MessageId, text: String, part: u8, parsed: Parsed },
+    Event { id: MessageId, text: String, parsed: Parsed },
     Nothing,
     Refused { message_id: Option<String>, reason: Reason, detail: String, text: String },
 }
@@ -127,20 +124,13 @@ pub(crate) enum Item {
 pub struct Inbox<'e> {
     engine: &'e Engine,
     received: Timestamp,
-    /// The text that came last, and how many events it was.
-    last: (usize, u8),
     pub(crate) items: Vec<Item>,
 }
 
 impl Engine {
     /// Takes messages that are received now.
     pub fn inbox(&self) -> Inbox<'_> {
-        Inbox {
-            engine: self,
-            received: Timestamp::from_micros(self.clock.now_us()),
-            last: (usize::MAX, 0),
-            items: Vec::new(),
-        }
+        Inbox { engine: self, received: Timestamp::from_micros(self.clock.now_us()), items: Vec::new() }
     }
 }
 
@@ -184,15 +174,15 @@ impl Receiver for Inbox<'_> {
             self.items.push(Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
             return Ok(());
         }
-        let part = if self.last.0 == accepted.index { self.last.1 + 1 } else { 0 };
-        self.last = (accepted.index, part);
-        // Where the sender gives no id, the same content is the same message.
-        let id = accepted.message_id.unwrap_or(accepted.text);
-        let id = match (accepted.message_id, part) {
-            (Some(_), 0) => MessageId::of(id.as_bytes()),
-            (given, part) => MessageId::of(format!("{}~{part}~{id}", u8::from(given.is_some())).as_bytes()),
+        let id = match accepted.message_id {
+            Some(id) => MessageId::of(id.as_bytes()),
+            // Where the sender gives none, the same content is the same message, whenever it comes.
+            None => {
+                let untimed = Event { received_at: None, ..*event };
+                MessageId::of(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
+            }
         };
-        self.items.push(Item::Event { id, text: accepted.text.to_owned(), part, parsed });
+        self.items.push(Item::Event { id, text: accepted.text.to_owned(), parsed });
         Ok(())
     }
 

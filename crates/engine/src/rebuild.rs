@@ -61,6 +61,11 @@ impl Past {
     }
 }
 
+/// Under which numbers entries of these customers may stand in the log: any of their keys may have named them once.
+fn numbers_of(around: &Around, customers: &BTreeSet<Customer>) -> Vec<i64> {
+    around.numbers_of(customers).iter().map(|number| i64::from(number.0)).collect()
+}
+
 /// Lends all events at once.
 fn lend<'a>(carried: impl Iterator<Item = &'a Carried>, take: &mut dyn FnMut(&[&event::Event<'_>])) {
     let parts: Vec<_> = carried.map(Carried::open).collect();
@@ -77,10 +82,12 @@ impl Engine {
         around: &Around,
         moved: &[Moved],
     ) -> Result<(), keep::Error> {
-        if moved.is_empty() {
+        let unsettled = around.unsettled();
+        if moved.is_empty() && unsettled.is_empty() {
             return Ok(());
         }
-        let concerned: BTreeSet<Customer> = moved.iter().flat_map(|moved| [moved.from, moved.key.customer]).collect();
+        let of_moved = moved.iter().flat_map(|moved| [moved.from, moved.key.customer]);
+        let concerned: BTreeSet<Customer> = of_moved.chain(unsettled.iter().copied()).collect();
         let customers = concerned.iter().copied().collect();
         let wanted = Wanted { generation: self.generation, customers, ..Wanted::default() };
         for stored in &self.keep.load(&wanted).await?.states {
@@ -91,15 +98,21 @@ impl Engine {
             match now.iter().copied().collect::<Vec<_>>().as_slice() {
                 [to] if *to != from => work.join(from, *to),
                 _ => {
+                    let mut elsewhere = work.person(from).profile.elsewhere.clone();
+                    elsewhere.extend(numbers_of(around, &BTreeSet::from([from])));
                     for customer in &now {
-                        work.empty(*customer);
-                        work.person(*customer).profile.elsewhere.push(from.0);
+                        work.empty(*customer, &elsewhere);
                     }
                     if !now.contains(&from) {
                         work.leave(from);
                     }
                 }
             }
+        }
+        let mut others = numbers_of(around, &unsettled);
+        others.extend(unsettled.iter().flat_map(|customer| work.person(*customer).profile.elsewhere.clone()));
+        for customer in &unsettled {
+            work.empty(*customer, &others);
         }
         Ok(())
     }
@@ -116,9 +129,7 @@ impl Engine {
             None => self.around(&customers).await?,
         };
         let mut numbers: BTreeSet<i64> = customers.iter().map(|customer| customer.0).collect();
-        if let Some(around) = &around {
-            numbers.extend(around.numbers_of(&customers).iter().map(|number| i64::from(number.0)));
-        }
+        numbers.extend(around.iter().flat_map(|around| numbers_of(around, &customers)));
         for customer in &customers {
             numbers.extend(work.person(*customer).profile.elsewhere.iter());
         }
@@ -181,7 +192,7 @@ impl Engine {
         Ok(match entry.kind {
             kind::MESSAGE => {
                 let stored: StoredMessage<'_> = entry::read(&entry.bytes, position)?;
-                Parsed::again(stored.text, stored.part, &self.sources, &self.rules).map(|parsed| {
+                Parsed::again(stored.text, &self.sources, &self.rules).map(|parsed| {
                     let keys = || parsed.keys.iter().map(Ranked::bytes);
                     let whose = around.and_then(|around| around.whose(&around.numbers(keys())));
                     (whose.unwrap_or_else(by_number), Recalled::Event(stored.seq, parsed))

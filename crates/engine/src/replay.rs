@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use act::{Input, Plan, State, step};
 use event::Timestamp;
-use keep::{Customer, Entry};
+use keep::{Customer, Entry, KeyNumber};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -59,8 +59,11 @@ impl Engine {
             Ok(true)
         })
         .await?;
-        let all: BTreeSet<Customer> = entries.iter().map(|entry| entry.customer).collect();
-        let around = self.around(&all).await?;
+        // Under which number an entry stands was a key's of its customer then; whose that key is may have changed.
+        let numbers: BTreeSet<KeyNumber> =
+            entries.iter().filter_map(|entry| u32::try_from(entry.customer.0).ok()).map(KeyNumber).collect();
+        let keys = self.keep.keys(&numbers.into_iter().collect::<Vec<_>>()).await?;
+        let around = self.around(&keys.iter().map(|key| key.customer).collect()).await?;
         let mut pasts: BTreeMap<Customer, Past> = BTreeMap::new();
         for (position, entry) in (0..).zip(&entries) {
             if let Some((whose, recalled)) = self.recall(around.as_ref(), entry, position)? {

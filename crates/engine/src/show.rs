@@ -252,7 +252,7 @@ impl Engine {
         match logged.kind {
             kind::MESSAGE => {
                 let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
-                let parsed = crate::message::Parsed::again(stored.text, stored.part, &self.sources, &self.rules);
+                let parsed = crate::message::Parsed::again(stored.text, &self.sources, &self.rules);
                 let at_us = parsed.map_or(logged.at_us, |parsed| parsed.at_us);
                 happened(at_us, "event", listen::intake::normalised(stored.text, &self.sources).unwrap_or_default())
             }

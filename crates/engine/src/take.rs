@@ -24,7 +24,6 @@ pub(crate) const NOBODY: Customer = Customer(-1);
 struct Fresh<'a> {
     id: MessageId,
     text: &'a str,
-    part: u8,
     parsed: &'a Parsed,
 }
 
@@ -79,7 +78,7 @@ impl Engine {
     async fn try_take(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, keep::Error> {
         let events = || {
             items.iter().filter_map(|item| match item {
-                Item::Event { id, text, part, parsed } => Some(Fresh { id: *id, text, part: *part, parsed }),
+                Item::Event { id, text, parsed } => Some(Fresh { id: *id, text, parsed }),
                 Item::Nothing | Item::Refused { .. } => None,
             })
         };
@@ -196,7 +195,7 @@ impl Batch<'_> {
             let [first, others @ ..] = numbers.as_slice() else { continue };
             for other in others {
                 let pair = (*first.min(other), *first.max(other));
-                if !self.engine.is_linked(pair.0, pair.1) {
+                if !self.engine.is_linked(pair.0, pair.1, parsed.at_us) {
                     let at_us = pairs.entry(pair).or_insert(parsed.at_us);
                     *at_us = parsed.at_us.min(*at_us);
                 }
@@ -249,7 +248,7 @@ impl Batch<'_> {
         self.work.commit.keys.extend(new);
         self.work.commit.links.append(&mut self.links);
         let mut last: BTreeMap<Customer, Fresh<'_>> = BTreeMap::new();
-        for each @ Fresh { id, text, part, parsed } in fresh {
+        for each @ Fresh { id, text, parsed } in fresh {
             let numbers: Vec<KeyNumber> = parsed.keys.iter().map(|key| self.place_of(key).number).collect();
             let customer = match &around {
                 Some(around) if numbers.len() > 1 => around.whose(&numbers),
@@ -257,7 +256,7 @@ impl Batch<'_> {
             };
             let customer = customer.unwrap_or_else(|| self.place_of(&parsed.keys[0]).customer);
             self.work.commit.messages.push(*id);
-            self.work.take_message(customer, parsed, text, *part);
+            self.work.take_message(customer, parsed, text);
             last.insert(customer, *each);
         }
         let anew: BTreeSet<Customer> = std::mem::take(&mut self.work.anew);

@@ -105,12 +105,12 @@ impl<'e> Work<'e> {
     }
 
     /// Takes in a message: into the log, and into the customer's state.
-    pub(crate) fn take_message(&mut self, customer: Customer, parsed: &Parsed, text: &str, part: u8) {
+    pub(crate) fn take_message(&mut self, customer: Customer, parsed: &Parsed, text: &str) {
         let (engine, now_us) = (self.engine, self.now_us);
         let person = self.person(customer);
         let seq = engine.next_seq(now_us, person.profile.last_seq);
         person.profile.last_seq = seq;
-        let bytes = entry::bytes(&StoredMessage { seq, part, text });
+        let bytes = entry::bytes(&StoredMessage { seq, text });
         self.commit.entries.push(Entry { customer, kind: kind::MESSAGE, at_us: now_us, bytes });
         parsed.event.with(|event| self.step(customer, Input::Event { event, seq }));
         for consent in &parsed.consents {
@@ -183,11 +183,15 @@ impl<'e> Work<'e> {
         }
     }
 
-    /// A customer who fell apart: what is kept of it belongs to nobody until it is built anew.
-    pub(crate) fn empty(&mut self, customer: Customer) {
+    /// A customer who fell apart: what is kept of it belongs to nobody until it is built anew. Entries of its own may stand
+    /// under these customers.
+    pub(crate) fn empty(&mut self, customer: Customer, elsewhere: &[i64]) {
         let plan = &self.engine.plan;
         let person = self.person(customer);
-        person.profile = Profile { last_seq: person.profile.last_seq, ..Profile::new(plan) };
+        let before = std::mem::replace(&mut person.profile, Profile::new(plan));
+        let all: BTreeSet<i64> = before.elsewhere.iter().chain(elsewhere).copied().collect();
+        person.profile.last_seq = before.last_seq;
+        person.profile.elsewhere = all.into_iter().filter(|other| *other != customer.0).collect();
         person.touched = true;
         self.anew.insert(customer);
     }

@@ -56,10 +56,15 @@ impl State {
         if index(taken.action) >= plan.actions.len() {
             return;
         }
-        // Of two for one occasion the earlier counts, whichever became known first.
+        // Of two for one occasion the earlier counts, whichever became known first; unless it was forgotten when the later
+        // one was decided.
         if let Some(known) = self.decided.iter().position(|known| known.occasion == taken.occasion) {
             let order = |taken: &Taken| (taken.at_us, taken.action);
-            if order(&self.decided[known]) <= order(taken) {
+            let (first, second) = (&self.decided[known], taken);
+            let in_order = order(first) <= order(second);
+            let (earlier, later) = if in_order { (first, second) } else { (second, first) };
+            let forgotten = earlier.at_us.saturating_add(plan.decisions_kept_us) < later.at_us;
+            if in_order != forgotten {
                 return;
             }
             self.decided.remove(known);
