@@ -1,1 +1,22 @@
 //! HTTP: what others speak at their paths, and our own API.
+//!
+//! A request is read whole ([`limits`] says how much), finds its route, whose list is also the `OpenAPI` document, and is
+//! answered from the engine. What was sent is answered once it is durable.
+//! It may know HTTP, keys and what clients look for in an answer; it must not know what an event means or how a decision is
+//! made.
+
+mod access;
+mod app;
+mod body;
+mod cors;
+mod keys;
+pub mod limits;
+mod metrics;
+mod openapi;
+mod problem;
+mod routes;
+mod server;
+
+pub use keys::{Given, Role};
+pub use problem::Code;
+pub use server::{Error, FirstKeys, Log, Options, Server};

@@ -1,0 +1,157 @@
+//! A request that reached its route: whose it is, what it brings, and how it is answered.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts as _, RawPathParams};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request};
+use axum::response::{IntoResponse as _, Response};
+use listen::intake::decode;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::access;
+use crate::app::App;
+use crate::body::Received;
+use crate::keys::{Key, Role};
+use crate::limits::{ANSWER_TIME_MAX, BODY_BYTES_MAX, ROWS, ROWS_MAX};
+use crate::problem::{Code, Problem};
+
+/// What the server knows of a request besides its head.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) peer: IpAddr,
+    pub(crate) received: Arc<Received>,
+    pub(crate) now_us: i64,
+}
+
+/// A request at its route.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) head: Parts,
+    pub(crate) peer: IpAddr,
+    /// When it was received, in microseconds since 1970.
+    pub(crate) now_us: i64,
+    /// Its body.
+    pub(crate) body: Received,
+    /// The key with which it is made; none where none is needed, or it may still stand in the body.
+    pub(crate) key: Option<Arc<Key>>,
+    /// The parts of the path that are named, decoded.
+    names: Vec<(String, String)>,
+}
+
+/// By which the server finds the route of an answer again, to count it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place(pub(crate) usize);
+
+impl Call {
+    /// Answers a request at the route with this number.
+    pub(crate) async fn answer(app: Arc<App>, place: usize, request: Request<Body>) -> Response {
+        let (head, _) = request.into_parts();
+        let mut response = match Self::admitted(app, place, head).await {
+            Ok((handler, call)) => {
+                let answered = tokio::time::timeout(ANSWER_TIME_MAX, handler(call)).await;
+                let late = |_| Err(Problem::new(Code::Unavailable, "it took too long; it may have been done"));
+                answered.unwrap_or_else(late)
+            }
+            Err(problem) => Err(problem),
+        }
+        .unwrap_or_else(Problem::into_response);
+        response.extensions_mut().insert(Place(place));
+        response
+    }
+
+    async fn admitted(app: Arc<App>, place: usize, mut head: Parts) -> Result<(super::Handler, Self), Problem> {
+        let route = &app.routes[place];
+        let pending = head.extensions.remove::<Pending>().expect("the server says what it knows of every request");
+        let key = access::admitted(&app, route.access, &head, pending.now_us)?;
+        let names = RawPathParams::from_request_parts(&mut head, &()).await;
+        let names = names.map_err(|_| Problem::invalid("the path is not UTF-8 where it is decoded"))?;
+        let names = names.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let Pending { peer, received, now_us } = pending;
+        let body = Arc::into_inner(received).expect("the server hands it over");
+        Ok((route.handler, Self { app: Arc::clone(&app), head, peer, now_us, body, key, names }))
+    }
+
+    /// Undoes the compression of the body.
+    pub(crate) fn decompress(&mut self) -> Result<(), Problem> {
+        let decoded = decode(&self.body.bytes, self.header("content-encoding"), BODY_BYTES_MAX)?;
+        if let Cow::Owned(bytes) = decoded {
+            self.app.room.take(&mut self.body.room, bytes.len())?;
+            self.body.bytes = Bytes::from(bytes);
+        }
+        Ok(())
+    }
+
+    /// Who sent it, for whom a proxy that is trusted may speak: the last in its list that is no such proxy itself.
+    pub(crate) fn sender(&self) -> IpAddr {
+        let proxies = &self.app.options.proxies;
+        let peer = self.peer;
+        if !proxies.contains(&peer) {
+            return peer;
+        }
+        let list = self.header("x-forwarded-for").unwrap_or_default();
+        let listed = list.rsplit(',').map_while(|address| address.trim().parse::<IpAddr>().ok());
+        listed.map(|address| address.to_canonical()).find(|address| !proxies.contains(address)).unwrap_or(peer)
+    }
+
+    /// A named part of the path.
+    pub(crate) fn path(&self, name: &str) -> &str {
+        self.names.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// A parameter of the query; an empty one is as good as none.
+    pub(crate) fn query(&self, name: &str) -> Option<String> {
+        let query = self.head.uri.query()?;
+        let found = url::form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
+        found.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// How many rows are asked for.
+    pub(crate) fn limit(&self) -> Result<usize, Problem> {
+        let Some(text) = self.query("limit") else { return Ok(ROWS) };
+        let limit = text.parse().ok().filter(|limit| (1..=ROWS_MAX).contains(limit));
+        limit.ok_or_else(|| Problem::invalid(format!("`limit` is a number from 1 to {ROWS_MAX}")))
+    }
+
+    /// A header, where it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, read as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
+        self.decompress()?;
+        serde_json::from_slice(&self.body.bytes).map_err(|error| {
+            let code = if error.is_data() { Code::WrongForm } else { Code::NotJson };
+            Problem::new(code, error.to_string())
+        })
+    }
+
+    /// The key that stands in the body, where the head had none.
+    pub(crate) fn admit(&self, text: Option<String>) -> Result<Arc<Key>, Problem> {
+        match (&self.key, text) {
+            (Some(key), _) => Ok(Arc::clone(key)),
+            (None, Some(text)) => access::admit(&self.app, &text, Role::Ingest, &self.head.headers, self.now_us),
+            (None, None) => Err(access::missing(Role::Ingest)),
+        }
+    }
+
+    /// Who does it, for the list of changes.
+    pub(crate) fn who(&self) -> &str {
+        self.key.as_ref().map_or("", |key| &key.id)
+    }
+}
+
+/// An answer in JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(value).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}

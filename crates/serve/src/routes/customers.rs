@@ -1,0 +1,83 @@
+//! Customers as they are now, and the links between their keys that a person sets right.
+
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Call, Route, Where, json as answer};
+use crate::access::Access;
+use crate::keys::Role;
+use crate::problem::{Code, Problem};
+
+/// Two keys, as kind and value.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    from: Named,
+    to: Named,
+}
+
+/// A key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    kind: String,
+    value: String,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    let key = || {
+        json!({
+            "type": "object",
+            "required": ["kind", "value"],
+            "additionalProperties": false,
+            "properties": {"kind": {"type": "string"}, "value": {"type": "string"}},
+        })
+    };
+    let pair = json!({
+        "type": "object",
+        "required": ["from", "to"],
+        "additionalProperties": false,
+        "properties": {"from": key(), "to": key()},
+    });
+    let about =
+        "A customer as it is now: stage, journeys, interactions, promises, features, consents, decisions, timeline.";
+    vec![
+        Route::get("/api/v1/customers/{key}", Access::Role(Role::Read), about, |call| Box::pin(customer(call)))
+            .with(Where::Path, "key", json!({"type": "string"}), "A key as `kind:value`, percent-encoded.")
+            .answers(200, "application/json", json!({"$ref": "#/components/schemas/Customer"})),
+        Route::delete(
+            "/api/v1/links",
+            Access::Role(Role::Admin),
+            "Takes back that two keys are one customer's.",
+            |call| Box::pin(unlink(call)),
+        )
+        .takes("application/json", pair)
+        .answers(
+            200,
+            "application/json",
+            json!({
+                "type": "object",
+                "required": ["found"],
+                "properties": {"found": {"type": "boolean", "description": "Whether there was such a link."}},
+            }),
+        ),
+    ]
+}
+
+async fn customer(call: Call) -> Result<Response, Problem> {
+    let Some((kind, value)) = call.path("key").split_once(':') else {
+        return Err(Problem::invalid("a key has a kind and a value, such as user_id:42"));
+    };
+    let shown = call.app.engine.customer(kind, value).await?;
+    answer(&shown.ok_or_else(|| Problem::from(Code::UnknownCustomer))?)
+}
+
+async fn unlink(mut call: Call) -> Result<Response, Problem> {
+    let Pair { from, to } = call.json()?;
+    let found = call.app.engine.unlink((&from.kind, &from.value), (&to.kind, &to.value)).await?;
+    // Values are personal, so they do not stand in the list of changes.
+    let of = format!("a {} and a {}", from.kind, to.kind);
+    call.app.store.note(call.now_us, call.who(), "link taken back", &of).await?;
+    answer(&json!({ "found": found }))
+}

@@ -1,0 +1,133 @@
+//! What to do for a customer next, asked by somebody who waits for the answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use axum::response::Response;
+use engine::{Ask, Inbox};
+use listen::Stop;
+use listen::intake::{Accepted, Body, Endpoint, Receiver, Rejected};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::intake;
+use super::{Call, Route, json as answer};
+use crate::access::Access;
+use crate::keys::Role;
+use crate::problem::{Code, Problem};
+
+/// What is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    /// What names the customer, by kind; where there are none, those of the event do.
+    #[serde(default)]
+    keys: BTreeMap<String, String>,
+    /// What gives rise to the question: the same occasion gives the same decision.
+    #[serde(default)]
+    occasion: Option<String>,
+    /// Something that happened just now, taken in before it is decided.
+    #[serde(default)]
+    event: Option<Box<RawValue>>,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    let question = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "keys": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "What names the customer, by kind: {\"user_id\": \"42\"}.",
+            },
+            "occasion": {
+                "type": ["string", "null"],
+                "description": "What gives rise to the question: the same occasion gives the same decision.",
+            },
+            "event": {
+                "anyOf": [{"$ref": "#/components/schemas/Message"}, {"type": "null"}],
+                "description": "Something that happened just now, taken in before it is decided. Needs the role `ingest`, too.",
+            },
+        },
+    });
+    let about = "Decides what to do for a customer now, and keeps the decision.";
+    vec![
+        Route::post("/api/v1/decide", Access::Role(Role::Decide), about, |call| Box::pin(decide(call)))
+            .takes("application/json", question)
+            .answers(200, "application/json", json!({"$ref": "#/components/schemas/Decision"})),
+    ]
+}
+
+async fn decide(mut call: Call) -> Result<Response, Problem> {
+    let began = Instant::now();
+    let Question { keys, occasion, event } = call.json()?;
+    let mut ask = Ask { keys: keys.into_iter().collect(), occasion };
+    if let Some(event) = event {
+        call = take(call, event, &mut ask).await?;
+    }
+    if ask.keys.is_empty() {
+        return Err(Problem::invalid("`keys` names nobody: {\"keys\": {\"user_id\": \"42\"}}"));
+    }
+    let engine = Arc::clone(&call.app.engine);
+    // A client that goes away does not stop what has begun.
+    let deciding = tokio::spawn(async move { engine.decide(ask).await });
+    let decided = deciding.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))??;
+    call.app.metrics.decision.observe(began.elapsed());
+    answer(&decided)
+}
+
+/// Takes in what happened; the question is about its customer and its occasion, unless it says otherwise.
+async fn take(call: Call, event: Box<RawValue>, ask: &mut Ask) -> Result<Call, Problem> {
+    let key = call.key.clone().filter(|key| key.may(Role::Ingest));
+    let key = key.ok_or_else(|| Problem::new(Code::NotAllowed, "`event` needs a key with the role `ingest`, too"))?;
+    let about = Arc::new(Mutex::new(About::default()));
+    let noted = Arc::clone(&about);
+    let read = move |call: &mut Call, inbox: &mut Inbox<'_>| {
+        let text = format!("{{\"batch\":[{}]}}", event.get());
+        let received = intake::received(call, &key, inbox);
+        let mut noting = Noting { inbox, about: About::default() };
+        Body::parse(text.as_bytes(), Endpoint::Batch)?.read(&received, &mut noting).map_err(intake::stopped)?;
+        *noted.lock().unwrap_or_else(PoisonError::into_inner) = noting.about;
+        Ok(())
+    };
+    let (call, took) = intake::take(call, Box::new(read)).await?;
+    intake::single(&took)?;
+    let about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
+    if ask.keys.is_empty() {
+        ask.keys = about.keys;
+    }
+    ask.occasion = ask.occasion.take().or(about.message_id);
+    Ok(call)
+}
+
+/// What an event says about whose it is, and which.
+#[derive(Debug, Default)]
+struct About {
+    keys: Vec<(String, String)>,
+    message_id: Option<String>,
+}
+
+/// Takes note of an event on its way in.
+struct Noting<'n, 'e> {
+    inbox: &'n mut Inbox<'e>,
+    about: About,
+}
+
+impl Receiver for Noting<'_, '_> {
+    fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
+        self.about.keys = accepted.keys.iter().map(|key| (key.kind.to_owned(), key.value.to_owned())).collect();
+        self.about.message_id = accepted.message_id.map(str::to_owned);
+        self.inbox.accepted(accepted)
+    }
+
+    fn rejected(&mut self, rejected: &Rejected<'_>) -> Result<(), Stop> {
+        self.inbox.rejected(rejected)
+    }
+
+    fn new_id(&mut self) -> String {
+        self.inbox.new_id()
+    }
+}

@@ -1,0 +1,114 @@
+//! Whether the server works, what it counts, and what it can be asked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
+use serde_json::json;
+
+use super::{Call, Route, json as answer};
+use crate::access::Access;
+use crate::app::App;
+use crate::metrics::Text;
+use crate::openapi;
+use crate::problem::{Code, Problem};
+
+/// How long what is kept may take to answer when the server is asked whether it is ready.
+const READY_TIME_MAX: Duration = Duration::from_secs(2);
+
+pub(super) fn routes() -> Vec<Route> {
+    let ok = json!({"type": "object", "required": ["ok"], "properties": {"ok": {"const": true}}});
+    let document = |path| {
+        Route::get(path, Access::Open, "This document.", |call| Box::pin(document(call))).answers(
+            200,
+            "application/json",
+            json!({"type": "object"}),
+        )
+    };
+    vec![
+        Route::get("/healthz", Access::Open, "Whether the server runs.", |_| {
+            Box::pin(async { answer(&json!({"ok": true})) })
+        })
+        .answers(200, "application/json", ok.clone()),
+        Route::get("/readyz", Access::Open, "Whether the server can take events in.", |call| Box::pin(ready(call)))
+            .answers(200, "application/json", ok),
+        Route::get("/metrics", Access::Open, "What is counted, for Prometheus.", |call| Box::pin(metrics(call)))
+            .answers(200, "text/plain", json!({"type": "string"})),
+        document("/openapi.json"),
+        document("/api/v1/openapi.json"),
+    ]
+}
+
+async fn ready(call: Call) -> Result<Response, Problem> {
+    if *call.app.stop.borrow() {
+        return Err(Problem::new(Code::Unavailable, "the server is stopping"));
+    }
+    let looked = tokio::time::timeout(READY_TIME_MAX, call.app.engine.keep().log_span()).await;
+    let looked = looked.map_err(|_| Problem::new(Code::Unavailable, "live state does not answer in time"))?;
+    looked.map_err(engine::Error::from)?;
+    answer(&json!({"ok": true}))
+}
+
+async fn metrics(call: Call) -> Result<Response, Problem> {
+    let app = &call.app;
+    let mut text = Text::default();
+    let routes = app.routes.iter().zip(&app.answers);
+    app.metrics.write(&mut text, routes.map(|(route, answers)| (route.method.as_str(), route.path, answers)));
+    engine_counts(app, &mut text);
+    let mut response = Response::new(Body::from(text.into_string()));
+    let content = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, content);
+    Ok(response)
+}
+
+/// What the engine and the outbox counted.
+fn engine_counts(app: &App, text: &mut Text) {
+    let (counts, sent) = (app.engine.counts(), app.outbox.counts());
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let refused = counts.refused();
+    let mut family = |name: &str, help: &str, label: &str, samples: &[(&str, u64)]| {
+        text.family(name, "counter", help);
+        samples.iter().for_each(|(value, n)| text.sample(name, &[(label, value)], n));
+    };
+    let taken = [
+        ("stored", read(&counts.stored)),
+        ("duplicate", read(&counts.duplicates)),
+        ("nothing", read(&counts.nothing)),
+        ("rejected", refused.values().sum()),
+    ];
+    family("desireline_events_total", "Messages, by what became of them.", "result", &taken);
+    let refused: Vec<(&str, u64)> = refused.iter().map(|(reason, n)| (*reason, *n)).collect();
+    family("desireline_rejected_total", "Messages that could not be events, by reason.", "reason", &refused);
+    let decided = [("action", read(&counts.decided)), ("none", read(&counts.undecided))];
+    family("desireline_decisions_total", "Decisions, for an action or for none.", "result", &decided);
+    let sent = [
+        ("delivered", sent.delivered),
+        ("failed", sent.failed),
+        ("refused", sent.refused),
+        ("given_up", sent.given_up),
+    ];
+    family("desireline_webhook_attempts_total", "Attempts to deliver, by what came of them.", "result", &sent);
+    for (name, help, counter) in [
+        ("desireline_timers_total", "Timers that went off.", &counts.timers),
+        ("desireline_rebuilt_total", "Customers whose state was built anew.", &counts.rebuilt),
+        (
+            "desireline_collisions_total",
+            "Batches that were tried again because others were quicker.",
+            &counts.collisions,
+        ),
+        (
+            "desireline_unresolved_total",
+            "Times that evidence about keys waits, as there is too much.",
+            &counts.unresolved,
+        ),
+    ] {
+        text.single(name, "counter", help, read(counter));
+    }
+}
+
+async fn document(call: Call) -> Result<Response, Problem> {
+    answer(&openapi::document(&call.app.routes))
+}

@@ -1,0 +1,129 @@
+//! What is answered when something is not as it should be.
+
+use keep::{Fault, Operation};
+
+use crate::support::{ADMIN, READ, WRITE, basic, start, start_with};
+
+const LOST: Fault = Fault::Lost { written: false };
+
+#[tokio::test]
+async fn every_problem_says_what_it_is() {
+    let server = start().await;
+    let basic = basic(WRITE);
+    let key = ("Authorization", basic.as_str());
+    let many = format!(r#"{{"batch":[{}1]}}"#, "1,".repeat(5_000));
+    let deep = format!(r#"{{"userId":"u","event":"e","properties":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    for (path, headers, body, said) in [
+        ("/v1/batch", vec![key], r#"{"batch":["#, "400 not_json"),
+        ("/v1/batch", vec![key], "", "400 not_json"),
+        ("/v1/batch", vec![key], "[]", "400 wrong_form"),
+        ("/v1/batch", vec![key], r#"{"batch":{}}"#, "400 wrong_form"),
+        ("/v1/batch", vec![key], r#"{"batch":null}"#, "400 wrong_form"),
+        ("/v1/batch", vec![key], "{}", "400 wrong_form"),
+        ("/v1/batch", vec![key], &many, "413 too_large"),
+        ("/v1/track", vec![key], r#"{"userId":"u"}"#, "400 invalid_event"),
+        ("/v1/track", vec![key], r#"{"event":"e"}"#, "400 invalid_event"),
+        ("/v1/track", vec![key], "7", "400 wrong_form"),
+        ("/v1/track", vec![key], &deep, "400 invalid_event"),
+        ("/v1/batch", vec![], r#"{"batch":[]}"#, "401 missing_key"),
+        ("/v1/batch", vec![], r#"{"batch":[],"writeKey":"wrong"}"#, "401 invalid_write_key"),
+        ("/v1/batch?writeKey=wrong", vec![], r#"{"batch":[]}"#, "401 invalid_write_key"),
+        ("/v1/batch", vec![("X-API-Key", READ)], r#"{"batch":[]}"#, "403 not_allowed"),
+        ("/v1/nothing", vec![key], "{}", "404 not_found"),
+        ("/", vec![], "", "404 not_found"),
+        ("/api/v1/keys", vec![("X-API-Key", ADMIN)], "{", "400 not_json"),
+        ("/api/v1/keys", vec![("X-API-Key", ADMIN)], "{}", "400 wrong_form"),
+    ] {
+        let answer = server.ask("POST", path, &headers, body).await;
+        assert_eq!(answer.said(), said, "{path} {:.60} {answer:?}", body);
+        let json = answer.json();
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{said}");
+        assert!(json["success"] == false && json["message"].is_string() && json["status"] == answer.status, "{json}");
+        assert!(json["type"].is_string() && json["title"].is_string() && json["detail"].is_string(), "{json}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_methods_are_named() {
+    let server = start().await;
+    for (method, path, allow) in [
+        ("GET", "/v1/track", "POST"),
+        ("PUT", "/v1/track", "POST"),
+        ("DELETE", "/healthz", "GET,HEAD"),
+        ("TRACE", "/api/v1/keys", "GET,HEAD,POST"),
+        ("OPTIONS", "/api/v1/keys", "GET,HEAD,POST"),
+        ("QUERY", "/healthz", "GET,HEAD"),
+    ] {
+        let answer = server.ask(method, path, &[], "").await;
+        assert_eq!(
+            (answer.said().as_str(), answer.header("allow")),
+            ("405 method_not_allowed", allow),
+            "{method} {path}"
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_to_be_sent_again() {
+    let server = start().await;
+    for (fault, said) in
+        [(Fault::Busy, "503 busy"), (Fault::Full { written: false }, "503 full"), (LOST, "503 unavailable")]
+    {
+        server.keep.order_faults(move |operation| matches!(operation, Operation::Commit).then_some(fault));
+        let answer = server.post("/v1/page", r#"{"userId":"u"}"#).await;
+        assert_eq!(answer.said(), said);
+        assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| (1..=300).contains(&seconds)));
+    }
+    server.keep.order_faults(|_| None);
+    assert_eq!(server.post("/v1/page", r#"{"userId":"u"}"#).await.status, 200);
+    let log = server.log.lock().expect("no test panics here").join("\n");
+    assert!(log.contains("/v1/page") && !log.contains("userId"), "{log}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_sends_too_much_is_told_when_to_come_again() {
+    let server = start_with(charter::Charter::without_file(), |options| options.requests_per_second = 2).await;
+    let mut said = Vec::new();
+    for _ in 0..6 {
+        let answer = server.post("/v1/page", r#"{"userId":"u"}"#).await;
+        if answer.status == 429 {
+            assert_eq!(
+                (answer.header("retry-after"), answer.json()["code"].as_str()),
+                ("1", Some("too_many_requests"))
+            );
+        }
+        said.push(answer.status);
+    }
+    assert!(said.starts_with(&[200, 200, 200, 200]) && said.contains(&429), "{said:?}");
+    assert_eq!(server.get("/api/v1/keys", ADMIN).await.status, 200, "each key counts for itself");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn it_says_how_it_is_and_what_it_counted() {
+    let server = start().await;
+    assert_eq!(server.ask("GET", "/healthz", &[], "").await.json()["ok"], true);
+    assert_eq!(server.ask("GET", "/readyz", &[], "").await.status, 200);
+    server.post("/v1/page", r#"{"userId":"u"}"#).await;
+    server.post("/v1/track", r#"{"userId":"u"}"#).await;
+    server.post("/nowhere/personal@example.test", "{}").await;
+    let answer = server.ask("GET", "/metrics", &[], "").await;
+    assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    for line in [
+        r#"desireline_http_requests_total{route="/v1/page",method="POST",status="200"} 1"#,
+        r#"desireline_http_requests_total{route="/v1/track",method="POST",status="400"} 1"#,
+        r#"desireline_http_requests_total{route="",method="",status="404"} 1"#,
+        "desireline_ingest_seconds_count 2",
+    ] {
+        assert!(answer.body.contains(line), "{line} in {}", answer.body);
+    }
+    assert!(!answer.body.contains("personal"), "no label says anything about anybody");
+    server.keep.order_faults(|_| Some(LOST));
+    assert_eq!(server.ask("GET", "/readyz", &[], "").await.said(), "503 unavailable");
+    assert_eq!(server.ask("GET", "/healthz", &[], "").await.status, 200);
+    server.keep.order_faults(|_| None);
+    server.stop().await;
+}

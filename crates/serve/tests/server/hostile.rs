@@ -1,0 +1,183 @@
+//! What nobody should send, and some do.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::segment::gzip;
+use crate::support::{ADMIN, WRITE, basic, request, start, start_with};
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_read_before_it_is_refused() {
+    let server = start().await;
+    let basic = basic(WRITE);
+    let answer = server.ask("POST", "/v1/batch", &[("Authorization", &basic)], vec![b'x'; 6 << 20]).await;
+    assert_eq!((answer.said().as_str(), answer.header("connection")), ("413 too_large", "close"));
+    let bomb = gzip(&vec![b' '; 50 << 20]);
+    assert!(bomb.len() < 100_000);
+    let answer = server.ask("POST", "/v1/batch", &[("Authorization", &basic)], bomb).await;
+    assert_eq!(answer.said(), "413 too_large");
+    let head = "POST /v1/batch HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n";
+    let answer = server.send(head.as_bytes()).await;
+    assert_eq!(answer.said(), "413 too_large", "who asks first is told first");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_that_is_sent_breaks_it() {
+    let server = start().await;
+    let mut bodies: Vec<Vec<u8>> = vec![
+        b"\xff\xfe{\0}\0".to_vec(),
+        b"{\"batch\":[\"\xc3\x28\"]}".to_vec(),
+        b"\xef\xbb\xbf{\"batch\":[]}".to_vec(),
+        b"\x1f\x8b".to_vec(),
+        "[".repeat(1 << 20).into_bytes(),
+        format!("{{\"batch\":[{}]}}", "{\"a\":".repeat(10_000)).into_bytes(),
+        format!("{{\"batch\":[{}{}]}}", "[".repeat(1_000), "]".repeat(1_000)).into_bytes(),
+        br#"{"batch":[{"type":"track","event":"'; DROP TABLE events; --","userId":"\u0000"}]}"#.to_vec(),
+        br#"{"batch":[{"type":"track","event":"\ud800","userId":"u"}]}"#.to_vec(),
+        br#"{"batch":[{"type":"page","userId":1e999,"timestamp":1e400}]}"#.to_vec(),
+        br#"{"batch":[{"type":"page","userId":"u","timestamp":"99999-99-99T99:99:99Z","sentAt":-1}]}"#.to_vec(),
+        format!(r#"{{"batch":[{{"type":"page","userId":"{}"}}]}}"#, "u".repeat(300_000)).into_bytes(),
+        format!(r#"{{"batch":[{{"type":"page","userId":"{}"}}]}}"#, "u".repeat(5_000)).into_bytes(),
+        format!(r#"{{"batch":[{{"type":"page","userId":"u","messageId":"{}"}}]}}"#, "m".repeat(10_000)).into_bytes(),
+        b"null".to_vec(),
+        b"\"\"".to_vec(),
+        Vec::new(),
+    ];
+    let good = br#"{"batch":[{"type":"identify","userId":"u","traits":{"email":"a@b.test"}}],"sentAt":"2026-01-01T00:00:00Z"}"#;
+    bodies.extend((0..good.len()).map(|end| good[..end].to_vec()));
+    for body in bodies {
+        let answer = server.post("/v1/batch", &body).await;
+        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        assert!([200, 400].contains(&answer.status), "{shown}: {answer:?}");
+        assert!(answer.json().is_object(), "{shown}");
+    }
+    for path in [
+        "/v1/%ff",
+        "/api/v1/keys/%ff",
+        "/api/v1/keys/%00",
+        "/v1/track/../keys",
+        "//",
+        "/v1//track",
+        "/%2e%2e/etc/passwd",
+    ] {
+        for method in ["GET", "POST", "DELETE"] {
+            let answer = server.ask(method, path, &[("X-API-Key", ADMIN)], "").await;
+            assert!((400..500).contains(&answer.status) && answer.json().is_object(), "{method} {path}: {answer:?}");
+        }
+    }
+    assert_eq!(server.post("/v1/page", r#"{"userId":"u"}"#).await.status, 200, "it goes on");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_http_ends_there() {
+    let server = start().await;
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /v1/t HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
+        b"POST /v1/t HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{}",
+        b"GET / HTTP/1.1\r\nHost: h\r\nA b: c\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        stream.write_all(bytes).await.expect("it reads");
+        let mut answer = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+        assert!(closed.is_ok(), "{:?} is left waiting", String::from_utf8_lossy(bytes));
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"), "{:?}", String::from_utf8_lossy(&answer));
+    }
+    let long = format!("GET /healthz HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(200_000));
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    // It may close before all of it is sent.
+    let _ = stream.write_all(long.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{:?}", String::from_utf8_lossy(&answer));
+    assert_eq!(server.ask("GET", "/healthz", &[], "").await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_goes_away_in_the_middle_is_forgotten() {
+    let server = start().await;
+    let whole = request("POST", "/v1/page", &[("Authorization", &basic(WRITE))], br#"{"userId":"u"}"#);
+    for end in 0..whole.len() {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        stream.write_all(&whole[..end]).await.expect("it reads");
+    }
+    assert_eq!(server.post("/v1/page", r#"{"userId":"u"}"#).await.status, 200);
+    assert_eq!(server.entries().await, 1, "half a request is none");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn thousands_of_connections_that_do_nothing_hold_up_nobody() {
+    let server = start().await;
+    let mut idle = Vec::new();
+    for _ in 0..2_000 {
+        match TcpStream::connect(server.address).await {
+            Ok(mut stream) => {
+                stream.write_all(b"POST /v1/batch HTTP/1.1\r\nHost: h\r\nContent-Le").await.expect("it reads");
+                idle.push(stream);
+            }
+            // This process may have no more files open: both ends of a connection count.
+            Err(error) => {
+                assert!(idle.len() > 300, "{error} after {}", idle.len());
+                break;
+            }
+        }
+    }
+    idle.truncate(idle.len().saturating_sub(20));
+    let began = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(server.post("/v1/page", r#"{"userId":"u"}"#).await.status, 200);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn beyond_the_connections_that_may_be_new_ones_wait() {
+    let server = start_with(charter::Charter::without_file(), |options| options.connections_max = 2).await;
+    let mut held: Vec<TcpStream> = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").await.expect("it reads");
+        let mut first = [0; 15];
+        stream.read_exact(&mut first).await.expect("it answers");
+        held.push(stream);
+    }
+    let mut waiting = Box::pin(server.ask("GET", "/healthz", &[], ""));
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut waiting).await;
+    assert!(early.is_err(), "there is no place for a third");
+    held.pop();
+    assert_eq!(waiting.await.status, 200, "there is one now");
+    drop(held);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn it_finishes_what_it_has_begun_before_it_stops() {
+    let server = start().await;
+    let whole = request("POST", "/v1/page", &[("Authorization", &basic(WRITE))], br#"{"userId":"u"}"#);
+    let mut begun = TcpStream::connect(server.address).await.expect("it listens");
+    let (early, late) = whole.split_at(whole.len() - 5);
+    begun.write_all(early).await.expect("it reads");
+    assert_eq!(server.ask("GET", "/healthz", &[], "").await.status, 200, "by now it has begun");
+    let mut idle = TcpStream::connect(server.address).await.expect("it listens");
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").await.expect("it reads");
+    let mut first = [0; 15];
+    idle.read_exact(&mut first).await.expect("it answers");
+    server.tell_to_stop();
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).await.expect("an idle connection is closed");
+    begun.write_all(late).await.expect("it still reads");
+    let mut answer = String::new();
+    begun.read_to_string(&mut answer).await.expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(server.entries().await, 1);
+    assert!(TcpStream::connect(server.address).await.is_err(), "it does not listen any more");
+    server.stop().await;
+}

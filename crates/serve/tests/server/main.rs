@@ -1,0 +1,9 @@
+//! A real server on a free port, and what clients send: good, bad and hostile.
+
+mod answers;
+mod cors;
+mod document;
+mod hostile;
+mod keys;
+mod segment;
+mod support;

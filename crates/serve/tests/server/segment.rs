@@ -1,0 +1,142 @@
+//! The API of Segment, with what its clients rely on.
+
+use serde_json::json;
+
+use crate::support::{WRITE, basic, start};
+
+#[tokio::test]
+async fn every_address_answers_exactly_200() {
+    let server = start().await;
+    let mut sent = 0;
+    for (path, body) in [
+        ("track", r#"{"event":"One","userId":"u"}"#),
+        ("identify", r#"{"userId":"u","traits":{"plan":"gold"}}"#),
+        ("page", r#"{"userId":"u"}"#),
+        ("screen", r#"{"userId":"u","name":"S"}"#),
+        ("group", r#"{"userId":"u","groupId":"g"}"#),
+        ("alias", r#"{"userId":"u","previousId":"p"}"#),
+        ("t", r#"{"event":"One","anonymousId":"a"}"#),
+        ("i", r#"{"userId":"u"}"#),
+        ("p", r#"{"userId":12345}"#),
+        ("s", r#"{"userId":"u"}"#),
+        ("g", r#"{"userId":"u","groupId":"g"}"#),
+        ("a", r#"{"userId":"u","previousId":"p"}"#),
+        ("batch", r#"{"batch":[{"type":"track","event":"In a batch","userId":"u"}]}"#),
+        ("b", r#"{"batch":[{"type":"PAGE","userId":"u"}]}"#),
+        ("import", r#"{"batch":[{"type":"track","event":"Old","userId":"u","timestamp":"2019-05-05T05:05:05Z"}]}"#),
+    ] {
+        for slash in ["", "/"] {
+            let answer = server.post(&format!("/v1/{path}{slash}"), body).await;
+            assert_eq!((answer.status, answer.header("location")), (200, ""), "{path}: {answer:?}");
+            assert_eq!(answer.json()["success"], true, "{path}");
+            sent += 1;
+        }
+    }
+    assert_eq!(server.entries().await, sent, "each has an id of its own");
+    assert_eq!(server.ask("POST", "/v1/m", &[], r#"{"series":[]}"#).await.status, 200);
+    assert_eq!(server.entries().await, sent, "what clients measure of themselves is not kept");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_key_may_stand_anywhere() {
+    let server = start().await;
+    let in_body = json!({"writeKey": WRITE, "batch": [{"type": "page", "userId": "u"}]}).to_string();
+    let in_first = json!({"batch": [{"type": "page", "userId": "u", "writeKey": WRITE}]}).to_string();
+    let without = r#"{"batch":[{"type":"page","userId":"u"}]}"#;
+    let basic = basic(WRITE);
+    for (path, headers, body) in [
+        ("/v1/batch", vec![("Authorization", basic.as_str())], without),
+        ("/v1/batch", vec![], &in_body),
+        ("/v1/batch", vec![], &in_first),
+        ("/beacon/v1/batch?writeKey=wk_accept", vec![("Content-Type", "text/plain")], without),
+        ("/v1/batch", vec![("X-API-Key", WRITE), ("Content-Type", "application/x-www-form-urlencoded")], without),
+    ] {
+        assert_eq!(server.ask("POST", path, &headers, body).await.status, 200, "{headers:?} {body}");
+    }
+    let one = json!({"writeKey": WRITE, "userId": "u"}).to_string();
+    assert_eq!(server.ask("POST", "/v1/page", &[], one).await.status, 200);
+    for entry in keep::Keep::log(&*server.keep, 0, 100).await.expect("memory can be read") {
+        assert!(!String::from_utf8_lossy(&entry.bytes).contains(WRITE), "the key is not kept");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_bad_message_does_not_lose_its_neighbours() {
+    let server = start().await;
+    let body = r#"{"batch":[{"type":"track","event":"Good","userId":"u","messageId":"m1"},{"type":"track","userId":"u","messageId":"m2"},7,{"type":"bogus","userId":"u"}]}"#;
+    let answer = server.post("/v1/batch", body).await;
+    let json = answer.json();
+    assert_eq!((answer.status, &json["accepted"], &json["rejected"]), (200, &json!(1), &json!(3)), "{json}");
+    let places: Vec<_> =
+        json["errors"].as_array().expect("a list").iter().map(|error| error["index"].clone()).collect();
+    assert_eq!(places, [1, 2, 3]);
+    assert_eq!((&json["errors"][0]["messageId"], &json["errors"][0]["code"]), (&json!("m2"), &json!("invalid_event")));
+    assert_eq!(server.entries().await, 4, "the rejected ones are kept, too");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_message_twice_is_one() {
+    let server = start().await;
+    let body =
+        r#"{"batch":[{"type":"page","userId":"u","messageId":"m"},{"type":"page","userId":"u","messageId":"m"}]}"#;
+    for _ in 0..2 {
+        assert_eq!(server.post("/v1/batch", body).await.json()["accepted"], 2);
+    }
+    assert_eq!(server.entries().await, 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn gzip_is_told_by_its_header_or_its_first_bytes() {
+    let server = start().await;
+    let zipped = gzip(br#"{"batch":[{"type":"page","userId":"u"}]}"#);
+    let basic = basic(WRITE);
+    let key = ("Authorization", basic.as_str());
+    assert_eq!(server.ask("POST", "/v1/batch", &[key, ("Content-Encoding", "gzip")], &zipped).await.status, 200);
+    assert_eq!(server.ask("POST", "/v1/batch", &[key], &zipped).await.status, 200);
+    let not_gzip = server.ask("POST", "/v1/batch", &[key, ("Content-Encoding", "gzip")], "not gzip").await;
+    assert_eq!(not_gzip.said(), "400 broken_gzip");
+    let cut = server.ask("POST", "/v1/batch", &[key], &zipped[..zipped.len() - 9]).await;
+    assert_eq!(cut.said(), "400 broken_gzip");
+    let brotli = server.ask("POST", "/v1/batch", &[key, ("Content-Encoding", "br")], "x").await;
+    assert_eq!(brotli.said(), "415 unknown_encoding");
+    server.stop().await;
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("memory takes it");
+    encoder.finish().expect("memory takes it")
+}
+
+#[tokio::test]
+async fn browsers_get_their_settings() {
+    let server = start().await;
+    let answer = server.ask("GET", "/v1/projects/wk_accept/settings", &[], "").await;
+    let settings = answer.json();
+    assert_eq!((answer.status, answer.header("cache-control")), (200, "public, max-age=300"));
+    let segment = &settings["integrations"]["Segment.io"];
+    assert_eq!((&segment["apiHost"], &segment["protocol"]), (&json!("h.test/v1"), &json!("http")));
+    assert_eq!(settings["remotePlugins"], json!([]));
+    for unknown in ["unknown", "ak_read_secret", "%FF"] {
+        let answer = server.ask("GET", &format!("/v1/projects/{unknown}/settings"), &[], "").await;
+        assert!([400, 404].contains(&answer.status), "{unknown}: {answer:?}");
+    }
+    for path in ["/sourceConfig", "/sourceConfig/", "/sourceConfig/?writeKey=wk_accept"] {
+        let key = basic(if path.contains('?') { "" } else { WRITE });
+        let answer = server.ask("GET", path, &[("Authorization", &key)], "").await;
+        let source = &answer.json()["source"];
+        assert!(
+            answer.status == 200 && source["config"].is_object() && source["destinations"].is_array(),
+            "{answer:?}"
+        );
+    }
+    let head = server.ask("HEAD", "/sourceConfig", &[("Authorization", &basic(WRITE))], "").await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(server.ask("GET", "/sourceConfig?writeKey=no", &[], "").await.said(), "401 invalid_write_key");
+    server.stop().await;
+}
