@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// Answers one or several questions about all journeys in one pass.
     #[command(after_help = views())]
     View(Box<ViewArgs>),
+    /// Takes events in as they happen, over HTTP, keeps every customer's state current and decides what to do next.
+    #[command(after_help = "Example: desireline serve --listen 127.0.0.1:8640")]
+    Serve(ServeArgs),
     /// Runs SQL over the tables events, customers and links.
     #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
     Sql(SqlArgs),
@@ -95,6 +99,46 @@ fn views() -> String {
          desireline view paths --pattern \"ticket .. ticket\" --compare \"channel = 'app'\"",
     );
     text
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Where to listen. Other machines reach it only where keys were made before.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8640")]
+    pub(crate) listen: SocketAddr,
+    /// Keep live state in this database, which other processes may share, instead of in the home.
+    #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP")]
+    pub(crate) keep: Option<String>,
+    /// The certificate, for HTTPS, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A key that may send events, besides those that are kept.
+    #[arg(
+        long = "write-key",
+        value_name = "KEY",
+        env = "DESIRELINE_WRITE_KEYS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) write_keys: Vec<String>,
+    /// A key that may do everything, besides those that are kept.
+    #[arg(
+        long = "api-key",
+        value_name = "KEY",
+        env = "DESIRELINE_API_KEYS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) api_keys: Vec<String>,
+    /// The address under which it is known outside.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// A proxy that may say on whose behalf a request is made.
+    #[arg(long = "proxy", value_name = "ADDRESS")]
+    pub(crate) proxies: Vec<IpAddr>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -31,6 +31,15 @@ pub(crate) enum Error {
     /// The lake.
     #[error(transparent)]
     Lake(#[from] lake::Error),
+    /// Live state.
+    #[error(transparent)]
+    Keep(#[from] keep::Error),
+    /// The live side.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// The server.
+    #[error(transparent)]
+    Serve(#[from] serve::Error),
     /// A file could not be read or written.
     #[error("could not {doing} {}", path.display())]
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
@@ -75,12 +84,19 @@ impl Error {
             )
             | Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
             Error::Usage(_) | Error::View(_) => code::USAGE,
-            Error::Lake(lake::Error::Locked { .. }) => code::BUSY,
+            Error::Lake(lake::Error::Locked { .. }) | Error::Keep(keep::Error::Locked { .. }) => code::BUSY,
             Error::Charter { .. }
             | Error::Input { .. }
             | Error::Condition { .. }
             | Error::Lake(lake::Error::Invalid { .. } | lake::Error::Sql(_)) => code::INPUT,
-            Error::Tests { .. } | Error::Lake(_) | Error::File { .. } => code::FAILED,
+            Error::Keep(keep::Error::Invalid { .. }) => code::USAGE,
+            Error::Serve(serve::Error::NoKeys(_) | serve::Error::Tls(_)) => code::USAGE,
+            Error::Tests { .. }
+            | Error::Lake(_)
+            | Error::Keep(_)
+            | Error::Engine(_)
+            | Error::Serve(_)
+            | Error::File { .. } => code::FAILED,
         };
         ExitCode::from(code)
     }

@@ -9,6 +9,7 @@ mod draw;
 mod error;
 mod history;
 mod home;
+mod live;
 mod part;
 mod question;
 mod scenario;

@@ -78,7 +78,7 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     std::fs::create_dir_all(&home.path).map_err(Error::file("make the folder", &home.path))?;
     let lake = Lake::open_or_create(&home.path).await?;
-    let mut importer = lake.importer(ImportOptions { rules: home.rules(), interrupted }).await?;
+    let mut importer = lake.importer(ImportOptions { rules: home.rules(), interrupted, log_position: None }).await?;
     let (mut rows, mut files, mut warnings) = (0, Vec::new(), Vec::new());
     for source in &sources {
         let summary = read_one(source, &mut importer, &mut warnings)?;

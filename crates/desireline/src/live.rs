@@ -1,0 +1,106 @@
+//! The lake as the history of the live side.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine::{Error, History, Part, Telling};
+use lake::{ImportOptions, Importer, Lake};
+use listen::stitch::Rules;
+use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
+
+/// A lake in a home folder, into which the live side exports.
+#[derive(Debug, Clone)]
+pub(crate) struct LakeHistory {
+    home: PathBuf,
+    rules: Rules,
+}
+
+/// The link of two keys that was taken back, each key as kind and value.
+type Unlinked = ((String, String), (String, String));
+
+impl LakeHistory {
+    pub(crate) fn new(home: PathBuf, rules: Rules) -> Self {
+        Self { home, rules }
+    }
+
+    async fn importer(&self, log_position: Option<u64>) -> Result<Importer, lake::Error> {
+        let lake = Lake::open_or_create(&self.home).await?;
+        lake.importer(ImportOptions { rules: self.rules.clone(), log_position, ..ImportOptions::default() }).await
+    }
+
+    async fn take_in(&self, part: &Part) -> Result<(), lake::Error> {
+        let mut unlinked: Vec<Unlinked> = Vec::new();
+        part.tell(&mut |telling| {
+            if let Telling::Unlinked { a, b } = telling {
+                let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());
+                unlinked.push((owned(a), owned(b)));
+            }
+            Ok::<(), lake::Error>(())
+        })?;
+        // The position may only be there once all is; without it the same part comes again, and changes nothing.
+        let position = Some(part.until());
+        let mut importer = self.importer(position.filter(|_| unlinked.is_empty())).await?;
+        importer.begin_file("live")?;
+        part.tell(&mut |telling| hear(&mut importer, &telling))?;
+        let (mut lake, _) = importer.finish().await?;
+        for (a, b) in &unlinked {
+            match lake.unmerge((&a.0, &a.1), (&b.0, &b.1), &self.rules).await {
+                // It was taken back before there was any evidence for it here.
+                Ok(()) | Err(lake::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !unlinked.is_empty() {
+            self.importer(position).await?.finish().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Puts one thing into the lake.
+fn hear(importer: &mut Importer, telling: &Telling<'_>) -> Result<(), lake::Error> {
+    let outcome = match telling {
+        Telling::Event(event) => match importer.event(event) {
+            // The live side took it in by an older charter, by which its keys named somebody.
+            Err(Stop(error)) if error.is::<NamesNobody>() => Ok(()),
+            done => done,
+        },
+        Telling::Refused { position, reason, detail, text } => {
+            let known = Reason::ALL.iter().find(|known| known.name() == *reason);
+            importer.reject(&Rejection {
+                line: position.saturating_add(1),
+                reason: known.copied().unwrap_or(Reason::BadField),
+                detail: (*detail).into(),
+                row: text.as_bytes(),
+            })
+        }
+        Telling::Unlinked { .. } => Ok(()),
+    };
+    outcome.map_err(|Stop(error)| match error.downcast::<lake::Error>() {
+        Ok(error) => *error,
+        Err(other) => lake::Error::Corrupt { what: other.to_string() },
+    })
+}
+
+fn unavailable(error: lake::Error) -> Error {
+    Error::Unavailable(Arc::new(error))
+}
+
+#[async_trait]
+impl History for LakeHistory {
+    async fn position(&self) -> Result<u64, Error> {
+        match Lake::open(&self.home).await {
+            Ok(lake) => lake.log_position().await.map_err(unavailable),
+            Err(lake::Error::NoLake { .. }) => Ok(0),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
+        let (lake, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        // Sorting and writing would keep requests waiting.
+        let taking = tokio::task::spawn_blocking(move || runtime.block_on(lake.take_in(&part)));
+        taking.await.map_err(|error| Error::Damaged(error.to_string()))?.map_err(unavailable)
+    }
+}
