@@ -125,6 +125,8 @@ impl Ledger {
         }
         let head = Head::read(read)?;
         shared.numbers.fetch_max(head.number, Ordering::Relaxed);
+        // Whether what was decided last is written, the tables tell: what is not there cannot be given back again.
+        shared.leases().hold_on();
         Ok(Self { head, known_us, shared })
     }
 
@@ -139,6 +141,8 @@ impl Ledger {
         let mut head = self.head;
         let shared = Arc::clone(&self.shared);
         let mut leases = shared.leases();
+        // Left from a group of which something could not be read.
+        leases.hold_on();
         for prepared in group {
             let conflict = check::check(&draft, &leases, &prepared.commit)?;
             if !conflict.is_empty() {
@@ -170,7 +174,9 @@ impl Ledger {
     /// Takes note that what was decided last is written; only now do later commits build on it.
     pub(crate) fn written(&mut self, note: Note) {
         self.head = note.head;
-        self.shared.leases().lower_floors(note.first);
+        let mut leases = self.shared.leases();
+        leases.let_go();
+        leases.lower_floors(note.first);
     }
 
     /// What truncating the log before a position writes.

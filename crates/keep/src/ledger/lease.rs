@@ -14,6 +14,19 @@ use crate::store::{Read, Table, Writes, scan_prefix};
 struct Held {
     lease: Lease,
     until_us: i64,
+    /// Whether it is decided that it is given back, and not written yet: whoever reads sees it wait still. It is nobody's, and
+    /// nobody may take it.
+    leaving: bool,
+}
+
+impl Held {
+    fn is_by(&self, lease: Lease) -> bool {
+        !self.leaving && self.lease == lease
+    }
+
+    fn is_free(&self, now_us: i64) -> bool {
+        !self.leaving && self.until_us <= now_us
+    }
 }
 
 /// What is taken, and where the rows of what waits begin.
@@ -22,6 +35,8 @@ pub(crate) struct Leases {
     last: u64,
     timers: HashMap<(u32, TimerId), Held>,
     deliveries: HashMap<Vec<u8>, Held>,
+    leaving_timers: Vec<(u32, TimerId)>,
+    leaving_deliveries: Vec<Vec<u8>>,
     /// No row of the table (for a target: whose key begins so) is before this key. What was worked off leaves deleted rows
     /// behind until the store tidies up, and looking for the first one again and again would step over all of them each time:
     /// a backlog of a million timers would take a million times a million steps.
@@ -59,21 +74,51 @@ impl Leases {
     }
 
     pub(super) fn is_timer_held(&self, generation: u32, timer: &TimerId, lease: Lease) -> bool {
-        self.timers.get(&(generation, timer.clone())).is_some_and(|held| held.lease == lease)
+        self.timers.get(&(generation, timer.clone())).is_some_and(|held| held.is_by(lease))
     }
 
     pub(super) fn is_delivery_held(&self, id: &[u8], lease: Lease) -> bool {
-        self.deliveries.get(id).is_some_and(|held| held.lease == lease)
+        self.deliveries.get(id).is_some_and(|held| held.is_by(lease))
     }
 
+    /// Decides that a timer is given back; it is when that [is written](Self::let_go).
     pub(super) fn release_timer(&mut self, generation: u32, timer: &TimerId) {
-        if !self.timers.is_empty() {
-            self.timers.remove(&(generation, timer.clone()));
+        if self.timers.is_empty() {
+            return;
+        }
+        let timer = (generation, timer.clone());
+        if let Some(held) = self.timers.get_mut(&timer) {
+            held.leaving = true;
+            self.leaving_timers.push(timer);
         }
     }
 
+    /// Decides that a delivery is given back; it is when that [is written](Self::let_go).
     pub(super) fn release_delivery(&mut self, id: &[u8]) {
-        self.deliveries.remove(id);
+        if let Some(held) = self.deliveries.get_mut(id) {
+            held.leaving = true;
+            self.leaving_deliveries.push(id.to_vec());
+        }
+    }
+
+    /// What was decided is written: what was given back may be taken by others.
+    pub(super) fn let_go(&mut self) {
+        for timer in self.leaving_timers.drain(..) {
+            self.timers.remove(&timer);
+        }
+        for id in self.leaving_deliveries.drain(..) {
+            self.deliveries.remove(&id);
+        }
+    }
+
+    /// What was decided could not be written: what was to be given back stays with whoever has it.
+    pub(super) fn hold_on(&mut self) {
+        for timer in self.leaving_timers.drain(..) {
+            self.timers.entry(timer).and_modify(|held| held.leaving = false);
+        }
+        for id in self.leaving_deliveries.drain(..) {
+            self.deliveries.entry(id).and_modify(|held| held.leaving = false);
+        }
     }
 
     /// Takes note of rows that came to be before those that were the first.
@@ -100,7 +145,7 @@ impl Leases {
                 return Ok(ControlFlow::Break(()));
             }
             let timer = (generation, TimerId { customer, id });
-            if self.timers.get(&timer).is_none_or(|held| held.until_us <= take.now_us) {
+            if self.timers.get(&timer).is_none_or(|held| held.is_free(take.now_us)) {
                 found.push(Timer { customer, id: timer.1.id, due_us, bytes: bytes.to_vec() });
             }
             Ok(ControlFlow::Continue(()))
@@ -113,7 +158,7 @@ impl Leases {
         for timer in found {
             let lease = self.next();
             let id = TimerId { customer: timer.customer, id: timer.id.clone() };
-            self.timers.insert((generation, id), Held { lease, until_us });
+            self.timers.insert((generation, id), Held { lease, until_us, leaving: false });
             taken.push(Due { timer, lease });
         }
         Ok(taken)
@@ -141,7 +186,7 @@ impl Leases {
                 return Ok(ControlFlow::Break(()));
             }
             let id = &key[until.len()..];
-            if self.deliveries.get(id).is_none_or(|held| held.until_us <= take.now_us) {
+            if self.deliveries.get(id).is_none_or(|held| held.is_free(take.now_us)) {
                 ids.push(id.to_vec());
             }
             Ok(ControlFlow::Continue(()))
@@ -156,7 +201,7 @@ impl Leases {
             let row = row.ok_or_else(|| Error::corrupt("a delivery that waits is not there"))?;
             let Parcel { post, attempts, .. } = Parcel::decode(&id, &row)?;
             let lease = self.next();
-            self.deliveries.insert(id, Held { lease, until_us });
+            self.deliveries.insert(id, Held { lease, until_us, leaving: false });
             taken.push(Delivery { post: Post { ..post }, attempts, lease });
         }
         Ok(taken)

@@ -64,6 +64,7 @@ contract! {
     a_paused_target_holds_what_waits
     a_delivery_that_was_taken_by_another_is_not_settled
     an_id_is_delivered_once
+    a_delivery_that_is_being_settled_is_shown_to_nobody
     records_change_when_they_are_as_expected
     records_are_listed_by_prefix
     generations_do_not_see_each_other

@@ -127,3 +127,31 @@ pub(crate) async fn an_id_is_delivered_once(home: &mut Home) {
     send(&*keep, vec![post("crm", "a", 4)]).await;
     assert_eq!(keep.queues().await.unwrap(), [queue("crm", 0, None, 1, false)], "given up is given up");
 }
+
+pub(crate) async fn a_delivery_that_is_being_settled_is_shown_to_nobody(home: &mut Home) {
+    let keep = home.keep();
+    let posts: Vec<_> = (0..2_000).map(|n| post("crm", &format!("{n:04}"), 1)).collect();
+    send(&*keep, posts.clone()).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..16 {
+        let keep = if n % 2 == 0 { home.keep() } else { home.another() };
+        tasks.spawn(async move {
+            let mut taken = Vec::new();
+            loop {
+                let next = keep.deliveries("crm", take(NOW_US, 3)).await.unwrap();
+                if next.is_empty() {
+                    return taken;
+                }
+                taken.extend(ids(&next));
+                for delivery in &next {
+                    keep.commit(settled(delivery, Outcome::Done)).await.unwrap();
+                }
+            }
+        });
+    }
+    let mut taken: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    taken.sort();
+    let doubles: Vec<_> = taken.windows(2).filter(|two| two[0] == two[1]).collect();
+    assert!(doubles.is_empty(), "{doubles:?}");
+    assert!(keep.queues().await.unwrap().is_empty());
+}
