@@ -77,6 +77,9 @@ pub const ANSWER_SHOWN_MAX: usize = 200;
 /// How long a connection may lie idle to be used again.
 pub const IDLE: Duration = Duration::from_secs(20);
 
+/// Sets of connections: one for each different `allow` of the targets, usually one in all. Beyond it, all are made anew.
+pub const LINES_MAX: usize = 64;
+
 /// Times that a change is tried again when somebody else was quicker.
 pub const TRIES_MAX: usize = 5;
 

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Response, redirect, retry};
 use tokio::time::timeout;
-use url::{Host, Url};
+use url::Host;
 
 use super::address::meant;
-use super::limits::{ANSWER_BYTES_MAX, ANSWER_REST, ATTEMPT, IDLE, IN_FLIGHT};
+use super::limits::{ANSWER_BYTES_MAX, ANSWER_REST, ATTEMPT, IDLE, IN_FLIGHT, LINES_MAX};
 use super::target::Target;
 use super::wire::{Answer, Request, Wire};
 
@@ -44,25 +44,33 @@ impl Lookup for SystemLookup {
 pub struct Webhooks {
     lookup: Arc<dyn Lookup>,
     attempt: Duration,
-    lines: Mutex<BTreeMap<String, Line>>,
+    lines: Mutex<BTreeMap<Vec<Host>, Line>>,
 }
 
-/// The connections to a target. No other target uses them, since each allows what it allows.
+/// The connections of all targets that allow the same, usually nothing. Others do not use them: what is good for one is not for
+/// another. One for each target would cost too much, since making a client reads the certificates of the machine.
 #[derive(Debug, Clone)]
 struct Line {
-    url: Url,
-    allow: Vec<Host>,
     client: Client,
     pinned: Arc<Pinned>,
 }
 
-/// The addresses that were found good the last time.
+/// The addresses of each host that were found good the last time.
 #[derive(Debug, Default)]
-struct Pinned(Mutex<Vec<SocketAddr>>);
+struct Pinned(Mutex<BTreeMap<String, Vec<SocketAddr>>>);
+
+impl Pinned {
+    fn pin(&self, host: &str, mut addresses: Vec<SocketAddr>) {
+        // The port is that of the request: targets on one host may have several.
+        addresses.iter_mut().for_each(|address| address.set_port(0));
+        self.0.lock().expect("nothing panics while it holds the addresses").insert(host.to_owned(), addresses);
+    }
+}
 
 impl Resolve for Pinned {
-    fn resolve(&self, _: Name) -> Resolving {
-        let addresses = self.0.lock().expect("nothing panics while it holds the addresses").clone();
+    fn resolve(&self, host: Name) -> Resolving {
+        let pinned = self.0.lock().expect("nothing panics while it holds the addresses");
+        let addresses = pinned.get(host.as_str()).cloned().unwrap_or_default();
         Box::pin(std::future::ready(Ok(Box::new(addresses.into_iter()) as Addrs)))
     }
 }
@@ -101,7 +109,7 @@ impl Webhooks {
         let addresses = self.addresses(target).await?;
         let failed = |error: reqwest::Error| Answer::Failed { why: explain(error) };
         let line = self.line(target).map_err(failed)?;
-        *line.pinned.0.lock().expect("nothing panics while it holds the addresses") = addresses;
+        line.pinned.pin(target.url.host_str().unwrap_or_default(), addresses);
         let mut post = line.client.post(target.url.clone()).body(request.body.to_vec());
         for (name, value) in &request.headers {
             post = post.header(*name, value);
@@ -143,14 +151,15 @@ impl Webhooks {
 
     fn line(&self, target: &Target) -> reqwest::Result<Line> {
         let mut lines = self.lines.lock().expect("nothing panics while it holds the lines");
-        let line = lines.get(&target.name).filter(|line| line.url == target.url && line.allow == target.allow);
-        if let Some(line) = line {
+        if let Some(line) = lines.get(&target.allow) {
             return Ok(line.clone());
         }
+        if lines.len() >= LINES_MAX {
+            lines.clear();
+        }
         let pinned = Arc::new(Pinned::default());
-        let client = client(Arc::clone(&pinned))?;
-        let line = Line { url: target.url.clone(), allow: target.allow.clone(), client, pinned };
-        lines.insert(target.name.clone(), line.clone());
+        let line = Line { client: client(Arc::clone(&pinned))?, pinned };
+        lines.insert(target.allow.clone(), line.clone());
         Ok(line)
     }
 }
