@@ -14,20 +14,26 @@ impl Answer {
         matches!(self, Answer::Status { status: 410, .. })
     }
 
-    /// Why it is a failure, for whoever looks.
-    pub(super) fn why(&self) -> String {
+    /// Why it is a failure, without what others wrote.
+    pub(super) fn brief(&self) -> String {
         match self {
             Answer::Failed { why } | Answer::Refused { why } => why.clone(),
             Answer::Status { status: status @ 300..=399, .. } => {
                 format!("answered {status}: redirects are not followed")
             }
-            Answer::Status { status, text, .. } => {
-                let printable = |c: char| if c.is_control() { ' ' } else { c };
-                let text: String = text.trim().chars().take(ANSWER_SHOWN_MAX).map(printable).collect();
-                let colon = if text.is_empty() { "" } else { ": " };
-                format!("answered {status}{colon}{text}")
-            }
+            Answer::Status { status, .. } => format!("answered {status}"),
         }
+    }
+
+    /// Why it is a failure, for whoever looks at the delivery: with how the answer begins, which may say anything, and is kept no
+    /// longer than the delivery.
+    pub(super) fn why(&self) -> String {
+        let printable = |c: char| if c.is_control() { ' ' } else { c };
+        let text: String = match self {
+            Answer::Status { status: 300..=399, .. } | Answer::Failed { .. } | Answer::Refused { .. } => String::new(),
+            Answer::Status { text, .. } => text.trim().chars().take(ANSWER_SHOWN_MAX).map(printable).collect(),
+        };
+        if text.is_empty() { self.brief() } else { format!("{}: {text}", self.brief()) }
     }
 
     /// How long the target wants to be left alone, in microseconds; up to a bound, since a slip there would be a message that is
@@ -77,6 +83,7 @@ mod tests {
     #[test]
     fn a_failure_says_what_came_back() {
         assert_eq!(status(500, None, " out of\r\nmemory ").why(), "answered 500: out of  memory");
+        assert_eq!(status(500, None, "of ann").brief(), "answered 500");
         assert_eq!(status(404, None, "").why(), "answered 404");
         assert_eq!(status(302, None, "<html>").why(), "answered 302: redirects are not followed");
         assert_eq!(

@@ -30,7 +30,7 @@ pub(super) fn judge(target: &Target, delivery: &Delivery, answer: &Answer, now_u
     let mut after = target.clone();
     after.failing_since_us.get_or_insert(now_us);
     if target.hold.is_none() {
-        after.hold = hold(&after, answer, &why, now_us);
+        after.hold = hold(&after, answer, now_us);
     }
     let quiet_until_us = answer.quiet_us(now_us).map(|us| now_us.saturating_add(us));
     let attempts = delivery.attempts.saturating_add(1);
@@ -47,9 +47,10 @@ pub(super) fn judge(target: &Target, delivery: &Delivery, answer: &Answer, now_u
 }
 
 /// Whether the target is to be put on hold after this failure, and why.
-fn hold(target: &Target, answer: &Answer, why: &str, now_us: i64) -> Option<Hold> {
+fn hold(target: &Target, answer: &Answer, now_us: i64) -> Option<Hold> {
+    let why = answer.brief();
     if answer.is_gone() {
-        return Some(Hold { by: Holder::Gone, since_us: now_us, why: why.to_owned() });
+        return Some(Hold { by: Holder::Gone, since_us: now_us, why });
     }
     let since_us = target.failing_since_us.filter(|_| target.is_lost(now_us))?;
     let why = format!("everything has failed since {}; the last time: {why}", Timestamp::from_micros(since_us));

@@ -39,7 +39,7 @@ impl Outbox {
                 Ok(Some(known)) => ShownTarget::of(&known.target, self.clock.now_us()),
                 Ok(None) => continue,
                 Err(Error::Unreadable { what, .. }) => {
-                    ShownTarget { problem: Some(what), ..ShownTarget::nameless(&name) }
+                    ShownTarget { problem: Some(what), ..ShownTarget::unknown(&name) }
                 }
                 Err(error) => return Err(error),
             };
@@ -47,7 +47,7 @@ impl Outbox {
         }
         for queue in self.keep.queues().await? {
             let name = queue.target.clone();
-            shown.entry(name).or_insert_with_key(|name| ShownTarget::nameless(name)).add(&queue);
+            shown.entry(name).or_insert_with_key(|name| ShownTarget::unknown(name)).add(&queue);
         }
         Ok(shown.into_values().collect())
     }

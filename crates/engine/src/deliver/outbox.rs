@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use futures::future::{FutureExt as _, join_all};
+use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::stream::StreamExt as _;
 use keep::{Commit, Delivery, Keep, RecordChange, Settled, Take};
@@ -113,30 +113,30 @@ impl Outbox {
     async fn work(self: Arc<Self>, name: String, mut stop: watch::Receiver<bool>) {
         let lane = self.lane(&name);
         let mut attempts = FuturesUnordered::new();
-        let mut unsettled = Vec::new();
+        let mut unsettled: Vec<Tried> = Vec::new();
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_there = true;
         loop {
             let going_on = is_there && !*stop.borrow();
-            if going_on {
-                match self.take(&name, IN_FLIGHT - attempts.len() - unsettled.len()).await {
-                    Ok(Some(taken)) => {
-                        attempts.extend(taken.into_iter().map(|(known, it)| self.attempt(known, it).boxed()));
-                    }
+            if !going_on && attempts.is_empty() {
+                self.settle_all(&mut unsettled).await;
+                return;
+            }
+            // Nothing more is sent while nothing can be written down (a full disk), or it would be sent again and again.
+            if going_on && unsettled.is_empty() {
+                match self.take(&name, IN_FLIGHT - attempts.len()).await {
+                    Ok(Some(taken)) => attempts.extend(taken.into_iter().map(|(known, it)| self.attempt(known, it))),
                     Ok(None) => is_there = false,
                     // Live state cannot be read for now.
                     Err(_) => {}
                 }
-            } else if attempts.is_empty() {
-                join_all(unsettled.into_iter().map(|tried| self.settle(tried))).await;
-                return;
             }
             tokio::select! {
                 Some(left) = attempts.next() => unsettled.extend(left),
                 () = lane.bell.notified(), if going_on => {}
                 () = stopped(&mut stop), if going_on => {}
-                _ = poll.tick() => attempts.extend(unsettled.drain(..).map(|tried| self.settle(tried).boxed())),
+                _ = poll.tick() => self.settle_all(&mut unsettled).await,
             }
         }
     }
@@ -190,6 +190,12 @@ impl Outbox {
             }
         }
         Some(tried)
+    }
+
+    /// Writes down what could not be written down before, and keeps what still cannot.
+    async fn settle_all(&self, unsettled: &mut Vec<Tried>) {
+        let left = join_all(unsettled.drain(..).map(|tried| self.settle(tried))).await;
+        unsettled.extend(left.into_iter().flatten());
     }
 
     pub(super) fn lane(&self, target: &str) -> Arc<Lane> {

@@ -75,7 +75,7 @@ pub struct ShownDead {
 
 impl ShownTarget {
     /// Of a target of which nothing is known but its name.
-    pub(super) fn nameless(name: &str) -> Self {
+    pub(super) fn unknown(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             url: None,
@@ -103,7 +103,7 @@ impl ShownTarget {
             secrets: target.signing(now_us).count(),
             hold: hold.map(|it| ShownHold { by: by(it.by), since: time(it.since_us), why: it.why.clone() }),
             failing_since: target.failing_since_us.map(time),
-            ..Self::nameless(&target.name)
+            ..Self::unknown(&target.name)
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::deliver::Webhooks;
-use keep::{Embedded, EmbeddedOptions, Keep, Memory};
+use keep::{Embedded, EmbeddedOptions, Fault, Keep, Memory, Operation};
 use tokio::sync::watch;
 
 use crate::receiver::{Receiver, Reply, TAKEN};
@@ -194,6 +194,43 @@ async fn what_waits_goes_out_many_at_a_time_and_stopping_ends_what_was_begun() {
     came.sort();
     ids.sort();
     assert_eq!(came, ids, "everything arrived or waits, and nothing did both");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_sent_again_and_nothing_more_is_sent() {
+    let mut receiver = Receiver::start(|_, _| TAKEN).await;
+    let keep = Arc::new(Memory::default());
+    let setting = Setting::new(Arc::clone(&keep) as Arc<dyn Keep>, Arc::new(Webhooks::default()));
+    setting.target("crm", &receiver.url()).await;
+    let mut ids = Vec::new();
+    for n in 0..40 {
+        ids.push(setting.post("crm", &n.to_string()).await);
+    }
+    // The disk is full for 50 tries to write something down, which is more than those under way make before the next look.
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut tries = 0;
+    keep.order_faults(move |operation| {
+        let is_full = operation == Operation::Commit && tries < 50;
+        tries += i32::from(operation == Operation::Commit);
+        if is_full {
+            let _ = tell.send(tries);
+        }
+        is_full.then_some(Fault::Full { written: false })
+    });
+    let (end, stop) = watch::channel(false);
+    let running = tokio::spawn(Arc::clone(&setting.outbox).run(stop));
+    while told.recv().await != Some(50) {
+        // Leases end in the meantime.
+        setting.clock.advance(40 * SECOND_US);
+    }
+    assert!(receiver.came().len() <= 16, "no more than what was under way");
+    while !keep.queues().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    end.send(true).unwrap();
+    running.await.unwrap();
+    let counts = setting.outbox.counts();
+    assert_eq!((counts.delivered, counts.failed), (40, 0), "each of them once");
 }
 
 /// Killed while the receiver has the message and has not answered: it comes again, under the same id.
