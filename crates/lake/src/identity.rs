@@ -18,6 +18,7 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
 use listen::stitch::{Customers, Graph, Names, Node, Rules};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -278,6 +279,11 @@ impl Identity {
 
 /// All rows of a small table; none where there is no table yet.
 pub(crate) async fn read_all(table: Option<&Table>) -> Result<Vec<RecordBatch>, Error> {
+    read_columns(table, None).await
+}
+
+/// The same with these columns alone, by position.
+pub(crate) async fn read_columns(table: Option<&Table>, columns: Option<&[usize]>) -> Result<Vec<RecordBatch>, Error> {
     let mut batches = Vec::new();
     let Some(table) = table else { return Ok(batches) };
     let paths = match table.prepared() {
@@ -292,7 +298,12 @@ pub(crate) async fn read_all(table: Option<&Table>) -> Result<Vec<RecordBatch>, 
     for path in paths {
         let path = table.root().join(path);
         let file = std::fs::File::open(&path).map_err(Error::file("open", &path))?;
-        for batch in ParquetRecordBatchReaderBuilder::try_new(file)?.build()? {
+        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+        if let Some(columns) = columns {
+            let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
+            builder = builder.with_projection(mask);
+        }
+        for batch in builder.build()? {
             batches.push(batch?);
         }
     }

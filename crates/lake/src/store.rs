@@ -12,7 +12,7 @@ use rapidhash::fast::RandomState;
 use rapidhash::v3::rapidhash_v3;
 
 use crate::error::Error;
-use crate::identity::{Identity, complete, read_all};
+use crate::identity::{Identity, complete, read_columns};
 use crate::import::run_on_all_cores;
 use crate::kept;
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
@@ -226,8 +226,9 @@ impl Lake {
         if !self.is_current(links.as_ref()).await? || !self.is_filed(rules).await? {
             return Ok(None);
         }
-        let batches = read_all(self.identity_table(KEYS).await?.as_ref()).await?;
-        let customers = batches.iter().flat_map(|batch| batch.column(3).as_primitive::<Int64Type>().values());
+        let position = CUSTOMERS.iter().position(|(name, ..)| *name == "customer").expect("it is one of the columns");
+        let batches = read_columns(self.identity_table(KEYS).await?.as_ref(), Some(&[position])).await?;
+        let customers = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values());
         Ok(Some(customers.copied().collect()))
     }
 
