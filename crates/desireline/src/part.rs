@@ -28,6 +28,9 @@ pub(crate) struct Known {
 /// Something with its position among the views of an asking.
 pub(crate) type Placed<T> = (usize, T);
 
+/// Finds out the answer to a view, and gives it with the position of the view.
+pub(crate) type Finish = Box<dyn FnOnce() -> Result<Placed<Box<dyn Answered>>, Error> + Send>;
+
 /// Views of an asking that look at the same journeys.
 pub(crate) struct Part {
     asked: Asked,
@@ -146,19 +149,23 @@ impl Part {
         self.views.iter().map(|(_, view)| view.fold(setting)).collect()
     }
 
-    /// The answers by the positions of their views.
-    pub(crate) fn finish(
-        self,
-        mut folds: impl Iterator<Item = Folds>,
-    ) -> Result<Vec<Placed<Box<dyn Answered>>>, Error> {
+    /// What is left to do for each view once everything has been counted.
+    pub(crate) fn finishes(self, mut folds: impl Iterator<Item = Folds>) -> Vec<Finish> {
         let moments = &self.setting.moments;
         let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
         let Some([a, b]) = self.asked.groups else {
-            return first.map(|((place, view), fold)| Ok((place, view.finish(fold, moments)?))).collect();
+            let finish = |((place, view), fold): (Placed<View>, _)| -> Finish {
+                let moments = moments.clone();
+                Box::new(move || Ok((place, view.finish(fold, &moments)?)))
+            };
+            return first.map(finish).collect();
         };
         let both = first.zip(folds.next().expect("a comparison has two groups"));
-        both.map(|(((place, view), x), y)| Ok((place, view.compare((a.clone(), x), (b.clone(), y), moments)?)))
-            .collect()
+        let compare = |(((place, view), x), y): ((Placed<View>, _), _)| -> Finish {
+            let (x, y, moments) = ((a.clone(), x), (b.clone(), y), moments.clone());
+            Box::new(move || Ok((place, view.compare(x, y, &moments)?)))
+        };
+        both.map(compare).collect()
     }
 }
 

@@ -215,25 +215,33 @@ pub(crate) async fn answer_all(
     };
     let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
     drop(questions);
-    let mut answers = Vec::new();
-    for (asking, parts) in askings.iter().zip(parts) {
-        let mut of_views: Vec<Option<Box<dyn Answered>>> = asking.views.iter().map(|_| None).collect();
+    let (mut finishes, mut places) = (Vec::new(), Vec::new());
+    for (asking, parts) in parts.into_iter().enumerate() {
         for part in parts {
-            let (folds, left_out) = (groups.next(), left_out.next());
-            let (folds, left_out) = folds.zip(left_out).expect("every part was asked");
-            for (view, answer) in part.finish(folds.into_iter())? {
-                of_views[view] = Some(match answer.answer().downcast_ref::<quality::Answer>() {
-                    Some(found) => {
-                        let besides = besides(lake, home, &left_out).await?;
-                        quality::complete(found.clone(), &besides, asking.charter)
-                    }
-                    None => answer,
-                });
+            let (folds, left_out) = groups.next().zip(left_out.next()).expect("every part was asked");
+            for finish in part.finishes(folds.into_iter()) {
+                finishes.push(finish);
+                places.push((asking, left_out.clone()));
             }
         }
-        answers.push(of_views.into_iter().map(|answer| answer.expect("every view was asked")).collect());
     }
-    Ok(answers)
+    let mut answers: Vec<Vec<Option<Box<dyn Answered>>>> =
+        askings.iter().map(|asking| asking.views.iter().map(|_| None).collect()).collect();
+    let finished = lake::each_on_all_cores(finishes, |finish| finish());
+    for ((asking, left_out), finished) in places.into_iter().zip(finished) {
+        let (view, answer) = finished?;
+        answers[asking][view] = Some(match answer.answer().downcast_ref::<quality::Answer>() {
+            Some(found) => {
+                let besides = besides(lake, home, left_out).await?;
+                quality::complete(found.clone(), &besides, askings[asking].charter)
+            }
+            None => answer,
+        });
+    }
+    let every = |answers: Vec<Option<Box<dyn Answered>>>| {
+        answers.into_iter().map(|answer| answer.expect("every view was asked")).collect()
+    };
+    Ok(answers.into_iter().map(every).collect())
 }
 
 /// The same error, with what was typed.
@@ -245,10 +253,10 @@ fn in_flags(error: lake::Error) -> lake::Error {
 }
 
 /// What no fold knows of the quality of data.
-async fn besides(lake: &Lake, home: &Home, left_out: &LeftOut) -> Result<quality::Besides, Error> {
+async fn besides(lake: &Lake, home: &Home, left_out: LeftOut) -> Result<quality::Besides, Error> {
     let history = history::read(&home.path);
     Ok(quality::Besides {
-        left_out: left_out.clone(),
+        left_out,
         rejected: history.rejected,
         sent_again: history.duplicates,
         stitched_customers: lake.stitched_customers(&home.rules()).await?,

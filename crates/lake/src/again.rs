@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use journey::AnyFold;
 
 use crate::ask::{Before, Question, Taken, asked};
+use crate::cores::run_on_all_cores;
 use crate::error::Error;
-use crate::import::run_on_all_cores;
 use crate::kept::{Counted, Keeping, Mark};
 use crate::limits::{TOUCHED_MIN, TOUCHED_ROWS};
 use crate::pass::{Seen, Showing, merged, projection};
@@ -62,7 +62,7 @@ pub(crate) fn go_on<'q>(
         read += exchange(taken, &then, &touched, going, |going| {
             let Going { number, question, mut counted, .. } = going;
             // What cannot be kept cannot be trusted to be complete either.
-            if keeping.keep(&question.names[0], &question.vocabulary, &mut counted, 0) {
+            if keeping.keep(&question.names, &question.vocabulary, &mut counted) == [true] {
                 answers[number] = Some(counted);
             }
         })?;

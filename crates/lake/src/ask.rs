@@ -189,9 +189,7 @@ impl Lake {
             for n in afresh {
                 let mut found = questions[n].counted(seen.by_ref());
                 if let Some(keeping) = keeping {
-                    for (fold, name) in questions[n].names.iter().enumerate() {
-                        keeping.keep(name, &questions[n].vocabulary, &mut found, fold);
-                    }
+                    keeping.keep(&questions[n].names, &questions[n].vocabulary, &mut found);
                 }
                 counted[n] = Some(found);
             }

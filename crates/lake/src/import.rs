@@ -13,6 +13,7 @@ use event::Event;
 use listen::stitch::{Customers, Node, Refusal, Rules};
 use listen::{Rejection, Sink, Stop};
 
+use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::limits::{BUCKETS, RUNS_MAX};
@@ -369,20 +370,6 @@ pub(crate) fn run_on_buckets(
         }
     })?;
     Ok(done.into_inner().expect("no holder of this lock panics"))
-}
-
-/// Runs the same work on every core until all have returned; gives the first error.
-pub(crate) fn run_on_all_cores(worker: impl Fn() -> Result<(), Error> + Sync) -> Result<(), Error> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(&worker)).collect();
-        let mut result = Ok(());
-        for worker in workers {
-            let one = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            result = result.and(one);
-        }
-        result
-    })
 }
 
 /// Deletes files that no commit names any more. One that cannot be deleted only takes up space.

@@ -14,6 +14,7 @@ use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{LeftOut, Vocabulary};
+use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::store::{Lake, number};
 use crate::table::Table;
@@ -136,18 +137,36 @@ impl Keeping {
         Some(Kept { head, file, begins })
     }
 
-    /// Keeps what one of the folds of a question has counted, in each group; whether it can be kept. That it could not be
-    /// written does not matter here.
-    pub(crate) fn keep(&self, name: &str, vocabulary: &Vocabulary, counted: &mut Counted, fold: usize) -> bool {
-        let groups: Option<Vec<Vec<u8>>> = counted.groups.iter_mut().map(|folds| folds[fold].keep()).collect();
+    /// Keeps what each fold of a question has counted in all groups, different folds on different cores; by fold, whether it
+    /// can be kept. That it could not be written does not matter here.
+    pub(crate) fn keep(&self, names: &[String], vocabulary: &Vocabulary, counted: &mut Counted) -> Vec<bool> {
+        let mut by_fold: Vec<Vec<&mut dyn AnyFold>> = names.iter().map(|_| Vec::new()).collect();
+        for folds in &mut counted.groups {
+            by_fold.iter_mut().zip(folds).for_each(|(groups, fold)| groups.push(fold.as_mut()));
+        }
+        let (left_out, dues) = (&counted.left_out, &counted.dues);
+        each_on_all_cores(names.iter().zip(by_fold).collect(), |(name, groups)| {
+            self.keep_fold(name, vocabulary, groups, left_out, dues)
+        })
+    }
+
+    fn keep_fold(
+        &self,
+        name: &str,
+        vocabulary: &Vocabulary,
+        groups: Vec<&mut dyn AnyFold>,
+        left_out: &[LeftOut],
+        dues: &Dues,
+    ) -> bool {
+        let groups: Option<Vec<Vec<u8>>> = groups.into_iter().map(AnyFold::keep).collect();
         let Some(groups) = groups else { return false };
         let head = Head {
             name: self.name(name),
             mark: self.mark.clone(),
             moments: vocabulary.moments.names(),
             words: vocabulary.words.names(),
-            left_out: counted.left_out.clone(),
-            dues: counted.dues.clone(),
+            left_out: left_out.to_vec(),
+            dues: dues.clone(),
             lengths: groups.iter().map(Vec::len).collect(),
         };
         // Whatever comes after so many words are known is called alike, in whatever order it came.

@@ -6,6 +6,7 @@
 
 mod again;
 mod ask;
+mod cores;
 mod details;
 mod error;
 mod export;
@@ -36,6 +37,7 @@ mod touched;
 mod words;
 
 pub use ask::{Answered, Before, Groups, LeftOut, MakeFolds, Question, Vocabulary};
+pub use cores::each_on_all_cores;
 pub use error::Error;
 pub use export::{ExportFormat, Exported};
 pub use import::{ImportOptions, Imported, Importer, Rejected};

@@ -20,8 +20,8 @@ use event::Column;
 use self::about::{About, Finder};
 use self::pile::{PartOfObjects, Pile};
 use crate::ask::{Answered, LeftOut, Question, asked, check};
+use crate::cores::run_on_all_cores;
 use crate::error::Error;
-use crate::import::run_on_all_cores;
 use crate::lens::Looking;
 use crate::limits::{BATCH_ROWS, OF_BYTES_MAX, OF_PARTS};
 use crate::open_file::OpenFile;
@@ -70,16 +70,15 @@ impl Lake {
             let gathered = pass.gather(begins)?;
             let mut more = fold(&gathered, begins, &lenses, &asked)?;
             begins = gathered.ends;
-            match &mut seen {
-                Some(seen) => seen.iter_mut().zip(more).for_each(|(seen, more)| seen.merge(more)),
+            if seen.is_none() {
                 // Every pass sees every event, so the first has counted them all.
-                None if gathered.events == 0 => return Err(self.nothing_of(of).await?),
-                None => {
-                    events = gathered.events;
-                    gathered.say_left_out(&lenses, &mut more);
-                    seen = Some(more);
+                if gathered.events == 0 {
+                    return Err(self.nothing_of(of).await?);
                 }
+                events = gathered.events;
+                gathered.say_left_out(&lenses, &mut more);
             }
+            seen = merged(seen.into_iter().chain([more]).collect());
         }
         let mut seen = seen.expect("there is at least one pass").into_iter();
         Ok(Answered::new(questions.iter().map(|question| question.counted(seen.by_ref())), events))

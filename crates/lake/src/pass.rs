@@ -10,8 +10,8 @@ use event::Due;
 use journey::{AnyFold, Dues, Ending, Run, Runs, Selection};
 
 use crate::ask::{LeftOut, MakeFolds, Taken, Vocabulary};
+use crate::cores::{each_on_all_cores, run_on_all_cores};
 use crate::error::Error;
-use crate::import::run_on_all_cores;
 use crate::lens::{Lens, Looking};
 use crate::scan::{Projection, read_part};
 
@@ -36,12 +36,14 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn merge(&mut self, more: Self) {
-        for (ours, theirs) in self.groups.iter_mut().flatten().zip(more.groups.into_iter().flatten()) {
-            ours.merge(theirs);
-        }
-        for (name, n) in more.left_out {
-            *self.left_out.entry(name).or_default() += n;
+    fn folds(&self) -> impl Iterator<Item = &Box<dyn AnyFold>> {
+        self.groups.iter().flatten()
+    }
+
+    /// Takes in what else was seen than by folds.
+    fn merge_besides(&mut self, more: &Self) {
+        for (name, n) in &more.left_out {
+            *self.left_out.entry(name.clone()).or_default() += n;
         }
         self.dues.merge(&more.dues);
     }
@@ -70,12 +72,21 @@ pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Seen>,
     Ok((merged(done).expect("there is at least one core"), events.into_inner()))
 }
 
-/// What several cores have seen, as one.
+/// What several cores have seen, as one. Different folds merge on different cores.
 pub(crate) fn merged(done: Vec<Vec<Seen>>) -> Option<Vec<Seen>> {
-    done.into_iter().reduce(|mut all, more| {
-        all.iter_mut().zip(more).for_each(|(all, more)| all.merge(more));
-        all
-    })
+    let mut done = done.into_iter();
+    let mut all = done.next()?;
+    let mut others: Vec<Vec<Box<dyn AnyFold>>> = all.iter().flat_map(Seen::folds).map(|_| Vec::new()).collect();
+    for more in done {
+        all.iter_mut().zip(&more).for_each(|(all, more)| all.merge_besides(more));
+        let folds = more.into_iter().flat_map(|more| more.groups).flatten();
+        others.iter_mut().zip(folds).for_each(|(others, fold)| others.push(fold));
+    }
+    let ours = all.iter_mut().flat_map(|seen| seen.groups.iter_mut().flatten());
+    each_on_all_cores(ours.zip(others).collect(), |(ours, others)| {
+        others.into_iter().for_each(|other| ours.merge(other));
+    });
+    Some(all)
 }
 
 /// The columns that have to be read for all of these; `None` where there are none.

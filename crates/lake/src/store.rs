@@ -11,9 +11,9 @@ use listen::stitch::Rules;
 use rapidhash::fast::RandomState;
 use rapidhash::v3::rapidhash_v3;
 
+use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, complete, read_columns};
-use crate::import::run_on_all_cores;
 use crate::kept;
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
 use crate::scan::{Projection, read_part};

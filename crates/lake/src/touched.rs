@@ -10,8 +10,8 @@ use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::ask::Taken;
+use crate::cores::run_on_all_cores;
 use crate::error::Error;
-use crate::import::run_on_all_cores;
 use crate::kept::Mark;
 use crate::limits::BATCH_ROWS;
 use crate::open_file::OpenFile;
