@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int32Type};
-use charter::Facts;
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
+use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use charter::moments::Channel;
+use charter::{Answer, Facts, json_path};
 use event::{Column, Value};
 use hashbrown::HashMap;
 use journey::{Details, Moment, Moments, Of, Want, Word, Words, flag};
@@ -45,21 +45,28 @@ enum Only {
     Flag(u64),
 }
 
-impl Only {
-    fn includes(&self, moment: Moment, flags: u64) -> bool {
-        match self {
-            Only::All => true,
-            Only::Moments(moments) => moments.get(moment.index()).copied().unwrap_or(false),
-            Only::Flag(flag) => flags & flag != 0,
-        }
+/// Rows of a batch of which something is wanted.
+pub(crate) struct Rows<'b> {
+    pub(crate) batch: &'b RecordBatch,
+    pub(crate) projection: &'b Projection,
+    pub(crate) rows: &'b [usize],
+}
+
+impl<'b> Rows<'b> {
+    /// The column of the batch that a column of an event lies in.
+    fn column(&self, column: &Column) -> &'b ArrayRef {
+        let position = self.projection.columns.binary_search(&column_of(column)).expect("what is wanted is read");
+        self.batch.column(position)
+    }
+
+    fn row(&self, row: usize) -> Row<'b> {
+        Row::new(self.batch, row, self.projection)
     }
 }
 
 /// Words that have been met.
 #[derive(Debug, Default)]
 struct Known {
-    /// Where in the batch the column is, when it comes as a dictionary.
-    position: Option<usize>,
     dictionary: Option<ArrayRef>,
     /// By number in the dictionary.
     by_number: Vec<Word>,
@@ -93,61 +100,110 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Learns the words of a batch whose rows are read next.
-    pub(crate) fn begin(&mut self, batch: &RecordBatch, projection: &Projection) {
-        for (wish, known) in &mut self.words {
-            let column = column_of(wish.column);
-            let position = projection.columns.binary_search(&column).expect("what is wanted is read");
-            let is_path = matches!(wish.column, Column::Property(_) | Column::Trait(_));
-            if is_path || !matches!(batch.column(position).data_type(), DataType::Dictionary(..)) {
-                continue;
-            }
-            known.position = Some(position);
-            let words = batch.column(position).as_dictionary::<Int32Type>();
-            if known.dictionary.as_ref().is_some_and(|known| known.to_data().ptr_eq(&words.values().to_data())) {
-                continue;
-            }
-            let texts = words.values().as_string::<i32>();
-            known.by_number.clear();
-            known.by_number.extend(texts.iter().map(|text| text.map_or(Word::NONE, |text| self.vocabulary.word(text))));
-            known.dictionary = Some(Arc::clone(words.values()));
-        }
-    }
-
-    /// Appends what is wanted of one event.
-    pub(crate) fn read(&mut self, row: &Row<'_>, moment: Moment, flags: u64, details: &mut Details) {
-        let (channels, vocabulary) = (self.channels, &self.vocabulary);
+    /// Appends what is wanted of each row, which is an event of the moment and with the flags in its place.
+    pub(crate) fn read(&mut self, rows: &Rows<'_>, moments: &[Moment], flags: &[u64], details: &mut Details) {
+        let vocabulary = &self.vocabulary;
         for ((wish, known), column) in self.words.iter_mut().zip(&mut details.words) {
-            let included = wish.of.includes(moment, flags);
-            let by_charter = || {
-                let asked = included && self.conditional && *wish.column == Column::Channel;
-                channels.iter().filter(|_| asked).find(|c| c.when.as_ref().is_some_and(|when| when.holds(row)))
-            };
-            column.push(match by_charter() {
-                _ if !included => Word::NONE,
-                Some(channel) => known.word(vocabulary, &channel.name),
-                None => known.read(vocabulary, wish.column, row),
-            });
+            let by_charter = self.conditional && *wish.column == Column::Channel;
+            let channels = if by_charter { self.channels } else { &[] };
+            let words = dictionary(wish.column, rows);
+            if let Some(words) = words {
+                known.learn(words, vocabulary);
+            }
+            match words {
+                Some(words) if channels.is_empty() && words.null_count() == words.len() => {
+                    column.resize(column.len() + rows.rows.len(), Word::NONE);
+                }
+                Some(words) if channels.is_empty() && words.null_count() == 0 => {
+                    let (keys, by_number) = (words.keys().values(), known.by_number.as_slice());
+                    let read = |row: usize| by_number[keys[row].cast_unsigned() as usize];
+                    wish.each(rows, moments, flags, Word::NONE, column, read);
+                }
+                words => wish.each(rows, moments, flags, Word::NONE, column, |row| {
+                    let holds =
+                        |channel: &&Channel| channel.when.as_ref().is_some_and(|when| when.holds(&rows.row(row)));
+                    match (channels.iter().find(holds), words) {
+                        (Some(channel), _) => known.word(vocabulary, &channel.name),
+                        (None, Some(words)) if words.is_null(row) => Word::NONE,
+                        (None, Some(words)) => known.by_number[words.keys().values()[row].cast_unsigned() as usize],
+                        (None, None) => known.read(vocabulary, wish.column, &rows.row(row)),
+                    }
+                }),
+            }
         }
         for (wish, column) in self.keys.iter().zip(&mut details.keys) {
-            let included = wish.of.includes(moment, flags);
-            column.push(if included { with_text(row, wish.column, key).unwrap_or(0) } else { 0 });
+            let read = |row: usize| with_text(&rows.row(row), wish.column, key).unwrap_or(0);
+            wish.each(rows, moments, flags, 0, column, read);
         }
         for (wish, column) in self.numbers.iter().zip(&mut details.numbers) {
-            let included = wish.of.includes(moment, flags);
-            column.push(if included { number(row, wish.column) } else { f64::NAN });
+            match wish.column {
+                Column::At | Column::ReceivedAt => {
+                    let times = rows.column(wish.column).as_primitive::<TimestampMicrosecondType>();
+                    let read = |row: usize| if times.is_null(row) { f64::NAN } else { times.value(row) as f64 };
+                    wish.each(rows, moments, flags, f64::NAN, column, read);
+                }
+                Column::Property(path) | Column::Trait(path) => {
+                    let texts = rows.column(wish.column).as_string::<i32>();
+                    let json = |row: usize| texts.is_valid(row).then(|| texts.value(row));
+                    let read = |row: usize| number(&json_path(json(row), path));
+                    wish.each(rows, moments, flags, f64::NAN, column, read);
+                }
+                named => {
+                    let read = |row: usize| number(&rows.row(row).get(named));
+                    wish.each(rows, moments, flags, f64::NAN, column, read);
+                }
+            }
         }
     }
 }
 
+impl Wish<'_> {
+    /// Appends what `read` finds in each row, and `none` for those of which it is not wanted.
+    #[inline]
+    fn each<T: Copy>(
+        &self,
+        rows: &Rows<'_>,
+        moments: &[Moment],
+        flags: &[u64],
+        none: T,
+        column: &mut Vec<T>,
+        mut read: impl FnMut(usize) -> T,
+    ) {
+        let each = rows.rows.iter();
+        match &self.of {
+            Only::All => column.extend(each.map(|row| read(*row))),
+            Only::Moments(wanted) => column.extend(each.zip(moments).map(|(row, moment)| {
+                let wanted = wanted.get(moment.index()).copied().unwrap_or(false);
+                if wanted { read(*row) } else { none }
+            })),
+            Only::Flag(flag) => {
+                let each = each.zip(flags);
+                column.extend(each.map(|(row, flags)| if flags & flag != 0 { read(*row) } else { none }));
+            }
+        }
+    }
+}
+
+/// The words of a column that comes as a dictionary.
+fn dictionary<'b>(column: &Column, rows: &Rows<'b>) -> Option<&'b DictionaryArray<Int32Type>> {
+    let is_path = matches!(column, Column::Property(_) | Column::Trait(_));
+    rows.column(column).as_dictionary_opt().filter(|_| !is_path)
+}
+
 impl Known {
+    /// Learns the words of a dictionary, unless it is the one that came before.
+    fn learn(&mut self, words: &DictionaryArray<Int32Type>, vocabulary: &Words) {
+        if self.dictionary.as_ref().is_some_and(|known| known.to_data().ptr_eq(&words.values().to_data())) {
+            return;
+        }
+        let texts = words.values().as_string::<i32>();
+        self.by_number.clear();
+        self.by_number.extend(texts.iter().map(|text| text.map_or(Word::NONE, |text| vocabulary.word(text))));
+        self.dictionary = Some(Arc::clone(words.values()));
+    }
+
     fn read(&mut self, vocabulary: &Words, column: &Column, row: &Row<'_>) -> Word {
-        let Some(position) = self.position else {
-            return with_text(row, column, |text| self.word(vocabulary, text)).unwrap_or(Word::NONE);
-        };
-        let words = row.batch.column(position).as_dictionary::<Int32Type>();
-        let number = usize::try_from(words.keys().value(row.at)).ok().filter(|_| words.is_valid(row.at));
-        number.map_or(Word::NONE, |number| self.by_number[number])
+        with_text(row, column, |text| self.word(vocabulary, text)).unwrap_or(Word::NONE)
     }
 
     fn word(&mut self, vocabulary: &Words, text: &str) -> Word {
@@ -180,8 +236,7 @@ pub(crate) fn with_text<T>(row: &Row<'_>, column: &Column, what: impl FnOnce(&st
     }
 }
 
-fn number(row: &Row<'_>, column: &Column) -> f64 {
-    let answer = row.get(column);
+fn number(answer: &Answer<'_>) -> f64 {
     match answer.value() {
         Some(Value::Int(number)) => number as f64,
         Some(Value::Float(number)) => number,

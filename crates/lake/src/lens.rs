@@ -12,7 +12,7 @@ use charter::{Answer, Condition, EventFacts, Fact, Facts, Truth, json_path};
 use event::{Column, Timestamp, Value};
 use journey::{Columns, Details, Moment, Moments, Wanted, Words, flag};
 
-use crate::details::Reading;
+use crate::details::{Reading, Rows};
 use crate::error::Error;
 use crate::scan::Projection;
 use crate::schema::event_column;
@@ -90,6 +90,43 @@ struct Word {
     moment: Option<Moment>,
     /// By condition that is asked: what it says.
     says: Vec<Truth>,
+    /// What is seen in an event of this name, where that depends on nothing else.
+    sight: Option<Sight>,
+}
+
+/// What is seen in an event.
+#[derive(Debug, Clone, Copy)]
+enum Sight {
+    /// It is no moment.
+    NoMoment,
+    /// It is a moment, and not looked at.
+    PassedOver,
+    /// A moment and its flags.
+    Taken(Moment, u64),
+}
+
+impl Sight {
+    /// Of an event that is this moment, when the conditions say this of it, in their order; `None` while they cannot say.
+    fn of(moment: Moment, mut says: impl Iterator<Item = Truth>) -> Option<Self> {
+        if moment == Moment::NONE {
+            return Some(Self::NoMoment);
+        }
+        match says.next() {
+            Some(Truth::Pending) => return None,
+            Some(Truth::False | Truth::Null) => return Some(Self::PassedOver),
+            Some(Truth::True) | None => {}
+        }
+        let flag = |n| match n {
+            0 => flag::WHERE,
+            1 => flag::COMPARE,
+            n => flag::wanted(n - 2),
+        };
+        says.enumerate().try_fold(Self::Taken(moment, 0), |sight, (n, says)| match (sight, says) {
+            (_, Truth::Pending) => None,
+            (Self::Taken(moment, flags), Truth::True) => Some(Self::Taken(moment, flags | flag(n))),
+            _ => Some(sight),
+        })
+    }
 }
 
 /// A lens at work on one core.
@@ -97,6 +134,8 @@ struct Word {
 pub(crate) struct Looking<'a> {
     lens: &'a Lens,
     numbers: Vec<Moment>,
+    /// By moment: what the charter says of it.
+    told: Vec<Option<&'a Seen>>,
     moments: Moments,
     projection: Projection,
     /// The dictionary that `words` is about.
@@ -105,10 +144,14 @@ pub(crate) struct Looking<'a> {
     /// By number in the dictionary: events of this name that are no moment.
     left_out: Vec<u64>,
     left_out_by_name: BTreeMap<String, u64>,
+    /// Whether any condition becomes a flag.
+    flagged: bool,
     /// Whether every word is a moment by its name alone, and nothing else is asked.
     plain: bool,
     details: Details,
     reading: Reading<'a>,
+    /// The rows of the batch that are taken.
+    rows: Vec<usize>,
     customer: Vec<i64>,
     seen: Vec<Moment>,
     at_us: Vec<i64>,
@@ -117,11 +160,18 @@ pub(crate) struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     pub(crate) fn new(lens: &'a Lens, projection: Projection, moments: &Moments, words: &Words) -> Self {
+        let numbers: Vec<Moment> = lens.moments.iter().map(|seen| moments.intern(&seen.name)).collect();
+        let mut told = vec![None; numbers.iter().map(|moment| moment.index() + 1).max().unwrap_or(0)];
+        for (moment, seen) in numbers.iter().zip(&lens.moments) {
+            told[moment.index()].get_or_insert(seen);
+        }
         Self {
             details: Details::of(&lens.wanted),
             reading: Reading::new(lens, moments, words),
+            flagged: lens.with.is_some() || lens.compare.is_some() || !lens.wanted.conditions.is_empty(),
             lens,
-            numbers: lens.moments.iter().map(|seen| moments.intern(&seen.name)).collect(),
+            numbers,
+            told,
             moments: moments.clone(),
             projection,
             dictionary: None,
@@ -129,6 +179,7 @@ impl<'a> Looking<'a> {
             left_out: Vec::new(),
             left_out_by_name: BTreeMap::new(),
             plain: false,
+            rows: Vec::new(),
             customer: Vec::new(),
             seen: Vec::new(),
             at_us: Vec::new(),
@@ -150,65 +201,61 @@ impl<'a> Looking<'a> {
             self.seen.extend(names.keys().values().iter().map(moment));
             return Ok(Columns { customer, moments: &self.seen, at_us, flags: &[], details: Details::NONE, begins: 0 });
         }
-        self.look_closely(batch, names, customer, at_us);
+        self.look_closely(batch, names);
+        let (mut customers, mut times): (&[i64], &[i64]) = (customer, at_us);
+        if self.rows.len() < batch.num_rows() {
+            self.customer.clear();
+            self.customer.extend(self.rows.iter().map(|row| customer[*row]));
+            self.at_us.clear();
+            self.at_us.extend(self.rows.iter().map(|row| at_us[*row]));
+            (customers, times) = (&self.customer, &self.at_us);
+        }
         Ok(Columns {
-            customer: &self.customer,
+            customer: customers,
             moments: &self.seen,
-            at_us: &self.at_us,
+            at_us: times,
             flags: &self.flags,
             details: &self.details,
             begins: 0,
         })
     }
 
-    fn look_closely(
-        &mut self,
-        batch: &RecordBatch,
-        names: &DictionaryArray<Int32Type>,
-        customer: &[i64],
-        at_us: &[i64],
-    ) {
-        self.customer.clear();
-        self.at_us.clear();
+    /// Takes the rows that count, and reads what is wanted of them, column by column.
+    fn look_closely(&mut self, batch: &RecordBatch, names: &DictionaryArray<Int32Type>) {
+        self.rows.clear();
         self.flags.clear();
-        self.details.clear();
-        self.reading.begin(batch, &self.projection);
-        let lens = self.lens;
-        let conditions = lens.wanted.conditions.as_slice();
-        let flagged = lens.with.is_some() || lens.compare.is_some() || !conditions.is_empty();
         for (row, key) in names.keys().values().iter().enumerate() {
-            let word = &self.words[key.cast_unsigned() as usize];
-            let row_facts = Row::new(batch, row, &self.projection);
-            let moment = word.moment.unwrap_or_else(|| self.moment_of(&row_facts));
-            let told = self.told(moment);
-            let name = told.map(|seen| seen.name.as_str()).or_else(|| row_facts.text("event"));
-            let stage = told.and_then(|seen| seen.stage.as_deref());
-            let facts = EventFacts { event: &row_facts, moment: name, stage };
-            let holds = |n: usize, condition: Option<&Condition<Fact>>| match word.says[n] {
-                Truth::Pending => condition.is_some_and(|condition| condition.eval(&facts) == Truth::True),
-                known => known == Truth::True,
-            };
-            if moment == Moment::NONE {
-                self.left_out[key.cast_unsigned() as usize] += 1;
-                continue;
-            }
-            if !holds(0, lens.events.as_ref()) {
-                continue;
-            }
-            let mut flags = 0;
-            if flagged {
-                flags |= u64::from(holds(1, lens.with.as_ref())) * flag::WHERE;
-                flags |= u64::from(holds(2, lens.compare.as_ref())) * flag::COMPARE;
-                for (position, condition) in conditions.iter().enumerate() {
-                    flags |= u64::from(holds(3 + position, Some(condition))) * flag::wanted(position);
+            let number = key.cast_unsigned() as usize;
+            let word = &self.words[number];
+            match word.sight.unwrap_or_else(|| self.look_at(word, &Row::new(batch, row, &self.projection))) {
+                Sight::NoMoment => self.left_out[number] += 1,
+                Sight::PassedOver => {}
+                Sight::Taken(moment, flags) => {
+                    self.rows.push(row);
+                    self.seen.push(moment);
+                    if self.flagged {
+                        self.flags.push(flags);
+                    }
                 }
-                self.flags.push(flags);
             }
-            self.reading.read(&row_facts, moment, flags, &mut self.details);
-            self.customer.push(customer[row]);
-            self.seen.push(moment);
-            self.at_us.push(at_us[row]);
         }
+        self.details.clear();
+        let taken = Rows { batch, projection: &self.projection, rows: &self.rows };
+        self.reading.read(&taken, &self.seen, &self.flags, &mut self.details);
+    }
+
+    /// What is seen in an event of which the name does not say enough.
+    fn look_at(&self, word: &Word, row: &Row<'_>) -> Sight {
+        let moment = word.moment.unwrap_or_else(|| self.moment_of(row));
+        let told = self.told(moment);
+        let name = told.map(|seen| seen.name.as_str()).or_else(|| row.text("event"));
+        let facts = EventFacts { event: row, moment: name, stage: told.and_then(|seen| seen.stage.as_deref()) };
+        let says = word.says.iter().zip(self.lens.asked()).map(|(by_name, condition)| match (by_name, condition) {
+            (Truth::Pending, Some(condition)) if condition.holds(&facts) => Truth::True,
+            (Truth::Pending, _) => Truth::False,
+            (known, _) => *known,
+        });
+        Sight::of(moment, says).expect("an event of which all is known is asked")
     }
 
     fn moment_of(&self, facts: &impl Facts) -> Moment {
@@ -218,8 +265,7 @@ impl<'a> Looking<'a> {
 
     /// What conditions may know of a moment that has been told.
     fn told(&self, moment: Moment) -> Option<&'a Seen> {
-        let position = self.numbers.iter().position(|number| *number == moment)?;
-        self.lens.moments.get(position)
+        self.told.get(moment.index()).copied().flatten()
     }
 
     /// Learns what the words of a new dictionary mean.
@@ -236,12 +282,11 @@ impl<'a> Looking<'a> {
         for name in names.values().as_string::<i32>().iter().map(Option::unwrap_or_default) {
             let moment = self.moment_by_name(name);
             let facts = ByName { name, known: moment.is_some(), told: moment.and_then(|moment| self.told(moment)) };
-            let says = self
-                .lens
-                .asked()
-                .map(|condition| condition.map_or(Truth::True, |condition| condition.eval(&facts)))
-                .collect();
-            self.words.push(Word { moment, says });
+            let asked = self.lens.asked();
+            let says: Vec<Truth> =
+                asked.map(|condition| condition.map_or(Truth::True, |condition| condition.eval(&facts))).collect();
+            let sight = moment.and_then(|moment| Sight::of(moment, says.iter().copied()));
+            self.words.push(Word { moment, says, sight });
         }
         let asked = self.lens.asked().any(|condition| condition.is_some()) || !self.lens.wanted.is_empty();
         self.plain = !asked && self.words.iter().all(|word| word.moment.is_some_and(|moment| moment != Moment::NONE));
