@@ -8,8 +8,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use event::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
@@ -18,8 +19,10 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::column::page::{Page, PageReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
@@ -127,12 +130,64 @@ pub(crate) fn read_run(
     columns: &[usize],
     dictionaries: bool,
     batch_rows: usize,
-) -> Result<ParquetRecordBatchReader, Error> {
+) -> Result<RunReader, Error> {
+    let schema = read_schema(dictionaries);
     let options =
-        ArrowReaderOptions::new().with_schema(read_schema(dictionaries)).with_page_index_policy(PageIndexPolicy::Skip);
+        ArrowReaderOptions::new().with_schema(Arc::clone(&schema)).with_page_index_policy(PageIndexPolicy::Skip);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options)?;
-    let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
-    Ok(builder.with_projection(mask).with_batch_size(batch_rows).build()?)
+    let schema: SchemaRef = Arc::new(schema.project(columns)?);
+    let mut empty = vec![false; columns.len()];
+    for ((empty, column), field) in empty.iter_mut().zip(columns).zip(schema.fields()) {
+        let words = field.is_nullable() && matches!(field.data_type(), DataType::Dictionary(..));
+        *empty = words && has_no_word(file, builder.metadata(), *column)?;
+    }
+    let read = columns.iter().zip(&empty).filter(|(_, empty)| !**empty).map(|(column, _)| *column);
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), read);
+    Ok(RunReader { reader: builder.with_projection(mask).with_batch_size(batch_rows).build()?, schema, empty })
+}
+
+/// Whether a column of words has none in any row: then its dictionaries are empty. Decoding ten million rows that say nothing
+/// would take longer than many a question.
+fn has_no_word(file: &OpenFile, metadata: &ParquetMetaData, column: usize) -> Result<bool, Error> {
+    let file = Arc::new(file.clone());
+    for group in metadata.row_groups() {
+        let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+        let first = SerializedPageReader::new(Arc::clone(&file), group.column(column), rows, None)?.get_next_page()?;
+        if !matches!(first, Some(Page::DictionaryPage { num_values: 0, .. })) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Reads a run batch by batch.
+pub(crate) struct RunReader {
+    reader: ParquetRecordBatchReader,
+    /// Of all columns that were asked for.
+    schema: SchemaRef,
+    /// By column: whether nothing is in it, so that it is not read.
+    empty: Vec<bool>,
+}
+
+impl Iterator for RunReader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        if !self.empty.contains(&true) {
+            return Some(batch);
+        }
+        Some(batch.and_then(|batch| {
+            let mut read = batch.columns().iter();
+            let columns = self.schema.fields().iter().zip(&self.empty).map(|(field, empty)| {
+                if *empty {
+                    return new_null_array(field.data_type(), batch.num_rows());
+                }
+                Arc::clone(read.next().expect("what is not empty is read"))
+            });
+            RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
+        }))
+    }
 }
 
 /// A run of which some rows are read: what is known of it before.

@@ -9,14 +9,13 @@ use arrow::compute::{
 };
 use arrow::datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType};
 use listen::stitch::{Customers, Graph, Names, Node};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use crate::error::Error;
 use crate::identity::{Identity, Moves, is_erased};
 use crate::limits::BATCH_ROWS;
 use crate::open_file::OpenFile;
 use crate::rebuild::nodes_of_keys;
-use crate::run_file::{read_run, read_schema};
+use crate::run_file::{RunReader, read_run, read_schema};
 use crate::schema::event_column;
 use crate::store::bucket_of;
 
@@ -191,7 +190,7 @@ fn read_runs(
 
 /// A run that is being merged: its current batch, and how far it has been taken.
 struct Cursor {
-    reader: ParquetRecordBatchReader,
+    reader: RunReader,
     batch: RecordBatch,
     row: usize,
     /// Which of the batches that wait for output this one is.
