@@ -1,7 +1,5 @@
 //! When promises fall due, for questions that ask it of millions of events.
 
-use std::collections::BTreeMap;
-
 use crate::{Calendar, Deadline, Span, Timestamp};
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -11,41 +9,73 @@ const HOUR_US: i64 = 3_600_000_000;
 #[derive(Debug, Clone)]
 pub struct Due {
     deadline: Deadline,
-    /// By hour since 1970 in UTC: how long it takes from any time in that hour, where that is the same for all of it.
-    by_hour: BTreeMap<i64, Option<i64>>,
+    /// Of the hours since 1970 in UTC that have the same remainder of [`HOURS`], the one that was asked for last.
+    hours: Vec<(i64, Hour)>,
 }
+
+/// When promises fall due that are made in one hour.
+#[derive(Debug, Clone, Copy)]
+enum Hour {
+    /// So many microseconds later, whenever in the hour.
+    After(i64),
+    /// At this time, whenever in the hour.
+    At(i64),
+    /// Not all alike.
+    Mixed,
+}
+
+/// So many hours are known at once: nearly two years.
+const HOURS: usize = 1 << 14;
 
 impl Due {
     /// For promises of this length by this calendar.
     pub fn new(within: Span, calendar: &Calendar) -> Self {
-        Self { deadline: Deadline::new(within, calendar), by_hour: BTreeMap::new() }
+        Self::from(&Deadline::new(within, calendar))
     }
 
     /// As [`Deadline::ends_us`].
     pub fn after(&mut self, from_us: i64) -> i64 {
         let Deadline::BusinessDays(_, calendar) = &self.deadline else { return self.deadline.ends_us(from_us) };
         let hour = from_us.div_euclid(HOUR_US);
-        let takes_us = *self.by_hour.entry(hour).or_insert_with(|| takes_us(&self.deadline, calendar, hour));
-        takes_us.map_or_else(|| self.deadline.ends_us(from_us), |takes_us| from_us.saturating_add(takes_us))
+        if self.hours.is_empty() {
+            self.hours = vec![(i64::MAX, Hour::Mixed); HOURS];
+        }
+        let known = &mut self.hours[hour.cast_unsigned() as usize % HOURS];
+        if known.0 != hour {
+            *known = (hour, Hour::of(&self.deadline, calendar, hour));
+        }
+        match known.1 {
+            Hour::After(us) => from_us.saturating_add(us),
+            Hour::At(us) => us,
+            Hour::Mixed => self.deadline.ends_us(from_us),
+        }
     }
 }
 
 impl From<&Deadline> for Due {
     fn from(deadline: &Deadline) -> Self {
-        Self { deadline: deadline.clone(), by_hour: BTreeMap::new() }
+        Self { deadline: deadline.clone(), hours: Vec::new() }
     }
 }
 
-/// How long it takes from any time in an hour, where that is the same for all of it. Inside of working hours on one day it
-/// is, if it is for the first and the last: neither is moved to an opening, and no clock is changed in between.
-fn takes_us(deadline: &Deadline, calendar: &Calendar, hour: i64) -> Option<i64> {
-    let first = hour.checked_mul(HOUR_US)?;
-    let last = first.checked_add(HOUR_US - 1)?;
-    let local = |at_us| Timestamp::from_micros(at_us).to_jiff().to_zoned(calendar.zone.clone()).datetime();
-    let works = |at_us| (calendar.opens..=calendar.closes).contains(&local(at_us).time());
-    let alike = local(first).date() == local(last).date() && works(first) && works(last);
-    let takes_us = |from_us| deadline.ends_us(from_us).checked_sub(from_us).filter(|us| from_us + us < i64::MAX);
-    (alike && takes_us(first)? == takes_us(last)?).then(|| takes_us(first)).flatten()
+impl Hour {
+    /// What is true of the first and the last time of an hour is true of all of them on one day: inside of working hours they
+    /// take equally long, and outside, or where nobody works that day, all are moved to the same opening.
+    fn of(deadline: &Deadline, calendar: &Calendar, hour: i64) -> Self {
+        let Some(first) = hour.checked_mul(HOUR_US) else { return Self::Mixed };
+        let Some(last) = first.checked_add(HOUR_US - 1) else { return Self::Mixed };
+        let local = |at_us| Timestamp::from_micros(at_us).to_jiff().to_zoned(calendar.zone.clone()).datetime();
+        let works = |at_us| (calendar.opens..=calendar.closes).contains(&local(at_us).time());
+        let [first_ends, last_ends] = [first, last].map(|at_us| deadline.ends_us(at_us));
+        if local(first).date() != local(last).date() || first_ends == i64::MAX || last_ends == i64::MAX {
+            return Self::Mixed;
+        }
+        match (works(first), works(last)) {
+            (true, true) | (false, false) if first_ends == last_ends => Self::At(first_ends),
+            (true, true) if first_ends - first == last_ends - last => Self::After(first_ends - first),
+            _ => Self::Mixed,
+        }
+    }
 }
 
 #[cfg(test)]
