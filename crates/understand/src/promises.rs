@@ -188,6 +188,8 @@ pub(crate) struct Watch {
     open: Vec<VecDeque<u32>>,
     /// By rule and key, the first and the last that may still be open.
     by_key: HashMap<(usize, u64), (u32, u32), SeedableState<'static>>,
+    /// By rule, the same of those without a key.
+    without_key: Vec<Option<(u32, u32)>>,
     /// By rule, how many promised moments came that nothing had been open for.
     unasked: Vec<u64>,
 }
@@ -205,6 +207,7 @@ impl Watch {
             made: Vec::new(),
             open: vec![VecDeque::new(); rules.len()],
             by_key: HashMap::with_hasher(SeedableState::fixed()),
+            without_key: vec![None; rules.len()],
             unasked: vec![0; rules.len()],
             rules,
         }
@@ -255,6 +258,7 @@ impl Watch {
             self.by_key = HashMap::with_hasher(SeedableState::fixed());
         }
         self.by_key.clear();
+        self.without_key.fill(None);
     }
 
     #[cold]
@@ -272,7 +276,10 @@ impl Watch {
         let due_us = self.due[rule].after(at_us);
         self.made.push(Made { rule, at: i, due_us, fulfilled_us: None, next: NONE });
         self.open[rule].push_back(number);
-        let (_, last) = self.by_key.entry((rule, key)).or_insert((number, number));
+        let (_, last) = match key {
+            0 => self.without_key[rule].get_or_insert((number, number)),
+            key => self.by_key.entry((rule, key)).or_insert((number, number)),
+        };
         if *last != number {
             self.made[*last as usize].next = number;
             *last = number;
@@ -295,10 +302,16 @@ impl Watch {
     }
 
     fn oldest_of_key(&mut self, rule: usize, key: u64) -> Option<u32> {
-        let (first, last) = self.by_key.get_mut(&(rule, key))?;
+        let (first, last) = match key {
+            0 => self.without_key[rule].as_mut()?,
+            key => self.by_key.get_mut(&(rule, key))?,
+        };
         while self.made[*first as usize].fulfilled_us.is_some() {
             if first == last {
-                self.by_key.remove(&(rule, key));
+                match key {
+                    0 => self.without_key[rule] = None,
+                    key => _ = self.by_key.remove(&(rule, key)),
+                }
                 return None;
             }
             *first = self.made[*first as usize].next;
