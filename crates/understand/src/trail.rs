@@ -16,6 +16,8 @@ pub(crate) struct Trail {
     channels: Vec<Word>,
     /// The position of the channel among what is wanted, where the pattern asks for it.
     channel: Option<usize>,
+    /// Whether the pattern asks for times.
+    timed: bool,
     steps: Vec<Step>,
 }
 
@@ -60,6 +62,9 @@ impl Trail {
             symbols: Vec::new(),
             channels: pattern.channels().iter().map(|named| words.word(&named.name)).collect(),
             channel: channel(pattern, wanted),
+            timed: (0..pattern.automaton().states())
+                .filter_map(|state| pattern.automaton().test(state))
+                .any(|test| test.time.is_some()),
             steps: Vec::new(),
         }
     }
@@ -67,10 +72,9 @@ impl Trail {
     /// The steps of a journey.
     pub(crate) fn steps(&mut self, journey: &Journey<'_>) -> &[Step] {
         self.moments(journey.moments);
-        let mut before_us = None;
-        for (step, at_us) in self.steps.iter_mut().zip(journey.at_us) {
-            step.since_us = before_us.map(|before_us| at_us - before_us);
-            before_us = Some(*at_us);
+        let pairs = if self.timed { journey.at_us } else { &[] }.windows(2);
+        for (step, pair) in self.steps.iter_mut().skip(1).zip(pairs) {
+            step.since_us = Some(pair[1] - pair[0]);
         }
         if let Some(channel) = self.channel {
             for (step, word) in self.steps.iter_mut().zip(journey.words(channel)) {
@@ -84,12 +88,10 @@ impl Trail {
     /// The steps of moments of which nothing else is known.
     pub(crate) fn moments(&mut self, moments: &[Moment]) -> &[Step] {
         self.steps.clear();
-        for moment in moments {
-            if moment.index() >= self.symbols.len() {
-                self.learn();
-            }
-            self.steps.push(Step::at(self.symbols[moment.index()]));
+        if moments.iter().max().is_some_and(|last| last.index() >= self.symbols.len()) {
+            self.learn();
         }
+        self.steps.extend(moments.iter().map(|moment| Step::at(self.symbols[moment.index()])));
         &self.steps
     }
 

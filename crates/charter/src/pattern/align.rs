@@ -9,7 +9,7 @@
 //! Conditions on channel and time count for the moments that both have; whether a step that was skipped could have met them
 //! is not asked.
 
-use super::automaton::{Automaton, MomentTest};
+use super::automaton::Automaton;
 use super::{Pattern, Step};
 
 /// More than any cost: the journeys and patterns of which the costs are sums are far shorter.
@@ -86,13 +86,8 @@ impl Aligner {
             (0..states).filter(|to| automaton.accepts(*to)).map(|to| steps[to * states + from]).fold(there, u32::min)
         };
         let symbols = pattern.moments().len();
-        let accepts = |symbol: Option<u8>, state: &usize| {
-            automaton.test(*state).is_some_and(|test| match &test.moment {
-                MomentTest::Any => true,
-                MomentTest::Is(wanted) => symbol == Some(*wanted),
-                MomentTest::AnyBut(others) => symbol.is_none_or(|symbol| !others.contains(&symbol)),
-            })
-        };
+        let accepts =
+            |symbol: Option<u8>, state: &usize| automaton.test(*state).is_some_and(|test| test.moment.accepts(symbol));
         let by_symbol = |symbol: usize| {
             let symbol = if symbol < symbols { u8::try_from(symbol).ok() } else { None };
             (0..states).filter(|state| accepts(symbol, state)).collect()

@@ -67,15 +67,21 @@ impl TimeTest {
     }
 }
 
+impl MomentTest {
+    /// Whether it accepts this symbol, or where there is none a moment that the pattern does not name.
+    pub(super) fn accepts(&self, symbol: Option<u8>) -> bool {
+        match self {
+            MomentTest::Any => true,
+            MomentTest::Is(wanted) => symbol == Some(*wanted),
+            MomentTest::AnyBut(others) => symbol.is_none_or(|symbol| !others.contains(&symbol)),
+        }
+    }
+}
+
 impl StepTest {
     /// Whether this step of the pattern accepts that moment of a journey.
     pub fn accepts(&self, step: &Step) -> bool {
-        let moment = match &self.moment {
-            MomentTest::Any => true,
-            MomentTest::Is(symbol) => step.moment == Some(*symbol),
-            MomentTest::AnyBut(symbols) => step.moment.is_none_or(|moment| !symbols.contains(&moment)),
-        };
-        moment
+        self.moment.accepts(step.moment)
             && self.channel.is_none_or(|channel| step.channel == Some(channel))
             && self.time.is_none_or(|time| step.since_us.is_some_and(|since| time.accepts(since)))
     }
@@ -88,6 +94,12 @@ impl StepTest {
 
 /// A set of states; state 0 is the start.
 pub(super) type States = [u64; 4];
+
+/// The states that are in both.
+#[inline]
+pub(super) fn both(a: &States, b: &States) -> States {
+    std::array::from_fn(|i| a[i] & b[i])
+}
 
 pub(super) fn has(states: &States, state: usize) -> bool {
     states[state / 64] & (1 << (state % 64)) != 0
@@ -103,6 +115,10 @@ pub struct Automaton {
     tests: Vec<StepTest>,
     follow: Vec<States>,
     accepting: States,
+    /// By symbol, and first for moments that the pattern does not name: the states that accept it, conditions aside.
+    by_symbol: Vec<States>,
+    /// The states that ask for more than the moment.
+    conditional: States,
 }
 
 /// What Glushkov's construction knows of a part: whether it may be empty, and where it begins and ends.
@@ -114,7 +130,13 @@ struct Part {
 
 impl Automaton {
     pub(super) fn new(tree: &Tree) -> Self {
-        let mut automaton = Self { tests: Vec::new(), follow: vec![States::default()], accepting: States::default() };
+        let mut automaton = Self {
+            tests: Vec::new(),
+            follow: vec![States::default()],
+            accepting: States::default(),
+            by_symbol: Vec::new(),
+            conditional: States::default(),
+        };
         let whole = automaton.part(tree);
         automaton.connect(&[0], &whole.first);
         for state in whole.last {
@@ -123,7 +145,28 @@ impl Automaton {
         if whole.empty {
             put(&mut automaton.accepting, 0);
         }
+        automaton.prepare();
         automaton
+    }
+
+    /// Works out beforehand what a step is asked most.
+    fn prepare(&mut self) {
+        let symbols = self.tests.iter().flat_map(|test| match &test.moment {
+            MomentTest::Any => &[],
+            MomentTest::Is(symbol) => std::slice::from_ref(symbol),
+            MomentTest::AnyBut(symbols) => symbols.as_slice(),
+        });
+        let last = symbols.copied().max();
+        for symbol in std::iter::once(None).chain((0..=last.unwrap_or(0)).map(Some)) {
+            let mut states = States::default();
+            for (state, _) in (1..).zip(&self.tests).filter(|(_, test)| test.moment.accepts(symbol)) {
+                put(&mut states, state);
+            }
+            self.by_symbol.push(states);
+        }
+        for (state, _) in (1..).zip(&self.tests).filter(|(_, test)| test.is_conditional()) {
+            put(&mut self.conditional, state);
+        }
     }
 
     fn connect(&mut self, from: &[usize], to: &[usize]) {
@@ -203,17 +246,34 @@ impl Automaton {
         self.tests.iter().any(StepTest::is_conditional)
     }
 
+    /// The states that accept a moment, from wherever they are reached.
+    #[inline]
+    pub(super) fn accepted(&self, step: &Step) -> States {
+        // A symbol beyond those that are asked for is like one that the pattern does not name.
+        let number = step.moment.map_or(0, |symbol| usize::from(symbol) + 1);
+        let mut states = *self.by_symbol.get(number).unwrap_or(&self.by_symbol[0]);
+        for state in each(&both(&states, &self.conditional)) {
+            if !self.tests[state - 1].accepts(step) {
+                states[state / 64] &= !(1 << (state % 64));
+            }
+        }
+        states
+    }
+
     /// The states after one more moment.
+    #[inline]
     pub(super) fn step(&self, current: &States, step: &Step) -> States {
         let mut reachable = States::default();
         for state in each(current) {
             (0..4).for_each(|i| reachable[i] |= self.follow[state][i]);
         }
-        let mut next = States::default();
-        for state in each(&reachable).filter(|state| self.tests[state - 1].accepts(step)) {
-            put(&mut next, state);
-        }
-        next
+        both(&reachable, &self.accepted(step))
+    }
+
+    /// Whether any of these states can be reached from `state` by one moment.
+    #[inline]
+    pub(super) fn goes_to(&self, state: usize, states: &States) -> bool {
+        both(&self.follow[state], states) != States::default()
     }
 
     /// Whether a journey may end in any of these states.

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::automaton::{START, States, each, has, put};
+use super::automaton::{START, States, both, each, put};
 use super::{Pattern, Step};
 
 /// An occurrence of a pattern in a journey.
@@ -70,9 +70,7 @@ impl Finder {
 
     /// The states after `step` that the pattern can be completed from; `hopeful` knows the step by the position `at`.
     fn next(&self, pattern: &Pattern, current: &States, step: &Step, at: usize) -> States {
-        let mut next = pattern.automaton().step(current, step);
-        (0..4).for_each(|i| next[i] &= self.hopeful[at][i]);
-        next
+        both(&pattern.automaton().step(current, step), &self.hopeful[at])
     }
 
     /// Learns after which moments of `range` which states are hopeful, backwards; completed means at the end of the range
@@ -86,13 +84,9 @@ impl Finder {
         for (at, i) in range.clone().enumerate().rev() {
             self.hopeful[at] = after;
             let mut before = if anywhere { *automaton.accepting() } else { States::default() };
-            for state in 0..automaton.states() {
-                let goes_on = |next: usize| {
-                    has(&after, next) && automaton.test(next).is_some_and(|test| test.accepts(&journey[i]))
-                };
-                if automaton.next(state).any(goes_on) {
-                    put(&mut before, state);
-                }
+            let reached = both(&after, &automaton.accepted(&journey[i]));
+            for state in (0..automaton.states()).filter(|state| automaton.goes_to(*state, &reached)) {
+                put(&mut before, state);
             }
             after = before;
         }
