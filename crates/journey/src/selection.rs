@@ -54,25 +54,37 @@ pub struct Journey<'a> {
 
 impl<'a> Journey<'a> {
     /// The words of each of its events that were wanted at this position of [`Wanted`](crate::Wanted).
+    #[inline]
     pub fn words(&self, wanted: usize) -> &'a [Word] {
         self.part(&self.run.details.words[wanted])
     }
 
     /// The keys of each of its events that were wanted at this position; 0 where there is none.
+    #[inline]
     pub fn keys(&self, wanted: usize) -> &'a [u64] {
         self.part(&self.run.details.keys[wanted])
     }
 
     /// The numbers of each of its events that were wanted at this position; NaN where there is none.
+    #[inline]
     pub fn numbers(&self, wanted: usize) -> &'a [f64] {
         self.part(&self.run.details.numbers[wanted])
     }
 
     /// Whether the condition that was wanted at this position holds for the event at `i`.
+    #[inline]
     pub fn holds(&self, wanted: usize, i: usize) -> bool {
         self.run.flags[self.start + i] & flag::wanted(wanted) != 0
     }
 
+    /// Whether the condition that was wanted at this position holds for any of its events.
+    #[inline]
+    pub fn holds_anywhere(&self, wanted: usize) -> bool {
+        let flags = &self.run.flags[self.start..][..self.moments.len()];
+        flags.iter().fold(0, |all, flags| all | flags) & flag::wanted(wanted) != 0
+    }
+
+    #[inline]
     fn part<T>(&self, column: &'a [T]) -> &'a [T] {
         &column[self.run.begins + self.start..][..self.moments.len()]
     }

@@ -341,7 +341,8 @@ impl AbandonmentFold {
     /// What was in a journey, all outcomes together, in millionths.
     fn value(&mut self, journey: &Journey<'_>, ending: usize) -> i128 {
         let mut all = 0;
-        for (outcome, values) in self.outcomes.iter().zip(&mut self.counts.values) {
+        let outcomes = self.outcomes.iter().zip(&mut self.counts.values);
+        for (outcome, values) in outcomes.filter(|(outcome, _)| journey.holds_anywhere(outcome.holds)) {
             let (mut sum, mut occurs) = (0, false);
             for i in (0..journey.moments.len()).filter(|i| journey.holds(outcome.holds, *i)) {
                 let amount = match outcome.amount {
