@@ -9,9 +9,7 @@ use std::sync::Arc;
 use charter::Charter;
 use event::Column;
 use evidence::{Doubt, Share};
-use hashbrown::HashMap;
 use journey::{Fold, Journey, Moments, Of, Setting, Wanted, Word, Words};
-use rapidhash::fast::RandomState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +26,7 @@ mod series;
 
 pub use findings::{Besides, Finding, Kind, Unknown, complete};
 
-use hours::{DAY_US, Offsets, is_new_year};
+use hours::{HOUR_US, Hours, Offsets, is_new_year};
 use series::{Series, Summary};
 
 /// The options of the quality of data.
@@ -44,6 +42,7 @@ pub struct Options {
 const CLOCK_US: f64 = 300e6;
 /// An event that is received so much later than it happened is late: 30 days.
 const LATE_US: f64 = 30.0 * 86_400e6;
+const SECOND_US: i64 = 1_000_000;
 /// More events than this of one customer in one second are no person's.
 const BURST_EVENTS: usize = 10;
 
@@ -72,18 +71,19 @@ impl Question for Options {
     }
 
     fn fold(&self, setting: &Setting) -> QualityFold {
+        let offsets = Offsets::of(&setting.charter.timezone, setting.since_us, setting.until_us);
         QualityFold {
             options: self.clone(),
             positions: positions(&mut (*setting.wanted).clone()),
             charter: Arc::clone(&setting.charter),
             words: setting.words.clone(),
-            offsets: Offsets::of(&setting.charter.timezone, setting.since_us, setting.until_us),
             customer: None,
             repeats: false,
             bursts: false,
             counts: Counts::default(),
-            channels: HashMap::default(),
-            sources: HashMap::default(),
+            channels: Hours::new(&offsets),
+            sources: Hours::new(&offsets),
+            offsets,
         }
     }
 
@@ -186,8 +186,6 @@ pub struct QualityFold {
     sources: Hours,
 }
 
-type Hours = HashMap<(u32, i64), u64, RandomState>;
-
 /// Differences only, so that what was counted can be kept, and taken out again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Counts {
@@ -249,11 +247,12 @@ fn place(word: Word) -> usize {
 }
 
 impl QualityFold {
-    fn clocks(&mut self, at_us: i64, received_us: f64, source: Word) {
-        let local_us = at_us.saturating_add(self.offsets.at(at_us));
-        if local_us.rem_euclid(DAY_US) == 0 {
+    /// `local_us` is what the clocks of the charter's zone show, and lies in an hour.
+    #[inline]
+    fn clocks(&mut self, at_us: i64, (local_us, hour): (i64, i64), received_us: f64, source: Word) {
+        if local_us == hour * HOUR_US && hour.rem_euclid(24) == 0 {
             *at(&mut self.counts.midnight, place(source)) += 1;
-            if is_new_year(local_us.div_euclid(DAY_US)) {
+            if is_new_year(hour.div_euclid(24)) {
                 *at(&mut self.counts.new_year, place(source)) += 1;
             }
         }
@@ -299,13 +298,15 @@ impl Fold for QualityFold {
         let received = journey.numbers(received);
         for (i, at_us) in journey.at_us.iter().enumerate() {
             *at(&mut self.counts.moments, journey.moments[i].index()) += 1;
-            let hour = self.offsets.hour(*at_us);
-            *self.channels.entry((channels[i].0, hour)).or_default() += 1;
-            *self.sources.entry((sources[i].0, hour)).or_default() += 1;
-            self.clocks(*at_us, received[i], sources[i]);
+            let local_us = self.offsets.local(*at_us);
+            let hour = local_us.div_euclid(HOUR_US);
+            *self.channels.of(channels[i], hour) += 1;
+            *self.sources.of(sources[i], hour) += 1;
+            self.clocks(*at_us, (local_us, hour), received[i], sources[i]);
         }
         let mut start = 0;
-        for same in journey.at_us.chunk_by(|a, b| a.div_euclid(1_000_000) == b.div_euclid(1_000_000)) {
+        let second = |at_us: i64| at_us.div_euclid(SECOND_US);
+        for same in journey.at_us.chunk_by(|a, b| *b < a.saturating_add(SECOND_US) && second(*a) == second(*b)) {
             if same.len() > 1 {
                 self.second(&journey.moments[start..start + same.len()]);
             }
@@ -317,13 +318,13 @@ impl Fold for QualityFold {
         self.customer = None;
         self.counts.each(&other.counts, |ours, theirs| *ours += theirs);
         for (ours, theirs) in [(&mut self.channels, other.channels), (&mut self.sources, other.sources)] {
-            theirs.into_iter().for_each(|(key, n)| *ours.entry(key).or_default() += n);
+            theirs.iter().for_each(|((word, hour), n)| *ours.of(Word(word), hour) += n);
         }
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
         let sorted = |hours: &Hours| {
-            let mut all: Vec<((u32, i64), u64)> = hours.iter().map(|(key, n)| (*key, *n)).collect();
+            let mut all: Vec<((u32, i64), u64)> = hours.iter().collect();
             all.sort_unstable();
             all
         };
@@ -336,8 +337,9 @@ impl Fold for QualityFold {
         type Kept = (Counts, Vec<((u32, i64), u64)>, Vec<((u32, i64), u64)>);
         let Some((counts, channels, sources)) = kept::resume::<Kept>(kept) else { return false };
         self.counts = counts;
-        self.channels = channels.into_iter().collect();
-        self.sources = sources.into_iter().collect();
+        for (ours, kept) in [(&mut self.channels, channels), (&mut self.sources, sources)] {
+            kept.into_iter().for_each(|((word, hour), n)| *ours.of(Word(word), hour) = n);
+        }
         true
     }
 
@@ -345,8 +347,7 @@ impl Fold for QualityFold {
         self.customer = None;
         self.counts.each(&other.counts, |ours, theirs| *ours -= theirs);
         for (ours, theirs) in [(&mut self.channels, other.channels), (&mut self.sources, other.sources)] {
-            theirs.into_iter().for_each(|(key, n)| *ours.entry(key).or_default() -= n);
-            ours.retain(|_, n| *n > 0);
+            theirs.iter().for_each(|((word, hour), n)| *ours.of(Word(word), hour) -= n);
         }
     }
 

@@ -3,6 +3,11 @@
 
 use charter::Charter;
 use event::Timestamp;
+use hashbrown::HashMap;
+use journey::Word;
+use rapidhash::fast::RandomState;
+
+use super::place;
 
 pub(super) const HOUR_US: i64 = 3_600_000_000;
 pub(super) const DAY_US: i64 = 24 * HOUR_US;
@@ -12,6 +17,8 @@ pub(super) const DAY_US: i64 = 24 * HOUR_US;
 pub(super) struct Offsets {
     /// Sorted; the first holds before all others too.
     from_us: Vec<(i64, i64)>,
+    /// The first and the last hour that the zone's clocks show in that time.
+    hours: (i64, i64),
 }
 
 impl Offsets {
@@ -22,7 +29,9 @@ impl Offsets {
         let mut from_us = vec![(i64::MIN, offset_us(zone.to_offset(since)))];
         let changes = zone.following(since).take_while(|change| change.timestamp().as_microsecond() <= until_us);
         from_us.extend(changes.map(|change| (change.timestamp().as_microsecond(), offset_us(change.offset()))));
-        Self { from_us }
+        let mut offsets = Self { from_us, hours: (0, 0) };
+        offsets.hours = (offsets.hour(since_us), offsets.hour(until_us));
+        offsets
     }
 
     /// The offset at a time, in microseconds.
@@ -32,10 +41,92 @@ impl Offsets {
         self.from_us[after.saturating_sub(1)].1
     }
 
-    /// The hour of a time, as an hour since 1970 that the zone's clocks show.
+    /// A time as the zone's clocks show it.
     #[inline]
+    pub(super) fn local(&self, at_us: i64) -> i64 {
+        at_us.saturating_add(self.at(at_us))
+    }
+
+    /// The hour of a time, as an hour since 1970 that the zone's clocks show.
     pub(super) fn hour(&self, at_us: i64) -> i64 {
-        at_us.saturating_add(self.at(at_us)).div_euclid(HOUR_US)
+        self.local(at_us).div_euclid(HOUR_US)
+    }
+}
+
+/// Events by word and hour.
+///
+/// Of the first words that come, the hours of the period lie one beside the other, which is found at once; other words and
+/// hours, such as those of clocks that were wrong, are looked up.
+#[derive(Debug)]
+pub(super) struct Hours {
+    /// The first hour that has a place, and how many have one.
+    first: i64,
+    hours: usize,
+    /// By word (see [`place`]): its row, [`NO_ROW`] where it has none.
+    rows: Vec<u32>,
+    /// By row.
+    words: Vec<Word>,
+    /// Row by row, hour by hour.
+    counts: Vec<u64>,
+    others: HashMap<(u32, i64), u64, RandomState>,
+}
+
+const NO_ROW: u32 = u32::MAX;
+/// So many counts lie one beside the other: 1 MiB.
+const COUNTS_MAX: usize = 1 << 17;
+
+impl Hours {
+    /// None yet, of a period whose offsets these are.
+    pub(super) fn new(offsets: &Offsets) -> Self {
+        let (first, last) = offsets.hours;
+        // A period that is too long for one row has none.
+        let hours = usize::try_from(last.saturating_sub(first)).map_or(0, |hours| hours.saturating_add(1));
+        Self {
+            first,
+            hours: if hours > COUNTS_MAX { 0 } else { hours },
+            rows: Vec::new(),
+            words: Vec::new(),
+            counts: Vec::new(),
+            others: HashMap::default(),
+        }
+    }
+
+    /// The count of a word and an hour.
+    #[inline]
+    pub(super) fn of(&mut self, word: Word, hour: i64) -> &mut u64 {
+        let hours = usize::try_from(hour.wrapping_sub(self.first)).unwrap_or(usize::MAX);
+        let row = self.rows.get(place(word)).copied().unwrap_or(NO_ROW);
+        if hours < self.hours && (row != NO_ROW || self.learn(word)) {
+            return &mut self.counts[self.rows[place(word)] as usize * self.hours + hours];
+        }
+        self.others.entry((word.0, hour)).or_default()
+    }
+
+    /// Gives a word a row, if there is room for another.
+    #[cold]
+    fn learn(&mut self, word: Word) -> bool {
+        let counts = self.counts.len() + self.hours;
+        let row = u32::try_from(self.words.len()).unwrap_or(NO_ROW);
+        if counts > COUNTS_MAX || row == NO_ROW {
+            return false;
+        }
+        let place = place(word);
+        self.rows.resize(self.rows.len().max(place + 1), NO_ROW);
+        self.rows[place] = row;
+        self.words.push(word);
+        self.counts.resize(counts, 0);
+        true
+    }
+
+    /// Every word and hour that has events, with how many, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = ((u32, i64), u64)> + '_ {
+        let of_row = |(word, counts): (&Word, _)| {
+            let word = word.0;
+            (self.first..).zip(counts).map(move |(hour, n): (i64, &u64)| ((word, hour), *n))
+        };
+        let rows = self.words.iter().zip(self.counts.chunks(self.hours.max(1)));
+        let others = self.others.iter().map(|(key, n)| (*key, *n));
+        rows.flat_map(of_row).chain(others).filter(|(_, n)| *n > 0)
     }
 }
 

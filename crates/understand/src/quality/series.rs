@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use journey::Word;
 
-use super::Hours;
+use super::hours::Hours;
 
 /// Events by hour since 1970, ascending, none of them 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,16 +48,20 @@ fn name(word: u32, names: &[Arc<str>]) -> Arc<str> {
 
 /// One series for each word, by name.
 pub(super) fn by_name(hours: &Hours, names: &[Arc<str>]) -> Vec<(Arc<str>, Series)> {
+    let mut by_word: BTreeMap<u32, Vec<(i64, u64)>> = BTreeMap::new();
+    for ((word, hour), n) in hours.iter() {
+        by_word.entry(word).or_default().push((hour, n));
+    }
     let mut all: BTreeMap<Arc<str>, Vec<(i64, u64)>> = BTreeMap::new();
-    for ((word, hour), n) in hours {
-        all.entry(name(*word, names)).or_default().push((*hour, *n));
+    for (word, slots) in by_word {
+        all.entry(name(word, names)).or_default().extend(slots);
     }
     all.into_iter().map(|(name, slots)| (name, Series::of(slots))).collect()
 }
 
 /// All words together.
 pub(super) fn together(hours: &Hours) -> Series {
-    Series::of(hours.iter().map(|((_, hour), n)| (*hour, *n)).collect())
+    Series::of(hours.iter().map(|((_, hour), n)| (hour, n)).collect())
 }
 
 impl Series {

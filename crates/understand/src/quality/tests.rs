@@ -2,6 +2,7 @@ use journey::Selection;
 use proptest::prelude::*;
 use testkit::{Told, answer, answer_split, splits, told};
 
+use super::hours::DAY_US;
 use super::*;
 
 fn ask(told: &Told, options: &Options) -> Answer {
