@@ -35,15 +35,22 @@ impl Sums {
 
     /// Takes in a number, rounded to millionths; `false` where it is none or beyond [`VALUE_MAX`](Self::VALUE_MAX), and
     /// then nothing is taken in.
+    #[inline]
     pub fn add(&mut self, value: f64) -> bool {
         if value.is_nan() || value.abs() > Self::VALUE_MAX {
             return false;
         }
         #[expect(clippy::cast_possible_truncation, reason = "at most 9e18, which 64 bits hold")]
-        let scaled = (value * SCALE).round() as i64;
-        let square = u128::from(scaled.unsigned_abs()).pow(2);
-        self.merge(&Self { n: 1, sum: i128::from(scaled), squares: square, carried: 0 });
+        let millionths = if value == 0.0 { 0 } else { (value * SCALE).round() as i64 };
+        self.add_millionths(millionths);
         true
+    }
+
+    /// Takes in a number of millionths, such as microseconds as seconds.
+    #[inline]
+    pub fn add_millionths(&mut self, millionths: i64) {
+        let square = u128::from(millionths.unsigned_abs()).pow(2);
+        self.merge(&Self { n: 1, sum: i128::from(millionths), squares: square, carried: 0 });
     }
 
     /// Takes in the same number so many times; `false` as [`add`](Self::add).
@@ -62,6 +69,7 @@ impl Sums {
     }
 
     /// Takes in what others have summed up.
+    #[inline]
     pub fn merge(&mut self, other: &Self) {
         let (squares, over) = self.squares.overflowing_add(other.squares);
         self.n += other.n;

@@ -206,63 +206,71 @@ impl StagesFold {
         }
     }
 
-    /// Counts stays and changes of stage in a journey.
+    /// Counts stays and changes of stage in a journey, and what happens in its stages, for the whole period and its halves.
     fn walk(&mut self, journey: &Journey<'_>) {
         let stages = self.stages();
+        let up_to = |end_us: i64| journey.at_us.partition_point(|at_us| *at_us < end_us);
+        let [start, middle, end] = self
+            .halves
+            .map_or([0; 3], |halves| [halves.since_us, halves.middle_us, halves.until_us.saturating_add(1)].map(up_to));
+        self.visits.come([true, start < middle, middle < end]);
         // The stage of the moment before, when that was, and since when the customer is in that stage.
         let mut before: Option<(usize, i64, i64)> = None;
+        let mut half_before = None;
         let mut timed = 0;
-        for (moment, at_us) in journey.moments.iter().zip(journey.at_us) {
-            let Some(stage) = self.stage_of.get(moment.index()).copied().flatten() else { continue };
-            let mut since_us = *at_us;
-            if let Some((from, last_us, entered_us)) = before {
-                if from == stage {
-                    since_us = entered_us;
-                } else {
-                    let (count, seen) = &mut self.transitions[from * stages + stage];
-                    *count += 1;
-                    seen.note(self.customers.turn);
-                    self.durations.push(from * stages + stage, at_us.abs_diff(last_us));
-                    self.durations.push(stages * stages + from, at_us.abs_diff(entered_us));
-                    timed += 2;
-                }
-            }
-            before = Some((stage, *at_us, since_us));
-        }
-        self.durations.added(timed);
-    }
-
-    /// Takes in the events of a journey that lie in a window of time.
-    fn visit(&mut self, window: usize, journey: &Journey<'_>, events: std::ops::Range<usize>) {
-        if events.is_empty() {
-            return;
-        }
-        self.visits.seen[window] = true;
-        let mut before = None;
-        for i in events {
-            let moment = journey.moments[i];
+        for (i, (moment, at_us)) in journey.moments.iter().zip(journey.at_us).enumerate() {
+            let half = if (start..end).contains(&i) { Some(1 + usize::from(i >= middle)) } else { None };
             let stage = self.stage_of.get(moment.index()).copied().flatten();
             if let Some(stage) = stage {
-                self.visits.enter(window, stage, before != Some(stage), journey.at_us[i]);
-                before = Some(stage);
-            }
-            // A moment without a stage may be a success too.
-            if self.succeeds.contains(&moment) {
-                self.visits.succeed(window);
-            }
-            let Some(stage) = stage else { continue };
-            for valued in &self.valued {
-                if journey.holds(valued.condition, i) {
-                    let value = valued.number.map_or(valued.amount, |number| journey.numbers(number)[i]);
-                    self.visits.earn(window, stage, value);
+                let mut since_us = *at_us;
+                let changed = before.is_none_or(|(from, ..)| from != stage);
+                if let Some((from, last_us, entered_us)) = before {
+                    if changed {
+                        let (count, seen) = &mut self.transitions[from * stages + stage];
+                        *count += 1;
+                        seen.note(self.customers.turn);
+                        self.durations.push(from * stages + stage, at_us.abs_diff(last_us));
+                        self.durations.push(stages * stages + from, at_us.abs_diff(entered_us));
+                        timed += 2;
+                    } else {
+                        since_us = entered_us;
+                    }
+                }
+                before = Some((stage, *at_us, since_us));
+                self.visits.enter(0, stage, changed, *at_us);
+                if let Some(half) = half {
+                    // To a half, its first moment comes after nothing.
+                    self.visits.enter(half, stage, changed || half_before != Some(half), *at_us);
+                    half_before = Some(half);
                 }
             }
-            if let Some(asked) = self.asked[stage]
-                && self.survey_moments[asked.survey] == moment
-                && let Ok(score) = read(asked.kind, journey.numbers(asked.score)[i])
-            {
-                self.visits.say(window, stage, score);
+            // A moment without a stage may be a success too.
+            if self.succeeds.contains(moment) {
+                [Some(0), half].into_iter().flatten().for_each(|window| self.visits.succeed(window));
             }
+            if let Some(stage) = stage {
+                self.gain(journey, i, stage, half);
+            }
+        }
+        self.durations.added(timed);
+        if let Some(at_us) = journey.at_us.get(middle).filter(|_| self.halves.is_some()) {
+            self.visits.later_us = Some(self.visits.later_us.map_or(*at_us, |later_us| later_us.min(*at_us)));
+        }
+    }
+
+    /// Takes in what an event of a stage is worth, and what it says.
+    #[inline]
+    fn gain(&mut self, journey: &Journey<'_>, i: usize, stage: usize, half: Option<usize>) {
+        let windows = || [Some(0), half].into_iter().flatten();
+        for valued in self.valued.iter().filter(|valued| journey.holds(valued.condition, i)) {
+            let value = valued.number.map_or(valued.amount, |number| journey.numbers(number)[i]);
+            windows().for_each(|window| self.visits.earn(window, stage, value));
+        }
+        if let Some(asked) = self.asked[stage]
+            && self.survey_moments[asked.survey] == journey.moments[i]
+            && let Ok(score) = read(asked.kind, journey.numbers(asked.score)[i])
+        {
+            windows().for_each(|window| self.visits.say(window, stage, score));
         }
     }
 }
@@ -277,16 +285,6 @@ impl Fold for StagesFold {
             self.present = journey.customer;
         }
         self.walk(journey);
-        self.visit(0, journey, 0..journey.moments.len());
-        if let Some(halves) = self.halves {
-            let up_to = |end_us: i64| journey.at_us.partition_point(|at_us| *at_us < end_us);
-            let (start, middle) = (up_to(halves.since_us), up_to(halves.middle_us));
-            if let Some(at_us) = journey.at_us.get(middle) {
-                self.visits.later_us = Some(self.visits.later_us.map_or(*at_us, |later_us| later_us.min(*at_us)));
-            }
-            self.visit(1, journey, start..middle);
-            self.visit(2, journey, middle..up_to(halves.until_us.saturating_add(1)));
-        }
     }
 
     fn merge(&mut self, mut other: Self) {

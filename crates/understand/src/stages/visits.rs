@@ -144,7 +144,7 @@ pub(super) struct Visits {
     pub(super) counts: Counts,
     halves: Option<Halves>,
     /// Whether the present customer has any event, by window.
-    pub(super) seen: [bool; WINDOWS],
+    seen: [bool; WINDOWS],
     present: [Vec<Visit>; WINDOWS],
     /// The present customer's first event of the later half, of each journey the earliest.
     pub(super) later_us: Option<i64>,
@@ -161,7 +161,13 @@ impl Visits {
         Self { counts, halves, seen: [false; WINDOWS], present, later_us: None }
     }
 
+    /// The customer has events in these windows.
+    pub(super) fn come(&mut self, windows: [bool; WINDOWS]) {
+        self.seen.iter_mut().zip(windows).for_each(|(seen, come)| *seen |= come);
+    }
+
     /// The customer has a moment of a stage; `changed`: the moment before was not of it.
+    #[inline]
     pub(super) fn enter(&mut self, window: usize, stage: usize, changed: bool, at_us: i64) {
         self.counts.tallies[window][stage].events += 1;
         let present = &mut self.present[window];
@@ -231,7 +237,7 @@ impl Visits {
                 }
                 tally.per_customer.add(value);
                 let length_us = last_us.abs_diff(first_us);
-                tally.lifetimes_s.add(length_us as f64 / 1e6);
+                tally.lifetimes_s.add_millionths(i64::try_from(length_us).unwrap_or(i64::MAX));
                 if window == 0 {
                     lifetime(stage, length_us);
                 }
