@@ -138,6 +138,15 @@ impl<C: Clone + PartialEq> Condition<C> {
     }
 }
 
+impl<C: Clone + PartialEq> Condition<C> {
+    /// The numbers that a column is compared with, in no order: whatever else is the same, the condition says the same for
+    /// all values between two of them. `None` where the column stands in anything but comparisons with numbers.
+    pub fn bounds(&self, column: &C) -> Option<Vec<f64>> {
+        let mut bounds = Vec::new();
+        self.root.collect_bounds(column, &mut bounds).then_some(bounds)
+    }
+}
+
 impl<C> Condition<C> {
     /// The text that it was read from.
     pub fn text(&self) -> &str {

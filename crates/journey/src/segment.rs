@@ -15,6 +15,9 @@ pub struct Segment {
     condition: Condition<CustomerFact>,
     /// How each fact of the condition is worked out.
     ways: Vec<(CustomerFact, Way)>,
+    /// By fact that changes as time goes by: how much later than its event it reaches or passes a number that it is
+    /// compared with, in microseconds. `None` where time decides in other ways too.
+    turns: Option<Vec<(CustomerFact, Vec<i64>)>>,
     until_us: i64,
 }
 
@@ -67,9 +70,19 @@ impl Segment {
     /// A segment, in a setting in which everything is wanted that [`wants`](Self::wants) said.
     pub fn new(condition: &Condition<CustomerFact>, setting: &Setting) -> Self {
         let mut wanted = (*setting.wanted).clone();
-        let ways = condition.columns().iter().map(|fact| (fact.clone(), way(fact, setting, &mut wanted))).collect();
+        let ways: Vec<(CustomerFact, Way)> =
+            condition.columns().iter().map(|fact| (fact.clone(), way(fact, setting, &mut wanted))).collect();
         debug_assert!(wanted == *setting.wanted, "`wants` was asked before");
-        Self { condition: condition.clone(), ways, until_us: setting.until_us }
+        let turns = ways.iter().filter(|(fact, _)| changes_with_time(fact)).map(|(fact, _)| {
+            let bounds = condition.bounds(fact).filter(|_| !matches!(fact, CustomerFact::AbandonedOf(_)))?;
+            Some((fact.clone(), bounds.into_iter().flat_map(turns).collect()))
+        });
+        let turns = turns.collect();
+        Self { condition: condition.clone(), ways, turns, until_us: setting.until_us }
+    }
+
+    fn way(&self, fact: &CustomerFact) -> Option<&Way> {
+        self.ways.iter().find(|(known, _)| known == fact).map(|(_, way)| way)
     }
 
     /// Whether a customer belongs to it. What is NULL does not hold.
@@ -79,17 +92,51 @@ impl Segment {
 
     /// Whether who belongs to it may change when nothing happens but time goes by.
     pub fn depends_on_now(&self) -> bool {
-        self.ways.iter().any(|(fact, _)| {
-            matches!(
-                fact,
-                CustomerFact::DaysSinceFirst
-                    | CustomerFact::DaysSinceLast
-                    | CustomerFact::DaysSinceFirstOf(_)
-                    | CustomerFact::DaysSinceLastOf(_)
-                    | CustomerFact::AbandonedOf(_)
-            )
-        })
+        self.ways.iter().any(|(fact, _)| changes_with_time(fact))
     }
+
+    /// Whether [`due_us`](Self::due_us) knows when.
+    pub fn knows_dues(&self) -> bool {
+        self.turns.is_some()
+    }
+
+    /// Up to when events have to be known, in microseconds since 1970, for a customer to belong to it who does not, or the
+    /// other way round, although nothing of theirs is new: at the earliest. `None` where that never comes.
+    pub fn due_us(&self, run: &Run<'_>) -> Option<i64> {
+        let known = Known { segment: self, run };
+        let mut due_us: Option<i64> = None;
+        for (fact, turns) in self.turns.iter().flatten() {
+            let Some(since_us) = known.since(fact) else { continue };
+            let next = turns.iter().map(|turn_us| since_us.saturating_add(*turn_us)).filter(|at| *at > self.until_us);
+            due_us = due_us.into_iter().chain(next).min();
+        }
+        due_us
+    }
+}
+
+/// Whether it is another one when events are known up to a later time, although nothing happened.
+fn changes_with_time(fact: &CustomerFact) -> bool {
+    matches!(
+        fact,
+        CustomerFact::DaysSinceFirst
+            | CustomerFact::DaysSinceLast
+            | CustomerFact::DaysSinceFirstOf(_)
+            | CustomerFact::DaysSinceLastOf(_)
+            | CustomerFact::AbandonedOf(_)
+    )
+}
+
+/// After how many microseconds a number of days is reached, and after how many it is passed.
+fn turns(number: f64) -> [i64; 2] {
+    let first = |is: &dyn Fn(f64) -> bool| {
+        let (mut low, mut high) = (0, i64::MAX);
+        while low < high {
+            let middle = i64::midpoint(low, high);
+            if is(middle as f64 / DAY_US) { high = middle } else { low = middle + 1 }
+        }
+        low
+    };
+    [first(&|days| days >= number), first(&|days| days > number)]
 }
 
 fn outcome(name: &str, charter: &Charter, wanted: &mut Wanted) -> Option<(usize, Amount)> {
@@ -150,8 +197,7 @@ struct Known<'a> {
 
 impl Facts<CustomerFact> for Known<'_> {
     fn get(&self, fact: &CustomerFact) -> Answer<'_> {
-        let way = self.segment.ways.iter().find(|(known, _)| known == fact).map(|(_, way)| way);
-        match way {
+        match self.segment.way(fact) {
             None => Value::Null.into(),
             Some(Way::Run) => self.of_run(fact).into(),
             Some(Way::Moment(moment)) => self.of_moment(fact, *moment).into(),
@@ -224,14 +270,12 @@ impl Known<'_> {
     fn of_run(&self, fact: &CustomerFact) -> Value<'static> {
         let at_us = self.run.at_us;
         let (Some(first), Some(last)) = (at_us.first().copied(), at_us.last().copied()) else { return Value::Null };
-        let until_us = self.segment.until_us;
         match fact {
             CustomerFact::Events => count(at_us.len()),
             CustomerFact::First => time(first),
             CustomerFact::Last => time(last),
             CustomerFact::Days => days(first, last),
-            CustomerFact::DaysSinceFirst => days(first, until_us),
-            CustomerFact::DaysSinceLast => days(last, until_us),
+            CustomerFact::DaysSinceFirst | CustomerFact::DaysSinceLast => self.since_days(fact),
             CustomerFact::DaysBetweenMedian => gap_median(at_us),
             _ => Value::Null,
         }
@@ -241,15 +285,32 @@ impl Known<'_> {
         let Run { moments, at_us, .. } = self.run;
         let first = || moments.iter().position(|other| *other == moment).map(|i| at_us[i]);
         let last = || moments.iter().rposition(|other| *other == moment).map(|i| at_us[i]);
-        let until_us = self.segment.until_us;
         match fact {
             CustomerFact::CountOf(_) => count(moments.iter().filter(|other| **other == moment).count()),
             CustomerFact::FirstOf(_) => first().map_or(Value::Null, time),
             CustomerFact::LastOf(_) => last().map_or(Value::Null, time),
-            CustomerFact::DaysSinceFirstOf(_) => first().map_or(Value::Null, |at| days(at, until_us)),
-            CustomerFact::DaysSinceLastOf(_) => last().map_or(Value::Null, |at| days(at, until_us)),
+            CustomerFact::DaysSinceFirstOf(_) | CustomerFact::DaysSinceLastOf(_) => self.since_days(fact),
             _ => Value::Null,
         }
+    }
+
+    /// The time of the event since which days are counted.
+    fn since(&self, fact: &CustomerFact) -> Option<i64> {
+        let Run { moments, at_us, .. } = self.run;
+        let moment = if let Some(Way::Moment(moment)) = self.segment.way(fact) { Some(moment) } else { None };
+        let is_it = |other: &Moment| Some(other) == moment;
+        let at = match fact {
+            CustomerFact::DaysSinceFirst => Some(0),
+            CustomerFact::DaysSinceLast => at_us.len().checked_sub(1),
+            CustomerFact::DaysSinceFirstOf(_) => moments.iter().position(is_it),
+            CustomerFact::DaysSinceLastOf(_) => moments.iter().rposition(is_it),
+            _ => None,
+        };
+        at_us.get(at?).copied()
+    }
+
+    fn since_days(&self, fact: &CustomerFact) -> Value<'static> {
+        self.since(fact).map_or(Value::Null, |since_us| days(since_us, self.segment.until_us))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::Shares;
 use crate::kept;
+use crate::pending::Pending;
 use crate::question::{Names, Question};
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
@@ -95,6 +96,7 @@ impl Question for Options {
                 of: vec![OfSegment { reached: vec![0; of_outcomes], ..OfSegment::default() }; len],
                 both: vec![0; len * len],
             },
+            pending: Pending::new(setting.until_us),
         }
     }
 
@@ -206,6 +208,8 @@ pub struct SegmentsFold {
     /// By outcome: whether the present customer had it.
     reached: Vec<bool>,
     counts: Counts,
+    /// Who belongs to other segments later.
+    pending: Pending,
 }
 
 /// Differences only, so that what was counted can be kept, and taken out again.
@@ -258,6 +262,9 @@ impl SegmentsFold {
         self.reached.fill(false);
         for (member, segment) in self.member.iter_mut().zip(&self.segments) {
             *member = segment.holds(journey.run);
+            if let Some(due_us) = segment.due_us(journey.run) {
+                self.pending.note(journey.customer, due_us);
+            }
         }
         let len = self.member.len();
         self.counts.customers += 1;
@@ -287,7 +294,7 @@ impl Fold for SegmentsFold {
             *crate::count::at(&mut of.first, first) += 1;
         }
         for (n, (reached, position)) in self.reached.iter_mut().zip(&self.outcomes).enumerate() {
-            if *reached || !(0..journey.moments.len()).any(|i| journey.holds(*position, i)) {
+            if *reached || !journey.holds_anywhere(*position) {
                 continue;
             }
             *reached = true;
@@ -300,23 +307,29 @@ impl Fold for SegmentsFold {
     fn merge(&mut self, other: Self) {
         self.customer = None;
         self.counts.each(&other.counts, |ours, theirs| *ours += theirs);
+        self.pending.merge(other.pending);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
-        // Who belongs to such a segment tomorrow is not what was counted today.
-        if self.segments.iter().any(Segment::depends_on_now) {
-            return None;
-        }
-        kept::keep(&self.counts)
+        // Where nobody knows when time decides about customers, what was counted today says nothing about tomorrow.
+        self.segments.iter().all(Segment::knows_dues).then(|| kept::keep(&(&self.counts, self.pending.keep())))?
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        kept::resume(kept).map(|counts| self.counts = counts).is_some()
+        let Some((counts, pending)) = kept::resume(kept) else { return false };
+        self.counts = counts;
+        self.pending.resume(pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
     }
 
     fn subtract(&mut self, other: Self) {
         self.customer = None;
         self.counts.each(&other.counts, |ours, theirs| *ours -= theirs);
+        self.pending.subtract(other.pending);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {

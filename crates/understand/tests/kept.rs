@@ -84,7 +84,11 @@ outcomes:
   done: {when: moment = 'b', horizon: 20h}
   lost: {when: moment = 'e', bad: true, value: properties.score}
 surveys: {nps: {moment: b, score: properties.score, kind: nps, reason: properties.request}}
-segments: {many: events > 3, talking: share_of_channel.call >= 0.5}
+segments:
+  many: events > 3
+  talking: share_of_channel.call >= 0.5
+  quiet: days_since_last > 1.5 and not days_since_first between 3 and 8
+  waiting: days_since_last_of.c in (1, 2.5) or 4 > days_since_first_of.a
 journeys: {way: {starts: [a, c], succeeds: b, abandoned_after: 25h, designed: a (c | d)* b, promised: {a..b: 1bd, c..b: 9h}}}
 expectations:
   back: {after: a, promise: b, within: 1bd, owner: service}

@@ -140,6 +140,34 @@ impl<C: Clone + PartialEq> Expr<C> {
         }
         self.each_part(&mut |part| part.collect_columns(columns));
     }
+
+    /// Adds the numbers that a column is compared with; whether it stands in nothing else.
+    pub(super) fn collect_bounds(&self, column: &C, bounds: &mut Vec<f64>) -> bool {
+        let is_it = |part: &Expr<C>| matches!(part, Expr::Column(other) if other == column);
+        let compared: &[&Expr<C>] = match self {
+            Expr::Compare { left, right, .. } if is_it(left) => &[right],
+            Expr::Compare { left, right, .. } if is_it(right) => &[left],
+            Expr::Between { value, low, high } if is_it(value) => &[low, high],
+            Expr::In { value, list } if is_it(value) => &list.iter().collect::<Vec<_>>(),
+            Expr::IsNull(part) if is_it(part) => &[],
+            _ => {
+                let mut only = !is_it(self);
+                self.each_part(&mut |part| only &= part.collect_bounds(column, bounds));
+                return only;
+            }
+        };
+        compared.iter().all(|part| match part {
+            Expr::Literal(Literal::Int(number)) => {
+                bounds.push(*number as f64);
+                true
+            }
+            Expr::Literal(Literal::Float(number)) => {
+                bounds.push(*number);
+                true
+            }
+            _ => false,
+        })
+    }
 }
 
 impl<C> Expr<C> {
