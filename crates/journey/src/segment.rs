@@ -324,3 +324,20 @@ fn gap_median(at_us: &[i64]) -> Value<'static> {
     let (low, high) = (gaps[(gaps.len() - 1) / 2], gaps[gaps.len() / 2]);
     Value::Float(f64::midpoint(low as f64, high as f64) / DAY_US)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_number_of_days_is_reached_and_passed_at_its_turns(number in prop_oneof![-9.0..900.0f64, (0i32..900).prop_map(f64::from)]) {
+            let days = |us: i64| us as f64 / DAY_US;
+            let [reached, passed] = turns(number);
+            prop_assert!(days(reached) >= number && days(passed) > number);
+            prop_assert!(reached == 0 || days(reached - 1) < number);
+            prop_assert!(passed == 0 || days(passed - 1) <= number);
+        }
+    }
+}

@@ -307,3 +307,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_numbers_between_which_a_column_makes_no_difference() {
+    let bounds = |text: &str| parse(text).bounds(&Column::Property(vec!["n".to_owned()]));
+    assert_eq!(bounds("properties.n > 3 and not 4.5 >= properties.n or event = 'x'"), Some(vec![3.0, 4.5]));
+    assert_eq!(bounds("properties.n in (1, 2) or properties.n between 5 and 7"), Some(vec![1.0, 2.0, 5.0, 7.0]));
+    assert_eq!(bounds("properties.n is null and properties.m > 3"), Some(vec![]));
+    for more in
+        ["properties.n + 1 > 3", "properties.n > properties.m", "3 in (properties.n, 4)", "abs(properties.n) = 3"]
+    {
+        assert_eq!(bounds(more), None, "{more}");
+    }
+}
