@@ -174,16 +174,30 @@ impl Lake {
     /// # Errors
     /// When the tables of keys and links cannot be read.
     pub async fn stitched_customers(&self, rules: &Rules) -> Result<u64, Error> {
-        let mut customers = if let Some(customers) = self.customers_of_keys(rules).await? {
+        let customers = if let Some(customers) = self.customers_of_keys(rules).await? {
             customers
         } else {
             let identity = self.identity(rules.clone()).await?;
             let customers = identity.graph.resolve();
             (0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect()
         };
-        customers.sort_unstable();
-        Ok(customers.chunk_by(|a, b| a == b).filter(|keys| keys.len() > 1).count() as u64)
+        Ok(several_keys(customers))
     }
+}
+
+/// How many of these customers, one for each key, are there more than once.
+fn several_keys(mut customers: Vec<i64>) -> u64 {
+    // They are numbers of keys, nearly always of these, so that to count them takes no more room than they do themselves.
+    let numbers = customers.len();
+    let mut keys = vec![0u8; numbers];
+    customers.retain(|customer| {
+        let known = usize::try_from(*customer).ok().and_then(|customer| keys.get_mut(customer));
+        known.map(|keys| *keys = keys.saturating_add(1)).is_none()
+    });
+    // What is left has other numbers.
+    customers.sort_unstable();
+    let others = customers.chunk_by(|a, b| a == b).filter(|keys| keys.len() > 1).count();
+    (keys.iter().filter(|keys| **keys > 1).count() + others) as u64
 }
 
 fn read_events(batch: &RecordBatch, customer: i64, projection: &Projection, events: &mut Vec<PersonEvent>) {
