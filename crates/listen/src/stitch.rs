@@ -15,6 +15,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
+use event::Normalise;
 use hashbrown::{HashMap, HashTable};
 use rapidhash::fast::RandomState;
 
@@ -147,11 +148,13 @@ impl Graph {
         self.intern(index, value)
     }
 
-    /// The node of this key, if it is known.
+    /// The node of this key, if it is known: in the form that the rules make of it, or else in one that other rules may have
+    /// made of it when it came.
     pub fn find(&self, kind: &str, value: &str) -> Option<Node> {
         let index = self.kinds.iter().position(|rule| rule.kind == kind)?;
-        let comparable = self.kinds[index].normalise.apply(value)?;
-        self.known(u8::try_from(index).ok()?, &comparable)
+        let forms = [self.kinds[index].normalise, Normalise::Trim, Normalise::Email, Normalise::Phone];
+        let index = u8::try_from(index).ok()?;
+        forms.iter().find_map(|form| self.known(index, &form.apply(value)?))
     }
 
     /// The node of a comparable value, if it is known.

@@ -156,6 +156,23 @@ proptest! {
 }
 
 #[test]
+fn rules_that_do_not_name_a_kind_of_key_read_it_all_the_same() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let row = |user: &str, at: i64| {
+            Row::new(vec![("user_id", user.to_owned()), ("email", "Ann@X.org".to_owned())], "visit", at)
+        };
+        let alone = Row::new(vec![("email", " ann@x.org".to_owned())], "order", 3);
+        import_by(home.path(), &[row("u1", 1), row("u2", 2), alone], &Rules::default()).await;
+        let only_users =
+            KeyRule { kind: "user_id".to_owned(), priority: 1, unique: true, limit: None, normalise: Normalise::Trim };
+        // It used to call the lake damaged.
+        let told = sequences_by(home.path(), &Rules::new(vec![only_users], Vec::new())).await;
+        assert_eq!(told.values().sum::<u64>(), 3, "nobody knows whose of the two the address is: {told:?}");
+    });
+}
+
+#[test]
 fn many_small_imports_are_one_and_stay_within_the_limit_of_runs() {
     runtime().block_on(async {
         let home = tempfile::tempdir().expect("a folder");

@@ -89,6 +89,14 @@ fn kinds_without_a_rule_are_unique() {
     assert!(!same(&graph, "card:1", "card:2"));
 }
 
+#[test]
+fn a_key_is_found_in_the_form_that_other_rules_gave_it() {
+    let mut graph = Graph::new(Rules::new(Vec::new(), []));
+    let ann = graph.restore("email", "ann@x.org");
+    assert_eq!(graph.find("email", " Ann@X.org"), Some(ann));
+    assert_eq!(graph.find("email", "bob@x.org"), None);
+}
+
 fn any_key() -> impl Strategy<Value = String> {
     prop_oneof![
         (0..4u8).prop_map(|n| format!("user_id:{n}")),
