@@ -48,6 +48,31 @@ pub enum Doubt {
         /// Why.
         why: String,
     },
+    /// Some cases may mean something else than what they count as.
+    Unclear {
+        /// What they are: `promises of delivery`.
+        what: String,
+        /// How many.
+        n: u64,
+        /// Of how many.
+        of: u64,
+        /// What is not clear about them.
+        why: String,
+    },
+    /// Something is not there that the answer needs.
+    Missing {
+        /// What: `event of the moment callback`.
+        what: String,
+        /// What follows from that.
+        why: String,
+    },
+    /// Some events lie after the time at which they were imported.
+    Ahead {
+        /// How many.
+        n: u64,
+        /// Up to when events count as known (RFC 3339): the latest that is not one of them.
+        until: String,
+    },
     /// The groups came about by themselves; what differs between them may have other causes than what tells them apart.
     NotRandomised,
     /// So many differences are given at once that some of the intervals leave out zero by chance alone.
@@ -73,6 +98,16 @@ impl Doubt {
         (n > 0).then(|| Doubt::LeftOut { what: what.to_owned(), n, why: why.to_owned() })
     }
 
+    /// The doubt that `n` of so many things may mean something else, if there are any.
+    pub fn unclear(what: &str, n: u64, of: u64, why: &str) -> Option<Self> {
+        (n > 0).then(|| Doubt::Unclear { what: what.to_owned(), n, of, why: why.to_owned() })
+    }
+
+    /// The doubt that something is not there.
+    pub fn missing(what: &str, why: &str) -> Self {
+        Doubt::Missing { what: what.to_owned(), why: why.to_owned() }
+    }
+
     /// The doubt that comes with `n` differences, if they are more than one.
     pub fn many_compared(n: u64) -> Option<Self> {
         (n > 1).then_some(Doubt::ManyCompared { n })
@@ -84,8 +119,7 @@ impl fmt::Display for Doubt {
         match self {
             Doubt::FewCases { what, n: 0, .. } => write!(f, "no {what}: nothing fits the question"),
             Doubt::FewCases { what, n, wanted } => {
-                let one = what.strip_suffix('s').unwrap_or(what);
-                write!(f, "only {}; below {wanted} the shares say little", counted(*n, one, what))
+                write!(f, "only {}; below {wanted} the shares say little", counted(*n, &one(what), what))
             }
             Doubt::Truncated { what, shown, of } => {
                 write!(f, "{} of {} {what} are shown", grouped(*shown), grouped(*of))
@@ -93,7 +127,22 @@ impl fmt::Display for Doubt {
             Doubt::Approximate { what, relative_error } => {
                 write!(f, "{what} are approximate, by at most {:.1} %", relative_error * 100.0)
             }
-            Doubt::LeftOut { what, n, why } => write!(f, "{n} {what} are left out: {why}"),
+            Doubt::LeftOut { what, n, why } => {
+                let are = if *n == 1 { "is" } else { "are" };
+                write!(f, "{} {are} left out: {why}", counted(*n, &one(what), what))
+            }
+            Doubt::Unclear { what, n, of, why } => {
+                write!(f, "{} of {} {why}", grouped(*n), counted(*of, &one(what), what))
+            }
+            Doubt::Missing { what, why } => write!(f, "no {what}: {why}"),
+            Doubt::Ahead { n, until } => {
+                let lie = if *n == 1 { "event lies" } else { "events lie" };
+                write!(
+                    f,
+                    "{} {lie} after the import: what is pending, silent or abandoned is decided as of {until}",
+                    grouped(*n)
+                )
+            }
             Doubt::NotRandomised => {
                 f.write_str("the groups were not made by chance, so a difference is an association, not an effect")
             }
@@ -110,6 +159,13 @@ impl fmt::Display for Doubt {
     }
 }
 
+/// One of several things; the first word says what they are: `answers of nps` is `answer of nps`.
+fn one(what: &str) -> String {
+    let (many, rest) = what.split_once(' ').map_or((what, String::new()), |(many, rest)| (many, format!(" {rest}")));
+    let rest = rest.replace(" are ", " is ").replace(" were ", " was ");
+    format!("{}{rest}", many.strip_suffix('s').unwrap_or(many))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +179,20 @@ mod tests {
         let one = Doubt::few("journeys", 1).expect("few");
         assert_eq!(one.to_string(), "only 1 journey; below 30 the shares say little");
         assert!(Doubt::few("journeys", FEW - 1).is_some());
+    }
+
+    #[test]
+    fn one_is_said_as_one() {
+        let said = |doubt: Option<Doubt>| doubt.expect("a doubt").to_string();
+        assert!(said(Doubt::few("answers of nps", 1)).starts_with("only 1 answer of nps; "));
+        assert!(said(Doubt::few("promises that are decided", 1)).starts_with("only 1 promise that is decided; "));
+        assert_eq!(said(Doubt::left_out("scores of nps", 1, "too high")), "1 score of nps is left out: too high");
+        assert_eq!(
+            said(Doubt::left_out("scores of nps", 1_200, "too high")),
+            "1,200 scores of nps are left out: too high"
+        );
+        assert_eq!(said(Doubt::unclear("promises", 2, 9, "were made twice")), "2 of 9 promises were made twice");
+        assert_eq!(Doubt::missing("event", "nothing follows").to_string(), "no event: nothing follows");
     }
 
     #[test]
