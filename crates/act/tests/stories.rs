@@ -67,11 +67,16 @@ impl Story {
 
     /// Something happened, and was known later; `event` may carry properties behind its name.
     fn late(&mut self, at: &str, received: &str, event: &str) -> Effects {
+        self.put_of_case(at, received, event, None)
+    }
+
+    fn put_of_case(&mut self, at: &str, received: &str, event: &str, case_id: Option<&str>) -> Effects {
         self.seq += 1;
         let (name, properties) = event.split_once(' ').map_or((event, None), |(name, rest)| (name, Some(rest)));
         let event = Event {
             received_at: Some(self.time(received)),
             properties,
+            case_id,
             channel: Some("app"),
             ..Event::new(name, self.time(at), &[])
         };
@@ -157,6 +162,17 @@ fn a_late_delivered_mends_a_broken_promise_and_both_stay_known() {
     let standing = &customer.expectations()[0];
     assert_eq!((standing.kept, standing.unbroken, standing.broken, standing.pending), (1, 1, 0, 0));
     assert_eq!(ann.feature("broken_30d", "2026-04-10T12:00"), Value::Int(0));
+}
+
+#[test]
+fn a_second_attempt_at_what_is_open_promises_nothing_new() {
+    let mut ann = story(SHOP);
+    let promised = |effects: &Effects| effects.news.iter().filter(|news| news.what == What::Promised).count();
+    let mut of_case = |at: &str, case: &str| ann.put_of_case(at, at, "Order", Some(case));
+    let first = of_case("2026-03-02T09:00", "O1");
+    let again = of_case("2026-03-02T10:00", "O1");
+    let other = of_case("2026-03-02T11:00", "O2");
+    assert_eq!([&first, &again, &other].map(promised), [1, 0, 1]);
 }
 
 #[test]

@@ -77,6 +77,7 @@ impl Question for Options {
         let counted = Counted {
             channels: BTreeMap::new(),
             unasked: 0,
+            unclear: 0,
             next: [Vec::new(), Vec::new()],
             nothing: [0; 2],
             outcomes: outcomes.counts(),
@@ -132,6 +133,16 @@ pub(crate) fn watch(charter: &Charter, moments: &Moments) -> Watch {
     Watch::new(charter.expectations.iter().map(rule).collect(), &charter.calendar, moments)
 }
 
+/// The key of an expectation is that of the interaction that opens with what makes the promise and is resolved by what
+/// fulfils it; where there is none, the case of the events.
+pub(crate) fn key_of(charter: &Charter, expectation: &Expectation) -> Column {
+    let mut interactions = charter.interactions.iter();
+    let interaction = interactions.find(|interaction| {
+        interaction.opens.contains(&expectation.after) && interaction.resolves.contains(&expectation.promise)
+    });
+    interaction.and_then(|interaction| interaction.key.clone()).unwrap_or(Column::CaseId)
+}
+
 /// Which events belong to the same promise.
 #[derive(Debug)]
 pub(crate) struct Promises {
@@ -140,18 +151,10 @@ pub(crate) struct Promises {
 }
 
 impl Promises {
-    /// The key of an expectation is that of the interaction that opens with what makes the promise and is resolved by what
-    /// fulfils it; where there is none, the case of the events.
     pub(crate) fn new(charter: &Charter, wanted: &mut Wanted) -> Self {
         let key = |expectation: &Expectation| {
-            let of = |moments: &[String], moment: &String| moments.contains(moment);
-            let mut interactions = charter.interactions.iter();
-            let interaction = interactions.find(|interaction| {
-                of(&interaction.opens, &expectation.after) && of(&interaction.resolves, &expectation.promise)
-            });
-            let column = interaction.and_then(|interaction| interaction.key.clone()).unwrap_or(Column::CaseId);
             let moments = vec![expectation.after.clone(), expectation.promise.clone()];
-            wanted.key(&column, Of::Moments(moments))
+            wanted.key(&key_of(charter, expectation), Of::Moments(moments))
         };
         Self { keys: charter.expectations.iter().map(key).collect() }
     }
@@ -283,6 +286,8 @@ pub struct ExpectationsFold {
 struct Counted {
     channels: BTreeMap<Word, Tally>,
     unasked: u64,
+    /// Of those made, how many while another was open that may have been the same.
+    unclear: u64,
     /// By moment, how often it came next.
     next: [Vec<u64>; 2],
     nothing: [u64; 2],
@@ -310,6 +315,7 @@ impl Fold for ExpectationsFold {
             let counted = &mut self.counted[made.rule];
             let state = made.state(self.until_us);
             counted.channels.entry(channels[run.begins + made.at]).or_default().add(state);
+            counted.unclear += u64::from(made.unclear);
             if let State::Late(by_us) = state {
                 self.late.push(made.rule, by_us);
                 self.late.added(1);
@@ -378,6 +384,7 @@ impl Counted {
             self.channels.entry(channel).or_default().merge(tally);
         }
         self.unasked += other.unasked;
+        self.unclear += other.unclear;
         for group in 0..2 {
             self.nothing[group] += other.nothing[group];
             for (moment, count) in other.next[group].iter().enumerate() {
@@ -393,6 +400,7 @@ impl Counted {
         }
         self.channels.retain(|_, tally| *tally != Tally::default());
         self.unasked -= other.unasked;
+        self.unclear -= other.unclear;
         for group in 0..2 {
             self.nothing[group] -= other.nothing[group];
             for (moment, count) in other.next[group].iter().enumerate() {

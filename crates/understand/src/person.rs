@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
-use charter::journeys::{Expectation, Interaction, Worth};
+use charter::journeys::{Interaction, Worth};
 use charter::{Charter, EventFacts, Facts};
 use event::{Column, Event, Span, Timestamp, Value};
 use journey::{Cut, Ending, Moment, Moments, Run, Selection};
+use rapidhash::v3::rapidhash_v3;
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
+use crate::expectations;
+use crate::promises::{Made, State};
 use crate::table::{Cell, Table};
 
 /// All that is known of one person.
@@ -195,7 +198,7 @@ pub fn timeline(charter: &Charter, events: &[Event<'_>], until_us: i64) -> Answe
         events: happened,
         journeys: journeys(charter, &told, until_us),
         interactions: charter.interactions.iter().flat_map(|one| interactions(charter, one, &told)).collect(),
-        promises: charter.expectations.iter().flat_map(|one| promises(charter, one, &told, until_us)).collect(),
+        promises: promises(charter, &told, until_us),
     }
 }
 
@@ -329,40 +332,36 @@ fn interactions(charter: &Charter, of: &Interaction, told: &[Told<'_>]) -> Vec<O
     all.into_iter().map(|followed| followed.one).collect()
 }
 
-/// The promises of one kind. What is promised settles the oldest promise that is not settled yet.
-fn promises(charter: &Charter, of: &Expectation, told: &[Told<'_>], until_us: i64) -> Vec<OnePromise> {
-    let is = |told: &Told<'_>, name: &str| told.moment.is_some_and(|moment| charter.moments[moment].name == *name);
-    let mut made: Vec<(i64, Option<i64>)> = Vec::new();
-    for told in told {
-        if is(told, &of.promise)
-            && let Some(oldest) = made.iter_mut().find(|(_, happened)| happened.is_none())
-        {
-            oldest.1 = Some(told.at_us);
-        }
-        if is(told, &of.after) {
-            made.push((told.at_us, None));
-        }
-    }
-    let promise = |(promised_us, happened_us): (i64, Option<i64>)| {
-        let due_us = match of.within {
-            Span::Elapsed(us) => Some(promised_us.saturating_add(us)),
-            Span::BusinessDays(days) => {
-                let from = Timestamp::from_micros(promised_us);
-                charter.calendar.after_business_days(from, days).map(Timestamp::as_micros)
-            }
-        };
-        let late_us = due_us.map(|due_us| happened_us.unwrap_or(until_us).saturating_sub(due_us)).filter(|us| *us > 0);
-        let standing = match (happened_us, late_us) {
-            (_, Some(_)) => PromiseStanding::Broken,
-            (Some(_), None) => PromiseStanding::Kept,
-            (None, None) => PromiseStanding::Pending,
+/// What was promised, and what became of it, as the view `expectations` sees it; the promises of one kind after the other.
+fn promises(charter: &Charter, told: &[Told<'_>], until_us: i64) -> Vec<OnePromise> {
+    let numbers = Moments::new();
+    let named = |told: &Told<'_>| Some(numbers.intern(&charter.moments[told.moment?].name));
+    let (seen, moments): (Vec<&Told<'_>>, Vec<Moment>) =
+        told.iter().filter_map(|told| Some((told, named(told)?))).unzip();
+    let at_us: Vec<i64> = seen.iter().map(|told| told.at_us).collect();
+    let columns: Vec<Column> = charter.expectations.iter().map(|one| expectations::key_of(charter, one)).collect();
+    let key = |rule: usize, i: usize| {
+        text(seen[i].event, Some(&columns[rule])).map_or(0, |key| rapidhash_v3(key.as_bytes()).max(1))
+    };
+    let mut watch = expectations::watch(charter, &numbers);
+    watch.look(&moments, &at_us, key);
+    let mut made = watch.made().to_vec();
+    made.sort_by_key(|made| made.rule);
+    let promise = |made: Made| {
+        let of = &charter.expectations[made.rule];
+        let due_us = Some(made.due_us).filter(|us| *us != i64::MAX);
+        let (standing, late_us) = match made.state(until_us) {
+            State::Kept => (PromiseStanding::Kept, None),
+            State::Late(late_us) => (PromiseStanding::Broken, Some(late_us)),
+            State::Never => (PromiseStanding::Broken, Some(until_us.abs_diff(made.due_us))),
+            State::Pending => (PromiseStanding::Pending, None),
         };
         OnePromise {
             expectation: of.name.clone(),
             owner: of.owner.clone(),
-            promised: shown(promised_us, charter),
+            promised: shown(at_us[made.at], charter),
             due: due_us.map(|us| shown(us, charter)),
-            happened: happened_us.map(|us| shown(us, charter)),
+            happened: made.fulfilled_us.map(|us| shown(us, charter)),
             standing,
             late_s: late_us.map(|us| us as f64 / 1e6),
         }

@@ -136,6 +136,8 @@ pub(crate) struct Made {
     pub(crate) due_us: i64,
     /// When it was fulfilled.
     pub(crate) fulfilled_us: Option<i64>,
+    /// Whether another one was open and nothing says whether this is the same again.
+    pub(crate) unclear: bool,
     /// Which promise with the same key was made next.
     next: u32,
 }
@@ -217,7 +219,8 @@ impl Watch {
     /// gives the key of an event for a rule, 0 where it has none; it is asked of none but the moments of that rule.
     ///
     /// A moment with a key fulfils the oldest open promise with the same key, or else the oldest one without any; a moment
-    /// without a key fulfils the oldest open promise. A moment that fulfils and makes promises fulfils first.
+    /// without a key fulfils the oldest open promise. A moment that fulfils and makes promises fulfils first. While a promise
+    /// with the same key is open, nothing new is promised.
     pub(crate) fn look(&mut self, moments: &[Moment], at_us: &[i64], key: impl Fn(usize, usize) -> u64) {
         self.forget();
         for (i, moment) in moments.iter().enumerate() {
@@ -232,8 +235,11 @@ impl Watch {
                 }
             }
             for rule in &role.makes {
-                if !(self.rules[*rule].once && self.oldest_of_any_key(*rule).is_some()) {
-                    self.make(*rule, i, at_us[i], key(*rule, i));
+                let key = key(*rule, i);
+                let open = self.oldest_of_any_key(*rule).is_some();
+                let same = key != 0 && self.oldest_of_key(*rule, key).is_some();
+                if !(same || open && self.rules[*rule].once) {
+                    self.make(*rule, i, at_us[i], key, open && key == 0);
                 }
             }
             self.roles[moment.index()] = Some(role);
@@ -271,10 +277,10 @@ impl Watch {
         }
     }
 
-    fn make(&mut self, rule: usize, i: usize, at_us: i64, key: u64) {
+    fn make(&mut self, rule: usize, i: usize, at_us: i64, key: u64, unclear: bool) {
         let number = u32::try_from(self.made.len()).expect("fewer than 2^32 events of one customer fit in memory");
         let due_us = self.due[rule].after(at_us);
-        self.made.push(Made { rule, at: i, due_us, fulfilled_us: None, next: NONE });
+        self.made.push(Made { rule, at: i, due_us, fulfilled_us: None, unclear, next: NONE });
         self.open[rule].push_back(number);
         let (_, last) = match key {
             0 => self.without_key[rule].get_or_insert((number, number)),
@@ -366,6 +372,14 @@ mod tests {
     }
 
     #[test]
+    fn the_same_key_while_it_is_open_is_the_same_promise() {
+        let again = "order@0/1 order@2/2 order@3/1 delivered@7/1 order@8/1 delivered@9/2";
+        assert_eq!(looked(again, false), (vec![(0, Some(7)), (2, Some(9)), (8, None)], 0));
+        assert_eq!(looked("order@0/1 order@20/1 delivered@25/1", false).0, [(0, Some(25))], "overdue is open");
+        assert_eq!(looked("order@0/1 delivered@1 order@2/1", false).0, [(0, Some(1)), (2, None)]);
+    }
+
+    #[test]
     fn a_second_attempt_promises_nothing_new_where_it_is_made_once() {
         let events = "order@0 order@5 delivered@7 order@8";
         assert_eq!(looked(events, true).0, [(0, Some(7)), (8, None)]);
@@ -373,7 +387,7 @@ mod tests {
 
     #[test]
     fn kept_late_never_and_pending() {
-        let made = |fulfilled_us| Made { rule: 0, at: 0, due_us: 10, fulfilled_us, next: NONE };
+        let made = |fulfilled_us| Made { rule: 0, at: 0, due_us: 10, fulfilled_us, unclear: false, next: NONE };
         assert_eq!(made(Some(10)).state(10), State::Kept, "at the last moment");
         assert_eq!(made(Some(11)).state(20), State::Late(1));
         assert_eq!(made(None).state(10), State::Never, "what comes at the limit itself would be known");

@@ -49,13 +49,18 @@ impl Known {
             }
         }
         for (i, (rule, key)) in role.promises.iter().enumerate() {
+            // A second attempt at what is open promises nothing new.
+            let key = digest.sameness(*key);
+            if key != 0 && self.open.iter().any(|promise| promise.rule == *rule && promise.key == key) {
+                continue;
+            }
             if self.open.len() >= PROMISES_OPEN_MAX {
                 let given_up = self.open.remove(0);
                 let counts = &mut self.promises[index(given_up.rule)];
                 counts.given_up = counts.given_up.saturating_add(1);
             }
             let due_us = digest.due_us(role.takes.len() + i);
-            let promise = Promise { rule: *rule, made_us: digest.at_us, due_us, key: digest.sameness(*key) };
+            let promise = Promise { rule: *rule, made_us: digest.at_us, due_us, key };
             self.open.push(promise);
             teller.tell(What::Promised, *rule, promise.made_us, promise.made_us, promise.key);
             // Of what becomes known only now, all that has passed is told at once.

@@ -56,7 +56,7 @@ pub(super) struct Rule<'a> {
     pub(super) within: Span,
     /// Which events belong to the same promise, if anything says so.
     pub(super) key: Option<Column>,
-    /// Whether a second attempt promises nothing new while the first is open.
+    /// Whether a second attempt promises nothing new while the first is open, whatever their keys.
     pub(super) once: bool,
 }
 
@@ -80,7 +80,9 @@ pub(super) fn made(charter: &Charter, rule: &Rule<'_>, events: &[Seen<'_>]) -> (
                 None => unasked += 1,
             }
         }
-        let waits = rule.once && made.iter().any(|promise| promise.fulfilled_us.is_none());
+        // What has the key of a promise that is open is the same promise.
+        let same = |promise: &Made| rule.once || key.is_some() && promise.key == key;
+        let waits = made.iter().any(|promise| promise.fulfilled_us.is_none() && same(promise));
         if seen.moment == rule.after && !waits {
             let due_us = due(charter, rule.within, seen.at_us);
             made.push(Made { at, key, due_us, fulfilled_us: None });

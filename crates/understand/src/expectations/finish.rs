@@ -34,6 +34,12 @@ pub(super) fn answer(fold: ExpectationsFold, moments: &Moments) -> Answer {
         }
         let balance = total.balance();
         doubts.extend(Doubt::few(&format!("promises of `{}` that are decided", charter.name), balance.share().of));
+        doubts.extend(Doubt::unclear(
+            &format!("promises of `{}`", charter.name),
+            counted.unclear,
+            balance.made,
+            "were made while another was open, and no key says whether they are the same again",
+        ));
         let (channels, more) = channels(&counted, &words);
         doubts.extend(more);
         expectations.push(Expected {

@@ -100,6 +100,11 @@ fn the_same_promise_twice_is_matched_by_key_or_first_in_first_out() {
     assert_eq!(counts(&twice.expectations[0].balance), [2, 0, 1, 1, 0], "the first was meant, and it came late");
     let by_case = ask("a: order@0d{case_id=1} order@2d{case_id=2} delivered@4d{case_id=2}; b: visit@30d");
     assert_eq!(counts(&by_case.expectations[0].balance), [2, 1, 0, 1, 0]);
+    let again = ask("a: order@0d{case_id=1} order@1d{case_id=1} delivered@2d{case_id=1}; b: visit@30d");
+    assert_eq!(counts(&again.expectations[0].balance), [1, 1, 0, 0, 0], "a second attempt promises nothing new");
+    let unclear =
+        |answer: &Answer| answer.doubts.iter().any(|doubt| matches!(doubt, Doubt::Unclear { n: 1, of: 2, .. }));
+    assert_eq!((unclear(&twice), unclear(&by_case), unclear(&again)), (true, false, false));
     let by_ticket = ask("a: ticket@4d{number=7} ticket@4d{number=8} done@4d{number=8} done@12d{number=7}");
     assert_eq!(counts(&by_ticket.expectations[1].balance), [2, 1, 1, 0, 0], "by the key of the interaction");
     let unasked = ask("a: delivered@1d; b: visit@30d");
