@@ -70,7 +70,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples: desireline customer email:ann@example.com\n          desireline customer customer:12"
     )]
-    Customer(KeyArgs),
+    Customer(CustomerArgs),
     /// Erases a customer from every file, and prints a receipt.
     #[command(after_help = "Example: desireline erase email:ann@example.com")]
     Erase(KeyArgs),
@@ -166,6 +166,9 @@ pub(crate) struct DiffArgs {
     /// How many figures are listed.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Answer as CSV: all figures, or as many as --limit says.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
     /// Read all events, and neither use nor keep what was counted for an earlier answer.
     #[arg(long)]
     pub(crate) afresh: bool,
@@ -394,6 +397,15 @@ pub(crate) enum ExportAs {
 pub(crate) struct KeyArgs {
     /// A key of the customer, as KIND:VALUE.
     pub(crate) key: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CustomerArgs {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    /// The events as CSV.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Report(report) => report::run(&Home::open(args)?, report, args.json).await,
             Command::Export(export) => export::run(&Home::open(args)?, export, args.json).await,
             Command::Compact => customer::compact(&Home::open(args)?, args.json).await,
-            Command::Customer(key) => customer::show(&Home::open(args)?, &key.key, args.json).await,
+            Command::Customer(one) => customer::show(&Home::open(args)?, one, args.json).await,
             Command::Erase(key) => customer::erase(&Home::open(args)?, &key.key).await,
             Command::Unmerge(keys) => customer::unmerge(&Home::open(args)?, &keys.key, &keys.other, args.json).await,
             Command::Demo(demo) => demo::run(demo, args.json).await,

@@ -41,6 +41,9 @@ fn figures_that_change_are_listed_and_no_others() {
     assert_eq!(figure("map", "edges[visit, visit].count"), Some((None, Some(1.0))));
     assert_eq!(figure("map", "edges[visit, order].count"), None, "it did not change");
     assert_eq!(desireline(&home, &["diff", &old, &old]).trim(), "no figure changes");
+    let csv = desireline(&home, &["diff", &old, &new, "--csv"]);
+    assert_eq!(csv.lines().count(), found.as_array().unwrap().len() + 1);
+    assert!(csv.starts_with("view,figure,old,new,change,relative,weight\r\n"), "{csv}");
     let table = desireline(&home, &["diff", &old, &new, "--limit", "1"]);
     assert!(table.contains("1 of "), "what is left out is said: {table}");
 }

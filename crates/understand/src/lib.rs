@@ -47,7 +47,9 @@ pub mod variants;
 pub use compare::{Comparison, Differing, Group};
 pub use durations::Times;
 pub use error::Error;
-pub use figures::{Changed, changes, schema as changes_schema, sort_by_size, table as changes_table};
+pub use figures::{
+    Changed, changes, csv as changes_csv, schema as changes_schema, sort_by_size, table as changes_table,
+};
 pub use outcomes::{OutcomeAmong, OutcomeBetween};
 pub use promises::Balance;
 pub use question::Question;

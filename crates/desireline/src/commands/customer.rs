@@ -7,6 +7,7 @@ use lake::{Lake, Standing};
 use serde_json::json;
 use understand::person::{self, LinkStanding};
 
+use crate::args::CustomerArgs;
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
@@ -17,7 +18,8 @@ fn key(text: &str) -> Result<(&str, &str), Error> {
 }
 
 /// Shows a person: the timeline, the keys, and the evidence that joins them.
-pub(crate) async fn show(home: &Home, text: &str, as_json: bool) -> Result<ExitCode, Error> {
+pub(crate) async fn show(home: &Home, args: &CustomerArgs, as_json: bool) -> Result<ExitCode, Error> {
+    let text = args.key.key.as_str();
     let lake = Lake::open(&home.path).await?;
     let found = match lake.person(text, &home.rules()).await? {
         Ok(found) => found,
@@ -42,6 +44,8 @@ pub(crate) async fn show(home: &Home, text: &str, as_json: bool) -> Result<ExitC
     answer.links = links.into_iter().map(link).collect();
     if as_json {
         draw::data(&serde_json::to_string(&answer).expect("an answer is made of texts, numbers and lists"));
+    } else if args.csv {
+        draw::data(&person::tables(&answer).first().map(understand::Table::csv).unwrap_or_default());
     } else {
         let tables: Vec<String> = person::tables(&answer).iter().map(draw::table).collect();
         draw::data(&tables.join("\n"));

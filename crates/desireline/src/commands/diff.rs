@@ -6,7 +6,7 @@ use std::sync::Arc;
 use charter::Charter;
 use lake::Lake;
 use listen::stitch::Rules;
-use understand::{Answered, Changed, View, changes, changes_table, sort_by_size};
+use understand::{Answered, Changed, View, changes, changes_csv, changes_table, sort_by_size};
 
 use crate::args::{DiffArgs, SelectArgs};
 use crate::draw;
@@ -58,6 +58,8 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
     sort_by_size(&mut found);
     if as_json {
         draw::data(&serde_json::to_string(&found).expect("figures are numbers and texts"));
+    } else if args.csv {
+        draw::data(&changes_csv(&found[..args.limit.unwrap_or(found.len()).min(found.len())]));
     } else if found.is_empty() {
         draw::data("no figure changes");
     } else {
