@@ -8,6 +8,7 @@ mod crate_docs;
 mod edges;
 mod links;
 mod manifest;
+mod merges;
 mod places;
 mod ratchet;
 mod tree;
@@ -57,6 +58,7 @@ pub(crate) fn tidy(root: &Path) -> anyhow::Result<Vec<Complaint>> {
         codes::check(&tree),
         crate_docs::check(&tree),
         links::check(&tree),
+        merges::check(&tree),
     ]
     .concat();
     complaints.sort();

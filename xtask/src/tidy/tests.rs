@@ -49,6 +49,20 @@ fn a_repository_in_order_is_left_alone() {
 }
 
 #[test]
+fn no_merge_is_left_unfinished() {
+    let side = |mark: &str| mark.repeat(7);
+    let docs = |line: &str| format!("Limits\n{}\n{line}\n", side("="));
+    for mark in ["<", "|", ">"] {
+        let found = complaints(&[("docs/limits.md", &docs(&format!("{} main", side(mark))))]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("docs/limits.md:3: a merge was left unfinished here"), "{found:?}");
+    }
+    for line in [side("-"), format!("{}>", side(">")), format!("a {}", side("<")), format!("{}x", side("|"))] {
+        assert_eq!(complaints(&[("docs/limits.md", &docs(&line))]), [""; 0], "{line}");
+    }
+}
+
+#[test]
 fn only_allowed_edges() {
     let event = |lines: &str| format!("[package]\nname = \"event\"\n{lines}\n");
     let with = |lines: &str, begins: &str| one(&[("crates/event/Cargo.toml", &event(lines))], begins);
