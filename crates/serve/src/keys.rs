@@ -79,7 +79,8 @@ impl Hash {
     }
 
     fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |four: u8| char::from_digit(u32::from(four), 16).expect("four bits are a digit");
+        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
     }
 
     fn from_hex(text: &str) -> Option<Self> {

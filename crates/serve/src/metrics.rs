@@ -12,7 +12,8 @@ pub(crate) use histogram::Histogram;
 pub(crate) use text::Text;
 
 /// The statuses that are counted one by one; the last stands for all others.
-const STATUSES: [u16; 18] = [200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 429, 500, 503, 0];
+const STATUSES: [u16; 19] =
+    [200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 429, 500, 503, 0];
 
 /// Answers at one address, by status.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::access::Access;
 use crate::problem::Code;
-use crate::routes::{Route, Where};
+use crate::routes::{EVENTS, Route, Where};
 
 /// The document of these routes.
 pub(crate) fn document(routes: &[Route]) -> Value {
@@ -106,6 +106,7 @@ fn responses(route: &Route) -> Map<String, Value> {
 fn may_come(route: &Route, code: Code) -> bool {
     match code.status() {
         401 | 403 | 429 => route.access != Access::Open,
+        406 => route.answers.iter().any(|answer| answer.content == EVENTS),
         409 => route.method != Method::GET,
         _ => true,
     }

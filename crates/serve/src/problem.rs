@@ -57,6 +57,7 @@ codes! {
     UnknownCustomer 404 "unknown_customer" "Nobody with this key is known.";
     UnknownName 404 "unknown_name" "Nothing with this name is known.";
     MethodNotAllowed 405 "method_not_allowed" "This address knows other methods.";
+    NotAcceptable 406 "not_acceptable" "This address answers with something that the request does not ask for.";
     TooSlow 408 "too_slow" "The body took too long.";
     Conflict 409 "conflict" "Somebody else changed it at the same time.";
     TooLarge 413 "too_large" "The body is larger than it may be.";

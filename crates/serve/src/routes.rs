@@ -26,6 +26,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 
 pub(crate) use call::{Call, Pending, Place, json};
+pub(crate) use live::EVENTS;
 pub(crate) use route::{Handler, Route, Where};
 
 use crate::app::App;

@@ -12,13 +12,13 @@ use crate::problem::Problem;
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/charter", Access::Role(Role::Read), "The words of the charter that is in force.", |call| {
-            Box::pin(shown(call))
+            Box::pin(async move { shown(&call) })
         })
         .answers(200, "application/json", json!({"type": "object", "required": ["hash"]})),
     ]
 }
 
-async fn shown(call: Call) -> Result<Response, Problem> {
+fn shown(call: &Call) -> Result<Response, Problem> {
     answer(&words(call.app.engine.charter()))
 }
 

@@ -22,7 +22,7 @@ const READY_TIME_MAX: Duration = Duration::from_secs(2);
 pub(super) fn routes() -> Vec<Route> {
     let ok = json!({"type": "object", "required": ["ok"], "properties": {"ok": {"const": true}}});
     let document = |path| {
-        Route::get(path, Access::Open, "This document.", |call| Box::pin(document(call))).answers(
+        Route::get(path, Access::Open, "This document.", |call| Box::pin(async move { document(&call) })).answers(
             200,
             "application/json",
             json!({"type": "object"}),
@@ -35,8 +35,10 @@ pub(super) fn routes() -> Vec<Route> {
         .answers(200, "application/json", ok.clone()),
         Route::get("/readyz", Access::Open, "Whether the server can take events in.", |call| Box::pin(ready(call)))
             .answers(200, "application/json", ok),
-        Route::get("/metrics", Access::Open, "What is counted, for Prometheus.", |call| Box::pin(metrics(call)))
-            .answers(200, "text/plain", json!({"type": "string"})),
+        Route::get("/metrics", Access::Open, "What is counted, for Prometheus.", |call| {
+            Box::pin(async move { metrics(&call) })
+        })
+        .answers(200, "text/plain", json!({"type": "string"})),
         document("/openapi.json"),
         document("/api/v1/openapi.json"),
     ]
@@ -52,7 +54,7 @@ async fn ready(call: Call) -> Result<Response, Problem> {
     answer(&json!({"ok": true}))
 }
 
-async fn metrics(call: Call) -> Result<Response, Problem> {
+fn metrics(call: &Call) -> Result<Response, Problem> {
     let app = &call.app;
     let mut text = Text::default();
     let routes = app.routes.iter().zip(&app.answers);
@@ -71,7 +73,9 @@ fn engine_counts(app: &App, text: &mut Text) {
     let refused = counts.refused();
     let mut family = |name: &str, help: &str, label: &str, samples: &[(&str, u64)]| {
         text.family(name, "counter", help);
-        samples.iter().for_each(|(value, n)| text.sample(name, &[(label, value)], n));
+        for (value, n) in samples {
+            text.sample(name, &[(label, value)], n);
+        }
     };
     let taken = [
         ("stored", read(&counts.stored)),
@@ -109,6 +113,6 @@ fn engine_counts(app: &App, text: &mut Text) {
     }
 }
 
-async fn document(call: Call) -> Result<Response, Problem> {
+fn document(call: &Call) -> Result<Response, Problem> {
     answer(&openapi::document(&call.app.routes))
 }

@@ -47,6 +47,7 @@ pub(super) fn received<'k>(call: &Call, key: &'k Key, inbox: &Inbox<'_>) -> Rece
 }
 
 /// What a dialect says when it cannot go on.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 pub(super) fn stopped(stop: Stop) -> Problem {
     Problem::new(Code::Internal, stop.to_string())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::Response;
 use engine::Change;
 use serde_json::json;
@@ -21,17 +21,24 @@ use crate::keys::Role;
 use crate::limits::ALIVE_EVERY;
 use crate::problem::{Code, Problem};
 
+/// What it answers with.
+pub(crate) const EVENTS: &str = "text/event-stream";
+
 pub(super) fn routes() -> Vec<Route> {
     let about =
         "What changes about customers, as server-sent events: `change`, or `missed` where the reader was too slow.";
     vec![
-        Route::get("/api/v1/live", Access::Role(Role::Read), about, |call| Box::pin(live(call)))
+        Route::get("/api/v1/live", Access::Role(Role::Read), about, |call| Box::pin(async move { live(&call) }))
             .with(Where::Query, "customer", json!({"type": "integer"}), "The number of a customer; otherwise all.")
-            .answers(200, "text/event-stream", json!({"type": "string"})),
+            .answers(200, EVENTS, json!({"type": "string"})),
     ]
 }
 
-async fn live(call: Call) -> Result<Response, Problem> {
+fn live(call: &Call) -> Result<Response, Problem> {
+    // Whoever does not know that the answer never ends would wait for its end.
+    if !call.header(ACCEPT.as_str()).is_some_and(|accepted| accepted.contains(EVENTS)) {
+        return Err(Problem::new(Code::NotAcceptable, format!("this is a stream: ask with `Accept: {EVENTS}`")));
+    }
     let customer = call.query("customer").map(|text| text.parse::<i64>()).transpose();
     let customer = customer.map_err(|_| Problem::invalid("`customer` is the number of a customer"))?;
     let place = Arc::clone(&call.app.streams).try_acquire_owned();
@@ -43,7 +50,7 @@ async fn live(call: Call) -> Result<Response, Problem> {
     });
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }

@@ -14,7 +14,7 @@ pub(super) fn routes() -> Vec<Route> {
     let object = || json!({"type": "object"});
     vec![
         Route::get("/v1/projects/{key}/settings", Access::Open, "The settings of analytics.js.", |call| {
-            Box::pin(settings(call))
+            Box::pin(async move { settings(&call) })
         })
         .with(Where::Path, "key", json!({"type": "string"}), "A write key.")
         .answers(200, "application/json", object()),
@@ -22,21 +22,21 @@ pub(super) fn routes() -> Vec<Route> {
             "/sourceConfig",
             Access::Role(Role::Ingest),
             "The settings of the RudderStack JavaScript SDK.",
-            |call| Box::pin(source_config(call)),
+            |call| Box::pin(async move { source_config(&call) }),
         )
         .with(Where::Query, "writeKey", json!({"type": "string"}), "A write key.")
         .answers(200, "application/json", object()),
     ]
 }
 
-async fn settings(call: Call) -> Result<Response, Problem> {
+fn settings(call: &Call) -> Result<Response, Problem> {
     let key = call.path("key");
     let found = call.app.keys.find(key, call.now_us);
     // A key that is a secret has no business in a web page: it is not confirmed.
     if !found.is_some_and(|key| key.is_public()) {
         return Err(Problem::new(Code::UnknownName, "unknown write key"));
     }
-    let (protocol, host) = address(&call);
+    let (protocol, host) = address(call);
     let mut response = answer(&segment(key, protocol, &host))?;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     Ok(response)
@@ -64,7 +64,7 @@ fn segment(key: &str, protocol: &str, host: &str) -> Value {
     })
 }
 
-async fn source_config(call: Call) -> Result<Response, Problem> {
+fn source_config(call: &Call) -> Result<Response, Problem> {
     let key = call.key.as_ref().ok_or(Code::MissingKey)?;
     let off = json!({"enabled": false});
     answer(&json!({"source": {

@@ -35,7 +35,7 @@ async fn every_problem_says_what_it_is() {
         ("/api/v1/keys", vec![("X-API-Key", ADMIN)], "{}", "400 wrong_form"),
     ] {
         let answer = server.ask("POST", path, &headers, body).await;
-        assert_eq!(answer.said(), said, "{path} {:.60} {answer:?}", body);
+        assert_eq!(answer.said(), said, "{path} {body:.60} {answer:?}");
         let json = answer.json();
         assert_eq!(answer.header("content-type"), "application/problem+json", "{said}");
         assert!(json["success"] == false && json["message"].is_string() && json["status"] == answer.status, "{json}");

@@ -1,9 +1,11 @@
 //! A real server on a free port, and what clients send: good, bad and hostile.
 
 mod answers;
+mod api;
 mod cors;
 mod document;
 mod hostile;
 mod keys;
 mod segment;
 mod support;
+mod tls;

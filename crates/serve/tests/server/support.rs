@@ -1,5 +1,6 @@
 //! A server over what is kept in memory, and a client that sends what it is told, byte for byte.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,7 +56,7 @@ pub(crate) async fn open(
     let keep: Arc<dyn Keep> = keep;
     let clock = Arc::new(SystemClock);
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
-    let outbox = Arc::new(Outbox::new(Arc::clone(&keep), clock.clone(), wire));
+    let outbox = Arc::new(Outbox::new(Arc::clone(&keep), Arc::<SystemClock>::clone(&clock), wire));
     let engine = Engine::open(keep, Arc::new(charter), clock, engine::Options::default()).await;
     let mut options = Options::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     let given = |text: &str, role| Given { text: text.to_owned(), roles: vec![role], source: None };
@@ -93,7 +94,7 @@ impl Running {
         let mut stream = TcpStream::connect(self.address).await.expect("it listens");
         stream.write_all(bytes).await.expect("it reads all of it");
         let mut answer = Vec::new();
-        let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+        let read = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer)).await;
         read.expect("it answers in time").expect("it does not cut the connection");
         Reply::read(&answer)
     }
@@ -119,10 +120,10 @@ impl Running {
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: h.test\r\nConnection: close\r\n");
     if !body.is_empty() || method == "POST" {
-        head += &format!("Content-Length: {}\r\n", body.len());
+        write!(head, "Content-Length: {}\r\n", body.len()).expect("a string takes everything");
     }
     for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(head, "{name}: {value}\r\n").expect("a string takes everything");
     }
     [head.as_bytes(), b"\r\n", body].concat()
 }

@@ -1,0 +1,284 @@
+//! Our own API: what is asked of customers, decisions, events and targets.
+
+use charter::Charter;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use crate::support::{ADMIN, READ, Running, WRITE, basic, request, start, start_with};
+
+fn charter() -> Charter {
+    let text = r#"
+charter: 1
+organisation: Shop
+channels:
+  call: {label: Call}
+stages:
+  choice: {label: Choice}
+  deal: {label: Deal}
+moments:
+  visit: {stage: choice, when: "event = 'Visited'"}
+  order: {stage: deal, when: "event = 'Order Completed'"}
+sources:
+  "tickets": {event: "'Visited'", user_id: caller, message_id: number}
+features:
+  orders_7d: {count: order, within: 7d}
+actions:
+  call_back: {when: "orders_7d >= 1", channel: call, value: 12.0, propensity: 0.5}
+"#;
+    let (charter, _) = Charter::parse(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    charter
+}
+
+async fn shop() -> Running {
+    start_with(charter(), |_| {}).await
+}
+
+async fn admin(server: &Running, method: &str, path: &str, body: &Value) -> crate::support::Reply {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    server.ask(method, path, &[("X-API-Key", ADMIN)], body).await
+}
+
+#[tokio::test]
+async fn a_customer_is_shown_as_it_is_now() {
+    let server = shop().await;
+    let batch = json!({"batch": [
+        {"type": "track", "event": "Visited", "anonymousId": "a/1", "messageId": "m1"},
+        {"type": "identify", "userId": "ann", "anonymousId": "a/1", "messageId": "m2"},
+        {"type": "track", "event": "Order Completed", "userId": "ann", "messageId": "m3"},
+    ]});
+    assert_eq!(server.post("/v1/batch", batch.to_string()).await.json()["accepted"], 3);
+    let shown = server.get("/api/v1/customers/user_id:ann", READ).await.json();
+    assert_eq!((&shown["stage"]["stage"], &shown["features"]["orders_7d"]), (&json!("deal"), &json!(1)), "{shown}");
+    let by_other = server.get("/api/v1/customers/anonymous_id%3Aa%2F1", READ).await.json();
+    assert_eq!(by_other["customer"], shown["customer"]);
+    assert!(shown["timeline"].as_array().is_some_and(|timeline| timeline.len() >= 3), "{shown}");
+    for (path, said) in [
+        ("/api/v1/customers/user_id:bob", "404 unknown_customer"),
+        ("/api/v1/customers/ann", "400 invalid_request"),
+        ("/api/v1/customers/%FF", "400 invalid_request"),
+        ("/api/v1/customers/", "404 not_found"),
+    ] {
+        assert_eq!(server.get(path, READ).await.said(), said, "{path}");
+    }
+    let unlink = json!({"from": {"kind": "user_id", "value": "ann"}, "to": {"kind": "anonymous_id", "value": "a/1"}});
+    let asked = server.ask("DELETE", "/api/v1/links", &[("X-API-Key", READ)], unlink.to_string()).await;
+    assert_eq!(asked.said(), "403 not_allowed");
+    assert_eq!(admin(&server, "DELETE", "/api/v1/links", &unlink).await.json(), json!({"found": true}));
+    let ann = server.get("/api/v1/customers/user_id:ann", READ).await.json();
+    let other = server.get("/api/v1/customers/anonymous_id:a%2F1", READ).await.json();
+    assert_ne!(other["customer"], ann["customer"], "they are two now");
+    let audit = server.get("/api/v1/audit", ADMIN).await;
+    assert!(audit.body.contains("link taken back") && !audit.body.contains("ann"), "{audit:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn events_are_found_by_what_is_asked_of_them() {
+    let server = shop().await;
+    let batch = json!({"batch": [
+        {"type": "track", "event": "Visited", "userId": "ann", "messageId": "m1", "properties": {"a": [null, 1.5]}},
+        {"type": "track", "event": "Visité", "userId": "ann", "messageId": "m2"},
+        {"type": "page", "userId": 7, "anonymousId": "x", "messageId": "m3"},
+    ]});
+    // As Python writes it.
+    let body = batch.to_string().replace('é', "\\u00e9");
+    assert_eq!(server.post("/v1/batch", body).await.json()["accepted"], 3);
+    let found = async |query: &str| {
+        let answer = server.get(&format!("/api/v1/events?{query}"), READ).await.json();
+        let ids = answer["events"].as_array().expect("a list").iter().map(|event| event["messageId"].clone());
+        ids.map(|id| id.as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(found("").await, "m3 m2 m1", "the newest first");
+    assert_eq!(found("userId=ann").await, "m2 m1");
+    assert_eq!(found("userId=ann&event=Visit%C3%A9").await, "m2");
+    assert_eq!(found("type=page").await, "m3");
+    assert_eq!(found("userId=7&anonymousId=x").await, "m3");
+    assert_eq!(found("messageId=m1&limit=1").await, "m1");
+    assert_eq!(found("event=Visit").await, "", "a part of a name is another name");
+    assert_eq!(server.get("/api/v1/events?limit=0", READ).await.said(), "400 invalid_request");
+    assert_eq!(server.get("/api/v1/events", WRITE).await.said(), "403 not_allowed", "a write key reads nothing");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn rejected_messages_can_be_looked_at() {
+    let server = shop().await;
+    for n in 0..3 {
+        server.post("/v1/track", format!(r#"{{"userId":"u","messageId":"m{n}"}}"#)).await;
+    }
+    let page = server.get("/api/v1/rejected?limit=2", READ).await.json();
+    assert_eq!(page["rejected"][1]["message_id"], "m1", "{page}");
+    assert_eq!(page["rejected"][0]["reason"], "missing-event");
+    let next = page["next"].as_u64().expect("there is another page");
+    let page = server.get(&format!("/api/v1/rejected?after={next}"), READ).await.json();
+    assert_eq!((&page["rejected"][0]["message_id"], &page["next"]), (&json!("m2"), &Value::Null));
+    assert_eq!(server.get("/api/v1/rejected?after=x", READ).await.said(), "400 invalid_request");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_decision_explains_itself() {
+    let server = shop().await;
+    let ask = json!({"keys": {"user_id": "ann"}, "occasion": "one"});
+    let decided = admin(&server, "POST", "/api/v1/decide", &ask).await.json();
+    assert_eq!(
+        (&decided["action"], &decided["actions"][0]["fell_out"]),
+        (&Value::Null, &json!("condition")),
+        "{decided}"
+    );
+    let event = json!({"type": "track", "event": "Order Completed", "userId": "ann", "messageId": "m1"});
+    let ask = json!({"event": event});
+    let decided = admin(&server, "POST", "/api/v1/decide", &ask).await.json();
+    assert_eq!((&decided["action"], &decided["repeated"]), (&json!("call_back"), &json!(false)), "{decided}");
+    assert_eq!(decided["actions"][0]["score"], 6.0, "{decided}");
+    let again = admin(&server, "POST", "/api/v1/decide", &ask).await.json();
+    assert_eq!(
+        (&again["action"], &again["repeated"]),
+        (&json!("call_back"), &json!(true)),
+        "the same event is the same occasion"
+    );
+    for (ask, said) in [
+        (json!({}), "400 invalid_request"),
+        (json!({"keys": {"user_id": ""}}), "400 invalid_request"),
+        (json!({"keys": {"user_id": 7}}), "400 wrong_form"),
+        (json!({"key": "ann"}), "400 wrong_form"),
+        (json!({"event": {"type": "track", "userId": "ann"}}), "400 invalid_event"),
+        (json!({"event": 7}), "400 invalid_event"),
+    ] {
+        assert_eq!(admin(&server, "POST", "/api/v1/decide", &ask).await.said(), said, "{ask}");
+    }
+    let made = admin(&server, "POST", "/api/v1/keys", &json!({"name": "crm", "roles": ["decide"]})).await.json();
+    let key = made["key"].as_str().expect("a key");
+    let asked = server.ask("POST", "/api/v1/decide", &[("X-API-Key", key)], json!({"event": event}).to_string()).await;
+    assert_eq!(asked.said(), "403 not_allowed", "to send an event, a key has to be allowed to");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_changes_is_told_as_it_changes() {
+    let server = shop().await;
+    assert_eq!(server.get("/api/v1/live", READ).await.said(), "406 not_acceptable", "it would wait for an end");
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    let headers = [("X-API-Key", READ), ("Accept", "text/event-stream")];
+    let ask = request("GET", "/api/v1/live", &headers, b"");
+    stream.write_all(&ask).await.expect("it reads");
+    let mut lines = BufReader::new(stream).lines();
+    let mut head = String::new();
+    while let Some(line) = lines.next_line().await.expect("it answers") {
+        if line.is_empty() {
+            break;
+        }
+        head += &line;
+    }
+    assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"), "{head}");
+    server.post("/v1/track", r#"{"event":"Order Completed","userId":"ann"}"#).await;
+    let mut seen = Vec::new();
+    while let Some(line) = lines.next_line().await.expect("it goes on") {
+        if line.starts_with("event: ") || line.starts_with("data: ") {
+            seen.push(line);
+        }
+        if seen.len() == 2 {
+            break;
+        }
+    }
+    assert_eq!(seen[0], "event: change");
+    assert!(seen[1].contains("\"order\"") && seen[1].contains("\"deal\""), "{seen:?}");
+    server.tell_to_stop();
+    while lines.next_line().await.expect("it ends").is_some() {}
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn targets_are_put_paused_and_removed() {
+    let server = shop().await;
+    let target = json!({"url": "https://crm.example/hook"});
+    let put = admin(&server, "PUT", "/api/v1/targets/crm", &target).await.json();
+    assert!(put["secret"].as_str().is_some_and(|secret| secret.starts_with("whsec_")), "{put}");
+    let listed = server.get("/api/v1/targets", READ).await;
+    assert_eq!(listed.json()["targets"][0]["url"], "https://crm.example/hook");
+    assert!(!listed.body.contains("whsec_"), "{listed:?}");
+    let nothing = Value::Null;
+    for (method, path, body, said) in [
+        ("POST", "crm/pause", &json!({"why": "moving"}), "204 -"),
+        ("POST", "crm/pause", &nothing, "204 -"),
+        ("POST", "crm/resume", &nothing, "204 -"),
+        ("POST", "crm/resend", &json!({}), "200 -"),
+        ("POST", "crm/resend", &json!({"id": "msg_1"}), "404 unknown_name"),
+        ("POST", "other/pause", &nothing, "404 unknown_name"),
+        ("GET", "crm/waiting", &nothing, "200 -"),
+        ("GET", "crm/dead", &nothing, "200 -"),
+        ("PUT", "crm", &json!({"url": "http://127.0.0.1/hook"}), "400 invalid_request"),
+        ("PUT", "crm", &json!({"url": "https://crm.example/\r\nX: y"}), "400 invalid_request"),
+        ("PUT", "crm", &json!({"url": "https://crm.example/", "secret": "whsec_x"}), "400 invalid_request"),
+        ("DELETE", "crm", &nothing, "204 -"),
+        ("DELETE", "crm", &nothing, "404 unknown_name"),
+    ] {
+        let answer = admin(&server, method, &format!("/api/v1/targets/{path}"), body).await;
+        assert_eq!(answer.said(), said, "{method} {path} {body}: {answer:?}");
+    }
+    let audit = server.get("/api/v1/audit", ADMIN).await.json();
+    let whats: Vec<_> = audit["entries"].as_array().expect("a list").iter().map(|entry| &entry["what"]).collect();
+    assert_eq!(whats.first(), Some(&&json!("target put")), "{audit}");
+    assert_eq!(whats.last(), Some(&&json!("target removed")), "{audit}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn objects_come_in_as_the_charter_maps_them() {
+    let server = shop().await;
+    let basic = basic(WRITE);
+    let key = [("Authorization", basic.as_str())];
+    let tickets = r#"[{"caller":"ann","number":"t1"},{"number":"t2"}]"#;
+    let answer = server.ask("POST", "/v1/webhooks/tickets", &key, tickets).await;
+    assert_eq!((&answer.json()["accepted"], &answer.json()["rejected"]), (&json!(1), &json!(1)), "{answer:?}");
+    let again =
+        server.ask("POST", "/v1/webhooks/tickets?writeKey=wk_accept", &[], r#"{"caller":"ann","number":"t1"}"#).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    let shown = server.get("/api/v1/customers/user_id:ann", READ).await.json();
+    assert_eq!((&shown["events"], &shown["stage"]["stage"]), (&json!(1), &json!("choice")), "{shown}");
+    assert_eq!(server.ask("POST", "/v1/webhooks/other", &key, tickets).await.said(), "404 unknown_name");
+    assert_eq!(server.ask("POST", "/v1/webhooks/tickets", &[], tickets).await.said(), "401 missing_key");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn cloud_events_come_in_one_by_one_as_a_list_and_in_headers() {
+    let server = start().await;
+    let basic = basic(WRITE);
+    let key = ("Authorization", basic.as_str());
+    let one =
+        r#"{"specversion":"1.0","id":"1","source":"/s","type":"order.placed","subject":"ann","data":{"total":5}}"#;
+    let post = async |content: &str, body: &str| {
+        server.ask("POST", "/v1/cloudevents", &[key, ("Content-Type", content)], body).await
+    };
+    let answer = post("application/cloudevents+json; charset=utf-8", one).await;
+    assert_eq!((answer.status, answer.body.as_str()), (202, ""));
+    assert_eq!(
+        post("application/cloudevents-batch+json", &format!("[{one},{}]", one.replace("\"1\"", "\"2\""))).await.status,
+        202
+    );
+    let headers = [
+        key,
+        ("Content-Type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "3"),
+        ("ce-source", "/s"),
+        ("ce-type", "t"),
+        ("ce-subject", "ann"),
+    ];
+    assert_eq!(server.ask("POST", "/v1/cloudevents", &headers, "{}").await.status, 202);
+    assert_eq!(server.entries().await, 3, "the same source and id are the same event");
+    assert_eq!(post("application/cloudevents+avro", one).await.said(), "415 unknown_format");
+    assert_eq!(post("application/json", one).await.said(), "415 unknown_format");
+    assert_eq!(post("application/cloudevents+json", "{}").await.said(), "400 wrong_form");
+    let nobody = one.replace("\"subject\":\"ann\",", "");
+    assert_eq!(post("application/cloudevents+json", &nobody).await.said(), "400 invalid_event");
+    let mixed =
+        post("application/cloudevents-batch+json", &format!("[{nobody},{}]", one.replace("\"1\"", "\"4\""))).await;
+    assert_eq!((mixed.status, &mixed.json()["rejected"]), (200, &json!(1)));
+    let asks = [("WebHook-Request-Origin", "sender.example")];
+    let welcome = server.ask("OPTIONS", "/v1/cloudevents", &asks, "").await;
+    assert_eq!((welcome.status, welcome.header("webhook-allowed-origin")), (200, "sender.example"));
+    server.stop().await;
+}
