@@ -116,9 +116,8 @@ impl Outbox {
         let mut unsettled: Vec<Tried> = Vec::new();
         let mut poll = interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut is_there = true;
+        let mut going_on = true;
         loop {
-            let going_on = is_there && !*stop.borrow();
             if !going_on && attempts.is_empty() {
                 self.settle_all(&mut unsettled).await;
                 return;
@@ -127,7 +126,7 @@ impl Outbox {
             if going_on && unsettled.is_empty() {
                 match self.take(&name, IN_FLIGHT - attempts.len()).await {
                     Ok(Some(taken)) => attempts.extend(taken.into_iter().map(|(known, it)| self.attempt(known, it))),
-                    Ok(None) => is_there = false,
+                    Ok(None) => going_on = false,
                     // Live state cannot be read for now.
                     Err(_) => {}
                 }
@@ -135,7 +134,7 @@ impl Outbox {
             tokio::select! {
                 Some(left) = attempts.next() => unsettled.extend(left),
                 () = lane.bell.notified(), if going_on => {}
-                () = stopped(&mut stop), if going_on => {}
+                () = stopped(&mut stop), if going_on => going_on = false,
                 _ = poll.tick() => self.settle_all(&mut unsettled).await,
             }
         }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use url::Host;
 
 use super::address::meant;
-use super::limits::{ANSWER_BYTES_MAX, ANSWER_REST, ATTEMPT, IDLE, IN_FLIGHT, LINES_MAX};
+use super::limits::{ANSWER_BYTES_MAX, ANSWER_REST, ATTEMPT, IDLE, LINES_MAX};
 use super::target::Target;
 use super::wire::{Answer, Request, Wire};
 
@@ -174,7 +174,6 @@ fn client(pinned: Arc<Pinned>) -> reqwest::Result<Client> {
         // Tries again by the schedule, and nowhere else.
         .retry(retry::never())
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(IN_FLIGHT)
         .build()
 }
 
