@@ -50,8 +50,13 @@ impl Setting {
         Self { keep, clock, outbox: Arc::new(outbox) }
     }
 
-    /// In memory, over real HTTP that is not waited for for long.
+    /// In memory, over real HTTP.
     pub(crate) fn real() -> Self {
+        Self::new(Arc::new(Memory::default()), Arc::new(Webhooks::default()))
+    }
+
+    /// The same, for receivers that never answer.
+    pub(crate) fn impatient() -> Self {
         Self::new(Arc::new(Memory::default()), Arc::new(Webhooks::default().waiting(Duration::from_millis(300))))
     }
 
