@@ -40,6 +40,7 @@ impl Due {
         if self.hours.is_empty() {
             self.hours = vec![(i64::MAX, Hour::Mixed); HOURS];
         }
+        #[expect(clippy::cast_possible_truncation, reason = "only the remainder counts")]
         let known = &mut self.hours[hour.cast_unsigned() as usize % HOURS];
         if known.0 != hour {
             *known = (hour, Hour::of(&self.deadline, calendar, hour));
