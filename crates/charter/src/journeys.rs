@@ -151,12 +151,26 @@ pub(crate) fn read_journeys(reader: &mut Reader<'_>, node: &Node) -> Vec<Journey
             starts: moments(reader, "starts"),
             succeeds: moments(reader, "succeeds"),
             abandoned_after: fields.get("abandoned_after").and_then(|n| reader.span(n)),
-            designed: fields.get("designed").and_then(|n| reader.pattern(n)),
+            designed: fields.get("designed").and_then(|n| read_designed(reader, n)),
             promised: fields.get("promised").map(|n| read_promised(reader, n)).unwrap_or_default(),
             name: name.owned(),
         });
     }
     journeys
+}
+
+/// A drawing; one that says nothing about any journey is probably not what was meant.
+fn read_designed(reader: &mut Reader<'_>, node: &Node) -> Option<Pattern> {
+    let designed = reader.pattern(node)?;
+    let reason = if designed.can_match() {
+        designed.draws_everything().then(|| "every journey is like this drawing, so nothing can part from it")
+    } else {
+        Some("no journey can be like this drawing: it asks for less than no time between two moments")
+    };
+    if let Some(reason) = reason {
+        reader.report(Code::IdlePattern, node.bytes.clone(), reason, None);
+    }
+    Some(designed)
 }
 
 fn read_promised(reader: &mut Reader<'_>, node: &Node) -> Vec<Promise> {

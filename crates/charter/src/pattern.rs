@@ -153,6 +153,12 @@ impl Pattern {
         self.automaton.accepts(0) && !(self.from_start && self.to_end)
     }
 
+    /// Whether every journey as a whole is what the pattern draws, so that none can part from it: `.*`.
+    pub fn draws_everything(&self) -> bool {
+        let named = u8::try_from(self.moments.len()).unwrap_or(u8::MAX);
+        self.automaton.accepts_all((0..named).map(Some).chain([None]))
+    }
+
     /// Whether the pattern occurs in the journey: anywhere, unless `^` or `$` says where. Never allocates.
     pub fn matches(&self, journey: &[Step]) -> bool {
         self.automaton.find(journey, self.from_start, self.to_end)

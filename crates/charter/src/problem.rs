@@ -58,11 +58,13 @@ pub enum Code {
     Comma,
     /// A channel that is not in the list of channels.
     UnlistedChannel,
+    /// A drawing that no journey can be like, or every journey is.
+    IdlePattern,
 }
 
 impl Code {
     /// Every code with its number and what it means, in the order of numbers.
-    pub const ALL: [(Code, &'static str, &'static str); 20] = [
+    pub const ALL: [(Code, &'static str, &'static str); 21] = [
         (Code::Syntax, "DL-C001", "the text is not YAML"),
         (Code::Tab, "DL-C002", "a tab where YAML wants spaces"),
         (Code::DuplicateKey, "DL-C003", "a key is given twice"),
@@ -83,6 +85,7 @@ impl Code {
         (Code::Unused, "DL-C018", "something that is defined and never used"),
         (Code::Comma, "DL-C019", "a text with a comma that is not in quotes"),
         (Code::UnlistedChannel, "DL-C020", "a channel that is not in the list of channels"),
+        (Code::IdlePattern, "DL-C021", "a drawing that no journey can be like, or every journey is"),
     ];
 
     /// The stable code, such as `DL-C008`.
@@ -98,7 +101,9 @@ impl Code {
     /// How bad it is.
     pub fn severity(self) -> Severity {
         match self {
-            Code::Unreachable | Code::Unused | Code::Comma | Code::UnlistedChannel => Severity::Warning,
+            Code::Unreachable | Code::Unused | Code::Comma | Code::UnlistedChannel | Code::IdlePattern => {
+                Severity::Warning
+            }
             _ => Severity::Error,
         }
     }

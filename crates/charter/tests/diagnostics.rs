@@ -37,6 +37,21 @@ fn about(text: &str) -> String {
 }
 
 #[test]
+fn a_drawing_that_says_nothing_of_any_journey_is_told() {
+    let about = |drawn: &str| {
+        let moments = "moments:\n  a: {when: event = 'a'}\n  b: {when: event = 'b'}\n";
+        about(&format!("{moments}journeys:\n  way: {{designed: \"{drawn}\"}}\n"))
+    };
+    assert!(about("a{<0d} b").contains("warning[DL-C021]: no journey can be like this drawing"));
+    for all in [".*", "(a | !a)+", ".+", "a? .*"] {
+        assert!(about(all).contains("warning[DL-C021]: every journey is like this drawing"), "{all}: {}", about(all));
+    }
+    for some in ["a b", "a .*", ".* b", "a* b*", "(a | b)*", ".@web*"] {
+        assert_eq!(about(some).matches("DL-C021").count(), 0, "{some}: {}", about(some));
+    }
+}
+
+#[test]
 fn the_example_reads_as_it_is_meant() {
     let charter = telecom();
     assert_eq!(charter.organisation.as_deref(), Some("Example Telecom"));

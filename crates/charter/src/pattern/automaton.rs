@@ -1,6 +1,11 @@
 //! The automaton of a pattern: one state per step, by Glushkov's construction.
 
+use std::collections::BTreeSet;
+
 use super::parse::Tree;
+
+/// So many sets of states are looked at when a pattern is asked whether it excludes anything.
+const SETS_MAX: usize = 1 << 12;
 
 /// Which moments a step accepts, by their position in [`Pattern::moments`](super::Pattern::moments).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -312,6 +317,27 @@ impl Automaton {
             current == States::default()
         };
         journey.iter().position(parts).unwrap_or(journey.len())
+    }
+
+    /// Whether every journey of these moments, of which nothing else is known, ends in an accepting state.
+    pub(super) fn accepts_all(&self, moments: impl Iterator<Item = Option<u8>> + Clone) -> bool {
+        let (mut known, mut next) = (BTreeSet::from([START]), vec![START]);
+        while let Some(current) = next.pop() {
+            for moment in moments.clone() {
+                let after = self.step(&current, &Step::at(moment));
+                if !self.is_done(&after) {
+                    return false;
+                }
+                if known.insert(after) {
+                    next.push(after);
+                }
+            }
+            // What needs so many sets of states excludes something by all that is known of patterns.
+            if known.len() > SETS_MAX {
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether any journey at all ends in an accepting state, if the first moment of the pattern is the first of the

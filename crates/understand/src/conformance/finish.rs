@@ -44,6 +44,14 @@ pub(super) fn answer(fold: ConformanceFold, name: &str, designed: &Pattern, mome
         (times == Times::Sketch)
             .then(|| Doubt::Approximate { what: "median_s and p90_s".to_owned(), relative_error: RELATIVE_ERROR }),
     );
+    if !designed.can_match() {
+        doubts.push(Doubt::missing(
+            "journey can be like the drawing",
+            "it asks for less than no time between two moments",
+        ));
+    } else if designed.draws_everything() {
+        doubts.push(Doubt::missing("journey can part from the drawing", "it draws every journey"));
+    }
     let partings = partings(&tally.places, journeys, fold.limit, &names, owner);
     // Each place and the journeys as a whole have a difference of their own.
     let compared = outcomes.iter().chain([&success]).chain(partings.iter().map(|parting| &parting.success));
@@ -234,9 +242,9 @@ fn moves(answer: &Answer) -> Table {
     table.notes.push(format!("drawn: {}", answer.designed));
     let (journeys, share) = (Cell::Count(answer.journeys), Cell::Share(answer.fitting_share));
     let fitness = answer.fitness.map_or("unknown".to_owned(), |fitness| format!("{fitness:.3}"));
-    table
-        .notes
-        .push(format!("{journeys} journeys, {share} of them as drawn from start to end; mean fitness {fitness}"));
+    table.notes.push(format!(
+        "{journeys} journeys, {share} of them as drawn from start to end (fitting); mean fitness {fitness}"
+    ));
     table.doubts(&answer.doubts)
 }
 
@@ -266,7 +274,7 @@ fn partings_table(answer: &Answer) -> Table {
 fn endings_table(answer: &Answer) -> Table {
     let mut table = Table::new("By how journeys ended", &["ending", "journeys", "fitting", "fitness"]);
     for ending in &answer.endings {
-        let fitness = Cell::Share(ending.fitness);
+        let fitness = Cell::Number(ending.fitness);
         table.row([
             Cell::Text(ending.ending.as_str().into()),
             Cell::Count(ending.journeys),
