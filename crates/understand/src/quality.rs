@@ -136,13 +136,19 @@ pub struct Answer {
     pub midnight_share_high: f64,
     /// Customers to whom more than one key leads; null where keys were not looked at.
     pub stitched_customers: Option<u64>,
+    /// As a share of all customers.
+    pub stitched_share: Option<f64>,
+    /// Lower end of the 95 % interval of that share.
+    pub stitched_share_low: Option<f64>,
+    /// Upper end.
+    pub stitched_share_high: Option<f64>,
     /// Events that are no moment of the charter; null where that was not counted.
     pub unknown: Option<Unknown>,
     /// The channels, by name; an event without one has the channel `(none)`.
     pub channels: Vec<Feed>,
     /// The sources, by name.
     pub sources: Vec<Feed>,
-    /// What was found, the weightiest first.
+    /// What was found, the weightiest first; what is about less than one in a thousand events comes last.
     pub findings: Vec<Finding>,
     /// What stands against these figures.
     pub doubts: Vec<Doubt>,
@@ -394,6 +400,9 @@ impl Fold for QualityFold {
             midnight_share_low: midnight_share.low,
             midnight_share_high: midnight_share.high,
             stitched_customers: None,
+            stitched_share: None,
+            stitched_share_low: None,
+            stitched_share_high: None,
             unknown: None,
             channels: feeds(&channels),
             sources: feeds(&sources),
@@ -441,7 +450,7 @@ fn tables(answer: &Answer) -> Vec<Table> {
     if answer.findings.is_empty() {
         main.notes.push("nothing was found that stands against these data".to_owned());
     }
-    let mut all = vec![main.doubts(&answer.doubts)];
+    let mut all = vec![main.doubts(&answer.doubts), shares_table(answer)];
     for (title, feeds) in [("Channels", &answer.channels), ("Sources", &answer.sources)] {
         let mut table = Table::new(title, &["name", "events", "first", "last", "days", "gap_days_p90", "silent_days"]);
         for feed in feeds {
@@ -466,6 +475,34 @@ fn tables(answer: &Answer) -> Vec<Table> {
         all.push(table);
     }
     all
+}
+
+fn shares_table(answer: &Answer) -> Table {
+    let mut table = Table::new("Shares", &["of", "count", "share", "share_low", "share_high"]);
+    let mut row = |what: &str, count: u64, shares: [f64; 3]| {
+        let counted = [Cell::Text(what.into()), Cell::Count(count)];
+        table.row([counted.as_slice(), &shares.map(Cell::Share)].concat());
+    };
+    if let (Some(count), Some(share), Some(low), Some(high)) =
+        (answer.stitched_customers, answer.stitched_share, answer.stitched_share_low, answer.stitched_share_high)
+    {
+        row("customers with more than one key", count, [share, low, high]);
+    }
+    if answer.customers > 0 {
+        let single = [answer.single_share, answer.single_share_low, answer.single_share_high];
+        row("customers with one event", answer.single_customers, single);
+    }
+    if answer.events > 0 {
+        let repeated = [answer.repeated_share, answer.repeated_share_low, answer.repeated_share_high];
+        row("events that are there before", answer.repeated_events, repeated);
+        let midnight = [answer.midnight_share, answer.midnight_share_low, answer.midnight_share_high];
+        row("events at midnight", answer.midnight_events, midnight);
+    }
+    if let Some(unknown) = &answer.unknown {
+        let shares = [unknown.share, unknown.share_low, unknown.share_high];
+        row("events that are no moment", unknown.events, shares);
+    }
+    table
 }
 
 #[cfg(test)]

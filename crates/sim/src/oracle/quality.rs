@@ -90,6 +90,12 @@ pub(super) fn answer(log: &Log<'_>) -> Value {
     if single * 2 > people && people >= 20 {
         findings.push(json!({"kind": "single_customers", "where": "all events", "count": single}));
     }
+    // What is about less than one in a thousand events comes last, but for what is missing or dated wrongly.
+    findings.sort_by_key(|finding| {
+        let weighty = ["moment_never_occurs", "silent", "gap_days", "gap_hours", "future"];
+        let count = finding["count"].as_u64().expect("a count");
+        !weighty.iter().any(|kind| finding["kind"] == *kind) && count * 1000 < n
+    });
     let told = |feeds: &BTreeMap<String, Hours>| -> Vec<Value> {
         feeds.iter().map(|(name, hours)| feed(name, hours, end)).collect()
     };

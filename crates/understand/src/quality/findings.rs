@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use charter::Charter;
-use evidence::Share;
+use charter::moments::Moment;
+use evidence::{Share, counted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +139,8 @@ pub struct Besides {
 
 /// Findings of one kind that are listed; the largest.
 const LISTED_MAX: usize = 10;
+/// What is about less than one in so many events is light.
+const LIGHT: u64 = 1_000;
 /// Unknown names that are listed.
 const NAMES_MAX: usize = 20;
 /// A channel is silent when it is so many times its usual gap, and at least so many days.
@@ -194,16 +197,31 @@ pub(super) fn found(seen: &Seen<'_>) -> Vec<Finding> {
             to_do: "see whether events carry a key that other events carry too, and name it under `keys:`".to_owned(),
         });
     }
-    sorted(found)
+    sorted(found, counts.events)
 }
 
-/// The weightiest first; of one kind the largest, and no more than can be read.
-fn sorted(mut found: Vec<Finding>) -> Vec<Finding> {
-    found.sort_by(|a, b| (a.kind, Reverse(a.count), &a.place).cmp(&(b.kind, Reverse(b.count), &b.place)));
-    let mut before = (None, 0);
+impl Finding {
+    /// Whether it is about so few of all events that it hardly moves any figure. What is missing or dated wrongly moves
+    /// figures however little there is of it.
+    fn is_light(&self, events: u64) -> bool {
+        let counts = !matches!(
+            self.kind,
+            Kind::MomentNeverOccurs | Kind::Silent | Kind::GapDays | Kind::GapHours | Kind::Future
+        );
+        counts && self.count.saturating_mul(LIGHT) < events
+    }
+}
+
+/// The weightiest first: what is about next to none of so many events comes last. Of one kind the largest, and no more than
+/// can be read.
+fn sorted(mut found: Vec<Finding>, events: u64) -> Vec<Finding> {
+    let weight = |finding: &Finding| (finding.is_light(events), finding.kind, Reverse(finding.count));
+    found.sort_by(|a, b| weight(a).cmp(&weight(b)).then_with(|| a.place.cmp(&b.place)));
+    let mut listed: BTreeMap<Kind, usize> = BTreeMap::new();
     found.retain(|finding| {
-        before = if before.0 == Some(finding.kind) { (before.0, before.1 + 1) } else { (Some(finding.kind), 1) };
-        before.1 <= LISTED_MAX
+        let listed = listed.entry(finding.kind).or_default();
+        *listed += 1;
+        *listed <= LISTED_MAX
     });
     found
 }
@@ -279,7 +297,7 @@ fn clocks(seen: &Seen<'_>, found: &mut Vec<Finding>) {
         Kind::Future,
         "all events",
         counts.future,
-        format!("{} events lie in the future", counts.future),
+        format!("{} in the future", counted(counts.future, "event lies", "events lie")),
         order,
         "correct the clock of the sender, or read day and month the other way round with --dates",
     );
@@ -359,8 +377,9 @@ fn repeats(seen: &Seen<'_>, found: &mut Vec<Finding>) {
             place: "all events".to_owned(),
             count: counts.burst_events,
             what: format!(
-                "{} customers have more than {BURST_EVENTS} events in one second, {} times",
-                counts.burst_customers, counts.burst_seconds
+                "{} more than {BURST_EVENTS} events in one second, {}",
+                counted(counts.burst_customers, "customer has", "customers have"),
+                counted(counts.burst_seconds, "time", "times")
             ),
             why: "no person is so fast: a robot, a batch job, or many people under one key".to_owned(),
             to_do: "look at one with `desireline customer`, and leave them out or name the key under `junk:`"
@@ -369,9 +388,26 @@ fn repeats(seen: &Seen<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// What a moment that never occurs may have been meant to be, of the names of events that are no moment.
+pub(crate) fn near<'a>(moment: &Moment, others: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+    let mut near: Vec<String> = Vec::new();
+    for text in moment.when.texts().into_iter().chain([moment.name.as_str()]) {
+        for name in similar(text, others.clone()) {
+            if !near.contains(&name) {
+                near.push(name);
+            }
+        }
+    }
+    let said = || format!("did you mean `{}`? events of this name are no moment", near.join("`, `"));
+    (!near.is_empty()).then(said)
+}
+
 /// The answer with what the fold could not see.
 pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box<dyn Answered> {
+    let stitched = Share::new(besides.stitched_customers.min(answer.customers), answer.customers);
     answer.stitched_customers = Some(besides.stitched_customers);
+    [answer.stitched_share, answer.stitched_share_low, answer.stitched_share_high] =
+        [stitched.share, stitched.low, stitched.high].map(|share| Some(share).filter(|_| stitched.of > 0));
     let unknown: u64 = besides.left_out.values().sum();
     let share = Share::new(unknown, answer.events + unknown);
     let mut names: Vec<(&String, &u64)> = besides.left_out.iter().collect();
@@ -417,18 +453,8 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
     for finding in answer.findings.iter_mut().filter(|finding| finding.kind == Kind::MomentNeverOccurs) {
         let moment = charter.moments.iter().find(|moment| finding.place == format!("moment {}", moment.name));
         let Some(moment) = moment else { continue };
-        let texts = moment.when.texts().into_iter().chain([moment.name.as_str()]);
-        let mut near: Vec<String> =
-            texts.flat_map(|text| similar(text, besides.left_out.keys().map(String::as_str))).collect();
-        let mut said = Vec::new();
-        near.retain(|name| {
-            !said.contains(name) && {
-                said.push(name.clone());
-                true
-            }
-        });
-        if !near.is_empty() {
-            finding.to_do = format!("did you mean `{}`? events of this name are no moment", near.join("`, `"));
+        if let Some(near) = near(moment, besides.left_out.keys().map(String::as_str)) {
+            finding.to_do = near;
         }
     }
     for (reason, rows) in besides.rejected.iter().filter(|(_, rows)| **rows > 0) {
@@ -436,7 +462,7 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
             kind: Kind::Rejected,
             place: format!("reason {reason}"),
             count: *rows,
-            what: format!("{rows} rows were put aside"),
+            what: format!("{} put aside", counted(*rows, "row was", "rows were")),
             why: "what they say is missing".to_owned(),
             to_do: "look at them in `quarantine/` of the home, correct the source or its mapping, and import again"
                 .to_owned(),
@@ -447,11 +473,11 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
             kind: Kind::SentAgain,
             place: "all imports".to_owned(),
             count: besides.sent_again,
-            what: format!("{} events came again and were not taken twice", besides.sent_again),
+            what: format!("{} again and not taken twice", counted(besides.sent_again, "event came", "events came")),
             why: "none: it says that imports overlap".to_owned(),
             to_do: "nothing".to_owned(),
         });
     }
-    answer.findings = sorted(answer.findings);
+    answer.findings = sorted(answer.findings, answer.events);
     answered(&Options::default(), answer)
 }
