@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use event::{Period, Periods, Timestamp};
-use evidence::{Doubt, Share};
+use evidence::{Doubt, FEW, Share};
 use journey::{Fold, Journey, Moment, Moments, Run, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,11 @@ impl Question for Options {
         if !(1..=RETENTION_PERIODS_MAX).contains(&self.periods) {
             let expected = format!("a number from 1 to {RETENTION_PERIODS_MAX}");
             return Err(Error::wrong_value(Self::NAME, "periods", &self.periods.to_string(), &expected));
+        }
+        if self.mode != Mode::Bounded && self.brackets != Self::default().brackets {
+            let given: Vec<String> = self.brackets.iter().map(ToString::to_string).collect();
+            let expected = "`--mode bounded` with it: only then are days counted in brackets";
+            return Err(Error::wrong_value(Self::NAME, "brackets", &given.join(","), expected));
         }
         let rising = self.brackets.windows(2).all(|pair| pair[0] < pair[1]);
         let some = (1..=RETENTION_PERIODS_MAX).contains(&self.brackets.len());
@@ -419,6 +424,9 @@ impl Fold for RetentionFold {
             let begins = Timestamp::from_micros(self.cohorts.start(number).unwrap_or_default()).to_string();
             Cohort { cohort: self.cohorts.name(number), begins, customers, periods }
         };
+        let few = cohorts.values().filter(|(customers, _)| *customers < FEW).count() as u64;
+        let why = format!("have fewer than {FEW} customers, so that their shares say little");
+        let small = Doubt::unclear("cohorts", few, cohorts.len() as u64, &why);
         let outside = Doubt::left_out(
             "customers",
             self.counts.outside,
@@ -434,7 +442,7 @@ impl Fold for RetentionFold {
             without_moment: self.counts.without_moment,
             all,
             cohorts: cohorts.into_iter().map(cohort).collect(),
-            doubts: Doubt::few("customers", customers).into_iter().chain(outside).collect(),
+            doubts: Doubt::few("customers", customers).into_iter().chain(small).chain(outside).collect(),
         })
     }
 

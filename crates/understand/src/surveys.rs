@@ -145,7 +145,8 @@ pub struct Survey {
     pub not_whole: u64,
     /// How often customers were asked; null where nothing tells: see the option `asked`.
     pub asked: Option<u64>,
-    /// The share of these that was answered before the customer was asked again.
+    /// The share of these that was answered before the customer was asked again, with a score that counts or one that does
+    /// not.
     pub response_share: Option<f64>,
     /// Lower end of its 95 % interval.
     pub response_share_low: Option<f64>,
@@ -271,6 +272,10 @@ impl SurveysFold {
                         NoScore::Missing => tally.without_score += 1,
                         NoScore::NotWhole => tally.not_whole += 1,
                         NoScore::OutOfRange => tally.out_of_range += 1,
+                    }
+                    // Whoever gives a score that cannot count has answered all the same.
+                    if why != NoScore::Missing {
+                        tally.responded += u64::from(std::mem::replace(&mut survey.open, false));
                     }
                     continue;
                 }

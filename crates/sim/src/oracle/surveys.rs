@@ -101,9 +101,8 @@ fn responses(log: &Log<'_>, survey: &Survey, moment: &str) -> (u64, u64) {
             let is_asked_again = |j: usize| j > i && events[j].moment == moment;
             let end = (i..events.len()).find(|j| is_asked_again(*j)).unwrap_or(events.len());
             // What asks may itself be the answer.
-            let answers = events[i..end]
-                .iter()
-                .any(|seen| seen.moment == survey.moment && matches!(read(survey, seen), Score::Counts(_)));
+            let answers =
+                events[i..end].iter().any(|seen| seen.moment == survey.moment && read(survey, seen) != Score::Missing);
             answered += u64::from(answers);
         }
     }

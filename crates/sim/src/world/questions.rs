@@ -157,9 +157,11 @@ fn options(random: &mut Random, view: &str, charter: &Charter) -> Options {
         "paths" => options.push(("pattern", random.pick(&PATTERNS).to_string())),
         "retention" => {
             options.push(("by", random.pick(&["day", "week", "month"]).to_string()));
-            options.push(("mode", random.pick(&["classic", "rolling", "bounded"]).to_string()));
+            let mode = *random.pick(&["classic", "rolling", "bounded"]);
+            options.push(("mode", mode.to_owned()));
             options.push(("periods", (1 + random.below(9)).to_string()));
-            options.push(("brackets", random.pick(&["1", "1,3,7", "2,30"]).to_string()));
+            let brackets = random.pick(&["1", "1,3,7", "2,30"]).to_string();
+            options.extend((mode == "bounded").then_some(("brackets", brackets)));
             for name in ["moment", "returns"] {
                 options.extend(moment(random, charter).filter(|_| random.chance(0.3)).map(|moment| (name, moment)));
             }

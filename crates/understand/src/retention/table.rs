@@ -6,7 +6,7 @@ use super::{Answer, Cell as Part, Mode};
 use crate::table::{Cell, Table};
 
 pub(super) fn tables(answer: &Answer) -> Vec<Table> {
-    vec![triangle(answer), together(answer)]
+    vec![triangle(answer), together(answer), each(answer)]
 }
 
 /// What a cell counts, in words: `week 3`, `week 3 or later`, `days 4 to 7`.
@@ -40,6 +40,21 @@ fn triangle(answer: &Answer) -> Table {
         table.notes.push(format!("{} customers never had {first}", Cell::Count(answer.without_moment)));
     }
     table.doubts(&answer.doubts)
+}
+
+/// The shares of each cohort with their intervals.
+fn each(answer: &Answer) -> Table {
+    let headers = ["cohort", "after", "returned", "of", "share", "share_low", "share_high"];
+    let mut table = Table::new("Each cohort", &headers);
+    for cohort in &answer.cohorts {
+        for part in cohort.periods.iter().filter(|part| part.share.is_some()) {
+            let names = [Cell::Text(cohort.cohort.as_str().into()), Cell::Text(span(answer, part).into())];
+            let shares = [part.share, part.share_low, part.share_high];
+            let shares = shares.map(|share| share.map_or(Cell::Empty, Cell::Share));
+            table.row([names.as_slice(), &[Cell::Count(part.returned), Cell::Count(part.of)], &shares].concat());
+        }
+    }
+    table
 }
 
 fn together(answer: &Answer) -> Table {

@@ -25,6 +25,20 @@ fn jiff_zone(zone: &str) -> jiff::tz::TimeZone {
     jiff::tz::TimeZone::get(zone).expect("bundled")
 }
 
+#[test]
+fn brackets_are_for_the_mode_that_has_them_and_small_cohorts_are_doubted() {
+    let parse = |options: &[(&str, &str)]| crate::View::parse("retention", options.iter().copied());
+    let error = parse(&[("brackets", "1,2")]).expect_err("not bounded").to_string();
+    assert!(error.contains("write `--mode bounded` with it"), "{error}");
+    assert!(parse(&[("brackets", "1,2"), ("mode", "bounded")]).is_ok() && parse(&[]).is_ok());
+    let log = log("UTC", "2024-03-30", "1: a@2024-03-01 b@2024-03-09; 2: a@2024-03-02; 3: a@2024-03-12");
+    let answer = ask(&Options::default(), &log);
+    assert!(answer.doubts.iter().any(|d| d.to_string().starts_with("2 of 2 cohorts have fewer than 30 customers")));
+    let each = &Options::tables(&answer)[2];
+    assert_eq!((each.title.as_str(), each.headers.len()), ("Each cohort", 7));
+    assert!(!each.rows.is_empty());
+}
+
 fn ask(options: &Options, log: &testkit::Log) -> Answer {
     testkit::answer(log, &Selection::default(), || options.fold(&log.setting())).expect("an answer")
 }
