@@ -153,6 +153,15 @@ pub struct Mean {
     pub high: Option<f64>,
 }
 
+impl Mean {
+    /// The mean of `n` cases of which the interval is known: Student's t has only one deviation with these ends.
+    pub fn of_interval(n: u64, mean: Option<f64>, low: Option<f64>, high: Option<f64>) -> Self {
+        let ends = low.zip(high).filter(|_| n > 1);
+        let deviation = ends.map(|(low, high)| (high - low) / 2.0 * (n as f64).sqrt() / t_97_5(n as f64 - 1.0));
+        Self { n, mean, deviation, low, high }
+    }
+}
+
 /// The difference of two means with its 95 % interval.
 ///
 /// The interval is Welch's, which does not assume that both groups vary alike; it assumes independent cases and groups

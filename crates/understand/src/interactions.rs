@@ -14,7 +14,9 @@ mod tables;
 mod tests;
 
 use charter::Charter;
+use charter::journeys::SurveyKind;
 use event::Column;
+use evidence::Sums;
 use hashbrown::HashMap;
 use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
 use rapidhash::fast::SeedableState;
@@ -31,6 +33,7 @@ use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::pending::Pending;
 use crate::question::{Question, number};
+use crate::scores::{Places, read};
 use crate::sequences::{Sequences, encode};
 use crate::table::Table;
 use crate::{Comparison, Error};
@@ -78,6 +81,7 @@ impl Question for Options {
         }
         gather::wants(charter, wanted);
         places(wanted);
+        asked(charter, wanted);
         Ok(())
     }
 
@@ -98,6 +102,8 @@ impl Question for Options {
             measures: Durations::new(EXACT_TIMES_BYTES),
             paths: Sequences::default(),
             recontacts: HashMap::with_hasher(SeedableState::fixed()),
+            asked: asked(&setting.charter, &mut wanted).map(|(moment, score)| (setting.moments.intern(moment), score)),
+            answers: Vec::new(),
             path: Vec::new(),
             bytes: Vec::new(),
             seen: Vec::new(),
@@ -111,7 +117,8 @@ impl Question for Options {
         b: (&str, InteractionsFold),
         moments: &Moments,
     ) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares)
+            .with_means(answer::means))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -122,6 +129,12 @@ impl Question for Options {
 /// The positions of channel, department and resource.
 fn places(wanted: &mut Wanted) -> [usize; 3] {
     [Column::Channel, Column::Department, Column::Resource].map(|column| wanted.word(&column, Of::All))
+}
+
+/// The moment of the first survey of effort, and where its score stands.
+fn asked<'c>(charter: &'c Charter, wanted: &mut Wanted) -> Option<(&'c str, usize)> {
+    let survey = charter.surveys.iter().find(|survey| survey.kind == SurveyKind::Ces)?;
+    Some((&survey.moment, Places::of(survey, wanted).score))
 }
 
 /// What interactions are grouped by.
@@ -149,17 +162,23 @@ struct Tally {
     judged: u64,
     first_contact: u64,
     accurate: u64,
+    /// By measure, the sums over those resolved; of times in seconds.
+    effort: [Sums; MEASURES],
+    /// Of those resolved and asked how easy it was: what was answered.
+    ces: Sums,
 }
 
 impl Tally {
     fn counts(&mut self) -> [&mut u64; 6] {
-        let Self { opened, resolved, open, judged, first_contact, accurate } = self;
+        let Self { opened, resolved, open, judged, first_contact, accurate, effort: _, ces: _ } = self;
         [opened, resolved, open, judged, first_contact, accurate]
     }
 
-    /// Does the same with each count of two.
-    fn each(&mut self, mut other: Tally, with: impl Fn(&mut u64, u64)) {
+    /// Does the same with each count and each sum of two.
+    fn each(&mut self, mut other: Tally, with: impl Fn(&mut u64, u64), sums: fn(&mut Sums, &Sums)) {
         self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| with(ours, *theirs));
+        self.effort.iter_mut().zip(&other.effort).for_each(|(ours, theirs)| sums(ours, theirs));
+        sums(&mut self.ces, &other.ces);
     }
 }
 
@@ -197,6 +216,10 @@ pub struct InteractionsFold {
     paths: Sequences,
     recontacts: HashMap<Recontacted, u64, SeedableState<'static>>,
     strays: Vec<Strays>,
+    /// The moment of the answers to how easy it was, and where their scores stand.
+    asked: Option<(Moment, usize)>,
+    /// Of the present journey, those answers: which event, when, the score.
+    answers: Vec<(u32, i64, f64)>,
     /// The present interaction's path.
     path: Vec<Moment>,
     bytes: Vec<u8>,
@@ -228,6 +251,14 @@ impl Fold for InteractionsFold {
 
     fn journey(&mut self, journey: &Journey<'_>) {
         self.customers.enter(journey.customer);
+        self.answers.clear();
+        if let Some((moment, score)) = self.asked {
+            for (i, _) in (0u32..).zip(journey.moments).filter(|(_, one)| **one == moment) {
+                if let Ok(score) = read(SurveyKind::Ces, journey.numbers(score)[i as usize]) {
+                    self.answers.push((i, journey.at_us[i as usize], score as f64));
+                }
+            }
+        }
         let mut gatherer = std::mem::take(&mut self.gatherer);
         for number in 0..self.kinds.len() {
             let channels = journey.words(self.places[0]);
@@ -243,7 +274,7 @@ impl Fold for InteractionsFold {
 
     fn merge(&mut self, other: Self) {
         self.customers.merge(&other.customers);
-        let slots = self.each(&other, |ours, theirs| *ours += theirs);
+        let slots = self.each(&other, |ours, theirs| *ours += theirs, Sums::merge);
         self.measures.merge(other.measures, &slots);
         self.paths.merge(other.paths);
         self.pending.merge(other.pending);
@@ -280,7 +311,7 @@ impl Fold for InteractionsFold {
 
     fn subtract(&mut self, other: Self) {
         self.customers.subtract(&other.customers);
-        let slots = self.each(&other, |ours, theirs| *ours -= theirs);
+        let slots = self.each(&other, |ours, theirs| *ours -= theirs, Sums::subtract);
         self.measures.subtract(other.measures, &slots);
         self.paths.subtract(&other.paths);
         self.pending.subtract(other.pending);
@@ -293,11 +324,11 @@ impl Fold for InteractionsFold {
 
 impl InteractionsFold {
     /// Does the same with each count of two folds; gives which of our lists of measures each of theirs is.
-    fn each(&mut self, other: &Self, with: impl Fn(&mut u64, u64)) -> Vec<usize> {
+    fn each(&mut self, other: &Self, with: impl Fn(&mut u64, u64), sums: fn(&mut Sums, &Sums)) -> Vec<usize> {
         let mut slots = vec![0; other.tallies.len() * MEASURES];
         for (group, slot) in &other.slots {
             let ours = self.slot(*group);
-            self.tallies[ours].each(other.tallies[*slot], &with);
+            self.tallies[ours].each(other.tallies[*slot], &with, sums);
             for measure in 0..MEASURES {
                 slots[slot * MEASURES + measure] = ours * MEASURES + measure;
             }
@@ -336,7 +367,24 @@ impl InteractionsFold {
         let again = (interaction.again != NONE).then_some(interaction.again as usize);
         let again =
             again.filter(|event| resolved && kind.window_us.is_some() && !kind.silent(last_us, journey.at_us[*event]));
+        let elapsed = last_us.wrapping_sub(first_us).cast_unsigned();
+        let measures = [interaction.contacts * ONE, walk.switches * ONE, walk.repeats * ONE, elapsed];
+        let mut effort = [Sums::default(); MEASURES];
+        if resolved {
+            effort.iter_mut().zip(measures).for_each(|(sums, us)| _ = sums.add(us as f64 / 1e6));
+        }
+        let mut ces = Sums::default();
+        let next = self.answers.partition_point(|(i, ..)| *i <= interaction.last);
+        if let Some((_, at_us, score)) = self.answers.get(next).copied()
+            && resolved
+            && kind.window_us.is_some()
+            && !kind.silent(last_us, at_us)
+        {
+            ces.add(score);
+        }
         let tally = Tally {
+            ces,
+            effort,
             opened: 1,
             resolved: u64::from(resolved),
             open: u64::from(interaction.state == State::Open),
@@ -348,8 +396,6 @@ impl InteractionsFold {
             let to = journey.words(self.places[0])[event];
             *self.recontacts.entry((number, walk.last_channel, to)).or_insert(0) += 1;
         }
-        let elapsed = last_us.wrapping_sub(first_us).cast_unsigned();
-        let measures = [interaction.contacts * ONE, walk.switches * ONE, walk.repeats * ONE, elapsed];
         let [channel, department, resource] = walk.groups;
         let groups = [
             (By::All, Word::NONE),
@@ -360,7 +406,7 @@ impl InteractionsFold {
         ];
         for (by, word) in groups {
             let slot = self.slot((number, by, word));
-            self.tallies[slot].each(tally, |ours, more| *ours += more);
+            self.tallies[slot].each(tally, |ours, more| *ours += more, Sums::merge);
             if resolved {
                 for (measure, value) in measures.into_iter().enumerate() {
                     self.measures.push(slot * MEASURES + measure, value);

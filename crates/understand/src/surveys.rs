@@ -6,12 +6,12 @@ use std::sync::Arc;
 use charter::Charter;
 use charter::journeys::SurveyKind;
 use event::Column;
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Mean, Share};
 use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Shares;
+use crate::compare::{Figured, Means, Shares};
 use crate::kept;
 use crate::question::{Names, Question, known_moment, number};
 use crate::scores::{NoScore, Places, Said, Score, Scores, kind_name, read};
@@ -91,7 +91,7 @@ impl Question for Options {
     }
 
     fn compare(a: (&str, SurveysFold), b: (&str, SurveysFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares).with_means(means))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -398,4 +398,17 @@ fn shares(answer: &Answer) -> Shares {
         }
     }
     Shares { of: answer.surveys.first().map_or(0, |survey| survey.score.n), by_name }
+}
+
+fn means(answer: &Answer) -> Means {
+    let mut all = Means::new();
+    for Survey { survey, score, .. } in &answer.surveys {
+        let mean = Mean::of_interval(score.n, score.mean, score.mean_low, score.mean_high);
+        all.insert(format!("{survey}: mean score"), mean.into());
+        if score.nps.is_some() {
+            let nps = Figured::Score { n: score.n, score: score.nps, error: score.nps_standard_error };
+            all.insert(format!("{survey}: NPS"), nps);
+        }
+    }
+    all
 }

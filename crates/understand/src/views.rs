@@ -321,6 +321,7 @@ impl<Q: Question> Answered for Two<Q> {
 
     fn tables(&self) -> Vec<Table> {
         let mut tables = vec![self.comparison.table(Q::NAME, self.limit)];
+        tables.extend(self.comparison.means_table(Q::NAME));
         for group in &self.comparison.groups {
             let mut of_group = Q::tables(&group.answer);
             if let Some(main) = of_group.first_mut() {

@@ -1,12 +1,13 @@
 //! docs/guide/interactions.md
 
-use charter::journeys::Interaction as Definition;
+use charter::journeys::{Interaction as Definition, SurveyKind};
 use event::Span;
 use serde_json::{Value, json};
 
-use super::figures::{count, first, limit, mean, median, most_frequent, object, seconds, share};
+use super::figures::{count, first, limit, mean, median, most_frequent, object, seconds, share, student};
 use super::log::{Journey, Log};
 use super::requests::{self, Interaction, State, gather, opens, silent};
+use super::scores::{Score, read};
 use crate::world::Question;
 
 /// Contacts that follow each other within this time on the same channel are one.
@@ -23,6 +24,7 @@ struct Told {
     switches: u64,
     repeats: u64,
     elapsed_s: f64,
+    ces: Option<f64>,
     request: Option<String>,
     channel: Option<String>,
     department: Option<String>,
@@ -114,6 +116,17 @@ fn tell(log: &Log<'_>, journey: &Journey<'_>, kind: &Definition, interaction: &I
     let again = again.filter(|i| resolved && kind.window.is_some() && !silent(kind, last_us, events[**i].at_us));
     let joined = others.iter().any(|i| *i < ended);
     let judged = resolved && silent(kind, last_us, log.until_us);
+    // How easy it was, as the next answer inside the window says.
+    let survey = log.charter.surveys.iter().find(|survey| survey.kind == SurveyKind::Ces);
+    let answers = survey.into_iter().flat_map(|survey| {
+        events[ended + 1..].iter().filter(|seen| seen.moment == survey.moment).filter_map(|seen| {
+            match read(survey, seen) {
+                Score::Counts(score) => Some((seen.at_us, score)),
+                _ => None,
+            }
+        })
+    });
+    let ces = answers.take(1).find(|(at_us, _)| resolved && kind.window.is_some() && !silent(kind, last_us, *at_us));
     let channels: Vec<String> = own.iter().filter_map(|seen| seen.channel.clone()).collect();
     let path: Vec<String> = own.iter().map(|seen| seen.moment.clone()).collect();
     let column = |name: &str| own.iter().rev().find_map(|seen| seen.event.columns.get(name)).cloned();
@@ -127,6 +140,7 @@ fn tell(log: &Log<'_>, journey: &Journey<'_>, kind: &Definition, interaction: &I
         switches: channels.windows(2).filter(|pair| pair[0] != pair[1]).count() as u64,
         repeats: (0..path.len()).filter(|i| path[..*i].contains(&path[*i])).count() as u64,
         elapsed_s: seconds(last_us - first_us),
+        ces: ces.map(|(_, score)| score),
         channel: channels.first().cloned(),
         department: column("department"),
         resource: column("resource"),
@@ -165,6 +179,7 @@ fn figures(all: &[Told]) -> Value {
     let switches = of_resolved(|told| told.switches as f64);
     let repeats = of_resolved(|told| told.repeats as f64);
     let elapsed = of_resolved(|told| told.elapsed_s);
+    let ces: Vec<f64> = all.iter().filter_map(|told| told.ces).collect();
     object([
         json!({
             "opened": opened,
@@ -175,13 +190,25 @@ fn figures(all: &[Told]) -> Value {
             "first_contact": at_first,
             "accurate": accurate,
             "contacts_mean": mean(&contacts),
+            "contacts_mean_low": student(&contacts)[1],
+            "contacts_mean_high": student(&contacts)[2],
             "contacts_median": median(&contacts),
             "switches_mean": mean(&switches),
+            "switches_mean_low": student(&switches)[1],
+            "switches_mean_high": student(&switches)[2],
             "switches_median": median(&switches),
             "repeats_mean": mean(&repeats),
+            "repeats_mean_low": student(&repeats)[1],
+            "repeats_mean_high": student(&repeats)[2],
             "repeats_median": median(&repeats),
             "elapsed_mean_s": mean(&elapsed),
+            "elapsed_mean_s_low": student(&elapsed)[1],
+            "elapsed_mean_s_high": student(&elapsed)[2],
             "elapsed_median_s": median(&elapsed),
+            "ces_n": ces.len(),
+            "ces_mean": mean(&ces),
+            "ces_mean_low": student(&ces)[1],
+            "ces_mean_high": student(&ces)[2],
         }),
         share("resolved_share", resolved, opened - open),
         share("first_contact_share", at_first, judged),

@@ -53,7 +53,7 @@ fn look(view: &str, place: &str, wanted: &Value, found: &Value, all: &mut Vec<St
 
 /// Ends of intervals of means hang on a quantile of Student's t, which the oracle adds up in small steps.
 fn tolerance(place: &str) -> f64 {
-    let of_means = ["mean_low", "mean_high", ".low", ".high", "change_low", "change_high"];
+    let of_means = ["mean_low", "mean_high", "mean_s_low", "mean_s_high", ".low", ".high", "change_low", "change_high"];
     if of_means.iter().any(|end| place.ends_with(end)) { 1e-6 } else { 1e-9 }
 }
 

@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Mean, Share};
 use journey::{Moment, Moments, Word};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{By, InteractionsFold, MEASURES, Strays, Tally};
-use crate::compare::Shares;
+use crate::compare::{Means, Shares};
 use crate::durations::{Summary, Times};
 use crate::question::Names;
 use crate::sequences::decode;
@@ -101,20 +101,44 @@ pub struct Figures {
     pub accurate_share_high: f64,
     /// Contacts until resolved, in the mean of those resolved. Null where none is, as all that follow.
     pub contacts_mean: Option<f64>,
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    pub contacts_mean_low: Option<f64>,
+    /// Upper end.
+    pub contacts_mean_high: Option<f64>,
     /// Contacts until resolved, median.
     pub contacts_median: Option<f64>,
     /// Changes of channel until resolved, mean.
     pub switches_mean: Option<f64>,
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    pub switches_mean_low: Option<f64>,
+    /// Upper end.
+    pub switches_mean_high: Option<f64>,
     /// Changes of channel until resolved, median.
     pub switches_median: Option<f64>,
     /// Events until resolved whose moment had occurred in the interaction before, mean.
     pub repeats_mean: Option<f64>,
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    pub repeats_mean_low: Option<f64>,
+    /// Upper end.
+    pub repeats_mean_high: Option<f64>,
     /// Events until resolved whose moment had occurred in the interaction before, median.
     pub repeats_median: Option<f64>,
     /// Time from the first event until resolved in seconds, mean.
     pub elapsed_mean_s: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub elapsed_mean_s_low: Option<f64>,
+    /// Upper end.
+    pub elapsed_mean_s_high: Option<f64>,
     /// Time from the first event until resolved in seconds, median.
     pub elapsed_median_s: Option<f64>,
+    /// How many of those resolved were followed, inside the window, by an answer to the charter's first survey of effort.
+    pub ces_n: u64,
+    /// The mean of the first of these answers, from 1 to 7. Null without any.
+    pub ces_mean: Option<f64>,
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    pub ces_mean_low: Option<f64>,
+    /// Upper end.
+    pub ces_mean_high: Option<f64>,
 }
 
 /// Interactions that have a channel, a department or a resource in common.
@@ -281,10 +305,12 @@ pub(crate) fn word_name(words: &[Arc<str>], word: Word) -> Option<Arc<str>> {
 }
 
 fn figures(tally: Tally, measures: &[Option<Summary>]) -> Figures {
-    let Tally { opened, resolved, open, judged, first_contact, accurate } = tally;
+    let Tally { opened, resolved, open, judged, first_contact, accurate, effort, ces } = tally;
+    let ces = ces.mean();
     let shares = [Share::new(resolved, opened - open), Share::new(first_contact, judged), Share::new(accurate, judged)];
     let [of_over, at_first, accurately] = shares;
-    let (mean, median) = (|m: usize| measures[m].map(|s| s.mean_s), |m: usize| measures[m].map(|s| s.median_s));
+    let [contacts, switches, repeats, elapsed] = effort.map(|sums| sums.mean());
+    let median = |m: usize| measures[m].map(|s| s.median_s);
     Figures {
         opened,
         resolved,
@@ -302,14 +328,26 @@ fn figures(tally: Tally, measures: &[Option<Summary>]) -> Figures {
         accurate_share: accurately.share,
         accurate_share_low: accurately.low,
         accurate_share_high: accurately.high,
-        contacts_mean: mean(0),
+        contacts_mean: contacts.mean,
+        contacts_mean_low: contacts.low,
+        contacts_mean_high: contacts.high,
         contacts_median: median(0),
-        switches_mean: mean(1),
+        switches_mean: switches.mean,
+        switches_mean_low: switches.low,
+        switches_mean_high: switches.high,
         switches_median: median(1),
-        repeats_mean: mean(2),
+        repeats_mean: repeats.mean,
+        repeats_mean_low: repeats.low,
+        repeats_mean_high: repeats.high,
         repeats_median: median(2),
-        elapsed_mean_s: mean(3),
+        elapsed_mean_s: elapsed.mean,
+        elapsed_mean_s_low: elapsed.low,
+        elapsed_mean_s_high: elapsed.high,
         elapsed_median_s: median(3),
+        ces_n: ces.n,
+        ces_mean: ces.mean,
+        ces_mean_low: ces.low,
+        ces_mean_high: ces.high,
     }
 }
 
@@ -420,4 +458,31 @@ pub(super) fn shares(answer: &Answer) -> Shares {
     }
     // A request that the other group does not have says nothing about it.
     Shares { of: 0, by_name }
+}
+
+/// The mean effort of each kind and of each request.
+pub(super) fn means(answer: &Answer) -> Means {
+    let mut all = Means::new();
+    let mut add = |what: String, figures: &Figures| {
+        let Figures { contacts_mean, switches_mean, repeats_mean, elapsed_mean_s, .. } = figures;
+        let ends = [
+            ("contacts", contacts_mean, figures.contacts_mean_low, figures.contacts_mean_high),
+            ("switches", switches_mean, figures.switches_mean_low, figures.switches_mean_high),
+            ("repeats", repeats_mean, figures.repeats_mean_low, figures.repeats_mean_high),
+            ("seconds until resolved", elapsed_mean_s, figures.elapsed_mean_s_low, figures.elapsed_mean_s_high),
+        ];
+        for (name, mean, low, high) in ends {
+            all.insert(format!("{what}: {name}"), Mean::of_interval(figures.resolved, *mean, low, high).into());
+        }
+        let ces = Mean::of_interval(figures.ces_n, figures.ces_mean, figures.ces_mean_low, figures.ces_mean_high);
+        all.insert(format!("{what}: CES"), ces.into());
+    };
+    for kind in &answer.interactions {
+        add(kind.interaction.to_string(), &kind.figures);
+        for request in &kind.requests {
+            let name = request.request.as_deref().unwrap_or(super::tables::UNNAMED);
+            add(format!("{}, {name}", kind.interaction), &request.figures);
+        }
+    }
+    all
 }

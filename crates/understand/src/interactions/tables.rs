@@ -26,33 +26,57 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     tables
 }
 
-const HEADERS: [&str; 10] = [
+const HEADERS: [&str; 21] = [
     "opened",
     "resolved",
     "open",
     "abandoned",
     "resolved_share",
+    "resolved_share_low",
+    "resolved_share_high",
     "first_contact_share",
+    "first_contact_share_low",
+    "first_contact_share_high",
     "accurate_share",
+    "accurate_share_low",
+    "accurate_share_high",
     "contacts_mean",
+    "switches_mean",
     "repeats_mean",
+    "elapsed_mean_s",
+    "elapsed_mean_s_low",
+    "elapsed_mean_s_high",
     "elapsed_median_s",
+    "ces_mean",
 ];
 
-fn cells(figures: &Figures) -> [Cell; 10] {
-    let judged = |share| if figures.judged > 0 { Cell::Share(share) } else { Cell::Empty };
-    let over = figures.opened > figures.open;
+fn cells(figures: &Figures) -> [Cell; 21] {
+    let share = |known: bool, share: f64| if known { Cell::Share(share) } else { Cell::Empty };
+    let (over, judged) = (figures.opened > figures.open, figures.judged > 0);
+    let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
+    let seconds = |seconds: Option<f64>| seconds.map_or(Cell::Empty, Cell::Seconds);
     [
         Cell::Count(figures.opened),
         Cell::Count(figures.resolved),
         Cell::Count(figures.open),
         Cell::Count(figures.abandoned),
-        if over { Cell::Share(figures.resolved_share) } else { Cell::Empty },
-        judged(figures.first_contact_share),
-        judged(figures.accurate_share),
-        figures.contacts_mean.map_or(Cell::Empty, Cell::Number),
-        figures.repeats_mean.map_or(Cell::Empty, Cell::Number),
-        figures.elapsed_median_s.map_or(Cell::Empty, Cell::Seconds),
+        share(over, figures.resolved_share),
+        share(over, figures.resolved_share_low),
+        share(over, figures.resolved_share_high),
+        share(judged, figures.first_contact_share),
+        share(judged, figures.first_contact_share_low),
+        share(judged, figures.first_contact_share_high),
+        share(judged, figures.accurate_share),
+        share(judged, figures.accurate_share_low),
+        share(judged, figures.accurate_share_high),
+        number(figures.contacts_mean),
+        number(figures.switches_mean),
+        number(figures.repeats_mean),
+        seconds(figures.elapsed_mean_s),
+        seconds(figures.elapsed_mean_s_low),
+        seconds(figures.elapsed_mean_s_high),
+        seconds(figures.elapsed_median_s),
+        number(figures.ces_mean),
     ]
 }
 
