@@ -250,7 +250,7 @@ pub(crate) struct SelectArgs {
     /// Which cut of the charter; without it, a customer's whole run is one journey.
     #[arg(long, value_name = "ID")]
     pub(crate) journey: Option<String>,
-    /// Only journeys with at least one event for which this holds.
+    /// Only journeys with at least one event for which this holds; or as --segment, where it cannot be about an event.
     #[arg(long = "where", value_name = "SQL")]
     pub(crate) with: Option<String>,
     /// Only customers of this segment of the charter, or for whom this holds: SQL over their own facts.
@@ -265,8 +265,8 @@ pub(crate) struct SelectArgs {
     /// Only journeys that start before this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// Two groups: journeys with at least one event for which this holds, and the others; a segment
-    /// and all other customers; two segments A,B; or FROM..TO,FROM..TO, two periods.
+    /// Two groups: journeys with at least one event for which this holds, and the others; a segment, or customers
+    /// for whom it holds where it cannot be about an event, and all others; two segments A,B; or FROM..TO,FROM..TO, two periods.
     #[arg(long, value_name = "SQL")]
     pub(crate) compare: Option<String>,
     /// What the two groups are called.

@@ -39,7 +39,7 @@ impl Asked {
         let member =
             |(condition, belongs): &(_, bool)| Member { segment: Segment::new(condition, setting), belongs: *belongs };
         for (group, (_, selection)) in self.selected.iter_mut().enumerate() {
-            let of_group = self.segments.compare.as_ref().map(|groups| &groups[group]);
+            let of_group = self.segments.compare.as_ref().map(|compare| &compare.groups[group]);
             selection.segments = self
                 .segments
                 .all
@@ -79,7 +79,7 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
     let compare = if by_condition { condition("--compare", &select.compare)? } else { None };
     let lens = Lens {
         events: condition("--events", &select.events)?,
-        with: condition("--where", &select.with)?,
+        with: if segments.in_where { None } else { condition("--where", &select.with)? },
         compare,
         ..lens_of(charter)
     };
@@ -93,10 +93,9 @@ pub(crate) fn ask(select: &SelectArgs, charter: &Charter, moments: &Moments, unt
     };
     not_backwards("--from", &selection)?;
     let Some([first, second]) = periods else {
-        let groups = select.compare.as_ref().map(|text| match text.split_once(',') {
-            Some((a, b)) if segments.compare.is_some() => [a.trim().to_owned(), b.trim().to_owned()],
-            _ => [text.clone(), format!("not ({text})")],
-        });
+        let both = segments.compare.as_ref().and_then(|compare| compare.names.clone());
+        let groups =
+            select.compare.as_ref().map(|text| both.unwrap_or_else(|| [text.clone(), format!("not ({text})")]));
         let selected = if segments.compare.is_some() {
             vec![(lens.clone(), selection.clone()), (lens, selection)]
         } else {

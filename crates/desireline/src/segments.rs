@@ -11,24 +11,52 @@ type OfCustomers = Condition<CustomerFact>;
 /// By which segments customers are chosen.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Chosen {
-    /// Everybody belongs to this one.
-    pub(crate) all: Option<OfCustomers>,
-    /// By group that is compared: its segment, and whether its customers belong to it.
-    pub(crate) compare: Option<[(OfCustomers, bool); 2]>,
+    /// Everybody belongs to all of these.
+    pub(crate) all: Vec<OfCustomers>,
+    /// Whether `--where` is one of them, and no condition over events.
+    pub(crate) in_where: bool,
+    /// What is compared.
+    pub(crate) compare: Option<Compared>,
+}
+
+/// Two groups of customers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Compared {
+    /// By group: its segment, and whether its customers belong to it.
+    pub(crate) groups: [(OfCustomers, bool); 2],
+    /// The names of both, where two segments were named.
+    pub(crate) names: Option<[String; 2]>,
 }
 
 impl Chosen {
     /// All conditions.
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &OfCustomers> {
-        self.all.iter().chain(self.compare.iter().flatten().map(|(condition, _)| condition))
+        let compared = self.compare.iter().flat_map(|compare| &compare.groups);
+        self.all.iter().chain(compared.map(|(condition, _)| condition))
     }
 }
 
-/// What the options say about segments. A name of a segment wins over everything else that `--compare` may be.
+/// What the options say about segments. A name of a segment wins over everything else that `--where` and `--compare` may be;
+/// SQL is about events where it can be, and otherwise about customers.
 pub(crate) fn chosen(select: &SelectArgs, charter: &Charter) -> Result<Chosen, Error> {
-    let all = select.segment.as_deref().map(|text| by_name_or_sql(text, charter)).transpose()?;
+    let own = select.segment.as_deref().map(|text| by_name_or_sql(text, charter)).transpose()?;
+    let condition = select.with.as_deref().map(|text| customers("--where", text, charter)).transpose()?.flatten();
     let compare = select.compare.as_deref().map(|text| compared(text, charter)).transpose()?.flatten();
-    Ok(Chosen { all, compare })
+    Ok(Chosen { in_where: condition.is_some(), all: own.into_iter().chain(condition).collect(), compare })
+}
+
+/// The segment that a text names, or what it says of customers where it cannot be about events.
+fn customers(option: &str, text: &str, charter: &Charter) -> Result<Option<OfCustomers>, Error> {
+    let of_events = charter.condition(text).is_ok();
+    match charter.segment(text.trim()) {
+        Some(_) if of_events => Err(Error::Usage(format!(
+            "{option}: `{text}` is a segment of the charter and a condition over events: rename the segment, or write the condition in parentheses"
+        ))),
+        Some(segment) => Ok(Some(segment.when.clone())),
+        None if of_events => Ok(None),
+        None if is_a_name(text) && !charter.segments.is_empty() => Err(unknown(option, text.trim(), charter)),
+        None => Ok(charter.customer_condition(text).ok()),
+    }
 }
 
 fn by_name_or_sql(text: &str, charter: &Charter) -> Result<OfCustomers, Error> {
@@ -45,28 +73,23 @@ fn by_name_or_sql(text: &str, charter: &Charter) -> Result<OfCustomers, Error> {
     })
 }
 
-/// `NAME`, or `A,B`; `None` where it is about something else than segments.
-fn compared(text: &str, charter: &Charter) -> Result<Option<[(OfCustomers, bool); 2]>, Error> {
-    if let Some(segment) = charter.segment(text.trim()) {
-        if charter.condition(text).is_ok() {
-            return Err(Error::Usage(format!(
-                "--compare: `{text}` is a segment of the charter and a condition over events: rename the segment, or write the condition in parentheses"
-            )));
+/// `NAME`, SQL over customers, or `A,B`; `None` where it is about something else than customers.
+fn compared(text: &str, charter: &Charter) -> Result<Option<Compared>, Error> {
+    if let Some((a, b)) = text.split_once(',') {
+        let (a, b) = (a.trim(), b.trim());
+        match (charter.segment(a), charter.segment(b)) {
+            (Some(of_a), Some(of_b)) => {
+                let groups = [(of_a.when.clone(), true), (of_b.when.clone(), true)];
+                return Ok(Some(Compared { groups, names: Some([a.to_owned(), b.to_owned()]) }));
+            }
+            (None, Some(_)) => return Err(unknown("--compare", a, charter)),
+            (Some(_), None) => return Err(unknown("--compare", b, charter)),
+            (None, None) if is_a_name(a) && is_a_name(b) => return Err(unknown("--compare", a, charter)),
+            (None, None) => {}
         }
-        return Ok(Some([(segment.when.clone(), true), (segment.when.clone(), false)]));
     }
-    let Some((a, b)) = text.split_once(',') else {
-        let lost = is_a_name(text) && !charter.segments.is_empty() && charter.condition(text).is_err();
-        return if lost { Err(unknown("--compare", text.trim(), charter)) } else { Ok(None) };
-    };
-    let (a, b) = (a.trim(), b.trim());
-    match (charter.segment(a), charter.segment(b)) {
-        (Some(a), Some(b)) => Ok(Some([(a.when.clone(), true), (b.when.clone(), true)])),
-        (None, Some(_)) => Err(unknown("--compare", a, charter)),
-        (Some(_), None) => Err(unknown("--compare", b, charter)),
-        (None, None) if is_a_name(a) && is_a_name(b) => Err(unknown("--compare", a, charter)),
-        (None, None) => Ok(None),
-    }
+    let one = customers("--compare", text, charter)?;
+    Ok(one.map(|when| Compared { groups: [(when.clone(), true), (when, false)], names: None }))
 }
 
 /// Whether it can be nothing else than a name: no fact of a customer is true or false by itself.
