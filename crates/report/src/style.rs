@@ -189,6 +189,7 @@ nav li{break-inside:avoid;padding:.1rem 0}section{scroll-margin-top:1rem}code{fo
 .faults{padding-left:1.1rem;max-width:54rem}.faults li{margin:.4rem 0}\
 summary{cursor:pointer;font-size:.875rem;margin:.25rem 0}caption{text-align:left;font-size:.875rem;padding:.25rem 0}\
 .whisker{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke}\
+@media (max-width:80rem){td.bar{width:14%;min-width:5rem}.bars th[scope=row],.bars th[scope=rowgroup]{min-width:8rem}}\
 @media (max-width:40rem){body{padding:1rem .75rem 3rem}h1{font-size:1.375rem}th,td{padding:.3rem .35rem}\
 .tiles{gap:.5rem 1.25rem}.tiles li{flex:1 1 40%}td.bar{min-width:6rem}.bars th[scope=row],.bars th[scope=rowgroup]{min-width:7rem;max-width:9rem}\
 .board li{flex-basis:100%}}\
