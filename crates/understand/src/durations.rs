@@ -66,9 +66,9 @@ pub(crate) struct Durations {
 
 /// Durations in a block: 512 KiB.
 const BLOCK: usize = 1 << 16;
-/// Durations in the first piece of a list, and in the longest.
+/// Durations in the first piece of a list, and in the longest, of which the last one of every list is half empty.
 const PIECE_MIN: u32 = 4;
-const PIECE_MAX: u32 = 1 << 10;
+const PIECE_MAX: u32 = 1 << 9;
 
 /// The piece that is being written, as positions counted over all blocks.
 #[derive(Debug, Clone, Copy, Default)]
