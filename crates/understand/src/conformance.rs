@@ -161,10 +161,11 @@ pub struct ConformanceFold {
 
 /// What is kept of the conformance.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Kept<'a> {
     journeys: u64,
     customers: Customers,
-    variants: sequences::Kept,
+    #[serde(borrow)]
+    variants: sequences::Kept<'a>,
     tally: Tally,
     promised: Vec<promises::Tally>,
     times: durations::Kept,
@@ -281,9 +282,7 @@ impl Fold for ConformanceFold {
         if self.aligned || other.aligned {
             self.align();
             other.align();
-            for number in other.variants.numbers() {
-                self.variants.add(other.variants.bytes_of(number), other.variants.count(number));
-            }
+            self.variants.merge(std::mem::take(&mut other.variants));
         }
         for (number, theirs) in other.known.iter().enumerate() {
             let ours = self.variants.add(other.variants.bytes_of(number), other.variants.count(number));
@@ -319,7 +318,7 @@ impl Fold for ConformanceFold {
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        let Some(kept) = kept::resume::<Kept>(kept) else { return false };
+        let Some(kept) = kept::resume::<Kept<'_>>(kept) else { return false };
         self.journeys = kept.journeys;
         self.customers = kept.customers;
         self.variants.resume(kept.variants);
@@ -341,7 +340,7 @@ impl Fold for ConformanceFold {
         self.customers.subtract(&other.customers);
         self.align();
         other.align();
-        self.variants.subtract(&other.variants);
+        self.variants.subtract(other.variants);
         self.tally.subtract(&other.tally);
         for (ours, theirs) in self.promised.iter_mut().zip(&other.promised) {
             ours.subtract(*theirs);

@@ -313,7 +313,7 @@ impl Fold for InteractionsFold {
         self.customers.subtract(&other.customers);
         let slots = self.each(&other, |ours, theirs| *ours -= theirs, Sums::subtract);
         self.measures.subtract(other.measures, &slots);
-        self.paths.subtract(&other.paths);
+        self.paths.subtract(other.paths);
         self.pending.subtract(other.pending);
     }
 

@@ -1,20 +1,22 @@
-//! What folds keep, as bytes: a hash stands behind them, so that damaged ones are refused before anything is counted from
+//! What folds keep, as bytes: a hash stands before them, so that damaged ones are refused before anything is counted from
 //! them.
 
 use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
+const HASH_BYTES: usize = size_of::<u64>();
+
 /// The bytes of a state.
 pub(crate) fn keep(state: &impl Serialize) -> Option<Vec<u8>> {
-    let mut bytes = postcard::to_stdvec(state).ok()?;
-    let hash = rapidhash_v3(&bytes);
-    bytes.extend_from_slice(&hash.to_le_bytes());
+    let mut bytes = postcard::to_extend(state, vec![0; HASH_BYTES]).ok()?;
+    let (hash, state) = bytes.split_first_chunk_mut::<HASH_BYTES>()?;
+    *hash = rapidhash_v3(state).to_le_bytes();
     Some(bytes)
 }
 
 /// The state that was kept as these bytes; `None` where they are not those that were written.
 pub(crate) fn resume<'a, State: Deserialize<'a>>(kept: &'a [u8]) -> Option<State> {
-    let (bytes, hash) = kept.split_last_chunk()?;
+    let (hash, bytes) = kept.split_first_chunk()?;
     if rapidhash_v3(bytes) != u64::from_le_bytes(*hash) {
         return None;
     }

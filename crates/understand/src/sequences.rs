@@ -4,6 +4,8 @@
 //! takes a hash over those bytes and, where the hash is known, a comparison of the bytes themselves, so that two
 //! sequences never pass for one.
 
+use std::borrow::Cow;
+
 use hashbrown::HashTable;
 use journey::Moment;
 use rapidhash::v3::rapidhash_v3;
@@ -11,6 +13,12 @@ use serde::{Deserialize, Serialize};
 
 /// Up to this number a moment takes one byte.
 const ONE_BYTE: u32 = 0x80;
+
+/// Of so many that were kept one may be looked for by itself; where more are, all are put into the table.
+const LISTED_ONE_IN: usize = 16;
+
+/// Bits by which those that are looked for are told from others: few enough for the first-level cache.
+const WANTED_BITS: usize = 1 << 17;
 
 /// A sequence as bytes: seven bits of a moment in each, the lowest first, with the top bit set where more follow
 /// (LEB128). Different sequences are different bytes.
@@ -48,88 +56,70 @@ pub(crate) fn decode(bytes: &[u8]) -> impl Iterator<Item = Moment> + '_ {
 }
 
 /// Sequences and how often each was added.
-///
-/// Those that were kept lie first, in the order of their hashes, and are found by halving; a table of them would take longer
-/// to make than everything else that a question asked again has to do.
 #[derive(Debug, Default)]
 pub(crate) struct Sequences {
     /// A part of the hash, so that most others are passed over without looking at their bytes, and the number.
     table: HashTable<(u32, u32)>,
+    /// The part of the hash of each; those of sequences that were kept are known once they are needed.
+    parts: Vec<u32>,
     /// Where the bytes of each end; they start where those of the one before end.
     ends: Vec<usize>,
     bytes: Vec<u8>,
     counts: Vec<u64>,
-    /// How many lie in the order of their hashes, and not in the table.
-    sorted: usize,
+    /// So many, the first, were kept and are in the table only where they were looked for: putting all there would take
+    /// longer than everything else that a question asked again has to do.
+    kept: usize,
     /// Whether sequences were taken out that were not there.
     astray: bool,
 }
 
-/// What is kept of sequences: in the order of their hashes, how often each was added, how long it is, and all their bytes.
+/// What is kept of sequences, as they lie: how often each was added, how long it is, and all their bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Kept {
-    counts: Vec<u64>,
+pub(crate) struct Kept<'a> {
+    counts: Cow<'a, [u64]>,
     lengths: Vec<usize>,
-    #[serde(with = "whole")]
-    bytes: Vec<u8>,
+    #[serde(borrow, with = "whole")]
+    bytes: Cow<'a, [u8]>,
 }
 
 impl Sequences {
     /// Adds `count` to a sequence, and gives its number: they are dense, from 0, in the order in which sequences came.
+    #[inline]
     pub(crate) fn add(&mut self, sequence: &[u8], count: u64) -> usize {
-        let Self { table, ends, bytes, counts, .. } = self;
-        let part = part(sequence);
-        let found = table
-            .find(spread(part), |(other, number)| *other == part && slice(bytes, ends, *number as usize) == sequence);
-        if let Some((_, number)) = found {
-            counts[*number as usize] += count;
-            return *number as usize;
+        if self.kept > 0 {
+            self.list_all();
         }
-        if self.sorted > 0
-            && let Some(number) = self.find_sorted(sequence)
-        {
+        self.put(part(sequence), sequence, count)
+    }
+
+    /// As [`add`](Self::add), where the sequence is in the table if it is there at all.
+    #[inline]
+    fn put(&mut self, part: u32, sequence: &[u8], count: u64) -> usize {
+        if let Some(number) = self.find(part, sequence) {
             self.counts[number] += count;
             return number;
         }
-        let Self { table, ends, bytes, counts, .. } = self;
-        let number = u32::try_from(counts.len()).expect("fewer than 2^32 sequences fit in memory");
-        table.insert_unique(spread(part), (part, number), |(part, _)| spread(*part));
-        bytes.extend_from_slice(sequence);
-        ends.push(bytes.len());
-        counts.push(count);
+        let number = u32::try_from(self.len()).expect("fewer than 2^32 sequences fit in memory");
+        self.table.insert_unique(spread(part), (part, number), |(part, _)| spread(*part));
+        self.parts.push(part);
+        self.bytes.extend_from_slice(sequence);
+        self.ends.push(self.bytes.len());
+        self.counts.push(count);
         number as usize
     }
 
-    /// The number of a sequence among those that lie in the order of their hashes.
-    #[cold]
-    #[inline(never)]
-    fn find_sorted(&self, sequence: &[u8]) -> Option<usize> {
-        let wanted = part(sequence);
-        let mut alike = (self.place(wanted)..self.sorted).take_while(|number| part(self.bytes_of(*number)) == wanted);
-        alike.find(|number| self.bytes_of(*number) == sequence)
-    }
-
-    /// Where a hash stands, or would, among those that lie in the order of their hashes.
-    fn place(&self, wanted: u32) -> usize {
-        let (mut first, mut end) = (0, self.sorted);
-        while first < end {
-            let middle = usize::midpoint(first, end);
-            if part(self.bytes_of(middle)) < wanted { first = middle + 1 } else { end = middle }
-        }
-        first
-    }
-
-    /// The number of a sequence.
-    fn find(&self, sequence: &[u8]) -> Option<usize> {
-        let part = part(sequence);
+    /// The number of a sequence, by the table.
+    #[inline]
+    fn find(&self, part: u32, sequence: &[u8]) -> Option<usize> {
         let same = |(other, number): &(u32, u32)| *other == part && self.bytes_of(*number as usize) == sequence;
-        let found = self.table.find(spread(part), same).map(|(_, number)| *number as usize);
-        found.or_else(|| self.find_sorted(sequence))
+        self.table.find(spread(part), same).map(|(_, number)| *number as usize)
     }
 
-    /// How often a sequence was added.
-    pub(crate) fn count_of(&self, sequence: &[u8]) -> u64 {
-        self.find(sequence).map_or(0, |number| self.count(number))
+    /// How often each of some sequences was added.
+    pub(crate) fn counts_of(&mut self, sequences: &[&[u8]]) -> Vec<u64> {
+        self.list_all();
+        let count = |bytes: &&[u8]| self.find(part(bytes), bytes).map_or(0, |number| self.count(number));
+        sequences.iter().map(count).collect()
     }
 
     /// Takes in other sequences; numbers are others afterwards.
@@ -138,73 +128,107 @@ impl Sequences {
             std::mem::swap(self, &mut other);
         }
         self.astray |= other.astray;
+        other.know_parts();
+        self.list(&other.parts);
         for number in other.numbers() {
-            self.add(other.bytes_of(number), other.count(number));
+            self.put(other.parts[number], other.bytes_of(number), other.count(number));
         }
     }
 
     /// Takes out other sequences, which are all here as often or more often.
-    pub(crate) fn subtract(&mut self, other: &Self) {
+    pub(crate) fn subtract(&mut self, mut other: Self) {
+        other.know_parts();
+        self.list(&other.parts);
         for number in 0..other.len() {
-            match self.find(other.bytes_of(number)) {
+            match self.find(other.parts[number], other.bytes_of(number)) {
                 Some(ours) if self.counts[ours] >= other.counts[number] => self.counts[ours] -= other.counts[number],
                 _ => self.astray = true,
             }
         }
     }
 
+    /// Makes sure that the part of every hash is known.
+    fn know_parts(&mut self) {
+        if self.parts.len() < self.len() {
+            self.parts = (0..self.len()).map(|number| part(self.bytes_of(number))).collect();
+        }
+    }
+
+    /// Puts those that were kept into the table whose hashes have one of these parts.
+    fn list(&mut self, wanted: &[u32]) {
+        if self.kept == 0 {
+            return;
+        }
+        if wanted.len() > self.kept / LISTED_ONE_IN {
+            return self.list_all();
+        }
+        self.know_parts();
+        // Most are none of them, and one bit says so.
+        let mut some = vec![0u64; WANTED_BITS / 64];
+        let place = |part: u32| (part as usize % WANTED_BITS / 64, part % 64);
+        for (word, bit) in wanted.iter().map(|part| place(*part)) {
+            some[word] |= 1 << bit;
+        }
+        let mut wanted = wanted.to_vec();
+        wanted.sort_unstable();
+        for number in 0..self.kept {
+            let part = self.parts[number];
+            let (word, bit) = place(part);
+            if some[word] >> bit & 1 == 1 && wanted.binary_search(&part).is_ok() {
+                self.list_one(number);
+            }
+        }
+    }
+
+    /// Puts all that were kept into the table.
+    fn list_all(&mut self) {
+        self.know_parts();
+        self.table.reserve(self.kept, |(part, _)| spread(*part));
+        (0..self.kept).for_each(|number| self.list_one(number));
+        self.kept = 0;
+    }
+
+    /// Puts one into the table, if it is not there.
+    fn list_one(&mut self, number: usize) {
+        let part = self.parts[number];
+        let one = (part, u32::try_from(number).expect("fewer than 2^32 sequences fit in memory"));
+        if self.table.find(spread(part), |other| *other == one).is_none() {
+            self.table.insert_unique(spread(part), one, |(part, _)| spread(*part));
+        }
+    }
+
     /// What has to be known of them to go on another day; nothing where too much was taken out.
-    pub(crate) fn keep(&self) -> Option<Kept> {
+    pub(crate) fn keep(&self) -> Option<Kept<'_>> {
         if self.astray {
             return None;
         }
-        // As one number each, hash first, half a million of them are in order in a tenth of the time.
-        let one = |(part, number): &(u32, u32)| u64::from(*part) << 32 | u64::from(*number);
-        let new = self.table.iter().filter(|(_, number)| self.counts[*number as usize] > 0);
-        let mut new: Vec<u64> = new.map(one).collect();
-        new.sort_unstable();
-        let mut kept = Kept {
-            counts: Vec::with_capacity(self.len()),
-            lengths: Vec::with_capacity(self.len()),
-            bytes: Vec::with_capacity(self.bytes.len()),
-        };
-        // Nearly all is in order already, and goes over in long pieces.
-        let mut from = 0;
-        #[expect(clippy::cast_possible_truncation, reason = "either half at a time")]
-        for one in new {
-            let (place, number) = (self.place((one >> 32) as u32), one as u32 as usize);
-            self.copy(from, place, &mut kept);
-            self.copy(number, number + 1, &mut kept);
-            from = place;
-        }
-        self.copy(from, self.sorted, &mut kept);
-        Some(kept)
-    }
-
-    /// Writes the sequences from one number to before another, without those that are gone.
-    fn copy(&self, from: usize, to: usize, kept: &mut Kept) {
-        let mut start = from;
-        while start < to {
-            let end = (start..to).find(|number| self.counts[*number] == 0).unwrap_or(to);
-            if start < end {
-                kept.counts.extend_from_slice(&self.counts[start..end]);
-                kept.lengths.extend((start..end).map(|number| self.bytes_of(number).len()));
-                let first = self.ends[start] - self.bytes_of(start).len();
-                kept.bytes.extend_from_slice(&self.bytes[first..self.ends[end - 1]]);
+        let (counts, bytes) = if self.counts.contains(&0) {
+            // Nearly all are there still, and go over in long pieces.
+            let mut bytes = Vec::with_capacity(self.bytes.len());
+            let mut from = 0;
+            for gone in (0..self.len()).filter(|number| self.counts[*number] == 0) {
+                let end = self.ends[gone];
+                bytes.extend_from_slice(&self.bytes[from..end - self.bytes_of(gone).len()]);
+                from = end;
             }
-            start = end + 1;
-        }
+            bytes.extend_from_slice(&self.bytes[from..]);
+            (Cow::Owned(self.numbers().map(|number| self.counts[number]).collect()), Cow::Owned(bytes))
+        } else {
+            (Cow::Borrowed(self.counts.as_slice()), Cow::Borrowed(self.bytes.as_slice()))
+        };
+        let lengths = self.numbers().map(|number| self.bytes_of(number).len()).collect();
+        Some(Kept { counts, lengths, bytes })
     }
 
     /// Takes up what was kept.
-    pub(crate) fn resume(&mut self, kept: Kept) {
+    pub(crate) fn resume(&mut self, kept: Kept<'_>) {
         let mut end = 0;
         let ends = kept.lengths.into_iter().map(|length| {
             end += length;
             end
         });
-        *self = Self { ends: ends.collect(), bytes: kept.bytes, counts: kept.counts, ..Self::default() };
-        self.sorted = self.counts.len();
+        let (ends, counts) = (ends.collect(), kept.counts.into_owned());
+        *self = Self { ends, kept: counts.len(), counts, bytes: kept.bytes.into_owned(), ..Self::default() };
     }
 
     /// The numbers of those that were added more often than taken out.
@@ -248,14 +272,16 @@ fn spread(part: u32) -> u64 {
 
 /// Bytes as they are, and not one after the other, which serde does otherwise.
 mod whole {
+    use std::borrow::Cow;
+
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(bytes)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(Cow::Borrowed)
     }
 }
 
@@ -283,44 +309,54 @@ mod tests {
             prop_assert_eq!(sequences.len(), map.len());
             for (sequence, count) in map {
                 encode(&sequence, &mut bytes);
-                prop_assert_eq!(sequences.count_of(&bytes), count);
+                prop_assert_eq!(sequences.counts_of(&[&bytes]), [count]);
             }
         }
 
         #[test]
         fn kept_ones_are_counted_on(
-            rounds in prop::collection::vec(prop::collection::vec((0u8..40, any::<bool>()), 0..60), 1..4),
+            rounds in prop::collection::vec(prop::collection::vec((0u32..800, any::<bool>()), 0..60), 1..4),
+            many in any::<bool>(),
         ) {
             let (mut sequences, mut map): (Sequences, BTreeMap<Vec<u8>, u64>) = Default::default();
+            let sequence = |of: u32| format!("{of:03}").repeat(of as usize % 5).into_bytes();
+            // Of many few are looked for, of few all.
+            let mut rounds = rounds;
+            rounds[0].extend((0..if many { 780 } else { 0 }).map(|of| (of, true)));
             for round in rounds {
                 let (mut out, mut more) = (Sequences::default(), Sequences::default());
-                for (of, put_in) in round {
-                    let sequence = vec![of; usize::from(of % 5)];
-                    let count = map.entry(sequence.clone()).or_default();
-                    if put_in {
-                        more.add(&sequence, 1);
-                        *count += 1;
-                    } else if sequences.count_of(&sequence) > out.count_of(&sequence) {
+                let mut left = map.clone();
+                for sequence in round.iter().filter(|(_, put_in)| !put_in).map(|(of, _)| sequence(*of)) {
+                    if let Some(count) = left.get_mut(&sequence).filter(|count| **count > 0) {
                         out.add(&sequence, 1);
                         *count -= 1;
                     }
                 }
-                sequences.subtract(&out);
-                for number in more.numbers() {
-                    sequences.add(more.bytes_of(number), more.count(number));
+                map = left;
+                for sequence in round.iter().filter(|(_, put_in)| *put_in).map(|(of, _)| sequence(*of)) {
+                    more.add(&sequence, 1);
+                    *map.entry(sequence).or_default() += 1;
                 }
-                for (sequence, count) in &map {
-                    prop_assert_eq!(sequences.count_of(sequence), *count);
-                }
+                sequences.subtract(out);
+                sequences.merge(more);
                 prop_assert_eq!(sequences.numbers().count(), map.values().filter(|count| **count > 0).count());
-                let kept = sequences.keep().expect("all were there");
-                sequences = Sequences::default();
-                sequences.resume(kept.clone());
-                prop_assert_eq!(sequences.keep(), Some(kept), "in any order of adding");
+                let kept = postcard::to_stdvec(&sequences.keep().expect("all were there")).expect("plain numbers");
+                let resumed = |kept: &[u8]| {
+                    let mut resumed = Sequences::default();
+                    resumed.resume(postcard::from_bytes(kept).expect("as written"));
+                    resumed
+                };
+                let wanted: Vec<&[u8]> = map.keys().map(Vec::as_slice).collect();
+                let counts: Vec<u64> = map.values().copied().collect();
+                prop_assert_eq!(&resumed(&kept).counts_of(&wanted), &counts);
+                let mut added = resumed(&kept);
+                added.add(b"000", 7);
+                prop_assert_eq!(added.counts_of(&[b"000"])[0], map.get(&b"000"[..]).copied().unwrap_or(0) + 7);
+                sequences = resumed(&kept);
             }
             let mut stranger = Sequences::default();
             stranger.add(b"never", 1);
-            sequences.subtract(&stranger);
+            sequences.subtract(stranger);
             prop_assert_eq!(sequences.keep(), None);
         }
     }

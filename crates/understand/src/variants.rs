@@ -60,8 +60,8 @@ impl Question for Options {
     }
 
     fn compare(
-        a: (&str, VariantsFold),
-        b: (&str, VariantsFold),
+        mut a: (&str, VariantsFold),
+        mut b: (&str, VariantsFold),
         moments: &Moments,
     ) -> Result<Comparison<Answer>, Error> {
         let names = Names::of(moments);
@@ -70,11 +70,12 @@ impl Question for Options {
             fold.top(&names).into_iter().map(|number| fold.sequences.bytes_of(number).to_vec()).collect()
         };
         let either: BTreeSet<Vec<u8>> = typical(&a.1).into_iter().chain(typical(&b.1)).collect();
-        let answer = |fold: &VariantsFold| {
-            let shown = either.iter().map(|bytes| (bytes.as_slice(), fold.sequences.count_of(bytes))).collect();
-            fold.answer(shown, &names)
+        let answer = |fold: &mut VariantsFold| {
+            let shown: Vec<&[u8]> = either.iter().map(Vec::as_slice).collect();
+            let counts = fold.sequences.counts_of(&shown);
+            fold.answer(shown.into_iter().zip(counts).collect(), &names)
         };
-        Ok(Comparison::new((a.0, answer(&a.1)), (b.0, answer(&b.1)), shares))
+        Ok(Comparison::new((a.0, answer(&mut a.1)), (b.0, answer(&mut b.1)), shares))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -162,7 +163,7 @@ impl Fold for VariantsFold {
     fn subtract(&mut self, other: Self) {
         self.journeys -= other.journeys;
         self.customers.subtract(&other.customers);
-        self.sequences.subtract(&other.sequences);
+        self.sequences.subtract(other.sequences);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
