@@ -42,6 +42,12 @@ pub trait Fold: Send + 'static {
     /// The answer, in an order that depends on the journeys alone; `moments` has the names.
     fn finish(self, moments: &Moments) -> Self::Answer;
 
+    /// Puts itself in order once it has seen everything, so that `keep` and `finish`, of which nothing else is asked afterwards,
+    /// have little left to do. `hands` do what can be done apart.
+    fn settle(&mut self, hands: &dyn Hands) {
+        let _ = hands;
+    }
+
     /// What it has counted, for a fold of the same question that [resumes](Self::resume) it another day; the numbers of
     /// moments and words in it are those of the setting. `None` where counting cannot go on from such a state, or where what
     /// was counted since it resumed is more than it could follow: then the question has to be asked afresh.
@@ -76,6 +82,22 @@ pub trait Fold: Send + 'static {
     }
 }
 
+/// Whoever does work that can be done apart, perhaps several pieces at a time: a fold knows nothing of threads.
+pub trait Hands: Sync {
+    /// Does every piece of work, from 0 to before `count`, in any order.
+    fn share(&self, count: usize, work: &(dyn Fn(usize) + Sync));
+}
+
+/// Does one piece of work after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct OneHand;
+
+impl Hands for OneHand {
+    fn share(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).for_each(work);
+    }
+}
+
 /// A [`Fold`] whose kind is known only when the program runs, so that several questions share one pass.
 pub trait AnyFold: Send {
     /// As [`Fold::journey`].
@@ -86,6 +108,9 @@ pub trait AnyFold: Send {
     /// # Panics
     /// When `other` is a fold of another kind.
     fn merge(&mut self, other: Box<dyn AnyFold>);
+
+    /// As [`Fold::settle`].
+    fn settle(&mut self, hands: &dyn Hands);
 
     /// As [`Fold::keep`].
     fn keep(&mut self) -> Option<Vec<u8>>;
@@ -115,6 +140,10 @@ impl<F: Fold> AnyFold for F {
     fn merge(&mut self, other: Box<dyn AnyFold>) {
         let other = other.into_any().downcast::<F>().expect("only folds of one question are merged");
         Fold::merge(self, *other);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        Fold::settle(self, hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

@@ -15,7 +15,7 @@ mod setting;
 mod wanted;
 
 pub use dues::Dues;
-pub use fold::{AnyFold, Fold};
+pub use fold::{AnyFold, Fold, Hands, OneHand};
 pub use names::{Moment, Moments, Names, WORDS_MAX, Word, Words};
 pub use run::{Columns, Run, Runs};
 pub use segment::Segment;

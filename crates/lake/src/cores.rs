@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 
+use journey::Hands;
+
 use crate::error::Error;
 
 /// Runs the same work on every core until all have returned; gives the first error.
@@ -37,4 +39,13 @@ pub fn each_on_all_cores<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R 
     let mut done = done.into_inner().expect("no holder of this lock panics");
     done.sort_unstable_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// As many hands as there are cores.
+pub(crate) struct AllCores;
+
+impl Hands for AllCores {
+    fn share(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        each_on_all_cores((0..count).collect(), work);
+    }
 }

@@ -10,7 +10,7 @@ use event::Due;
 use journey::{AnyFold, Dues, Ending, Run, Runs, Selection};
 
 use crate::ask::{LeftOut, MakeFolds, Taken, Vocabulary};
-use crate::cores::{each_on_all_cores, run_on_all_cores};
+use crate::cores::{AllCores, each_on_all_cores, run_on_all_cores};
 use crate::error::Error;
 use crate::lens::{Lens, Looking};
 use crate::scan::{Projection, read_part};
@@ -69,7 +69,9 @@ pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Seen>,
         Ok(())
     })?;
     let done = done.into_inner().expect("no holder of this lock panics");
-    Ok((merged(done).expect("there is at least one core"), events.into_inner()))
+    let mut seen = merged(done).expect("there is at least one core");
+    seen.iter_mut().flat_map(|seen| &mut seen.groups).flatten().for_each(|fold| fold.settle(&AllCores));
+    Ok((seen, events.into_inner()))
 }
 
 /// What several cores have seen, as one. Different folds merge on different cores.

@@ -4,6 +4,7 @@
 //! each list turns into a [`Sketch`]. Which of the two depends on the number of durations alone, not on how they were
 //! split over folds: a fold that is over the budget stays over it whatever is merged.
 
+use journey::OneHand;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ mod kept;
 mod windows;
 
 pub(crate) use kept::Kept;
+use windows::List;
 
 /// Whether times are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +85,28 @@ struct Piece {
     slot: usize,
     start: usize,
     len: usize,
+}
+
+/// All pieces of one list.
+#[derive(Debug, Clone, Copy)]
+struct Pieces<'a> {
+    pieces: &'a [Piece],
+    blocks: &'a [Box<[u64; BLOCK]>],
+}
+
+impl Pieces<'_> {
+    fn slot(&self) -> usize {
+        self.pieces[0].slot
+    }
+
+    /// The durations one behind the other, in place of what is in `list`.
+    fn join<'l>(&self, list: &'l mut Vec<u64>) -> &'l mut [u64] {
+        list.clear();
+        for Piece { start, len, .. } in self.pieces {
+            list.extend_from_slice(&self.blocks[start / BLOCK][start % BLOCK..][..*len]);
+        }
+        list
+    }
 }
 
 impl Durations {
@@ -164,24 +188,30 @@ impl Durations {
         }
     }
 
-    /// Hands out every list with its slot, joined, and forgets them.
-    fn drain(&mut self, mut each: impl FnMut(usize, &mut [u64])) {
+    /// The pieces of every list, one list after the other; whoever has looked at them [forgets](Self::forget) them.
+    fn close_all(&mut self) -> Vec<Pieces<'_>> {
         for slot in 0..self.cursors.len() {
             self.close(slot);
         }
         self.pieces.sort_unstable_by_key(|piece| (piece.slot, piece.start));
-        let mut list = Vec::new();
-        for pieces in self.pieces.chunk_by(|a, b| a.slot == b.slot) {
-            list.clear();
-            for Piece { start, len, .. } in pieces {
-                list.extend_from_slice(&self.blocks[start / BLOCK][start % BLOCK..][..*len]);
-            }
-            each(pieces[0].slot, &mut list);
-        }
+        let blocks = &self.blocks;
+        self.pieces.chunk_by(|a, b| a.slot == b.slot).map(|pieces| Pieces { pieces, blocks }).collect()
+    }
+
+    fn forget(&mut self) {
         self.pieces.clear();
         self.free = 0;
         self.held = 0;
         self.cursors.fill(Cursor::default());
+    }
+
+    /// Hands out every list with its slot, joined, and forgets them.
+    fn drain(&mut self, mut each: impl FnMut(usize, &mut [u64])) {
+        let mut list = Vec::new();
+        for pieces in self.close_all() {
+            each(pieces.slot(), pieces.join(&mut list));
+        }
+        self.forget();
     }
 
     #[cold]
@@ -232,16 +262,12 @@ impl Durations {
 
     /// The figures by slot; nothing where there is no duration.
     pub(crate) fn finish(mut self) -> Vec<Option<Summary>> {
-        if self.base.is_some() {
-            return self.finish_settled();
+        self.settle(&OneHand);
+        match self.base.map(|base| base.kept) {
+            Some(Kept::Exact(lists)) => lists.iter().map(List::summary).collect(),
+            Some(Kept::Sketches(sketches)) => sketches.iter().map(of_sketch).collect(),
+            None => Vec::new(),
         }
-        if !self.exact {
-            self.sketch();
-            return self.sketches.iter().map(of_sketch).collect();
-        }
-        let mut finished = vec![None; self.cursors.len()];
-        self.drain(|slot, list| finished[slot] = of_list(list));
-        finished
     }
 }
 
@@ -270,31 +296,6 @@ fn of_sketch(sketch: &Sketch) -> Option<Summary> {
     let (middle, rank_90, _) = ranks(n);
     let middle = (sketch.at_rank(middle.0), sketch.at_rank(middle.1));
     Some(summary(n, sketch.sum(), middle, sketch.at_rank(rank_90), sketch.at_rank((rank_90 + 1).min(n - 1))))
-}
-
-/// Fewer durations than this are sorted; selecting pays only beyond.
-const FEW: u64 = 24;
-
-#[expect(clippy::cast_possible_truncation, reason = "ranks in a list that is in memory")]
-fn of_list(list: &mut [u64]) -> Option<Summary> {
-    let n = list.len() as u64;
-    if n == 0 {
-        return None;
-    }
-    let sum = list.iter().map(|duration| u128::from(*duration)).sum();
-    let ((low, high), rank_90, _) = ranks(n);
-    let [low, high, rank_90] = [low, high, rank_90].map(|rank| rank as usize);
-    if n < FEW {
-        list.sort_unstable();
-        let at = |rank: usize| list[rank.min(list.len() - 1)] as f64;
-        return Some(summary(n, sum, (at(low), at(high)), at(rank_90), at(rank_90 + 1)));
-    }
-    let (below, at_90, above) = list.select_nth_unstable(rank_90);
-    let after_90 = above.iter().copied().min().unwrap_or(*at_90);
-    // With this many, the middle lies below the 90th percentile, so the lower part alone is selected from.
-    let (lower, upper, _) = below.select_nth_unstable(high);
-    let lower = if low == high { *upper } else { lower.iter().copied().max().unwrap_or(*upper) };
-    Some(summary(n, sum, (lower as f64, *upper as f64), *at_90 as f64, after_90 as f64))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use evidence::{Doubt, Share, counted};
-use journey::{Fold, Journey, Moment, Moments, Setting};
+use journey::{Fold, Hands, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -285,6 +285,10 @@ impl Fold for MapFold {
             ours.seen.merge(theirs.seen);
         }
         self.durations.merge(other.durations, &slots);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.durations.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use journey::{AnyFold, Cut, Ending, Moments, Runs, Selection, Setting};
+use journey::{AnyFold, Cut, Ending, Hands, Moments, Runs, Selection, Setting};
 use proptest::prelude::*;
 use testkit::{Log, Told, told};
 use understand::View;
@@ -151,6 +151,15 @@ struct World<'a> {
     compare: bool,
 }
 
+/// Hands that take the last piece of work first.
+struct Backwards;
+
+impl Hands for Backwards {
+    fn share(&self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..count).rev().for_each(work);
+    }
+}
+
 type Folds = Vec<Box<dyn AnyFold>>;
 type Kept = Vec<Vec<u8>>;
 
@@ -256,6 +265,7 @@ impl<'a> World<'a> {
         let mut before: Option<(usize, Kept)> = None;
         for now in times.iter().copied() {
             let mut fresh = self.counted(now, |_| true);
+            fresh.iter_mut().for_each(|fold| fold.settle(&Backwards));
             let mut kept: Option<Kept> = fresh.iter_mut().map(|fold| fold.keep()).collect();
             prop_assert!(kept.is_some(), "{name}: all was seen");
             let answer = self.answer(fresh);

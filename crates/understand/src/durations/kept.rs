@@ -1,9 +1,12 @@
 //! Durations that go on another day from what was kept of them.
 
+use std::sync::OnceLock;
+
+use journey::{Hands, OneHand};
 use serde::{Deserialize, Serialize};
 
 use super::windows::{self, List};
-use super::{Durations, Summary, Times, of_sketch};
+use super::{Durations, Times};
 use crate::sketch::Sketch;
 
 /// What is kept of all lists.
@@ -18,16 +21,19 @@ pub(crate) enum Kept {
 /// What lists were when they were kept; what came since is in the lists themselves.
 #[derive(Debug)]
 pub(super) struct Base {
-    kept: Kept,
+    pub(super) kept: Kept,
     /// What is to be taken out.
     minus: Option<Box<Durations>>,
 }
+
+/// Lists are looked at in so many heaps, by whoever has a hand free.
+const HEAPS: usize = 16;
 
 impl Durations {
     /// What has to be known of these lists to go on from them; nothing where so much came or went that their figures are not
     /// known any more. Only [`finish`](Self::finish) makes sense afterwards.
     pub(crate) fn keep(&mut self) -> Option<Kept> {
-        self.settle();
+        self.settle(&OneHand);
         match &self.base.as_ref()?.kept {
             Kept::Exact(lists) => {
                 let lists = lists.iter().map(List::trimmed).collect::<Option<_>>()?;
@@ -51,7 +57,7 @@ impl Durations {
     /// Takes out other lists; `slots` says which of ours each of theirs is.
     pub(crate) fn subtract(&mut self, other: Self, slots: &[usize]) {
         if self.base.is_none() {
-            self.settle();
+            self.settle(&OneHand);
         }
         let (len, exact_max) = (self.cursors.len(), self.exact_max);
         let base = self.base.as_mut().expect("what is settled has a base");
@@ -61,10 +67,10 @@ impl Durations {
     }
 
     /// Makes one of what was kept, what came since and what is to be taken out.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self, hands: &dyn Hands) {
         let slots = self.cursors.len();
         let Some(Base { kept, minus }) = self.base.take() else {
-            let kept = self.of_all();
+            let kept = self.of_all(hands);
             self.base = Some(Base { kept, minus: None });
             return;
         };
@@ -94,24 +100,27 @@ impl Durations {
     }
 
     /// What is kept of lists that have no base.
-    fn of_all(&mut self) -> Kept {
+    fn of_all(&mut self, hands: &dyn Hands) -> Kept {
         if !self.exact {
             self.sketch();
             return Kept::Sketches(std::mem::take(&mut self.sketches));
         }
         let mut lists = vec![List::default(); self.cursors.len()];
-        self.drain(|slot, list| lists[slot] = List::of(list));
-        Kept::Exact(lists)
-    }
-
-    /// As [`finish`](Self::finish), of lists that have a base.
-    pub(super) fn finish_settled(mut self) -> Vec<Option<Summary>> {
-        self.settle();
-        match self.base.map(|base| base.kept) {
-            Some(Kept::Exact(lists)) => lists.iter().map(List::summary).collect(),
-            Some(Kept::Sketches(sketches)) => sketches.iter().map(of_sketch).collect(),
-            None => Vec::new(),
+        let all = self.close_all();
+        let found: Vec<OnceLock<List>> = vec![OnceLock::new(); all.len()];
+        // In a few heaps, each with a part of the long lists, which were met first: so memory for joining them is used again.
+        hands.share(HEAPS, &|heap| {
+            let mut list = Vec::new();
+            for (pieces, found) in all.iter().zip(&found).skip(heap).step_by(HEAPS) {
+                found.get_or_init(|| List::of(pieces.join(&mut list)));
+            }
+        });
+        for (pieces, found) in all.iter().zip(found) {
+            lists[pieces.slot()] = found.into_inner().unwrap_or_default();
         }
+        drop(all);
+        self.forget();
+        Kept::Exact(lists)
     }
 }
 
