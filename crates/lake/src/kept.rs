@@ -7,6 +7,8 @@
 mod file;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread::JoinHandle;
 
 use journey::{AnyFold, Dues};
 use listen::stitch::Rules;
@@ -50,6 +52,8 @@ pub struct Keeping {
     pub(crate) mark: Mark,
     /// By which rules the lake is asked, which are those by which its rows are filed.
     rules: i64,
+    /// What is being written, while the answer is made.
+    writing: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What was counted of a question before.
@@ -99,7 +103,13 @@ impl Lake {
             until_us: self.until_us().await?,
             replaced: replaced(&self.events).await?,
         };
-        Ok(Some(Keeping { home: self.home().to_owned(), log, mark, rules: crate::store::fingerprint(rules) }))
+        Ok(Some(Keeping {
+            home: self.home().to_owned(),
+            log,
+            mark,
+            rules: crate::store::fingerprint(rules),
+            writing: Mutex::default(),
+        }))
     }
 }
 
@@ -122,6 +132,7 @@ impl Keeping {
     /// What is kept under this name: a text from which everything follows that the answer depends on besides the events.
     /// `None` where nothing is, or where more has happened to the lake since than that rows came.
     pub fn find(&self, name: &str) -> Option<Kept> {
+        self.wait();
         let name = self.name(name);
         let (file, head, begins) = file::read(&self.home, &name)?;
         let (then, now) = (&head.mark, &self.mark);
@@ -171,18 +182,29 @@ impl Keeping {
         };
         // Whatever comes after so many words are known is called alike, in whatever order it came.
         if head.words.len() < journey::WORDS_MAX {
+            let (home, next) = (self.home.clone(), self.log.join(format!("{:020}.json", self.mark.version + 1)));
             // A home that cannot be written to is asked like any other.
-            let _ = file::write(&self.home, &head, &groups, || self.is_latest());
+            let write = move || _ = file::write(&home, &head, &groups, || !next.exists());
+            let writing = std::thread::Builder::new().spawn(write);
+            self.writing.lock().expect("no holder of this lock panics").extend(writing);
         }
         true
     }
 
-    fn is_latest(&self) -> bool {
-        !self.log.join(format!("{:020}.json", self.mark.version + 1)).exists()
+    /// Until all is written.
+    fn wait(&self) {
+        let writing = std::mem::take(&mut *self.writing.lock().expect("no holder of this lock panics"));
+        writing.into_iter().for_each(|one| _ = one.join());
     }
 
     fn name(&self, name: &str) -> String {
         crate::maintain::sha256(&format!("{}\n{}\n{name}", file::FORMAT, self.rules))
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        self.wait();
     }
 }
 
