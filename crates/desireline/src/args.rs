@@ -53,8 +53,10 @@ pub(crate) enum Command {
     #[command(after_help = views())]
     View(Box<ViewArgs>),
     /// Takes events in as they happen, over HTTP, keeps every customer's state current and decides what to do next.
-    #[command(after_help = "Example: desireline serve --listen 127.0.0.1:8640")]
+    #[command(after_help = "Example: desireline serve --listen 127.0.0.1:8099")]
     Serve(ServeArgs),
+    /// Builds the state of every customer anew from the log, and compares it with the one that is kept.
+    Replay(ReplayArgs),
     /// Runs SQL over the tables events, customers and links.
     #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
     Sql(SqlArgs),
@@ -104,7 +106,7 @@ fn views() -> String {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
     /// Where to listen. Other machines reach it only where keys were made before.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8640")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099")]
     pub(crate) listen: SocketAddr,
     /// Keep live state in this database, which other processes may share, instead of in the home.
     #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP")]
@@ -139,6 +141,13 @@ pub(crate) struct ServeArgs {
     /// A proxy that may say on whose behalf a request is made.
     #[arg(long = "proxy", value_name = "ADDRESS")]
     pub(crate) proxies: Vec<IpAddr>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    /// Where live state is kept, if not in the home.
+    #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP")]
+    pub(crate) keep: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

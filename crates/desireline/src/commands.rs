@@ -7,6 +7,7 @@ mod diff;
 mod export;
 pub(crate) mod import;
 mod init;
+mod replay;
 mod report;
 mod serve;
 mod sql;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Init(init) => init::run(&Home::open(args)?, init),
             Command::Import(import) => import::run(&Home::open(args)?, import, args.json).await,
             Command::View(view) => view::run(&Home::open(args)?, view, args.json).await,
+            Command::Replay(replay) => replay::run(&Home::open(args)?, replay, args.json).await,
             Command::Serve(serve) => serve::run(&Home::open(args)?, serve).await,
             Command::Sql(sql) => sql::run(&Home::open(args)?, sql, args.json).await,
             Command::Report(report) => report::run(&Home::open(args)?, report, args.json).await,

@@ -39,6 +39,7 @@ pub use engine::{Engine, Options};
 pub use error::Error;
 pub use export::{History, Part, Telling};
 pub use message::{Inbox, Took};
+pub use replay::Compared;
 pub use show::{
     Happened, Shown, ShownConsent, ShownDecided, ShownExpectations, ShownInteractions, ShownJourneys, ShownKey,
     ShownLink, ShownRefusal, ShownStage,

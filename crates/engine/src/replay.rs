@@ -12,13 +12,41 @@ use crate::limits::LOG_AT_ONCE;
 use crate::profile::Kept;
 use crate::rebuild::Past;
 
+/// What came of comparing states with the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// Customers of whom anything is known.
+    pub customers: u64,
+    /// Entries of the log that were read.
+    pub entries: u64,
+    /// Customers whose state is not what follows from the log, by their numbers.
+    pub differing: Vec<i64>,
+}
+
 impl Engine {
+    /// Builds every state anew from the log, and compares it with the one that is kept. Nothing may be taken in meanwhile.
+    ///
+    /// # Errors
+    /// When states or log cannot be read.
+    pub async fn compare_with_log(&self) -> Result<Compared, Error> {
+        let span = self.keep.log_span().await?;
+        let now_us = self.clock.now_us();
+        let (live, replayed) = (self.looked_at_until(now_us).await?, self.replayed_until(now_us).await?);
+        let all: BTreeSet<i64> = live.keys().chain(replayed.keys()).copied().collect();
+        let differing = all.iter().copied().filter(|customer| live.get(customer) != replayed.get(customer)).collect();
+        Ok(Compared { customers: all.len() as u64, entries: span.end - span.start, differing })
+    }
+
     /// The state of every customer as bytes, looked at until now. Two that are equal are the same to the bit.
     ///
     /// # Errors
     /// When what is kept cannot be read.
     pub async fn looked_at(&self) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
-        let now = Timestamp::from_micros(self.clock.now_us());
+        self.looked_at_until(self.clock.now_us()).await
+    }
+
+    async fn looked_at_until(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
+        let now = Timestamp::from_micros(now_us);
         let mut states = BTreeMap::new();
         let mut after: Option<Customer> = None;
         loop {
@@ -46,7 +74,10 @@ impl Engine {
     /// # Errors
     /// When the log cannot be read.
     pub async fn replayed(&self) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
-        let now_us = self.clock.now_us();
+        self.replayed_until(self.clock.now_us()).await
+    }
+
+    async fn replayed_until(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
         let now = Timestamp::from_micros(now_us);
         let mut entries: Vec<Entry> = Vec::new();
         self.each_entry(0, &mut |logged| {

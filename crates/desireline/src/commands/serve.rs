@@ -22,7 +22,7 @@ const LIVE: &str = "live";
 /// Serves until Ctrl-C, or a request to end.
 pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error> {
     std::fs::create_dir_all(&home.path).map_err(Error::file("make the folder", &home.path))?;
-    let keep = open_keep(home, args).await?;
+    let keep = open_keep(home, args.keep.as_deref()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let engine = open_engine(&keep, &home.charter, &clock).await?;
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
@@ -51,14 +51,14 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
 }
 
 /// Opens what is kept: in the home, or in a database that others share.
-pub(crate) async fn open_keep(home: &Home, args: &ServeArgs) -> Result<Arc<dyn Keep>, Error> {
-    Ok(match &args.keep {
+pub(crate) async fn open_keep(home: &Home, url: Option<&str>) -> Result<Arc<dyn Keep>, Error> {
+    Ok(match url {
         Some(url) => Arc::new(Postgres::connect(url, keep::limits::MESSAGES_KNOWN_US).await?),
         None => Arc::new(Embedded::open(home.path.join(LIVE), EmbeddedOptions::default())?),
     })
 }
 
-async fn open_engine(
+pub(crate) async fn open_engine(
     keep: &Arc<dyn Keep>,
     charter: &Arc<Charter>,
     clock: &Arc<dyn Clock>,

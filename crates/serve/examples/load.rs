@@ -1,0 +1,179 @@
+//! Load for a server that runs: batches of messages, or questions what to do, over several connections at once.
+//!
+//! ```text
+//! cargo run --release --workspace --example load -- ingest 127.0.0.1:8099 wk_… --events 1000000 --customers 100000
+//! cargo run --release --workspace --example load -- decide 127.0.0.1:8099 ak_… --questions 100000 --customers 100000
+//! ```
+//! `--per-second` holds the rate down; what was asked late because of that counts as waiting.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for whoever measures")]
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+struct Wanted {
+    what: String,
+    address: String,
+    key: String,
+    number: u64,
+    batch: u64,
+    customers: u64,
+    connections: u64,
+    per_second: u64,
+    run: u64,
+}
+
+fn wanted() -> Wanted {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let option = |name: &str, default: u64| {
+        let at = args.iter().position(|arg| arg == name);
+        at.and_then(|at| args.get(at + 1)).map_or(default, |value| value.parse().unwrap())
+    };
+    let what = args.first().cloned().unwrap_or_else(|| "ingest".to_owned());
+    let default = if what == "ingest" { option("--events", 1_000_000) } else { option("--questions", 100_000) };
+    Wanted {
+        address: args.get(1).cloned().unwrap_or_else(|| "127.0.0.1:8099".to_owned()),
+        key: args.get(2).cloned().unwrap_or_default(),
+        number: default,
+        batch: option("--batch", 100),
+        customers: option("--customers", 100_000),
+        connections: option("--connections", 16),
+        per_second: option("--per-second", 0),
+        run: option("--run", u64::from(std::process::id())),
+        what,
+    }
+}
+
+fn mix(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+/// A request, and how many things are in it.
+fn request(wanted: &Wanted, at: u64) -> (String, u64) {
+    let mut body = String::new();
+    let (path, header, n) = if wanted.what == "ingest" {
+        let n = wanted.batch.min(wanted.number - at * wanted.batch);
+        body.push_str("{\"batch\":[");
+        for i in 0..n {
+            let number = at * wanted.batch + i;
+            let lot = mix(number.wrapping_add(wanted.run << 40));
+            let user = lot % wanted.customers;
+            let event =
+                ["Page Viewed", "Page Viewed", "Product Added", "Order Booked", "Delivered"][(lot >> 40) as usize % 5];
+            let comma = if i == 0 { "" } else { "," };
+            write!(
+                body,
+                "{comma}{{\"type\":\"track\",\"event\":\"{event}\",\"messageId\":\"load-{}-{number}\",\"userId\":\"u{user}\",\"anonymousId\":\"a{user}\",\"properties\":{{\"total\":{},\"sku\":\"sku-{}\",\"url\":\"https://shop.example/p/{}\"}},\"context\":{{\"library\":{{\"name\":\"load\",\"version\":\"1\"}}}}}}",
+                wanted.run,
+                lot % 500,
+                lot % 97,
+                lot % 1009
+            )
+            .unwrap();
+        }
+        body.push_str("]}");
+        ("/v1/batch", format!("Authorization: Basic {}", base64(format!("{}:", wanted.key).as_bytes())), n)
+    } else {
+        let user = mix(at.wrapping_add(wanted.run << 40)) % wanted.customers;
+        write!(body, "{{\"keys\":{{\"user_id\":\"u{user}\"}}}}").unwrap();
+        ("/api/v1/decide", format!("X-API-Key: {}", wanted.key), 1)
+    };
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\n{header}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        wanted.address,
+        body.len()
+    );
+    (head + &body, n)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let word = three.iter().fold(0, |word, byte| word << 8 | usize::from(*byte)) << (8 * (3 - three.len()));
+        for digit in 0..4 {
+            out.push(if digit <= three.len() { char::from(DIGITS[word >> (18 - 6 * digit) & 63]) } else { '=' });
+        }
+    }
+    out
+}
+
+/// Reads one answer, and gives its status.
+fn answer(reader: &mut BufReader<TcpStream>) -> u16 {
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let status = line.split(' ').nth(1).unwrap_or_default().parse().unwrap_or_default();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    status
+}
+
+fn main() {
+    let wanted = Arc::new(wanted());
+    let requests = if wanted.what == "ingest" { wanted.number.div_ceil(wanted.batch) } else { wanted.number };
+    let (next, done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let start = Instant::now();
+    let workers: Vec<_> = (0..wanted.connections)
+        .map(|_| {
+            let (wanted, next, done) = (Arc::clone(&wanted), Arc::clone(&next), Arc::clone(&done));
+            let (refused, waits) = (Arc::clone(&refused), Arc::clone(&waits));
+            std::thread::spawn(move || {
+                let mut stream = TcpStream::connect(&wanted.address).unwrap();
+                stream.set_nodelay(true).unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut own = Vec::new();
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= requests {
+                        break;
+                    }
+                    let (text, n) = request(&wanted, at);
+                    let mut asked = Instant::now();
+                    if wanted.per_second > 0 {
+                        let due = Duration::from_secs_f64((at * n) as f64 / wanted.per_second as f64);
+                        std::thread::sleep(due.saturating_sub(start.elapsed()));
+                        asked = asked.max(start + due);
+                    }
+                    stream.write_all(text.as_bytes()).unwrap();
+                    let status = answer(&mut reader);
+                    own.push(asked.elapsed());
+                    let counter = if status == 200 { &done } else { &refused };
+                    counter.fetch_add(n, Ordering::Relaxed);
+                }
+                waits.lock().unwrap().extend(own);
+            })
+        })
+        .collect();
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    let seconds = start.elapsed().as_secs_f64();
+    let mut waits = waits.lock().unwrap().clone();
+    waits.sort_unstable();
+    let share = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    let done = done.load(Ordering::Relaxed);
+    println!(
+        "{{\"what\":\"{}\",\"done\":{done},\"refused\":{},\"seconds\":{seconds:.3},\"per_second\":{:.0},\"wait_ms_p50\":{:.2},\"wait_ms_p99\":{:.2},\"wait_ms_max\":{:.2}}}",
+        wanted.what,
+        refused.load(Ordering::Relaxed),
+        done as f64 / seconds,
+        share(0.5),
+        share(0.99),
+        share(1.0)
+    );
+}
