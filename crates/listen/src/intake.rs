@@ -39,6 +39,7 @@ mod consent;
 mod decode;
 mod envelope;
 mod merge;
+mod posthog;
 mod recorded;
 mod rows;
 
@@ -54,6 +55,7 @@ pub use cloud_events::CloudEvents;
 pub use consent::{Consent, consents};
 pub use decode::decode;
 pub use envelope::Body;
+pub use posthog::from_posthog;
 pub use recorded::{normalised, replay};
 pub use rows::{Rows, Source, SourceError, Sources};
 

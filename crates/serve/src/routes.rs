@@ -12,6 +12,7 @@ mod health;
 mod intake;
 mod keys;
 mod live;
+mod posthog;
 mod segment;
 mod settings;
 mod targets;
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<Route> {
         segment::routes(),
         settings::routes(),
         cloud_events::routes(),
+        posthog::routes(),
         webhooks::routes(),
         decide::routes(),
         customers::routes(),

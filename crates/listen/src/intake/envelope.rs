@@ -94,7 +94,7 @@ pub(super) fn text(body: &[u8]) -> Result<&str, BodyError> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-fn wrong(error: &serde_json::Error) -> BodyError {
+pub(super) fn wrong(error: &serde_json::Error) -> BodyError {
     if error.is_data() {
         BodyError::WrongForm { detail: "the body is not a JSON object".to_owned() }
     } else {

@@ -85,7 +85,7 @@ fn engine_counts(app: &App, text: &mut Text) {
     ];
     family("desireline_events_total", "Messages, by what became of them.", "result", &taken);
     let refused: Vec<(&str, u64)> = refused.iter().map(|(reason, n)| (*reason, *n)).collect();
-    family("desireline_rejected_total", "Messages that could not be events, by reason.", "reason", &refused);
+    family("desireline_dead_letter_total", "Messages that could not be events, by reason.", "reason", &refused);
     let decided = [("action", read(&counts.decided)), ("none", read(&counts.undecided))];
     family("desireline_decisions_total", "Decisions, for an action or for none.", "result", &decided);
     let sent = [

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{WRITE, basic, start};
+use crate::support::{ADMIN, WRITE, basic, start, start_with};
 
 #[tokio::test]
 async fn every_address_answers_exactly_200() {
@@ -111,6 +111,48 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("memory takes it");
     encoder.finish().expect("memory takes it")
+}
+
+#[tokio::test]
+async fn clients_of_posthog_are_understood() {
+    let server = start().await;
+    let batch = json!({"api_key": WRITE, "batch": [
+        {"event": "Seen", "distinct_id": "ann", "uuid": "1", "properties": {"v": 2}},
+        {"event": "$create_alias", "distinct_id": "ann", "uuid": "2", "properties": {"alias": "old"}},
+        {"event": "Nobody", "uuid": "3"},
+    ]});
+    let answer =
+        server.ask("POST", "/batch/", &[("Content-Encoding", "gzip")], gzip(batch.to_string().as_bytes())).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"status": 1})));
+    let one = json!({"token": WRITE, "event": "Seen", "distinct_id": "bob", "uuid": "4"}).to_string();
+    for path in ["/e/?compression=gzip-js", "/capture", "/i/v0/e/"] {
+        assert_eq!(server.ask("POST", path, &[("Content-Type", "text/plain")], &one).await.status, 200, "{path}");
+    }
+    assert_eq!(server.entries().await, 4, "three events and a rejected one");
+    assert_eq!(
+        server.ask("POST", "/batch/", &[], r#"{"api_key":"no","batch":[]}"#).await.said(),
+        "401 invalid_write_key"
+    );
+    assert_eq!(server.ask("POST", "/batch/", &[], r#"{"event":"Seen"}"#).await.said(), "401 missing_key");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_named_may_say_who_sent_it() {
+    let message = r#"{"userId":"u","messageId":"m","context":{"library":{"name":"analytics.js"}}}"#;
+    let sent_by = async |proxies: &[&str]| {
+        let proxies: Vec<std::net::IpAddr> = proxies.iter().map(|it| it.parse().expect("an address")).collect();
+        let server = start_with(charter::Charter::without_file(), |options| options.proxies = proxies).await;
+        let key = basic(WRITE);
+        let headers = [("Authorization", key.as_str()), ("X-Forwarded-For", "6.6.6.6, 203.0.113.7, 10.0.0.9")];
+        server.ask("POST", "/v1/page", &headers, message).await;
+        let events = server.get("/api/v1/events", ADMIN).await.json();
+        server.stop().await;
+        events["events"][0]["context"]["ip"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(sent_by(&[]).await, "127.0.0.1", "anybody may write such a header");
+    assert_eq!(sent_by(&["127.0.0.1"]).await, "10.0.0.9");
+    assert_eq!(sent_by(&["127.0.0.1", "10.0.0.9"]).await, "203.0.113.7");
 }
 
 #[tokio::test]

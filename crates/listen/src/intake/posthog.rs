@@ -1,0 +1,168 @@
+//! What the clients of `PostHog` send, as a batch of the Segment API.
+//!
+//! `uuid` is the id of the message, `distinct_id` its user, or its anonymous id where `$is_identified` is false; `$identify`
+//! and `$set` identify, `$create_alias` is an alias, `$pageview` a page, `$screen` a screen, `$groupidentify` a group; all
+//! else is tracked.
+//!
+//! Source: `PostHog`, "Capture and batch API endpoints", and what its clients send.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::json::{self, Members};
+
+use super::BodyError;
+use super::envelope::{text, wrong};
+
+/// A body of `PostHog` (one event, a list of events, or a `batch` of them) as a body of a batch, with its key as write key.
+///
+/// # Errors
+/// When the body is not JSON in UTF-8, or of another form.
+///
+/// ```
+/// let body = br#"{"api_key":"k","batch":[{"event":"Seen","distinct_id":"ann","uuid":"1"}]}"#;
+/// let batch = listen::intake::from_posthog(body)?;
+/// assert_eq!(batch, r#"{"writeKey":"k","batch":[{"type":"track","event":"Seen","messageId":"1","userId":"ann"}]}"#);
+/// # Ok::<(), listen::intake::BodyError>(())
+/// ```
+pub fn from_posthog(body: &[u8]) -> Result<String, BodyError> {
+    let body = text(body)?;
+    let outer = if body.trim_start().starts_with('[') {
+        Members::default()
+    } else {
+        Members::parse(body).map_err(|error| wrong(&error))?
+    };
+    let list = if outer.0.is_empty() { Some(body) } else { outer.get("batch").or_else(|| outer.get("data")) };
+    let events: Vec<&RawValue> = match list {
+        Some(list) if list.trim_start().starts_with('[') => {
+            serde_json::from_str(list).map_err(|error| BodyError::NotJson { detail: error.to_string() })?
+        }
+        Some(_) => return Err(BodyError::WrongForm { detail: "`batch` is not a list".to_owned() }),
+        None => vec![serde_json::from_str(body).map_err(|error| BodyError::NotJson { detail: error.to_string() })?],
+    };
+    let mut out = String::new();
+    let inner = events.first().and_then(|event| Members::parse(event.get()).ok());
+    let inner_key = inner.as_ref().and_then(|event| key(event).or_else(|| key(&object(event, "properties"))));
+    if let Some(key) = key(&outer).or(inner_key) {
+        json::push_name(&mut out, "writeKey");
+        out.push_str(key);
+    }
+    if let Some(sent_at) = outer.get("sent_at").or_else(|| outer.get("sentAt")) {
+        json::push_name(&mut out, "sentAt");
+        out.push_str(sent_at);
+    }
+    json::push_name(&mut out, "batch");
+    let messages: Vec<Cow<'_, str>> = events.iter().map(|event| message(event.get())).collect();
+    out.push('[');
+    out.push_str(&messages.join(","));
+    out.push_str("]}");
+    Ok(out)
+}
+
+/// The key that stands in an object.
+fn key<'a>(object: &Members<'a>) -> Option<&'a str> {
+    object.get("api_key").or_else(|| object.get("token"))
+}
+
+fn object<'a>(of: &Members<'a>, name: &str) -> Members<'a> {
+    of.get(name).and_then(|text| Members::parse(text).ok()).unwrap_or_default()
+}
+
+/// An event as a message; what is no object stays as it is, and is rejected as such.
+fn message(event: &str) -> Cow<'_, str> {
+    let Ok(event) = Members::parse(event) else { return Cow::Borrowed(event) };
+    let properties = object(&event, "properties");
+    let name = event.get("event").and_then(json::text).unwrap_or_default();
+    let kind = match name.as_ref() {
+        "$identify" | "$set" => "identify",
+        "$create_alias" => "alias",
+        "$groupidentify" => "group",
+        "$pageview" => "page",
+        "$screen" => "screen",
+        _ => "track",
+    };
+    let mut out = String::new();
+    let mut write = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            json::push_name(&mut out, name);
+            out.push_str(value);
+        }
+    };
+    write("type", Some(&json::quoted(kind)));
+    write("event", event.get("event").filter(|_| kind == "track"));
+    write("messageId", event.get("uuid"));
+    let who = event.get("distinct_id").or_else(|| properties.get("distinct_id"));
+    let anonymous = properties.get("$is_identified") == Some("false");
+    write(if anonymous { "anonymousId" } else { "userId" }, who);
+    let set = event.get("$set").or_else(|| properties.get("$set"));
+    match kind {
+        "identify" => {
+            write("anonymousId", properties.get("$anon_distinct_id").filter(|_| !anonymous));
+            write("traits", set);
+        }
+        "alias" => write("previousId", properties.get("alias")),
+        "group" => {
+            write("groupId", properties.get("$group_key"));
+            write("traits", properties.get("$group_set"));
+        }
+        "screen" => write("name", properties.get("$screen_name")),
+        _ => {}
+    }
+    write("timestamp", event.get("timestamp"));
+    write("properties", event.get("properties").filter(|_| !properties.0.is_empty()));
+    let library = properties.get("$lib").map(|name| {
+        let version = properties.get("$lib_version").unwrap_or("null");
+        format!("{{\"library\":{{\"name\":{name},\"version\":{version}}}}}")
+    });
+    write("context", library.as_deref());
+    out.push('}');
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(event: &str, expected: &str) {
+        assert_eq!(message(event), expected);
+    }
+
+    #[test]
+    fn each_kind_of_event() {
+        check(r#"{"event":"$pageview","distinct_id":7}"#, r#"{"type":"page","userId":7}"#);
+        check(
+            r#"{"event":"$identify","distinct_id":"ann","$set":{"plan":"x"},"properties":{"$anon_distinct_id":"a1"}}"#,
+            r#"{"type":"identify","userId":"ann","anonymousId":"a1","traits":{"plan":"x"},"properties":{"$anon_distinct_id":"a1"}}"#,
+        );
+        check(
+            r#"{"event":"$create_alias","distinct_id":"ann","properties":{"alias":"old"}}"#,
+            r#"{"type":"alias","userId":"ann","previousId":"old","properties":{"alias":"old"}}"#,
+        );
+        check(
+            r#"{"event":"$groupidentify","distinct_id":"ann","properties":{"$group_key":"g","$group_set":{"a":1}}}"#,
+            r#"{"type":"group","userId":"ann","groupId":"g","traits":{"a":1},"properties":{"$group_key":"g","$group_set":{"a":1}}}"#,
+        );
+        check(
+            r#"{"event":"Seen","distinct_id":"x","properties":{"$is_identified":false,"$lib":"web"},"timestamp":"t"}"#,
+            r#"{"type":"track","event":"Seen","anonymousId":"x","timestamp":"t","properties":{"$is_identified":false,"$lib":"web"},"context":{"library":{"name":"web","version":null}}}"#,
+        );
+        check("7", "7");
+    }
+
+    #[test]
+    fn each_form_of_a_body() {
+        let event = r#"{"event":"Seen","distinct_id":"x","properties":{"token":"k"}}"#;
+        let seen = r#"[{"type":"track","event":"Seen","userId":"x","properties":{"token":"k"}}]"#;
+        let with_key = format!(r#"{{"writeKey":"k","batch":{seen}}}"#);
+        assert_eq!(from_posthog(event.as_bytes()).as_deref(), Ok(with_key.as_str()));
+        assert_eq!(from_posthog(format!("[{event}]").as_bytes()).as_deref(), Ok(with_key.as_str()));
+        let batch = format!(r#"{{"api_key":"j","sent_at":"t","batch":[{event}]}}"#);
+        let expected = format!(r#"{{"writeKey":"j","sentAt":"t","batch":{seen}}}"#);
+        assert_eq!(from_posthog(batch.as_bytes()), Ok(expected));
+        assert_eq!(from_posthog(b"[]").as_deref(), Ok(r#"{"batch":[]}"#));
+        for wrong in [&b"7"[..], b"{\"batch\":7}", b"{", b"\xff", b""] {
+            assert!(from_posthog(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
