@@ -149,6 +149,7 @@ fn keys(out: &mut String, summary: &Summary) {
             }
             settings.extend(key.priority.map(|n| format!("priority: {n}")));
             settings.extend(key.limit.map(|n| format!("limit: {n}")));
+            settings.extend(key.from.as_ref().map(|column| format!("from: {column}")));
             if matches!(kind, "email" | "phone") {
                 settings.push(format!("normalise: {kind}, personal: true"));
             }

@@ -55,7 +55,9 @@ impl<'p> Asking<'p> {
     /// Asks about what could not be guessed; whether there was an answer.
     pub(crate) fn answer(&self, error: &GuessError, options: &mut Options) -> bool {
         match error {
-            GuessError::Times { source: GuessTimesError::Ambiguous { .. }, .. } => {
+            GuessError::Times {
+                source: GuessTimesError::Ambiguous { .. } | GuessTimesError::Undecided { .. }, ..
+            } => {
                 draw::note(&format!("{}: {error}", self.path.display()));
                 options.dates = match draw::ask("day first (d) or month first (m)?").as_deref() {
                     Some("d" | "dmy") => Some(DateOrder::DayMonthYear),

@@ -34,7 +34,11 @@ pub(crate) fn add(home: &Path, done: &Done) -> Result<(), Error> {
         .iter()
         .map(|file| {
             let rejected = done.imported.rejected.get(&file.name).cloned().unwrap_or_default();
-            json!({"name": file.name, "events": file.events, "rejected": rejected})
+            let mut record = file.read_as.json();
+            record["name"] = json!(file.name);
+            record["events"] = json!(file.events);
+            record["rejected"] = json!(rejected);
+            record
         })
         .collect();
     let record = json!({
@@ -51,12 +55,22 @@ pub(crate) fn add(home: &Path, done: &Done) -> Result<(), Error> {
     writeln!(file, "{record}").map_err(Error::file("write", &path))
 }
 
+fn records(home: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(home.join(FILE)).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Every file of every import, in their order, as it was noted.
+pub(crate) fn files(home: &Path) -> Vec<Value> {
+    let of_record = |record: Value| record["files"].as_array().cloned().unwrap_or_default();
+    records(home).into_iter().flat_map(of_record).collect()
+}
+
 /// Reads all imports of a home; a line that cannot be read is passed over.
 pub(crate) fn read(home: &Path) -> History {
-    let text = std::fs::read_to_string(home.join(FILE)).unwrap_or_default();
     let mut history = History::default();
     let mut by_file: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-    for record in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+    for record in records(home) {
         let number = |value: &Value| value.as_u64().unwrap_or_default();
         for file in record["files"].as_array().into_iter().flatten() {
             let name = file["name"].as_str().unwrap_or_default().to_owned();

@@ -12,6 +12,7 @@ mod home;
 mod live;
 mod part;
 mod question;
+mod reread;
 mod scenario;
 mod segments;
 mod sources;

@@ -113,9 +113,14 @@ fn unconfirmed(plan: &Plan) -> Option<String> {
     }
     (!said.is_empty()).then(|| {
         format!(
-            "no column says by its name {}: if that is right give --map {}, otherwise another column; there are {}",
+            "no column says by its name {}: if that is right give --map {}, otherwise another column{}; there are {}",
             said.join("; "),
             map.join(","),
+            if map.iter().any(|one| one.starts_with("event=")) {
+                ", or --map \"event='Order'\" where every row is one such event"
+            } else {
+                ""
+            },
             plan.columns.join(", ")
         )
     })
@@ -235,7 +240,7 @@ pub(crate) fn source_map(source: &Source, args: &ReadArgs) -> Option<SourceMap> 
                 Some(TimeFormat::YearFirst) | None => None,
                 Some(format) => Some(format.to_string()),
             };
-            Taken::Column { column: time.column.clone(), format }
+            Taken::Column { column: time.name(), format }
         })
     };
     Some(SourceMap {
@@ -293,7 +298,9 @@ pub(crate) fn read(
     let input = Box::new(BufReader::with_capacity(1 << 20, counted));
     listen::read(&source.plan, input, sink).map_err(|error| match error {
         listen::ReadError::Stopped(stop) => ReadFailure::Stopped(stop.0),
-        error @ listen::ReadError::WhichCustomer { .. } => ReadFailure::Unsaid(error.to_string()),
+        error @ (listen::ReadError::WhichCustomer { .. } | listen::ReadError::NoSuchAttribute { .. }) => {
+            ReadFailure::Unsaid(error.to_string())
+        }
         error => ReadFailure::Broken(with_causes(&error)),
     })
 }

@@ -131,6 +131,7 @@ pub fn read_parquet(
     mapper.finish(&mut sink)?;
     let mut summary = sink.into_summary();
     summary.rows = rows;
+    summary.naive = mapper.naive();
     summary.warnings.extend(mapper.warnings());
     Ok(summary)
 }

@@ -65,6 +65,21 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// Appends a date and the time of day of another cell as one text; without a time of day, the date alone.
+    pub(crate) fn write_joined(&self, time_of_day: &Cell<'_>, out: &mut String) {
+        match self {
+            Cell::Local(at) => {
+                let _ = write!(out, "{}", at.date());
+            }
+            date => date.write_text(out),
+        }
+        out.truncate(out.trim_end().len());
+        if !time_of_day.is_empty() {
+            out.push(' ');
+            time_of_day.write_text(out);
+        }
+    }
+
     /// Appends the value as JSON. Numbers that JSON cannot write (infinities) become text.
     pub fn write_json(&self, out: &mut String) {
         match self {

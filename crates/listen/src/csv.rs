@@ -64,6 +64,7 @@ pub(crate) fn read(input: impl Read, layout: Layout, plan: &Plan, sink: &mut dyn
     };
     mapper.finish(&mut counting)?;
     let mut summary = counting.summary;
+    summary.naive = mapper.naive();
     summary.warnings.extend(mapper.warnings());
     ended.map_err(|source| ReadError::from_io(source, &summary))?;
     Ok(summary)

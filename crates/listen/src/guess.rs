@@ -42,7 +42,10 @@ pub struct Note {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuessError {
     /// No column can play a role that every event needs.
-    #[error("no column says {what} (looked for {looked_for}): give --map {role}=COLUMN; the columns are {}", columns.join(", "))]
+    #[error(
+        "no column says {what} (looked for {looked_for}): give --map {role}=COLUMN{}; the columns are {}{}",
+        or_literal(role), columns.join(", "), nor(also)
+    )]
     NotFound {
         /// The role.
         role: Role,
@@ -52,9 +55,11 @@ pub enum GuessError {
         looked_for: String,
         /// The columns that there are.
         columns: Vec<String>,
+        /// What else no column says, and the role that it is.
+        also: Vec<(Role, &'static str)>,
     },
     /// The times of a column cannot be read.
-    #[error("column `{column}`: {source}; or give --map {role}={column}:%d/%m/%Y with the form that it has")]
+    #[error("column `{column}`: {source}{}", say_form(role, column, source))]
     Times {
         /// The role of the column.
         role: Role,
@@ -66,6 +71,38 @@ pub enum GuessError {
     /// The given mapping does not fit.
     #[error(transparent)]
     Mapping(#[from] MappingError),
+}
+
+/// Files in which every row is one and the same event have no column for it.
+fn or_literal(role: &Role) -> &'static str {
+    if *role == Role::Event { ", or --map \"event='Order'\" where every row is one such event" } else { "" }
+}
+
+fn nor(also: &[(Role, &'static str)]) -> String {
+    let said =
+        also.iter().map(|(role, what)| format!("; nor does one say {what} (--map {role}=COLUMN{})", or_literal(role)));
+    said.collect()
+}
+
+/// The first error; where something was not found, with all else that was not.
+fn all_found(found: [Result<(), GuessError>; 3]) -> Result<(), GuessError> {
+    let mut errors = found.into_iter().filter_map(Result::err);
+    let Some(mut first) = errors.next() else { return Ok(()) };
+    if let GuessError::NotFound { also, .. } = &mut first {
+        also.extend(errors.filter_map(|error| match error {
+            GuessError::NotFound { role, what, .. } => Some((role, what)),
+            _ => None,
+        }));
+    }
+    Err(first)
+}
+
+/// How the form of a column is given, where the order of day and month alone does not do.
+fn say_form(role: &Role, column: &str, source: &GuessTimesError) -> String {
+    if source.is_about_order() {
+        return String::new();
+    }
+    format!("; give --map {role}={column}:{} with the form that it has", source.example_form())
 }
 
 /// Completes `given` by guessing which of the columns play the other roles, from their names and a sample of rows.
@@ -88,9 +125,8 @@ pub fn guess(
         .collect();
     let mut guesser = Guesser { mapping: given.clone(), notes: Vec::new(), table, columns };
     guesser.note_given()?;
-    guesser.times(dates)?;
-    guesser.event()?;
-    guesser.customer()?;
+    let found = [guesser.times(dates), guesser.event(), guesser.customer()];
+    all_found(found)?;
     guesser.others();
     guesser.members();
     Ok(Guess { mapping: guesser.mapping, notes: guesser.notes })
@@ -114,12 +150,20 @@ impl<'a, 'c> Guesser<'a, 'c> {
     }
 
     fn note_given(&mut self) -> Result<(), GuessError> {
+        self.mapping.settle_times(self.columns);
         let used: Vec<(Role, String)> = self.mapping.used().into_iter().map(|(r, c)| (r, c.to_owned())).collect();
-        for (role, column) in used {
-            if !self.columns.contains(&column) {
-                let columns = self.columns.to_vec();
+        let (there, mut missing): (Vec<_>, Vec<_>) =
+            used.into_iter().partition(|(_, column)| self.columns.contains(column));
+        let columns = self.columns.to_vec();
+        match missing.len() {
+            0 => {}
+            1 => {
+                let (role, column) = missing.remove(0);
                 return Err(MappingError::NoSuchColumn { role, column, columns }.into());
             }
+            _ => return Err(MappingError::NoSuchColumns { missing, columns }.into()),
+        }
+        for (role, column) in there {
             self.note(role, &column, "given", true);
         }
         let literals = self.mapping.texts().map(|(role, value)| (role, value.cloned()));
@@ -151,6 +195,7 @@ impl<'a, 'c> Guesser<'a, 'c> {
         let given = self.mapping.at.is_some() || self.mapping.start.is_some() || self.mapping.end.is_some();
         if !given {
             self.guess_times()?;
+            self.join_time_of_day();
         }
         if self.mapping.received_at.is_none()
             && let Some(column) = self.named(names::RECEIVED_AT, |column| column.looks_like_times(true))
@@ -184,6 +229,25 @@ impl<'a, 'c> Guesser<'a, 'c> {
         Ok(())
     }
 
+    /// Takes the time of day from a column of its own, where the one that was guessed has dates only: otherwise all of a
+    /// day would have happened at midnight.
+    fn join_time_of_day(&mut self) {
+        let Some(name) = self.mapping.at.as_ref().map(|at| at.column.clone()) else { return };
+        let Some(date) = self.table.iter().find(|column| column.name == name) else { return };
+        let times: Vec<&str> =
+            self.table.iter().filter(|c| self.is_free(c.name) && c.is_times_of_day()).map(|c| c.name).collect();
+        let named = names::TIME_OF_DAY.iter().find_map(|known| times.iter().find(|t| names::normal(t) == **known));
+        if times.is_empty() || !date.is_dates_only() {
+            return;
+        }
+        let taken = named.unwrap_or(&times[0]);
+        let at = self.mapping.at.as_mut().expect("it has a name");
+        at.time_of_day = Some((*taken).to_owned());
+        let others: Vec<&str> = times.iter().filter(|time| *time != taken).copied().collect();
+        let others = if others.is_empty() { String::new() } else { format!("; others are {}", others.join(", ")) };
+        self.note(Role::At, taken, format!("the time of day, which `{name}` does not say{others}"), true);
+    }
+
     fn guess_time_by_values(&mut self) -> Result<(), GuessError> {
         let candidates: Vec<Column<'a, 'c>> =
             self.table.iter().filter(|c| self.is_free(c.name) && c.looks_like_times(false)).copied().collect();
@@ -208,7 +272,7 @@ impl<'a, 'c> Guesser<'a, 'c> {
     }
 
     fn take_time(&mut self, role: Role, column: Column<'a, 'c>, why: &str, sure: bool) {
-        let time = TimeColumn { column: column.name.to_owned(), format: None };
+        let time = TimeColumn::of(column.name, None);
         let place = self.mapping.time_mut(&role).expect("only roles of times are taken here");
         *place = Some(time);
         self.note(role, column.name, why, sure);
@@ -220,9 +284,13 @@ impl<'a, 'c> Guesser<'a, 'c> {
         if time.format.is_some() {
             return Ok(());
         }
-        let name = time.column.clone();
-        let column = self.table.iter().find(|column| column.name == name).expect("given columns were checked");
-        let format = column.time_format(dates);
+        let (name, time_of_day) = (time.column.clone(), time.time_of_day.clone());
+        let find =
+            |name: &str| self.table.iter().find(|column| column.name == name).expect("given columns were checked");
+        let format = match time_of_day.as_deref().map(find) {
+            Some(time_of_day) => find(&name).joined_format(time_of_day, dates),
+            None => find(&name).time_format(dates),
+        };
         let format = format.map_err(|source| GuessError::Times { role: role.clone(), column: name.clone(), source })?;
         if let (Some(format), Some(note)) =
             (&format, self.notes.iter_mut().find(|n| n.role == *role && n.column == name))
@@ -381,7 +449,7 @@ impl<'a, 'c> Guesser<'a, 'c> {
     }
 
     fn not_found(&self, role: Role, what: &'static str, looked_for: String) -> GuessError {
-        GuessError::NotFound { role, what, looked_for, columns: self.columns.to_vec() }
+        GuessError::NotFound { role, what, looked_for, columns: self.columns.to_vec(), also: Vec::new() }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::mapping::{self, Kind, Mapping, Value};
 use crate::plan::{Options, Plan, PlanError, ReadError};
 use crate::rows::{Others, RowMapper};
 use crate::segment::{self, Arrival, Taken};
-use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary};
+use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary, counted};
 use crate::sniff::Format;
 use crate::text::Encoding;
 
@@ -227,6 +227,7 @@ pub(crate) fn read(input: impl Read, plan: &Plan, sink: &mut dyn Sink) -> Result
         mapper.finish(&mut counting)?;
     }
     let mut summary = counting.summary;
+    summary.naive = reader.mapper.as_ref().map_or(0, RowMapper::naive);
     summary.warnings.extend(reader.warnings());
     ended.map_err(|source| ReadError::from_io(source, &summary))?;
     Ok(summary)
@@ -304,14 +305,12 @@ impl Reader<'_> {
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.mapper.as_ref().map(RowMapper::warnings).unwrap_or_default();
         if self.unreadable_times > 0 {
-            warnings.push(format!(
-                "{} messages have a time that cannot be read; another one was used",
-                self.unreadable_times
-            ));
+            let messages = counted(self.unreadable_times, "message has", "messages have");
+            warnings.push(format!("{messages} a time that cannot be read; another one was used"));
         }
         if self.from_the_future > 0 {
-            warnings
-                .push(format!("{} messages were dated after their arrival and were set to it", self.from_the_future));
+            let messages = counted(self.from_the_future, "message was", "messages were");
+            warnings.push(format!("{messages} dated after the arrival and set to it"));
         }
         warnings
     }

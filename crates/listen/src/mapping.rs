@@ -6,6 +6,7 @@
 mod parse;
 mod source;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use charter::sources::{Aggregate, Taking};
@@ -68,6 +69,11 @@ impl Role {
         ("traits", Role::Traits),
     ];
 
+    /// The role that a name is most probably a slip for.
+    pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+        event::nearest(name, Self::NAMED.iter().map(|(known, _)| *known).chain(["customer"]))
+    }
+
     /// The role of this name; every name that is no other role is a kind of key, `customer` being `user_id`.
     pub fn from_name(name: &str) -> Self {
         let named = Self::NAMED.iter().find(|(known, _)| *known == name).map(|(_, role)| role.clone());
@@ -100,13 +106,46 @@ impl Value {
     }
 }
 
-/// A column of times.
+/// A column of times, or a column of dates and one of times of day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeColumn {
     /// The name of the column.
     pub column: String,
+    /// The column of the time of day, where the date has a column of its own.
+    pub time_of_day: Option<String>,
     /// How its times are written; `None` where they are typed, or until it has been guessed.
     pub format: Option<TimeFormat>,
+}
+
+impl TimeColumn {
+    /// Of this column, or of the two in `date+time`, as far as that can be known without a header.
+    pub fn of(column: impl Into<String>, format: Option<TimeFormat>) -> Self {
+        Self { column: column.into(), time_of_day: None, format }
+    }
+
+    /// Takes `date+time` for two columns, where there is none of this name and there are both of these.
+    pub(crate) fn settle(&mut self, columns: &[String]) {
+        let is_column = |name: &str| columns.iter().any(|column| column == name);
+        let both = self.column.split_once('+').map(|(date, time)| (date.trim(), time.trim()));
+        if let Some((date, time)) = both.filter(|(date, time)| is_column(date) && is_column(time))
+            && !is_column(&self.column)
+        {
+            (self.time_of_day, self.column) = (Some(time.to_owned()), date.to_owned());
+        }
+    }
+
+    /// The column, or `date+time`.
+    pub fn name(&self) -> String {
+        match &self.time_of_day {
+            Some(time) => format!("{}+{time}", self.column),
+            None => self.column.clone(),
+        }
+    }
+
+    /// The columns that it takes.
+    fn columns(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.column.as_str()).chain(self.time_of_day.as_deref())
+    }
 }
 
 /// How the texts of a column are written into the properties.
@@ -211,6 +250,14 @@ pub enum MappingError {
         /// The columns that there are.
         columns: Vec<String>,
     },
+    /// The table has several columns not.
+    #[error("there are no columns {}; the columns are {}", missing.iter().map(|(role, column)| format!("`{column}` for {role}{}", did_you_mean(column, columns))).collect::<Vec<_>>().join(", "), columns.join(", "))]
+    NoSuchColumns {
+        /// The roles, with the columns that are missing.
+        missing: Vec<(Role, String)>,
+        /// The columns that there are.
+        columns: Vec<String>,
+    },
     /// No column says what the role needs.
     #[error("nothing says which column is {role}: give --map {role}=COLUMN; the columns are {}", columns.join(", "))]
     NotMapped {
@@ -258,6 +305,14 @@ pub enum MappingError {
         /// The part that was not understood.
         part: String,
     },
+    /// A name that is taken for a kind of key, and hardly is one.
+    #[error("`{name}` is no role (did you mean `{nearest}`?); any other name is a kind of key")]
+    UnknownRole {
+        /// The name that was given.
+        name: String,
+        /// The role that it looks like.
+        nearest: &'static str,
+    },
     /// The same role twice.
     #[error("{role} is mapped twice")]
     Twice {
@@ -276,7 +331,7 @@ impl Mapping {
     /// Reads a mapping as `--map` takes it: `event=status,customer=caller,at=updated:%d/%m/%Y`.
     ///
     /// Roles are those of [`Role`], any other name is a kind of key, and `customer` means the key `user_id`. A column
-    /// name with a comma stands in double quotes; `channel='shop'` is a literal; a form of times follows its column
+    /// name with a comma stands in double quotes; `at=date+time` joins two columns; `channel='shop'` is a literal; a form of times follows its column
     /// after a colon; members of properties and traits are separated by `|`, as in `properties=store|sum(total)|count()`.
     ///
     /// # Errors
@@ -293,7 +348,7 @@ impl Mapping {
         } else if let Some(place) = self.text_mut(role) {
             *place = Some(Value::Column(column.to_owned()));
         } else if let Some(place) = self.time_mut(role) {
-            *place = Some(TimeColumn { column: column.to_owned(), format: None });
+            *place = Some(TimeColumn::of(column, None));
         }
     }
 
@@ -302,7 +357,8 @@ impl Mapping {
         let texts = self.texts();
         let keys = self.keys.iter().map(|(kind, value)| (Role::Key(kind.clone()), Some(value)));
         let values = texts.into_iter().chain(keys).filter_map(|(role, value)| Some((role, value?.column()?)));
-        let times = self.times().into_iter().filter_map(|(role, time)| Some((role, time?.column.as_str())));
+        let times = self.times().into_iter().filter_map(|(role, time)| Some((role, time?)));
+        let times = times.flat_map(|(role, time)| time.columns().map(move |column| (role.clone(), column)));
         let one_per = self.one_per.iter().map(|column| (Role::OnePer, column.as_str()));
         let members = |role: Role, members| {
             let columns = Members::named(members).iter().filter_map(|member| member.from.column());
@@ -311,6 +367,41 @@ impl Mapping {
         let traits = members(Role::Traits, self.traits.as_ref());
         let properties = members(Role::Properties, self.properties.as_ref());
         values.chain(times).chain(one_per).chain(traits).chain(properties).collect()
+    }
+
+    /// What each role is taken from, as `--map` would say it: to be shown, and to compare two mappings by.
+    pub fn shown(&self) -> BTreeMap<String, String> {
+        let value = |value: &Value| match value {
+            Value::Column(column) => column.clone(),
+            Value::Literal(text) => format!("'{text}'"),
+        };
+        let texts = self.texts().into_iter().filter_map(|(role, text)| Some((role.to_string(), value(text?))));
+        let keys = self.keys.iter().map(|(kind, key)| (kind.clone(), value(key)));
+        let time = |time: &TimeColumn| match &time.format {
+            Some(format) => format!("{}:{format}", time.name()),
+            None => time.name(),
+        };
+        let times = self.times().into_iter().filter_map(|(role, at)| Some((role.to_string(), time(at?))));
+        let member = |member: &Member| match &member.from {
+            Taking::Literal(text) => format!("'{text}'"),
+            Taking::Rows => "count()".to_owned(),
+            Taking::Column(Aggregate::First, column) => column.clone(),
+            Taking::Column(aggregate, column) => format!("{}({column})", aggregate.name()),
+        };
+        let members = [(Role::Properties, &self.properties), (Role::Traits, &self.traits)].map(|(role, members)| {
+            let shown: Vec<String> = Members::named(members.as_ref()).iter().map(member).collect();
+            (role.to_string(), shown.join("|"))
+        });
+        let others = [("one_per", self.one_per.clone().unwrap_or_default()), ("unknown", self.unknown.join("|"))];
+        let others = others.map(|(role, shown)| (role.to_owned(), shown));
+        let all = texts.chain(keys).chain(times).chain(members).chain(others);
+        all.filter(|(_, shown)| !shown.is_empty()).collect()
+    }
+
+    /// Finds the columns of dates and of times of day in `date+time`.
+    pub(crate) fn settle_times(&mut self, columns: &[String]) {
+        let times = [&mut self.at, &mut self.start, &mut self.end, &mut self.received_at];
+        times.into_iter().flatten().for_each(|time| time.settle(columns));
     }
 
     /// Names the members of properties and traits that are all columns without a role.

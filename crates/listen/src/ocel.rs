@@ -28,7 +28,7 @@ use crate::json;
 use crate::limits::OCEL_BYTES_MAX;
 use crate::mapping::Kind;
 use crate::plan::{Plan, ReadError};
-use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary};
+use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary, counted};
 use crate::times::{Clock, Fault, TimeFormat};
 
 pub(crate) use as_json::read_json;
@@ -251,18 +251,26 @@ impl<'o, 's> Emitter<'o, 's> {
     fn finish(self) -> Summary {
         let mut summary = self.sink.summary;
         if self.shared > 0 {
-            summary.warnings.push(format!("{} events touch several customers and count once for each", self.shared));
+            summary.warnings.push(format!(
+                "{} once for each",
+                counted(
+                    self.shared,
+                    "event touches several customers and counts",
+                    "events touch several customers and count"
+                )
+            ));
         }
         if self.of_nobody > 0 {
             summary.warnings.push(format!(
-                "{} events touch no object of type `{}`: they are in the journeys of other objects alone (`--of`)",
-                self.of_nobody, self.objects.types[self.customer].0
+                "{} no object of type `{}`: only journeys of other objects have them (`--of`)",
+                counted(self.of_nobody, "event touches", "events touch"),
+                self.objects.types[self.customer].0
             ));
         }
         if self.objects.with_attributes > 0 {
             summary.warnings.push(format!(
-                "{} objects have attributes of their own, which are not part of any event and were not kept",
-                self.objects.with_attributes
+                "{} attributes of their own, which are not part of any event and were not kept",
+                counted(self.objects.with_attributes, "object has", "objects have")
             ));
         }
         summary

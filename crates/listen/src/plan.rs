@@ -10,7 +10,7 @@ use crate::csv::{self, Layout};
 use crate::guess::{GuessError, Note, guess};
 use crate::limits::SAMPLE_BYTES;
 use crate::mapping::{Mapping, MappingError, Value};
-use crate::sink::{Sink, Stop, Summary};
+use crate::sink::{Sink, Stop, Summary, counted};
 use crate::sniff::Format;
 use crate::text::{Compression, Decoded, Encoding, decode_sample, decompress, decompress_sample, is_cut};
 use crate::times::DateOrder;
@@ -125,13 +125,13 @@ pub enum ReadError {
     #[error(transparent)]
     Mapping(#[from] MappingError),
     /// The compressed file is cut off.
-    #[error("the compressed file ends too early; {events} events before that were read")]
+    #[error("the compressed file ends too early; {}", read_before(*events))]
     Truncated {
         /// How many events were read.
         events: u64,
     },
     /// The bytes cannot be read, or not be decompressed.
-    #[error("{events} events were read before reading failed")]
+    #[error("reading failed; {}", read_before(*events))]
     Io {
         /// How many events were read.
         events: u64,
@@ -139,7 +139,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The XML is broken.
-    #[error("broken XML at byte {position}: {what}; {events} events before that were read")]
+    #[error("broken XML at byte {position}: {what}; {}", read_before(*events))]
     Xml {
         /// Where, in bytes of the decompressed file.
         position: u64,
@@ -162,6 +162,14 @@ pub enum ReadError {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// No trace or event has the attribute that was said to be the customer.
+    #[error("no trace or event has an attribute `{attribute}`{}", did_you_mean_or(attribute, known))]
+    NoSuchAttribute {
+        /// The name that was given.
+        attribute: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
     /// Nobody said which type of objects the customers are.
     #[error("{} give --customer TYPE; the types, with their numbers of objects, are {}", question(asked.as_deref()), shown_types(types))]
     WhichCustomer {
@@ -170,6 +178,17 @@ pub enum ReadError {
         /// The object types, with how many objects each has.
         types: Vec<(String, u64)>,
     },
+}
+
+/// The names that there are, after the one that may be meant.
+fn did_you_mean_or(name: &str, known: &[String]) -> String {
+    let near = event::nearest(name, known.iter().map(String::as_str));
+    let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+    if known.is_empty() { near } else { format!("{near}; there are {}", known.join(", ")) }
+}
+
+fn read_before(events: u64) -> String {
+    counted(events, "event before that was read", "events before that were read")
 }
 
 fn question(asked: Option<&str>) -> String {

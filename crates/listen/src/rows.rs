@@ -15,8 +15,8 @@ use jiff::tz::TimeZone;
 use crate::cell::Cell;
 use crate::limits::KEYS_MAX;
 use crate::mapping::{Mapping, MappingError, Members, Role};
-use crate::sink::{Reason, Rejection, Sink, Stop};
-use crate::times::{Clock, Fault};
+use crate::sink::{Reason, Rejection, Sink, Stop, counted};
+use crate::times::{Clock, Fault, zone_name};
 
 use groups::Groups;
 use slots::{MemberSlot, Slot, TimeSlot, write_members};
@@ -58,6 +58,8 @@ pub struct RowMapper {
     traits: Vec<MemberSlot>,
     unknown: Vec<String>,
     clock: Clock,
+    /// The name of the zone in which times without an offset are taken.
+    zone: String,
     groups: Option<Groups>,
     buffers: Buffers,
     seen: Seen,
@@ -131,6 +133,7 @@ impl RowMapper {
     pub fn new(mapping: &Mapping, columns: &[String], zone: TimeZone) -> Result<Self, MappingError> {
         check(mapping, columns)?;
         let mut mapping = mapping.clone();
+        mapping.settle_times(columns);
         mapping.settle_members(columns);
         let text_roles = mapping.texts();
         let mut texts = [const { None }; 8];
@@ -156,6 +159,7 @@ impl RowMapper {
             properties,
             traits,
             unknown: mapping.unknown.clone(),
+            zone: zone_name(&zone),
             clock: Clock::new(zone),
             buffers: Buffers::default(),
             seen: Seen::default(),
@@ -210,6 +214,7 @@ impl RowMapper {
         }
         let when = self.when(cells)?;
         let Self { texts, keys, properties, traits, unknown, buffers, groups, .. } = self;
+        check_names(texts[0].as_ref(), keys, cells)?;
         buffers.text.clear();
         let mut pieces = [const { Piece::Nothing }; 8];
         for (piece, slot) in pieces.iter_mut().zip(texts.iter()) {
@@ -276,23 +281,32 @@ impl RowMapper {
         }
     }
 
+    /// How many times had no offset.
+    pub fn naive(&self) -> u64 {
+        self.seen.naive
+    }
+
     /// What was read but may not mean what it seems to.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let Seen { naive, with_offset, open_ends, left_out } = self.seen;
         if naive > 0 && with_offset > 0 {
             warnings.push(format!(
-                "{with_offset} times have an offset and {naive} have none; those without were taken in the time zone of the charter"
+                "{} an offset and {naive} none; those without were taken in the time zone {}",
+                counted(with_offset, "time has", "times have"),
+                self.zone
             ));
         }
         if open_ends > 0 {
             warnings.push(format!(
-                "{open_ends} dates such as 9999-12-31 were read as no date, because another time is known"
+                "{} read as no date, because another time is known",
+                counted(open_ends, "date such as 9999-12-31 was", "dates such as 9999-12-31 were")
             ));
         }
         if left_out > 0 {
             warnings.push(format!(
-                "{left_out} rows have members that were not among the first rows; rows that are one event together leave them out"
+                "{} members that were not among the first rows; rows that are one event together leave them out",
+                counted(left_out, "row has", "rows have")
             ));
         }
         warnings
@@ -324,6 +338,19 @@ impl RowMapper {
             return Err(missing_time(self.start.as_ref()));
         }
         Ok(When { at: None, start, end, received_at: optional(received_at, seen)? })
+    }
+}
+
+/// The event's name and the keys are texts or numbers, or there are none: the text of a list would be a customer of its
+/// own.
+fn check_names(event: Option<&Slot>, keys: &[(String, Slot)], cells: &[Cell<'_>]) -> Result<(), Refusal> {
+    let keys = keys.iter().map(|(kind, slot)| (kind.as_str(), slot));
+    let nested = event.map(|slot| ("event", slot)).into_iter().chain(keys).find(|(_, slot)| slot.is_nested(cells));
+    match nested {
+        None => Ok(()),
+        Some((role, _)) => {
+            Err(Refusal { reason: Reason::BadField, detail: format!("{role} is neither a text nor a number") })
+        }
     }
 }
 

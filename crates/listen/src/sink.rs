@@ -138,6 +138,11 @@ impl fmt::Display for Reason {
     }
 }
 
+/// `1 event`, `2 events`.
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// What came out of reading one input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -149,6 +154,8 @@ pub struct Summary {
     pub rejected: BTreeMap<Reason, u64>,
     /// Messages that are no events by their nature, such as Segment's `group`, by kind.
     pub passed_over: BTreeMap<String, u64>,
+    /// Times that have no offset, and were taken in the time zone of the plan.
+    pub naive: u64,
     /// What was read but may not mean what it seems to.
     pub warnings: Vec<String>,
     /// What the file says about itself (the header of an XES log), as the text of a JSON object.

@@ -10,7 +10,14 @@ mod parse;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::tz::TimeZone;
+
 pub use clock::Clock;
+
+/// What a time zone is called.
+pub(crate) fn zone_name(zone: &TimeZone) -> String {
+    zone.iana_name().map_or_else(|| "of the plan".to_owned(), str::to_owned)
+}
 
 /// In which order day and month are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +188,7 @@ pub enum Fault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuessTimesError {
     /// Some value reads as no time at all.
-    #[error("`{example}` is not a time in any form that is known{}", perhaps(example))]
+    #[error("`{example}` is not a time in any form that is known{}", perhaps(&forms(example)))]
     NotTimes {
         /// The first such value.
         example: String,
@@ -199,6 +206,12 @@ pub enum GuessTimesError {
         /// The date with the month first.
         month_first: String,
     },
+    /// All values are the same day in both orders, and the next one may not be.
+    #[error("all values read the same with day or month first, as `{example}` does: give --dates dmy or --dates mdy")]
+    Undecided {
+        /// The first of them.
+        example: String,
+    },
     /// Some values can only be read with the day first, others only with the month first.
     #[error(
         "`{day_first}` has the day first and `{month_first}` the month first: give --dates dmy or \
@@ -212,23 +225,40 @@ pub enum GuessTimesError {
     },
 }
 
-/// What a text may be that is read only where somebody says so, because it could be something else as well.
-fn perhaps(text: &str) -> String {
+impl GuessTimesError {
+    /// A form in which the values can be read once somebody says so, for an example.
+    pub fn example_form(&self) -> String {
+        let forms = if let GuessTimesError::NotTimes { example } = self { forms(example) } else { Vec::new() };
+        forms.first().map_or("%d/%m/%Y".to_owned(), |(form, _)| form.clone())
+    }
+
+    /// Whether the order of day and month is all that has to be said.
+    pub fn is_about_order(&self) -> bool {
+        !matches!(self, GuessTimesError::NotTimes { .. })
+    }
+}
+
+/// What a text may be that is read only where somebody says so, because it could be something else as well: forms, with
+/// what has to be explained of them.
+fn forms(text: &str) -> Vec<(String, String)> {
     /// From 1954 to 2119, as spreadsheets count days.
     const EXCEL_DAYS: std::ops::Range<f64> = 20_000.0..80_000.0;
     let two_digits = ["%d/%m/%y", "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y"];
     let times = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"];
     let patterns = two_digits.iter().flat_map(|date| times.iter().map(move |time| format!("{date}{time}")));
-    let fitting: Vec<String> =
-        patterns.filter(|pattern| TimeFormat::Pattern(pattern.clone()).read(text).is_ok()).collect();
-    if !fitting.is_empty() {
-        return format!(" (perhaps {})", fitting.join(" or "));
-    }
-    if text.parse::<f64>().is_ok_and(|days| EXCEL_DAYS.contains(&days)) {
+    let fits = |pattern: &String| TimeFormat::Pattern(pattern.clone()).read(text).is_ok();
+    let fitting: Vec<(String, String)> = patterns.filter(fits).map(|pattern| (pattern, String::new())).collect();
+    if fitting.is_empty() && text.parse::<f64>().is_ok_and(|days| EXCEL_DAYS.contains(&days)) {
         let date = TimeFormat::Excel.read(text).map(|reading| clock::written_date(&reading));
-        return date.map(|date| format!(" (perhaps excel, which counts days: {date})")).unwrap_or_default();
+        let excel = date.map(|date| ("excel".to_owned(), format!(", which counts days: {date}")));
+        return excel.into_iter().collect();
     }
-    String::new()
+    fitting
+}
+
+fn perhaps(forms: &[(String, String)]) -> String {
+    let said: Vec<String> = forms.iter().map(|(form, what)| format!("{form}{what}")).collect();
+    if said.is_empty() { String::new() } else { format!(" (perhaps {})", said.join(" or ")) }
 }
 
 /// Whether a form that reads this many of a sample is the form of the column: most of them, because exports have broken
@@ -321,7 +351,9 @@ fn guess_order(sample: &[&str]) -> Result<DateOrder, GuessTimesError> {
                     .map_or_else(|_| "no date".to_owned(), |r| clock::written_date(&r))
             };
             let differs = |text: &&&str| date(text, DayMonthYear) != date(text, MonthDayYear);
-            let example = sample.iter().find(differs).unwrap_or(&sample[0]);
+            let Some(example) = sample.iter().find(differs) else {
+                return Err(GuessTimesError::Undecided { example: sample[0].to_owned() });
+            };
             Err(GuessTimesError::Ambiguous {
                 example: (*example).to_owned(),
                 day_first: date(example, DayMonthYear),

@@ -14,6 +14,7 @@
 mod attributes;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use event::{Event, Key, Timestamp};
@@ -21,8 +22,8 @@ use quick_xml::events::{BytesStart, Event as XmlEvent};
 
 use crate::json;
 use crate::plan::{Plan, ReadError};
-use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary};
-use crate::times::{Clock, Fault, TimeFormat};
+use crate::sink::{Counting, Reason, Rejection, Sink, Stop, Summary, counted};
+use crate::times::{Clock, Fault, TimeFormat, zone_name};
 use crate::xml::{self, Xml};
 
 use attributes::Attributes;
@@ -36,6 +37,9 @@ enum Level {
     Trace,
     Event,
 }
+
+/// So many names of attributes are offered to whoever named one that is not there.
+const NAMES_MAX: usize = 20;
 
 /// The attributes that have a role in an event.
 const ROLES: [&str; 6] =
@@ -67,12 +71,18 @@ pub(crate) fn read(input: impl Read, plan: &Plan, sink: &mut dyn Sink) -> Result
     if !log.seen {
         return Err(ReadError::NotReadable { what: "the file has no <log>, so it is not XES".to_owned() });
     }
+    if let Some(attribute) = plan.customer.as_ref().filter(|_| log.customers == 0 && counting.summary.rows > 0) {
+        let known = std::mem::take(&mut log.names).into_iter().collect();
+        return Err(ReadError::NoSuchAttribute { attribute: attribute.clone(), known });
+    }
     let mut summary = counting.summary;
     summary.about = log.about();
+    summary.naive = log.naive;
     if log.naive > 0 && log.naive < summary.rows {
         summary.warnings.push(format!(
-            "{} times have no offset and were taken in the time zone of the charter; others have one",
-            log.naive
+            "{} taken in the time zone {}; others have one",
+            counted(log.naive, "time has no offset and was", "times have no offset and were"),
+            zone_name(&plan.zone)
         ));
     }
     Ok(summary)
@@ -107,6 +117,10 @@ struct Log<'p> {
     trace: Attributes,
     event: Attributes,
     properties: String,
+    /// Events that had a value for the customer.
+    customers: u64,
+    /// The names of attributes, as long as no event had one.
+    names: BTreeSet<String>,
 }
 
 impl<'p> Log<'p> {
@@ -127,6 +141,8 @@ impl<'p> Log<'p> {
             trace: Attributes::with_watched(&ROLES[..1], "case:", customer),
             event: Attributes::with_watched(&ROLES, "", customer),
             properties: String::new(),
+            customers: 0,
+            names: BTreeSet::new(),
         }
     }
 
@@ -220,8 +236,12 @@ impl<'p> Log<'p> {
         };
         let value = match customer {
             Ok(value) => value,
-            Err(detail) => return self.reject(line, Reason::MissingCustomer, &detail, sink),
+            Err(detail) => {
+                self.learn_names();
+                return self.reject(line, Reason::MissingCustomer, &detail, sink);
+            }
         };
+        self.customers += 1;
         let Some(name) = name else {
             return self.reject(line, Reason::MissingEvent, "the event has no concept:name", sink);
         };
@@ -240,6 +260,18 @@ impl<'p> Log<'p> {
             Ok(()) => Ok(()),
             Err(stop) => self.reject(line, Reason::JunkKey, &stop.names_nobody()?.detail, sink),
         }
+    }
+
+    /// Which attributes there are, for whoever named one that is not: those of the first events.
+    fn learn_names(&mut self) {
+        if self.customers > 0 || self.names.len() >= NAMES_MAX {
+            return;
+        }
+        let members: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&self.properties).unwrap_or_default();
+        let roles = ROLES.into_iter().filter(|role| self.event.get(role).is_some()).map(str::to_owned);
+        self.names
+            .extend(roles.chain(members.into_iter().map(|(name, _)| name.trim_start_matches("case:").to_owned())));
     }
 
     fn time(&mut self) -> Result<Timestamp, (Reason, String)> {

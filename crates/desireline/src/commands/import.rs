@@ -17,6 +17,7 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
+use crate::reread::{self, ReadAs};
 use crate::sources::{self, ReadFailure, Source};
 
 /// Reads files into the lake.
@@ -60,6 +61,7 @@ pub(crate) struct Done {
 pub(crate) struct ReadFile {
     pub(crate) name: String,
     pub(crate) events: u64,
+    pub(crate) read_as: ReadAs,
 }
 
 fn plan_all(home: &Home, args: &ReadArgs) -> Result<Vec<Source>, Error> {
@@ -72,6 +74,8 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let start = Instant::now();
     let sources = plan_all(home, args)?;
     sources.iter().for_each(sources::describe);
+    let (read_as, reread) = read_otherwise(home, &sources);
+    reread.iter().for_each(|(_, warning)| draw::note(&format!("warning: {warning}")));
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     // Only the first handler of a process counts, which is this one unless the demo imports twice.
@@ -80,18 +84,39 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let lake = Lake::open_or_create(&home.path).await?;
     let mut importer = lake.importer(ImportOptions { rules: home.rules(), interrupted, log_position: None }).await?;
     let (mut rows, mut files, mut warnings) = (0, Vec::new(), Vec::new());
-    for source in &sources {
+    for (source, read_as) in sources.iter().zip(read_as) {
         let summary = read_one(source, &mut importer, &mut warnings)?;
+        if summary.naive > 0 && home.charter_path.is_none() && args.timezone.is_none() {
+            warnings.push(format!(
+                "{}: {} taken as UTC; --timezone ZONE says otherwise",
+                name_of(source),
+                counted(summary.naive, "time has no offset and was", "times have no offset and were")
+            ));
+        }
         rows += summary.rows;
-        files.push(ReadFile { name: name_of(source), events: summary.events });
+        files.push(ReadFile { name: name_of(source), events: summary.events, read_as });
     }
     let bar = spinner("sorting and writing");
     let finished = importer.finish().await;
     bar.finish_and_clear();
     let (_, imported) = finished.map_err(incomplete)?;
+    // Where all of it came out as before, nothing is there twice.
+    if reread.iter().map(|(file, _)| files[*file].events).sum::<u64>() > imported.duplicates {
+        warnings.extend(reread.into_iter().map(|(_, warning)| warning));
+    }
     let done = Done { imported, files, rows, warnings, seconds: start.elapsed().as_secs_f64() };
     history::add(&home.path, &done)?;
     Ok(done)
+}
+
+/// How each file is read, and which of them were read otherwise before, with what to say about that.
+fn read_otherwise(home: &Home, sources: &[Source]) -> (Vec<ReadAs>, Vec<(usize, String)>) {
+    let known = history::files(&home.path);
+    let read_as: Vec<ReadAs> = sources.iter().map(ReadAs::of).collect();
+    let told =
+        |(n, now): (usize, &ReadAs)| Some((n, reread::warning(&name_of(&sources[n]), now, &now.before(&known)?)));
+    let otherwise = read_as.iter().enumerate().filter_map(told).collect();
+    (read_as, otherwise)
 }
 
 fn name_of(source: &Source) -> String {
@@ -123,7 +148,9 @@ fn read_one(source: &Source, importer: &mut Importer, warnings: &mut Vec<String>
         Ok(summary) => {
             warnings.extend(summary.warnings.iter().map(|warning| format!("{name}: {warning}")));
             for (kind, count) in &summary.passed_over {
-                warnings.push(format!("{name}: {count} messages of type {kind} are no events and were passed over"));
+                let messages = counted(*count, "message", "messages");
+                let are = if *count == 1 { "is no event and was" } else { "are no events and were" };
+                warnings.push(format!("{name}: {messages} of type {kind} {are} passed over"));
             }
             Ok(summary)
         }

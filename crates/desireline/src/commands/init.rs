@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
+use charter::Answer;
 use charter::draft::{Summary, draft};
+use charter::keys::Keys;
 use charter::sources::SourceMap;
-use event::Event;
+use event::{Column, Event, Value};
 use evidence::counted;
 use listen::{Rejection, Sink, Stop};
 
@@ -25,6 +27,8 @@ struct Counts {
     channels: BTreeMap<String, u64>,
     departments: BTreeMap<String, u64>,
     keys: BTreeMap<String, BTreeSet<u64>>,
+    /// The kinds of keys that are known without a charter.
+    usual: Keys,
     /// Values of the file that is read by which systems say "not known".
     unknown: BTreeSet<String>,
     rejected: u64,
@@ -54,9 +58,18 @@ impl Sink for Counts {
         let (channel, department) = (event.channel.filter(&mut known), event.department.filter(&mut known));
         count(&mut self.channels, channel);
         count(&mut self.departments, department);
-        for key in event.keys {
-            let hash = listen::stitch::fingerprint(key.value);
-            self.keys.entry(key.kind.to_owned()).or_default().insert(hash);
+        let mut key = |kind: &str, value: &str| {
+            self.keys.entry(kind.to_owned()).or_default().insert(listen::stitch::fingerprint(value));
+        };
+        event.keys.iter().for_each(|one| key(one.kind, one.value));
+        // An import without a charter takes these too.
+        for usual in &self.usual.kinds {
+            let Some(Column::Trait(path)) = &usual.from else { continue };
+            match charter::json_path(event.traits, path) {
+                Answer::Owned(text) => key(&usual.name, &text),
+                Answer::Value(Value::Text(text)) => key(&usual.name, text),
+                _ => {}
+            }
         }
         Ok(())
     }

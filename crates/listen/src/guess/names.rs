@@ -105,6 +105,9 @@ pub(super) const AT: &[&str] = &[
     "buchungsdatum",
 ];
 
+/// Of the time of day, where the date stands in a column of its own.
+pub(super) const TIME_OF_DAY: &[&str] = &["time", "timeofday", "eventtime", "clock", "zeit", "uhrzeit"];
+
 pub(super) const START: &[&str] = &[
     "starttimestamp",
     "starttime",

@@ -44,6 +44,22 @@ fn names_of_the_usual_exports() {
 }
 
 #[test]
+fn a_date_takes_its_time_of_day_from_another_column() {
+    let two = "id,customer_id,date,time,status\n1,c1,2025-01-05,14:30:00,paid\n2,c1,2025-01-05,9:10,visit";
+    let joined = "at=date at=time event=status? user_id=customer_id properties=id";
+    assert_eq!(check("", two).as_deref(), Ok(joined));
+    let given = "at=date at=time event=status user_id=customer_id properties=id";
+    assert_eq!(check("at=date+time,event=status", two).as_deref(), Ok(given));
+    // Who says that the date is all wants no more.
+    assert!(check("at=date", two).is_ok_and(|shown| shown.ends_with("properties=id, time")));
+    let has_time = two.replace("2025-01-05", "2025-01-05 08:00");
+    assert!(check("", &has_time).is_ok_and(|shown| shown.ends_with("properties=id, time")));
+    let no_times = two.replace("14:30:00", "soon");
+    assert!(check("", &no_times).is_ok_and(|shown| shown.ends_with("properties=id, time")));
+    assert!(check("at=date+tim", two).is_err_and(|error| error.contains("there is no column `date+tim`")));
+}
+
+#[test]
 fn values_decide_where_names_do_not() {
     let row = |n: usize| format!("k{},{},2026-03-{:02},{n}", n % 5, ["open", "close"][n % 2], n + 1);
     let rows: Vec<String> = (0..12).map(row).collect();

@@ -62,6 +62,37 @@ impl<'a, 'c> Column<'a, 'c> {
         guess_times(texts.iter().map(String::as_str), dates)
     }
 
+    /// Whether the values are dates, none of which says a time of day.
+    pub(super) fn is_dates_only(&self) -> bool {
+        let no_time = |cell: &Cell<'c>| match cell {
+            Cell::Local(at) => at.time() == jiff::civil::Time::midnight(),
+            Cell::Text(text) => !text.contains(':'),
+            _ => false,
+        };
+        self.values().next().is_some() && self.values().all(no_time)
+    }
+
+    /// Whether the values are times of day, as in `9:30`, `09:30:00.5` and `9:30 PM`.
+    pub(super) fn is_times_of_day(&self) -> bool {
+        self.values().next().is_some() && self.values().all(|cell| is_time_of_day(&text(cell)))
+    }
+
+    /// How dates are written together with the times of day of another column.
+    pub(super) fn joined_format(
+        &self,
+        time_of_day: &Self,
+        dates: Option<DateOrder>,
+    ) -> Result<Option<TimeFormat>, GuessTimesError> {
+        let joined = self.rows.iter().filter_map(|row| {
+            let date = row.get(self.at).filter(|cell| !cell.is_empty())?;
+            let mut text = String::new();
+            date.write_joined(row.get(time_of_day.at)?, &mut text);
+            Some(text)
+        });
+        let texts: Vec<String> = joined.filter(|text| !self.unknown.contains(text)).collect();
+        guess_times(texts.iter().map(String::as_str), dates)
+    }
+
     /// Whether the values are texts, but no times.
     pub(super) fn is_words(&self) -> bool {
         let mut texts = self.values().filter_map(Cell::as_text).peekable();
@@ -98,6 +129,21 @@ impl<'a, 'c> Column<'a, 'c> {
 
 /// A column of this name whose texts are JSON objects is all properties, or traits, and not one: our own exports.
 pub(super) const SPREAD: [&str; 2] = ["properties", "traits"];
+
+/// Hours and minutes, perhaps seconds, and perhaps which half of the day.
+fn is_time_of_day(text: &str) -> bool {
+    let text = text.trim();
+    let half = ["AM", "PM", "am", "pm"].iter().find_map(|half| text.strip_suffix(half));
+    let clock = half.unwrap_or(text).trim_end();
+    let parts: Vec<&str> = clock.split(':').collect();
+    let below = |part: &str, most: u32| part.len() <= 2 && part.parse::<u32>().is_ok_and(|number| number < most);
+    let second = |part: &str| below(part.split('.').next().unwrap_or(part), 61);
+    match parts.as_slice() {
+        [hour, minute] => below(hour, 24) && below(minute, 60),
+        [hour, minute, rest] => below(hour, 24) && below(minute, 60) && second(rest),
+        _ => false,
+    }
+}
 
 fn text(cell: &Cell<'_>) -> String {
     let mut text = String::new();

@@ -239,7 +239,7 @@ fn events(
         other => return other,
     }
     let mut options = source.options.clone();
-    let at = TimeColumn { column: ARRIVAL.to_owned(), format: Some(TimeFormat::YearFirst) };
+    let at = TimeColumn::of(ARRIVAL, Some(TimeFormat::YearFirst));
     (options.map.at, options.map.start, options.map.end) = (Some(at), None, None);
     let arrival = json::quoted(&arrival.to_string());
     object.set(ARRIVAL, &arrival);
@@ -270,7 +270,7 @@ fn read(
     }
     for ((_, given), (_, found)) in options.map.times().iter().zip(plan.mapping.times()) {
         let said = given.is_some_and(|time| time.format.is_some());
-        if let Some(TimeColumn { column, format: Some(TimeFormat::YearLast(_)) }) = found.filter(|_| !said) {
+        if let Some(TimeColumn { column, format: Some(TimeFormat::YearLast(_)), .. }) = found.filter(|_| !said) {
             let detail = format!("`{column}` may be read in two ways; add `format:` to the source");
             return refused(Reason::BadTime, detail);
         }

@@ -17,7 +17,11 @@ pub(super) fn mapping(text: &str) -> Result<Mapping, MappingError> {
             mapping.unknown.extend(split(value, '|').map(unquote));
             continue;
         }
-        set(&mut mapping, Role::from_name(role), value)?;
+        let (name, role) = (role, Role::from_name(role));
+        if let (Role::Key(_), Some(nearest)) = (&role, Role::nearest(name).filter(|nearest| *nearest != name)) {
+            return Err(MappingError::UnknownRole { name: name.to_owned(), nearest });
+        }
+        set(&mut mapping, role, value)?;
     }
     Ok(mapping)
 }
@@ -80,9 +84,9 @@ fn time_column(text: &str) -> TimeColumn {
         None => (text, None),
     };
     match format {
-        Some(Ok(format)) => TimeColumn { column: unquote(column), format: Some(format) },
+        Some(Ok(format)) => TimeColumn::of(unquote(column), Some(format)),
         // What follows the colon is no form, so it belongs to the name of the column.
-        Some(Err(_)) | None => TimeColumn { column: unquote(text), format: None },
+        Some(Err(_)) | None => TimeColumn::of(unquote(text), None),
     }
 }
 

@@ -52,7 +52,7 @@ fn time(role: Role, taken: Option<&Taken>) -> Result<Option<TimeColumn>, Mapping
         Some(Taken::Column { column, format }) => {
             let format = format.as_ref().map(|format| format.parse::<TimeFormat>()).transpose();
             let format = format.map_err(|source| MappingError::Time { role, source })?;
-            Ok(Some(TimeColumn { column: column.clone(), format }))
+            Ok(Some(TimeColumn::of(column.as_str(), format)))
         }
         Some(Taken::Literal(_)) => Err(MappingError::LiteralTime { role }),
     }

@@ -23,7 +23,7 @@ fn columns_may_contain_colons_and_commas() {
     );
     let map = map.expect("a map");
     assert_eq!(map.event, Some(column("Event, name")));
-    assert_eq!(map.at, Some(TimeColumn { column: "time:timestamp".into(), format: None }));
+    assert_eq!(map.at, Some(TimeColumn::of("time:timestamp", None)));
     assert_eq!(
         map.start.map(|t| (t.column, t.format.map(|f| f.to_string()))),
         Some(("a:b".into(), Some("unix-ms".into())))
@@ -52,6 +52,18 @@ fn members_add_up_rows() {
     assert_eq!(map.unknown, ["?", "n/a"]);
     let roles: Vec<_> = map.used().into_iter().map(|(role, column)| format!("{role}={column}")).collect();
     assert_eq!(roles, ["one_per=basket", "traits=mail", "properties=store", "properties=value", "properties=value"]);
+}
+
+#[test]
+fn a_slip_in_a_role_is_no_kind_of_key() {
+    let slip = |text: &str| Mapping::parse_map(text).expect_err("no role").to_string();
+    assert_eq!(slip("evnt=status"), "`evnt` is no role (did you mean `event`?); any other name is a kind of key");
+    assert!(slip("custmer=a").contains("`customer`") && slip("chanel=a").contains("`channel`"));
+    for kind in
+        ["user_id", "email", "phone", "case", "session_id", "device", "kundennr", "id", "mail", "user", "account"]
+    {
+        assert!(Mapping::parse_map(&format!("{kind}=a")).is_ok(), "{kind}");
+    }
 }
 
 #[test]

@@ -35,11 +35,17 @@ pub(crate) fn read_xml(input: impl Read, plan: &Plan, sink: &mut dyn Sink) -> Re
             what: "this XML is not OCEL: it needs <log> with <objects> and <events>".to_owned(),
         });
     }
-    if let Err(error @ ReadError::Entities { .. }) = walked {
-        return Err(error);
+    if matches!(walked, Err(ReadError::Entities { .. })) {
+        walked?;
+        return Ok(Summary::default());
     }
     // Where the XML breaks, the second walk ends too, and reports it after the events before it.
-    let mut emitter = Emitter::new(&objects, plan, sink)?;
+    let mut emitter = match (Emitter::new(&objects, plan, sink), walked) {
+        (Ok(emitter), _) => emitter,
+        // Which objects there are is not known of a file that breaks off before it has said so.
+        (Err(_), Err(broken)) => return Err(broken),
+        (Err(error), Ok(())) => return Err(error),
+    };
     let walked = walk(&bytes, &mut |part| match part {
         Part::Event(item, place) => emitter.take(&found(item, &declared), &|| bytes[place.clone()].to_vec()),
         _ => Ok(()),

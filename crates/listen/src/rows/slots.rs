@@ -39,6 +39,11 @@ impl Slot {
         }
     }
 
+    /// Whether an object or a list stands where a name or an identifier should.
+    pub(super) fn is_nested(&self, cells: &[Cell<'_>]) -> bool {
+        matches!(self, Slot::Column(at) if matches!(cells[*at], Cell::Json(_)) && !cells[*at].is_empty())
+    }
+
     pub(super) fn piece<'a>(&'a self, cells: &[Cell<'a>], unknown: &[String], buffer: &mut String) -> Piece<'a> {
         match self {
             Slot::Literal(text) => Piece::Borrowed(text),
@@ -60,11 +65,12 @@ impl Slot {
     }
 }
 
-/// A column of times.
+/// A column of times, or of dates with one of times of day.
 #[derive(Debug)]
 pub(super) struct TimeSlot {
     pub(super) name: String,
     column: usize,
+    time_of_day: Option<usize>,
     format: TimeFormat,
 }
 
@@ -76,8 +82,9 @@ impl TimeSlot {
     ) -> Result<Option<Self>, MappingError> {
         let Some(time) = time else { return Ok(None) };
         let column = position(&time.column, role, columns)?;
+        let time_of_day = time.time_of_day.as_ref().map(|name| position(name, role, columns)).transpose()?;
         let format = time.format.clone().unwrap_or(TimeFormat::YearFirst);
-        Ok(Some(Self { name: time.column.clone(), column, format }))
+        Ok(Some(Self { name: time.name(), column, time_of_day, format }))
     }
 
     pub(super) fn read(
@@ -88,6 +95,9 @@ impl TimeSlot {
         seen: &mut Seen,
     ) -> Result<Option<Timestamp>, Refusal> {
         let cell = &cells[self.column];
+        if let Some(time_of_day) = self.time_of_day.map(|at| &cells[at]).filter(|cell| !says_nothing(cell, unknown)) {
+            return self.read_joined(cell, time_of_day, unknown, clock, seen);
+        }
         let reading = match cell {
             // NaN in a column of times is not a missing value: columns of times have none.
             Cell::Float(number) => self.format.read_number(*number),
@@ -106,6 +116,27 @@ impl TimeSlot {
             clock.moment(reading)
         });
         self.named(moment, cell).map(Some)
+    }
+
+    /// The date of one cell and the time of day of another.
+    fn read_joined(
+        &self,
+        date: &Cell<'_>,
+        time_of_day: &Cell<'_>,
+        unknown: &[String],
+        clock: &mut Clock,
+        seen: &mut Seen,
+    ) -> Result<Option<Timestamp>, Refusal> {
+        if says_nothing(date, unknown) {
+            return Ok(None);
+        }
+        let mut text = String::new();
+        date.write_joined(time_of_day, &mut text);
+        let moment = self.format.read(&text).and_then(|reading| {
+            count(seen, reading);
+            clock.moment(reading)
+        });
+        self.named(moment, &Cell::Text(&text)).map(Some)
     }
 
     fn named(&self, read: Result<Timestamp, Fault>, cell: &Cell<'_>) -> Result<Timestamp, Refusal> {
