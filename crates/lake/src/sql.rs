@@ -1,5 +1,7 @@
 //! SQL over everything, by `DataFusion`: the tables of the lake as they are read by folds, so that both see the same rows.
 
+mod json_get;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -54,14 +56,15 @@ impl Rows {
 }
 
 impl Lake {
-    /// Runs a query over the tables `events`, `customers` and `links`. It only reads: whatever would write or open a file, or
+    /// Runs a query over the tables `events`, `customers` and `links`; `json_get(properties, 'a.b')`, or
+    /// `properties->>'a.b'`, is a member of what is kept as JSON. It only reads: whatever would write or open a file, or
     /// change what the tables are, is refused before anything of it is carried out.
     ///
     /// # Errors
     /// When it is no SQL, is no question, names what does not exist, or a file cannot be read.
     pub async fn sql(&self, query: &str, rules: &Rules) -> Result<Rows, Error> {
         let context = self.session(rules).await?;
-        let plan = context.state().create_logical_plan(query).await?;
+        let plan = context.state().create_logical_plan(query).await.map_err(|error| unknown_table(error, &context))?;
         let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_reads.verify_plan(&plan).map_err(|refused| Error::Invalid {
             what: format!("SQL only reads the lake here: write one SELECT ({})", refused.message()),
@@ -91,6 +94,7 @@ impl Lake {
 
     async fn session(&self, rules: &Rules) -> Result<SessionContext, Error> {
         let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
+        json_get::register(&context)?;
         let taken = self.settled(async |lake| {
             let mut tables = Vec::new();
             for which in [KEYS, EVIDENCE] {
@@ -111,6 +115,19 @@ impl Lake {
         }
         Ok(context)
     }
+}
+
+/// The error for a table that is not there, with those that are.
+fn unknown_table(error: DataFusionError, context: &SessionContext) -> Error {
+    let text = error.strip_backtrace();
+    let named = text.split_once("table '").and_then(|(_, rest)| rest.split_once("' not found"));
+    let Some(name) = named.and_then(|(name, _)| name.rsplit('.').next()) else { return error.into() };
+    let schema = context.catalog("datafusion").and_then(|catalog| catalog.schema("public"));
+    let mut known = schema.map_or_else(Vec::new, |schema| schema.table_names());
+    known.sort_unstable();
+    let near = event::nearest(name, known.iter().map(String::as_str));
+    let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+    Error::Invalid { what: format!("there is no table `{name}`{near}; there are {}", known.join(", ")) }
 }
 
 /// The events table.

@@ -49,3 +49,17 @@ fn sql_cannot_steer_the_terminal() {
     assert_eq!(home.run(&["sql", query, "--json"]).json()[0]["event"], "\u{1b}[31mred\nnext");
     assert!(home.run(&["sql", query, "--csv"]).out.contains("\"\u{1b}[31mred\nnext\""));
 }
+
+#[test]
+fn members_of_properties_are_columns_by_their_path() {
+    let home = Home::new();
+    let rows = "customer,event,at,amount,city\na,order,2026-01-01,12.5,Rome\nb,order,2026-01-02,7,\n";
+    home.import(&home.file("x.csv", rows), &[]);
+    let query = "select json_get(properties, 'city') city, properties->>'amount' amount from events \
+                 where cast(properties->>'amount' as double) > 1 order by at";
+    let found = home.run(&["sql", query, "--json"]).json();
+    assert_eq!((&found[0]["city"], &found[0]["amount"]), (&"Rome".into(), &"12.5".into()), "{found}");
+    assert!(found[1]["city"].is_null() && found[1]["amount"] == "7", "{found}");
+    home.run(&["sql", "select * from evnts"])
+        .expect(3, &["there is no table `evnts` (did you mean `events`?); there are customers, events, links"]);
+}
