@@ -185,7 +185,7 @@ pub(crate) struct DiffArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SchemaArgs {
-    /// `charter`, `customer`, `diff`, `map-by-type`, or the name of a view.
+    /// `charter`, `comparison`, `customer`, `diff`, `map-by-type`, or the name of a view.
     #[arg(default_value = "charter")]
     pub(crate) of: String,
 }
@@ -292,9 +292,12 @@ pub(crate) struct ViewArgs {
     pub(crate) names: String,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
-    /// Answer as CSV.
+    /// Answer as CSV: the main table, with all its rows unless --limit says how many.
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
+    /// Another table than the main one, as CSV; a wrong name lists them.
+    #[arg(long, value_name = "NAME", requires = "csv")]
+    pub(crate) table: Option<String>,
     #[command(flatten)]
     pub(crate) options: ViewOptions,
     /// map: the picture as SVG.

@@ -117,7 +117,7 @@ pub(crate) fn rows<C: Into<comfy_table::Cell>>(
 
 /// A table with its title and notes, as wide as the terminal at most.
 pub(crate) fn table(table: &Table) -> String {
-    table_within(table, fit::width())
+    table_within(&table.for_people(), fit::width())
 }
 
 fn table_within(table: &Table, width: Option<usize>) -> String {

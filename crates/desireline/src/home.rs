@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use charter::Charter;
+use evidence::Doubt;
 use listen::stitch::Rules;
 
 use crate::args::Args;
@@ -32,6 +33,18 @@ impl Home {
         let charter_path = charter.map(Path::to_owned).or_else(|| in_home.is_file().then_some(in_home));
         let charter = charter_path.as_deref().map_or_else(|| Ok(Charter::without_file()), read_charter)?;
         Ok(Self { path: home.to_owned(), charter: Arc::new(charter), charter_path })
+    }
+
+    /// An organisation that says so itself is simulated, and so is everything that is shown of it.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.charter.organisation.as_deref().is_some_and(|name| name.to_lowercase().contains("simulated"))
+    }
+
+    /// Says so of a simulated one, where the data themselves cannot.
+    pub(crate) fn say_simulated(&self) {
+        if self.is_simulated() {
+            draw::note(&format!("note: {}", Doubt::Simulated));
+        }
     }
 
     /// By which rules keys lead to customers.

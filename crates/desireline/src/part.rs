@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use charter::Charter;
+use evidence::Doubt;
 use journey::{AnyFold, Segment, Setting, Wanted};
 use lake::{Before, Keeping, Kept, Lens, Vocabulary};
 use understand::{Answered, View};
@@ -152,6 +153,7 @@ impl Part {
     /// What is left to do for each view once everything has been counted.
     pub(crate) fn finishes(self, mut folds: impl Iterator<Item = Folds>) -> Vec<Finish> {
         let moments = &self.setting.moments;
+        let shared = self.asked.may_share_customers();
         let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
         let Some([a, b]) = self.asked.groups else {
             let finish = |((place, view), fold): (Placed<View>, _)| -> Finish {
@@ -163,7 +165,13 @@ impl Part {
         let both = first.zip(folds.next().expect("a comparison has two groups"));
         let compare = |(((place, view), x), y): ((Placed<View>, _), _)| -> Finish {
             let (x, y, moments) = ((a.clone(), x), (b.clone(), y), moments.clone());
-            Box::new(move || Ok((place, view.compare(x, y, &moments)?)))
+            Box::new(move || {
+                let mut answer = view.compare(x, y, &moments)?;
+                if shared {
+                    answer.doubt(Doubt::InBothGroups);
+                }
+                Ok((place, answer))
+            })
         };
         both.map(compare).collect()
     }

@@ -34,6 +34,13 @@ impl Asked {
         members.into_iter().any(|member| member.segment.depends_on_now())
     }
 
+    /// Whether a customer may have a journey in each of the groups: not where customers are told apart, and not where a
+    /// customer has one journey only.
+    pub(crate) fn may_share_customers(&self) -> bool {
+        let several_journeys = self.selected.iter().any(|(_, selection)| selection.cut.is_some());
+        self.groups.is_some() && self.segments.compare.is_none() && several_journeys
+    }
+
     /// Says which customers count, once there is a setting in which all is wanted that the segments need.
     pub(crate) fn choose(&mut self, setting: &Setting) {
         let member =
@@ -198,6 +205,10 @@ pub(crate) async fn answer_all(
     let of = askings.iter().find_map(|asking| asking.select.of.as_deref()).map(Of::named);
     let afresh = of.is_some() || askings.iter().any(|asking| asking.select.afresh);
     let keeping = if afresh { None } else { lake.keeping(rules).await? };
+    if lake.since_us().await?.is_none() && history::files(&home.path).is_empty() {
+        let what = "nothing is imported yet, or the first import is not complete: import something first";
+        return Err(Error::NotFound(format!("{}: {what}", home.path.display())));
+    }
     let known = Known {
         since_us: lake.since_us().await?.unwrap_or_default(),
         until_us: lake.until_us().await?,

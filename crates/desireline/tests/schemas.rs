@@ -7,7 +7,8 @@ use std::process::Command;
 #[test]
 fn the_published_schemas_are_those_of_the_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas");
-    for of in ["charter", "customer", "diff", "map-by-type"].into_iter().chain(understand::View::names()) {
+    for of in ["charter", "comparison", "customer", "diff", "map-by-type"].into_iter().chain(understand::View::names())
+    {
         let out = Command::new(env!("CARGO_BIN_EXE_desireline")).args(["schema", of]).output().unwrap();
         let published = std::fs::read_to_string(folder.join(format!("{of}.json"))).unwrap_or_default();
         assert!(

@@ -75,6 +75,15 @@ pub enum Doubt {
     },
     /// The groups came about by themselves; what differs between them may have other causes than what tells them apart.
     NotRandomised,
+    /// The organisation does not exist: the events were made up.
+    Simulated,
+    /// A group has nothing that a share could be of.
+    EmptyGroup {
+        /// What the group is called.
+        group: String,
+    },
+    /// A customer with several journeys may be in both of the groups, which the intervals take for independent.
+    InBothGroups,
     /// So many differences are given at once that some of the intervals leave out zero by chance alone.
     ManyCompared {
         /// How many differences are given.
@@ -146,6 +155,13 @@ impl fmt::Display for Doubt {
             Doubt::NotRandomised => {
                 f.write_str("the groups were not made by chance, so a difference is an association, not an effect")
             }
+            Doubt::Simulated => f.write_str("these events are simulated: the organisation does not exist"),
+            Doubt::EmptyGroup { group } => {
+                write!(f, "nothing that is counted here is in {group}, so there is nothing to compare with")
+            }
+            Doubt::InBothGroups => f.write_str(
+                "a customer with several journeys may be in both groups, and the intervals take the groups for independent",
+            ),
             Doubt::ManyCompared { n } => {
                 let by_chance = *n as f64 * 0.05;
                 let digits = usize::from(by_chance < 1.0);

@@ -50,6 +50,11 @@ impl Share {
         let high = if count == of { 1.0 } else { ((middle + spread) / scale).min(1.0) };
         Self { count, of, share, low, high }
     }
+
+    /// The share, if there are any cases that it could be one of.
+    pub fn known(self) -> Option<Self> {
+        (self.of > 0).then_some(self)
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +76,7 @@ mod tests {
     #[test]
     fn without_cases_nothing_is_known() {
         assert_eq!(Share::new(0, 0), Share { count: 0, of: 0, share: 0.0, low: 0.0, high: 1.0 });
+        assert_eq!((Share::new(0, 0).known(), Share::new(0, 1).known()), (None, Some(Share::new(0, 1))));
     }
 
     proptest! {

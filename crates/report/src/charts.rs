@@ -50,14 +50,14 @@ pub(crate) fn funnel_table(answer: &funnel::Answer, words: &Words) -> String {
          </thead><tbody>\n",
     );
     for (i, step) in answer.steps.iter().enumerate() {
-        let known = answer.steps[0].customers > 0;
-        let whisker = (i > 0 && known).then_some((step.of_first_low, step.of_first_high));
-        let shares = |share: f64, low: f64, high: f64, of: u64| match of {
-            0 => String::new(),
-            _ => format!("{} <span class=\"note\">({})</span>", safe(&percent(share)), safe(&interval(low, high))),
+        let whisker = step.of_first_low.zip(step.of_first_high).filter(|_| i > 0);
+        // That all of those at the first step are at the first step says nothing.
+        let shares = |share: Option<f64>, low: Option<f64>, high: Option<f64>| match (share, low, high) {
+            (Some(share), Some(low), Some(high)) if i > 0 => {
+                format!("{} <span class=\"note\">({})</span>", safe(&percent(share)), safe(&interval(low, high)))
+            }
+            _ => String::new(),
         };
-        let before = if i == 0 { 0 } else { answer.steps[i - 1].customers };
-        let first = if i == 0 { 0 } else { answer.steps[0].customers };
         push(
             &mut html,
             format_args!(
@@ -65,10 +65,10 @@ pub(crate) fn funnel_table(answer: &funnel::Answer, words: &Words) -> String {
                  <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                 i + 1,
                 safe(words.label(&step.moment)),
-                bar(step.of_first, whisker),
+                bar(step.of_first.unwrap_or_default(), whisker),
                 grouped(step.customers),
-                shares(step.of_first, step.of_first_low, step.of_first_high, first),
-                shares(step.of_previous, step.of_previous_low, step.of_previous_high, before),
+                shares(step.of_first, step.of_first_low, step.of_first_high),
+                shares(step.of_previous, step.of_previous_low, step.of_previous_high),
                 step.median_s.map(|s| safe(&time(s))).unwrap_or_default(),
             ),
         );
@@ -192,14 +192,14 @@ pub(crate) fn compared_table(compared: &Compared, words: &Words) -> String {
                  <td class=\"n\">{} <span class=\"note\">({} of {})</span></td>\
                  <td class=\"n\">{} <span class=\"note\">({})</span></td></tr>\n",
                 safe(&words.label_all(&d.what)),
-                safe(&percent(d.a)),
+                d.a.map(|share| safe(&percent(share))).unwrap_or_default(),
                 grouped(d.a_count),
                 grouped(d.a_of),
-                safe(&percent(d.b)),
+                d.b.map(|share| safe(&percent(share))).unwrap_or_default(),
                 grouped(d.b_count),
                 grouped(d.b_of),
-                safe(&signed_points(d.difference)),
-                safe(&points_between(d.low, d.high)),
+                d.difference.map(|points| safe(&signed_points(points))).unwrap_or_default(),
+                d.low.zip(d.high).map(|(low, high)| safe(&points_between(low, high))).unwrap_or_default(),
             ),
         );
     }

@@ -5,7 +5,7 @@
 //! where nothing shows a cause. Strengths are for choosing only and are never shown: they say how far a finding is from
 //! what would be dull.
 
-use evidence::Share;
+use evidence::{Difference, Doubt, Share};
 use understand::{Differing, funnel, map, variants};
 
 use crate::data::{Compared, Unit};
@@ -21,8 +21,12 @@ pub struct Answers<'a> {
     pub map: Option<&'a map::Answer>,
     /// The typical paths.
     pub variants: Option<&'a variants::Answer>,
+    /// What the journeys are called that all of these are about; none where they are whole runs.
+    pub journey: Option<&'a str>,
     /// The funnel.
     pub funnel: Option<&'a funnel::Answer>,
+    /// Whether somebody chose the steps of the funnel.
+    pub steps_chosen: bool,
     /// Two groups side by side.
     pub compared: Option<&'a Compared>,
 }
@@ -32,7 +36,7 @@ pub fn findings(answers: &Answers<'_>) -> Vec<Finding> {
     let words = answers.words;
     [
         answers.variants.and_then(concentration),
-        answers.funnel.and_then(|funnel| loss(funnel, words)),
+        answers.funnel.and_then(|funnel| loss(funnel, answers)),
         answers.map.and_then(|map| waiting(map, words)),
         answers.map.and_then(|map| repeats(map, words)),
         answers.map.and_then(|map| ends(map, words)),
@@ -104,7 +108,8 @@ fn concentration(answer: &variants::Answer) -> Option<Finding> {
     Some(telling.finding(Kind::Concentration, 0.65 * covered.max(1.0 - covered), answer.journeys, Unit::Journeys))
 }
 
-fn loss(answer: &funnel::Answer, words: &Words) -> Option<Finding> {
+fn loss(answer: &funnel::Answer, answers: &Answers<'_>) -> Option<Finding> {
+    let words = answers.words;
     let (first, last) = (answer.steps.first()?, answer.steps.last()?);
     if answer.steps.len() < 2 || first.customers == 0 {
         return None;
@@ -117,25 +122,32 @@ fn loss(answer: &funnel::Answer, words: &Words) -> Option<Finding> {
     }
     let mut telling = Telling::default();
     telling.say("Of ").things(first.customers, "customer", "customers").say(" with ");
-    telling.moment(words.label(&first.moment)).say(", ").count(last.customers).say(" (");
-    telling.figure(Figure::Share(Share::new(last.customers, first.customers))).say(if last.customers == 1 {
-        ") gets to "
-    } else {
-        ") get to "
-    });
-    telling.moment(words.label(&last.moment));
+    telling.moment(words.label(&first.moment));
+    if let Some(journey) = answers.journey {
+        telling.say(" in journeys ").moment(journey);
+    }
+    telling.say(", ").count(last.customers).say(" (");
+    telling.figure(Figure::Share(Share::new(last.customers, first.customers))).say(")");
+    telling.say(if last.customers == 1 { " gets" } else { " get" });
+    telling.say(" from there to ").moment(words.label(&last.moment));
+    let step_by_step = answer.steps.len() > 2;
+    telling.say(if step_by_step { " by way of the steps between" } else { "" });
     if let Some(within) = answer.within_s {
         telling.say(" within ").figure(Figure::Seconds(within));
     }
     telling.say(".");
-    if answer.steps.len() > 2 {
+    if step_by_step {
         let (before, after) = (&answer.steps[at - 1], &answer.steps[at]);
-        telling.say(" Most are lost between ").moment(words.label(&before.moment)).say(" and ");
+        telling.say(" Most stop between ").moment(words.label(&before.moment)).say(" and ");
         telling.moment(words.label(&after.moment)).say(": ").count(lost(at)).say(" of ").count(before.customers);
-        telling.say(" (").figure(Figure::Share(Share::new(lost(at), before.customers))).say(").");
+        telling.say(" (").figure(Figure::Share(Share::new(lost(at), before.customers))).say(") who come so far ");
+        telling.say(if lost(at) == 1 { "has no " } else { "have no " });
+        // Who had it before the others, and not after them, is among these and need not be lost.
+        telling.moment(words.label(&after.moment)).say(" after that; what they had before does not count.");
     }
-    // Somebody chose these steps, so what becomes of them is never quite dull.
-    let strength = 0.2 + 0.8 * (first.customers - last.customers) as f64 / first.customers as f64;
+    let share = (first.customers - last.customers) as f64 / first.customers as f64;
+    // What becomes of steps that somebody chose is never quite dull.
+    let strength = if answers.steps_chosen { 0.2 + 0.8 * share } else { 0.8 * share };
     Some(telling.finding(Kind::Loss, strength, first.customers, Unit::Customers))
 }
 
@@ -206,33 +218,38 @@ fn ends(answer: &map::Answer, words: &Words) -> Option<Finding> {
 fn difference(compared: &Compared, words: &Words) -> Option<Finding> {
     // What nobody or everybody in a group has is most likely what the group was chosen by.
     let telling_apart = |count: u64, of: u64| count == 0 || count == of;
-    let mut clear = compared.differences.iter().filter(|d| {
-        (d.low > 0.0 || d.high < 0.0) && !telling_apart(d.a_count, d.a_of) && !telling_apart(d.b_count, d.b_of)
+    let mut clear = compared.differences.iter().filter_map(|d| {
+        let (low, high) = d.low.zip(d.high)?;
+        let clear = (low > 0.0 || high < 0.0) && !telling_apart(d.a_count, d.a_of) && !telling_apart(d.b_count, d.b_of);
+        clear.then_some((d, Difference::between(Share::new(d.a_count, d.a_of), Share::new(d.b_count, d.b_of))))
     });
     // The largest comes first. Of a funnel, what matters is how many get furthest.
     let largest = clear.next()?;
     let reached = |d: &Differing| if let What::Reached(number, ..) = What::of(&d.what) { number } else { 0 };
-    let d = clear.fold(largest, |a, b| if reached(b) > reached(a) { b } else { a });
+    let (d, shares) = clear.fold(largest, |a, b| if reached(b.0) > reached(a.0) { b } else { a });
     let mut telling = Telling::default();
-    say_what_differs(&mut telling, d, compared, words);
+    say_what_differs(&mut telling, d, &shares, compared, words);
     telling.say(" in ").group(&compared.a).say(" than in ").group(&compared.b).say(": ");
     telling.count(d.a_count).say(" of ").count(d.a_of).say(" (");
-    telling.figure(Figure::Share(Share::new(d.a_count, d.a_of))).say(") against ");
+    telling.figure(Figure::Share(shares.a)).say(") against ");
     telling.count(d.b_count).say(" of ").count(d.b_of).say(" (");
-    telling.figure(Figure::Share(Share::new(d.b_count, d.b_of))).say("). The difference (");
-    telling.figure(Figure::Difference(d.difference, d.low, d.high));
+    telling.figure(Figure::Share(shares.b)).say("). The difference (");
+    telling.figure(Figure::Difference(shares.difference, shares.low, shares.high));
     telling.say(") is associated with what tells the two apart; that does not show that it comes from it.");
     if compared.differences.len() > 1 {
         telling.say(" ").count(compared.differences.len() as u64);
         telling.say(" differences were looked at, so some of it may be chance.");
     }
-    let strength = 0.4 + d.difference.abs();
+    if compared.doubts.contains(&Doubt::InBothGroups) {
+        telling.say(" A customer with several journeys may be in both.");
+    }
+    let strength = 0.4 + shares.difference.abs();
     Some(telling.finding(Kind::Comparison, strength, d.a_of.min(d.b_of), compared.unit))
 }
 
 /// `Customers with ‘Visit’ get to ‘Order’ far less often`, up to where the groups follow.
-fn say_what_differs(telling: &mut Telling, d: &Differing, compared: &Compared, words: &Words) {
-    let often = match d.a / d.b {
+fn say_what_differs(telling: &mut Telling, d: &Differing, shares: &Difference, compared: &Compared, words: &Words) {
+    let often = match shares.a.share / shares.b.share {
         ratio if ratio <= 0.5 => " far less often",
         ratio if ratio < 1.0 => " less often",
         ratio if ratio < 2.0 => " more often",

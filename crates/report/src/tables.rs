@@ -18,7 +18,7 @@ pub(crate) fn tables(section: &Section, words: &Words) -> String {
         .tables
         .iter()
         .filter(|table| !table.rows.is_empty())
-        .map(|one| table(&section.view, one, words))
+        .map(|one| table(&section.view, &one.for_people(), words))
         .collect();
     match drawn.as_slice() {
         [] if section.says.is_none() => html.push_str("<p>Nothing of the kind is in these data.</p>\n"),

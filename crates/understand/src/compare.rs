@@ -72,22 +72,23 @@ pub struct Group<A> {
     pub answer: A,
 }
 
-/// One share in both groups. The interval is Newcombe's hybrid score interval at 95 %.
+/// One share in both groups. The interval is Newcombe's hybrid score interval at 95 %. A group in which there is nothing
+/// to have a share of has none, and no difference from the other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Differing {
     /// What it is a share of.
     pub what: String,
     /// The share in the first group.
-    pub a: f64,
+    pub a: Option<f64>,
     /// The share in the second group.
-    pub b: f64,
+    pub b: Option<f64>,
     /// `a - b`.
-    pub difference: f64,
+    pub difference: Option<f64>,
     /// Lower end of the interval of the difference.
-    pub low: f64,
+    pub low: Option<f64>,
     /// Upper end of the interval of the difference.
-    pub high: f64,
+    pub high: Option<f64>,
     /// How many in the first group.
     pub a_count: u64,
     /// Of how many.
@@ -96,6 +97,12 @@ pub struct Differing {
     pub b_count: u64,
     /// Of how many.
     pub b_of: u64,
+}
+
+/// The JSON Schema of the answer for two groups, whatever the view: the answer of each group is as the schema of the view
+/// says.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Comparison<serde_json::Value>).to_value()
 }
 
 /// The shares of an answer by what they are shares of.
@@ -117,17 +124,24 @@ impl<A> Comparison<A> {
         let mut differences: Vec<Differing> =
             all.into_iter().map(|what| Differing::new(what, share(&shares_a, what), share(&shares_b, what))).collect();
         // The names are in order already, and the sort keeps the order of equals.
-        differences.sort_by_key(|d| Reverse(ordered(d.difference.abs())));
-        let doubts = [Some(Doubt::NotRandomised), Doubt::many_compared(differences.len() as u64)];
+        differences.sort_by_key(|d| Reverse(ordered(d.difference.unwrap_or_default().abs())));
+        let known = differences.iter().filter(|d| d.difference.is_some()).count() as u64;
+        let empty = |name: &str, shares: &Shares| {
+            let nothing = shares.of == 0 && shares.by_name.values().all(|share| share.of == 0);
+            nothing.then(|| Doubt::EmptyGroup { group: name.to_owned() })
+        };
+        let empty = [empty(a.0, &shares_a), empty(b.0, &shares_b)];
+        let doubts = [Some(Doubt::NotRandomised), Doubt::many_compared(known)].into_iter().chain(empty);
         let groups = [a, b].into_iter().map(|(name, answer)| Group { name: name.to_owned(), answer }).collect();
-        Self { groups, differences, means: Vec::new(), doubts: doubts.into_iter().flatten().collect() }
+        Self { groups, differences, means: Vec::new(), doubts: doubts.flatten().collect() }
     }
 
     /// With the means and scores that both answers have.
     pub(crate) fn with_means(mut self, means: impl Fn(&A) -> Means) -> Self {
         let [a, b] = [0, 1].map(|group: usize| means(&self.groups[group].answer));
         self.means = a.into_iter().filter_map(|(what, a)| MeanDiffering::new(&what, a, *b.get(&what)?)).collect();
-        let many = Doubt::many_compared((self.differences.len() + self.means.len()) as u64);
+        let known = self.differences.iter().filter(|d| d.difference.is_some()).count();
+        let many = Doubt::many_compared((known + self.means.len()) as u64);
         self.doubts.retain(|doubt| !matches!(doubt, Doubt::ManyCompared { .. }));
         self.doubts.extend(many);
         self
@@ -152,21 +166,46 @@ impl<A> Comparison<A> {
         let title = format!("{title}: {}", names.join(" against "));
         let mut table = Table::new(&title, &[&["what"][..], &names, &["difference", "low", "high"]].concat());
         for d in &self.differences {
-            let shares = [d.a, d.b].map(Cell::Share);
-            let differences = [d.difference, d.low, d.high].map(Cell::Difference);
+            let shares = [d.a, d.b].map(|share| share.map_or(Cell::Empty, Cell::Share));
+            let differences = [d.difference, d.low, d.high].map(|points| points.map_or(Cell::Empty, Cell::Difference));
             table.row([[Cell::Text(d.what.as_str().into())].as_slice(), &shares, &differences].concat());
         }
         table.cut(limit, "differences");
         table.doubts(&self.doubts)
     }
+
+    /// The same for a program, which does not know what the groups are called: under the names of the JSON answer, with
+    /// the names and the counts of both.
+    pub(crate) fn raw_table(&self, title: &str, limit: usize) -> Table {
+        let headers =
+            ["what", "a_group", "a", "a_count", "a_of", "b_group", "b", "b_count", "b_of", "difference", "low", "high"];
+        let mut table = Table { headers: headers.map(str::to_owned).to_vec(), ..self.table(title, limit) };
+        for (row, d) in table.rows.iter_mut().zip(&self.differences) {
+            let name = |group: usize| Cell::Text(self.groups[group].name.as_str().into());
+            let [what, a, b, difference, low, high] = <[Cell; 6]>::try_from(std::mem::take(row)).expect("six columns");
+            let group = |group, share, count, of| [name(group), share, Cell::Count(count), Cell::Count(of)];
+            let groups = [group(0, a, d.a_count, d.a_of), group(1, b, d.b_count, d.b_of)].concat();
+            *row = [vec![what], groups, vec![difference, low, high]].concat();
+        }
+        table
+    }
 }
 
 impl Differing {
     fn new(what: &str, a: Share, b: Share) -> Self {
-        let Difference { difference, low, high, .. } = Difference::between(a, b);
-        let what = what.to_owned();
-        let (a_count, a_of, b_count, b_of) = (a.count, a.of, b.count, b.of);
-        Self { what, a: a.share, b: b.share, difference, low, high, a_count, a_of, b_count, b_of }
+        let known = a.known().zip(b.known()).map(|(a, b)| Difference::between(a, b));
+        Self {
+            what: what.to_owned(),
+            a: a.known().map(|share| share.share),
+            b: b.known().map(|share| share.share),
+            difference: known.map(|known| known.difference),
+            low: known.map(|known| known.low),
+            high: known.map(|known| known.high),
+            a_count: a.count,
+            a_of: a.of,
+            b_count: b.count,
+            b_of: b.of,
+        }
     }
 }
 
@@ -200,4 +239,32 @@ impl MeanDiffering {
 /// A number from 0 to 1 in a form that sorts.
 fn ordered(size: f64) -> u64 {
     size.to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Groups of 4 and of nobody.
+    fn with_nobody() -> Comparison<()> {
+        let shares = |of: u64| Shares { of, by_name: BTreeMap::from([("a".to_owned(), Share::new(of / 2, of))]) };
+        let mut groups = [4, 0].into_iter();
+        // Both answers are nothing, so the shares tell the groups apart by their turn.
+        let turn = std::cell::RefCell::new(&mut groups);
+        Comparison::new(("Web", ()), ("App", ()), |()| shares(turn.borrow_mut().next().expect("two groups")))
+    }
+
+    #[test]
+    fn nobody_has_no_share_and_no_difference() {
+        let comparison = with_nobody();
+        let [d] = comparison.differences.as_slice() else { panic!("{comparison:?}") };
+        assert_eq!((d.a, d.b, d.difference, d.low, d.high), (Some(0.5), None, None, None, None));
+        assert!(comparison.doubts.contains(&Doubt::EmptyGroup { group: "App".to_owned() }));
+        let table = comparison.table("map", 0);
+        assert_eq!(table.rows[0][1..], [Cell::Share(0.5), Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty]);
+        assert_eq!(
+            comparison.raw_table("map", 0).csv(),
+            "what,a_group,a,a_count,a_of,b_group,b,b_count,b_of,difference,low,high\r\na,Web,0.5,2,4,App,,0,0,,,\r\n"
+        );
+    }
 }

@@ -151,7 +151,13 @@ fn did_you_mean_or_list(nearest: &[String], known: &[String]) -> String {
         ([], known) if known.len() > LISTED => {
             format!("; there are {} and {} more", known[..LISTED].join(", "), known.len() - LISTED)
         }
-        ([], known) => format!("; there are {}", known.join(", ")),
+        ([], known) => {
+            let quoted = |name: &String| if name.contains(',') { format!("`{name}`") } else { name.clone() };
+            let list = known.iter().map(quoted).collect::<Vec<_>>().join(", ");
+            let commas = known.iter().any(|name| name.contains(','));
+            let hint = if commas { r#"; names with commas are written as a list, such as ["a, b","c"]"# } else { "" };
+            format!("; there are {list}{hint}")
+        }
         _ => did_you_mean(nearest),
     }
 }

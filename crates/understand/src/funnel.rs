@@ -137,18 +137,18 @@ pub struct Step {
     pub moment: Arc<str>,
     /// How many customers got at least here; each counts once, with the journey that got furthest.
     pub customers: u64,
-    /// As a share of those with the first step.
-    pub of_first: f64,
+    /// As a share of those with the first step; null where nobody has it.
+    pub of_first: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub of_first_low: f64,
+    pub of_first_low: Option<f64>,
     /// Upper end.
-    pub of_first_high: f64,
-    /// As a share of those with the step before; 1 at the first step.
-    pub of_previous: f64,
+    pub of_first_high: Option<f64>,
+    /// As a share of those with the step before; 1 at the first step, null where nobody has the one before.
+    pub of_previous: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub of_previous_low: f64,
+    pub of_previous_low: Option<f64>,
     /// Upper end.
-    pub of_previous_high: f64,
+    pub of_previous_high: Option<f64>,
     /// Median time since the step before in seconds, in the chain that first got here: among those that did at the same
     /// event, the one that started last. Null at the first step and where nobody got.
     pub median_s: Option<f64>,
@@ -362,17 +362,17 @@ impl Fold for FunnelFold {
         let mut previous = first;
         let mut steps = Vec::with_capacity(self.reached.len());
         for ((name, reached), median_s) in self.options.steps.iter().zip(self.reached).zip(medians) {
-            let (of_first, of_previous) = (Share::new(reached, first), Share::new(reached, previous));
+            let (of_first, of_previous) = (Share::new(reached, first).known(), Share::new(reached, previous).known());
             previous = reached;
             steps.push(Step {
                 moment: name.as_str().into(),
                 customers: reached,
-                of_first: of_first.share,
-                of_first_low: of_first.low,
-                of_first_high: of_first.high,
-                of_previous: of_previous.share,
-                of_previous_low: of_previous.low,
-                of_previous_high: of_previous.high,
+                of_first: of_first.map(|share| share.share),
+                of_first_low: of_first.map(|share| share.low),
+                of_first_high: of_first.map(|share| share.high),
+                of_previous: of_previous.map(|share| share.share),
+                of_previous_low: of_previous.map(|share| share.low),
+                of_previous_high: of_previous.map(|share| share.high),
                 median_s,
             });
         }
@@ -401,20 +401,15 @@ fn shares(answer: &Answer) -> Shares {
 }
 
 fn table(answer: &Answer) -> Table {
-    let mut table = Table::new(
-        "Funnel",
-        &["moment", "customers", "of_first", "of_first_low", "of_first_high", "of_previous", "median_s"],
-    );
+    let shares = ["of_first", "of_first_low", "of_first_high", "of_previous", "of_previous_low", "of_previous_high"];
+    let mut table = Table::new("Funnel", &[&["moment", "customers"][..], &shares, &["median_s"]].concat());
     for step in &answer.steps {
-        table.row([
-            Cell::Text(Arc::clone(&step.moment)),
-            Cell::Count(step.customers),
-            Cell::Share(step.of_first),
-            Cell::Share(step.of_first_low),
-            Cell::Share(step.of_first_high),
-            Cell::Share(step.of_previous),
-            step.median_s.map_or(Cell::Empty, Cell::Seconds),
-        ]);
+        let of_first = [step.of_first, step.of_first_low, step.of_first_high];
+        let of_previous = [step.of_previous, step.of_previous_low, step.of_previous_high];
+        let shares = [of_first, of_previous].concat().into_iter().map(|share| share.map_or(Cell::Empty, Cell::Share));
+        let counted = [Cell::Text(Arc::clone(&step.moment)), Cell::Count(step.customers)];
+        let median = step.median_s.map_or(Cell::Empty, Cell::Seconds);
+        table.row(counted.into_iter().chain(shares).chain([median]).collect::<Vec<_>>());
     }
     let chain = match answer.semantics {
         Semantics::Window => "each customer counts once, by the best chain from any first step",

@@ -44,7 +44,7 @@ pub mod steps;
 pub mod surveys;
 pub mod variants;
 
-pub use compare::{Comparison, Differing, Group};
+pub use compare::{Comparison, Differing, Group, schema as comparison_schema};
 pub use durations::Times;
 pub use error::Error;
 pub use figures::{
@@ -54,5 +54,5 @@ pub use outcomes::{OutcomeAmong, OutcomeBetween};
 pub use promises::Balance;
 pub use question::Question;
 pub use scores::Score;
-pub use table::{Cell, Table};
-pub use views::{Answered, GroupFold, View};
+pub use table::{Cell, Table, within};
+pub use views::{Answered, Doubted, GroupFold, View};

@@ -429,7 +429,18 @@ fn shares(answer: &Answer) -> Shares {
 fn tables(answer: &Answer) -> Vec<Table> {
     let mut edges = Table::new(
         "What directly follows what",
-        &["from", "to", "count", "customers", "customers_share", "median_s", "p90_s", "mean_s"],
+        &[
+            "from",
+            "to",
+            "count",
+            "customers",
+            "customers_share",
+            "customers_share_low",
+            "customers_share_high",
+            "median_s",
+            "p90_s",
+            "mean_s",
+        ],
     );
     let seconds = |time: Option<f64>| time.map_or(Cell::Empty, Cell::Seconds);
     for edge in &answer.edges {
@@ -439,12 +450,16 @@ fn tables(answer: &Answer) -> Vec<Table> {
             Cell::Count(edge.count),
             Cell::Count(edge.customers),
             Cell::Share(edge.customers_share),
+            Cell::Share(edge.customers_share_low),
+            Cell::Share(edge.customers_share_high),
             seconds(edge.median_s),
             seconds(edge.p90_s),
             seconds(edge.mean_s),
         ]);
     }
-    let mut moments = Table::new("Moments", &["moment", "events", "customers", "customers_share", "starts", "ends"]);
+    let shares = ["customers_share", "customers_share_low", "customers_share_high"];
+    let headers = [&["moment", "events", "customers"][..], &shares, &["starts", "ends"]].concat();
+    let mut moments = Table::new("Moments", &headers);
     let count = |terminals: &[Terminal], moment: &Arc<str>| {
         terminals.iter().find(|terminal| terminal.moment == *moment).map_or(0, |terminal| terminal.count)
     };
@@ -454,6 +469,8 @@ fn tables(answer: &Answer) -> Vec<Table> {
             Cell::Count(moment.events),
             Cell::Count(moment.customers),
             Cell::Share(moment.customers_share),
+            Cell::Share(moment.customers_share_low),
+            Cell::Share(moment.customers_share_high),
             Cell::Count(count(&answer.starts, &moment.moment)),
             Cell::Count(count(&answer.ends, &moment.moment)),
         ]);

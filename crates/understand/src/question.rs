@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::views::Doubted;
 use crate::{Comparison, Error, Table};
 
 /// The options of a view: with them it becomes a fold, whose answer becomes tables.
@@ -24,7 +25,7 @@ pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema 
     /// Whether it is about the charter's journeys and says little about a customer's whole run.
     const ABOUT_JOURNEYS: bool = false;
     /// What is known at the end.
-    type Answer: Clone + PartialEq + Serialize + DeserializeOwned + JsonSchema + Send + 'static;
+    type Answer: Doubted + Clone + PartialEq + Serialize + DeserializeOwned + JsonSchema + Send + 'static;
     /// What sees the journeys.
     type Fold: Fold<Answer = Result<Self::Answer, Error>>;
 
@@ -71,8 +72,13 @@ pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema 
         moments: &Moments,
     ) -> Result<Comparison<Self::Answer>, Error>;
 
-    /// The answer as tables; the first is the main one, which becomes the CSV.
+    /// The answer as tables, the main one first.
     fn tables(answer: &Self::Answer) -> Vec<Table>;
+
+    /// The tables for a program to read, as CSV, where they hold more than people could take in.
+    fn raw_tables(answer: &Self::Answer) -> Vec<Table> {
+        Self::tables(answer)
+    }
 }
 
 /// The names of moments, by number, with their alphabetical order.

@@ -45,7 +45,7 @@ impl Question for Options {
         ("from_moment", "the moment that the paths come from"),
         ("to_moment", "the moment that the paths lead to"),
         ("steps", "how many steps it goes"),
-        ("limit", "how many flows are listed; 0 for all"),
+        ("limit", "how many moments are told apart at each step, the rest being `other`; 0 for all"),
         ("first_only", "only the first such moment of each journey"),
     ];
     type Answer = Answer;
@@ -69,7 +69,7 @@ impl Question for Options {
                 Self::NAME,
                 "to_moment",
                 to,
-                "either `from_moment` or `to_moment`, not both",
+                "either --from-moment or --to-moment, not both",
             ));
         }
         let some = (1..=STEPS_MAX).contains(&self.steps);
@@ -453,7 +453,7 @@ fn table(answer: &Answer) -> Table {
         (_, Some(to)) => format!("What leads to {to}"),
         _ => "How journeys begin".to_owned(),
     };
-    let mut table = Table::new(&title, &["step", "from", "to", "count", "share"]);
+    let mut table = Table::new(&title, &["step", "from", "to", "count", "share", "share_low", "share_high"]);
     for link in &answer.links {
         let (from, to) = (&answer.nodes[link.from], &answer.nodes[link.to]);
         let step = format!("{} to {}", from.step, to.step);
@@ -463,6 +463,8 @@ fn table(answer: &Answer) -> Table {
             Cell::Text(label(to)),
             Cell::Count(link.count),
             Cell::Share(link.share),
+            Cell::Share(link.share_low),
+            Cell::Share(link.share_high),
         ]);
     }
     let occurrences = counted(answer.occurrences, "occurrence", "occurrences");

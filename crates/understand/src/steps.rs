@@ -61,6 +61,10 @@ impl Question for Options {
     fn tables(answer: &Answer) -> Vec<Table> {
         vec![table(answer)]
     }
+
+    fn raw_tables(answer: &Answer) -> Vec<Table> {
+        vec![list(answer)]
+    }
 }
 
 /// The first steps of all journeys.
@@ -235,6 +239,22 @@ fn table(answer: &Answer) -> Table {
     table.doubts(&answer.doubts)
 }
 
+/// The same as one row for each moment at each step, with counts and intervals.
+fn list(answer: &Answer) -> Table {
+    let mut list =
+        Table::new("Share of journeys at each step", &["step", "moment", "count", "share", "share_low", "share_high"]);
+    for step in &answer.steps {
+        let over = (ENDED.into(), step.ended, [step.ended_share, step.ended_share_low, step.ended_share_high]);
+        let moments =
+            step.moments.iter().map(|at| (Arc::clone(&at.moment), at.count, [at.share, at.share_low, at.share_high]));
+        for (moment, count, shares) in moments.chain([over]) {
+            let begins = [Cell::Count(step.step), Cell::Text(moment), Cell::Count(count)];
+            list.row([begins, shares.map(Cell::Share)].concat());
+        }
+    }
+    list.doubts(&answer.doubts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,6 +275,9 @@ mod tests {
         let table = table(&answer);
         assert_eq!(table.headers, ["moment", "1", "2", "3", "4"]);
         assert_eq!(table.rows.len(), 4);
+        let csv = Options::raw_tables(&answer)[0].csv();
+        assert!(csv.starts_with("step,moment,count,share,share_low,share_high\r\n1,a,2,0.666"), "{csv}");
+        assert_eq!(csv.lines().count(), 1 + 3 + 3 + 2 + 1, "every moment at every step, and the end");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Cell {
     Seconds(f64),
     /// A number of any kind, such as a mean or an amount.
     Number(f64),
+    /// A figure and the ends of its interval; in tables for people only.
+    Within(Box<[Cell; 3]>),
 }
 
 /// Rows of cells under headers, all rows as long as the headers.
@@ -66,6 +68,36 @@ impl Table {
         self
     }
 
+    /// The table for people: the ends of an interval stand in the cell of their figure and not in columns of their own.
+    #[must_use]
+    pub fn for_people(&self) -> Self {
+        let place = |name: &str| self.headers.iter().position(|header| header == name);
+        let ends = |column: usize| -> Option<[usize; 2]> {
+            let name = &self.headers[column];
+            let own = place(&format!("{name}_low")).zip(place(&format!("{name}_high")));
+            // An interval without a name of its own is that of the figure before it.
+            let next = || place("low").zip(place("high")).filter(|(low, _)| *low == column + 1);
+            own.or_else(next).map(|(low, high)| [low, high])
+        };
+        let intervals: Vec<Option<[usize; 2]>> = (0..self.headers.len()).map(ends).collect();
+        let is_end = |column: &usize| intervals.iter().flatten().flatten().any(|end| end == column);
+        let columns: Vec<usize> = (0..self.headers.len()).filter(|column| !is_end(column)).collect();
+        let cell = |row: &[Cell], column: usize| match intervals[column] {
+            Some([low, high]) => match [&row[column], &row[low], &row[high]] {
+                [figure, Cell::Empty, _] | [figure, _, Cell::Empty] | [figure @ Cell::Empty, ..] => figure.clone(),
+                all => Cell::Within(Box::new(all.map(Clone::clone))),
+            },
+            None => row[column].clone(),
+        };
+        let row = |row: &Vec<Cell>| columns.iter().map(|column| cell(row, *column)).collect();
+        Self {
+            title: self.title.clone(),
+            headers: columns.iter().map(|column| self.headers[*column].clone()).collect(),
+            rows: self.rows.iter().map(row).collect(),
+            notes: self.notes.clone(),
+        }
+    }
+
     /// The table as CSV (RFC 4180): numbers as they are, shares from 0 to 1, times in seconds, without title and notes.
     pub fn csv(&self) -> String {
         let mut text = String::new();
@@ -81,10 +113,20 @@ impl Table {
     }
 }
 
+/// A figure and the ends of its interval in one text, the unit said once: `34.6 % (30.1–40.2)`.
+pub fn within(figure: &str, low: &str, high: &str) -> String {
+    let unit = figure.rsplit_once(' ').map_or("", |(_, unit)| unit);
+    let bare = |text: &str| text.strip_suffix(unit).unwrap_or(text).trim_end().to_owned();
+    let (low, high) = (bare(low), bare(high));
+    let between = if low.starts_with(['-', '+']) { " to " } else { "–" };
+    format!("{figure} ({low}{between}{high})")
+}
+
 impl Cell {
     fn csv(&self, text: &mut String) {
         let written = match self {
             Cell::Empty => Ok(()),
+            Cell::Within(parts) => return parts[0].csv(text),
             Cell::Count(count) => write!(text, "{count}"),
             Cell::Share(number) | Cell::Difference(number) | Cell::Seconds(number) | Cell::Number(number) => {
                 write!(text, "{number}")
@@ -112,6 +154,10 @@ impl fmt::Display for Cell {
             Cell::Difference(difference) => write!(f, "{:+.1} points", difference * 100.0),
             Cell::Seconds(seconds) => f.write_str(&duration(*seconds)),
             Cell::Number(number) => f.write_str(&rounded(*number)),
+            Cell::Within(parts) => {
+                let [figure, low, high] = parts.each_ref().map(ToString::to_string);
+                f.write_str(&within(&figure, &low, &high))
+            }
         }
     }
 }
@@ -192,6 +238,20 @@ mod tests {
         let mut table = Table::new("t", &["sequence"]);
         table.row([Cell::Path(long)]);
         assert_eq!(table.csv().matches('a').count(), 500);
+    }
+
+    #[test]
+    fn people_see_an_interval_beside_its_figure() {
+        let mut table = Table::new("t", &["what", "share", "difference", "low", "high", "share_low", "share_high"]);
+        let [share, difference] = [Cell::Share, Cell::Difference];
+        let points = [0.031, -0.01, 0.072].map(difference);
+        table.row([&[Cell::Text("a".into()), share(0.346)][..], &points, &[share(0.3), share(0.402)]].concat());
+        table.row([&[Cell::Text("b".into())][..], &vec![Cell::Empty; 6]].concat());
+        let shown = table.for_people();
+        assert_eq!(shown.headers, ["what", "share", "difference"]);
+        let texts = |row: usize| shown.rows[row].iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(texts(0), ["a", "34.6 % (30.0–40.2)", "+3.1 points (-1.0 to +7.2)"]);
+        assert_eq!(texts(1), ["b", "", ""]);
     }
 
     #[test]

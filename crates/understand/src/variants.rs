@@ -258,12 +258,15 @@ fn shares(answer: &Answer) -> Shares {
 }
 
 fn table(answer: &Answer) -> Table {
-    let mut table = Table::new("Typical paths", &["sequence", "count", "share", "covered_share"]);
+    let mut table =
+        Table::new("Typical paths", &["sequence", "count", "share", "share_low", "share_high", "covered_share"]);
     for variant in &answer.variants {
         table.row([
             Cell::Path(variant.sequence.clone()),
             Cell::Count(variant.count),
             Cell::Share(variant.share),
+            Cell::Share(variant.share_low),
+            Cell::Share(variant.share_high),
             Cell::Share(variant.covered_share),
         ]);
     }

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use charter::Charter;
+use evidence::Doubt;
 use journey::{AnyFold, Moments, Setting, Wanted};
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
@@ -270,14 +271,54 @@ pub trait Answered: Send {
     /// The answer as tables, the main one first.
     fn tables(&self) -> Vec<Table>;
 
-    /// The main table as CSV.
-    fn csv(&self) -> String {
-        self.tables().first().map(Table::csv).unwrap_or_default()
+    /// The same tables for a program to read, as CSV.
+    fn raw_tables(&self) -> Vec<Table> {
+        self.tables()
     }
+
+    /// Adds a doubt that only whoever asked can have.
+    fn doubt(&mut self, doubt: Doubt);
 
     /// The answer itself, such as [`map::Answer`], or [`Comparison`] of it, for whoever knows the view.
     fn answer(&self) -> &dyn Any;
 }
+
+/// An answer that carries what stands against it, as all do.
+pub trait Doubted {
+    /// Its doubts.
+    fn doubts_mut(&mut self) -> &mut Vec<Doubt>;
+}
+
+macro_rules! all_doubted {
+    ($($view:ident),*) => {
+        $(impl Doubted for $view::Answer {
+            fn doubts_mut(&mut self) -> &mut Vec<Doubt> {
+                &mut self.doubts
+            }
+        })*
+    };
+}
+
+all_doubted!(
+    abandonment,
+    absences,
+    channels,
+    conformance,
+    expectations,
+    funnel,
+    interactions,
+    map,
+    paths,
+    quality,
+    retention,
+    sankey,
+    say_do,
+    segments,
+    stages,
+    steps,
+    surveys,
+    variants
+);
 
 struct One<Q: Question>(Q::Answer);
 
@@ -297,6 +338,14 @@ impl<Q: Question> Answered for One<Q> {
 
     fn tables(&self) -> Vec<Table> {
         Q::tables(&self.0)
+    }
+
+    fn raw_tables(&self) -> Vec<Table> {
+        Q::raw_tables(&self.0)
+    }
+
+    fn doubt(&mut self, doubt: Doubt) {
+        self.0.doubts_mut().push(doubt);
     }
 
     fn answer(&self) -> &dyn Any {
@@ -335,11 +384,14 @@ impl<Q: Question> Answered for Two<Q> {
         tables
     }
 
-    /// Under the names of the JSON answer: a program that reads it does not know what the groups are called.
-    fn csv(&self) -> String {
-        let mut table = self.comparison.table(Q::NAME, self.limit);
-        table.headers.splice(1..=2, ["a".to_owned(), "b".to_owned()]);
-        table.csv()
+    fn raw_tables(&self) -> Vec<Table> {
+        let mut tables = self.tables();
+        tables[0] = self.comparison.raw_table(Q::NAME, self.limit);
+        tables
+    }
+
+    fn doubt(&mut self, doubt: Doubt) {
+        self.comparison.doubts.push(doubt);
     }
 
     fn answer(&self) -> &dyn Any {

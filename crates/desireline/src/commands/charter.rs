@@ -84,6 +84,7 @@ fn check_for_machines(path: &Path) -> Result<ExitCode, Error> {
 pub(crate) fn schema(of: &str) -> Result<ExitCode, Error> {
     let schema = match of {
         "charter" => charter::schema(),
+        "comparison" => understand::comparison_schema(),
         "diff" => understand::changes_schema(),
         "customer" => understand::person::schema(),
         "map-by-type" => understand::map::ByType::schema(),

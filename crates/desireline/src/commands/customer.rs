@@ -42,6 +42,7 @@ pub(crate) async fn show(home: &Home, args: &CustomerArgs, as_json: bool) -> Res
         },
     };
     answer.links = links.into_iter().map(link).collect();
+    home.say_simulated();
     if as_json {
         draw::data(&serde_json::to_string(&answer).expect("an answer is made of texts, numbers and lists"));
     } else if args.csv {

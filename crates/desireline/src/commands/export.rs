@@ -15,6 +15,7 @@ use crate::home::Home;
 pub(crate) async fn run(home: &Home, args: &ExportArgs, as_json: bool) -> Result<ExitCode, Error> {
     let format = format_of(args)?;
     let exported = Lake::open(&home.path).await?.export(format, &args.file, &home.rules()).await?;
+    home.say_simulated();
     if as_json {
         let lake::Exported { events, customers, left_out } = exported;
         let json = json!({ "file": args.file, "events": events, "customers": customers, "left_out": left_out });

@@ -24,6 +24,7 @@ use topics::{Topic, Topics};
 
 /// Writes the report.
 pub(crate) async fn run(home: &Home, args: &ReportArgs, as_json: bool) -> Result<ExitCode, Error> {
+    check_name(&args.output)?;
     let asks = Asks { steps: args.steps.as_deref(), within: args.within.as_deref(), patterns: &args.pattern };
     let found = write(home, &args.select, asks, &args.output).await?;
     if as_json {
@@ -37,6 +38,18 @@ pub(crate) async fn run(home: &Home, args: &ReportArgs, as_json: bool) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
+/// A report under the name of something else would be opened as that.
+fn check_name(path: &Path) -> Result<(), Error> {
+    match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()) {
+        Some(ending) if !matches!(ending.as_str(), "html" | "htm" | "xhtml") => {
+            let page = path.with_extension("html");
+            let pdf = if ending == "pdf" { "; for a PDF, open it in a browser and print it" } else { "" };
+            Err(Error::Usage(format!("--output: the report is one HTML file: name it {}{pdf}", page.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Findings in their own words, as a list.
 pub(crate) fn texts(found: &[Finding]) -> Vec<&str> {
     found.iter().map(|finding| finding.text.as_str()).collect()
@@ -48,7 +61,8 @@ const FUNNEL_STEPS: usize = 5;
 /// What a report asks besides what it always asks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asks<'a> {
-    /// The moments of the funnel; without them, those of the commonest path.
+    /// The moments of the funnel; without them, those of the commonest path, up to where the charter says that the journey
+    /// succeeds.
     pub(crate) steps: Option<&'a str>,
     /// The time that the funnel may take.
     pub(crate) within: Option<&'a str>,
@@ -75,7 +89,7 @@ pub(crate) async fn write(
     told.take(&lake, home, topics.all, &words).await?;
     // Which steps a funnel may have is known only now.
     if asks.steps.is_none()
-        && let Some(steps) = told.variants.as_ref().and_then(usual_steps)
+        && let Some(steps) = told.variants.as_ref().and_then(|variants| usual_steps(variants, goals(home, select)))
     {
         let mut topics = Topics::default();
         add_funnel(&mut topics, select, &steps, asks)?;
@@ -84,11 +98,17 @@ pub(crate) async fn write(
     for unknown in unknown_members(&lake, &home.charter, select, &told.plain).await? {
         draw::note(&format!("note: {unknown}"));
     }
+    if told.map.as_ref().is_some_and(|map| map.journeys == 0) {
+        let what = "no journey fits what was asked for, so no report was written".to_owned();
+        return Err(Error::Input { path: home.path.clone(), what });
+    }
     let mut candidates = findings(&Answers {
         words: &words,
         map: told.map.as_ref(),
         variants: told.variants.as_ref(),
+        journey: select.journey.as_deref().map(|name| journey_label(home, name)),
         funnel: told.funnel.as_ref(),
+        steps_chosen: asks.steps.is_some(),
         compared: told.compared.as_ref(),
     });
     candidates.extend(told.sections.iter().filter_map(|section| section.says.clone()));
@@ -96,7 +116,7 @@ pub(crate) async fn write(
     let data = ReportData {
         organisation: home.charter.organisation.clone(),
         definition: home.charter.definition.clone(),
-        simulated: is_simulated(home),
+        simulated: home.is_simulated(),
         period: period(&lake, home, until_us, select).await?,
         selection: selection(select, home),
         reading: reading(&lake, home).await?,
@@ -203,34 +223,52 @@ fn made(home: &Home) -> Made {
     }
 }
 
-/// The first distinct moments of the commonest path that has at least two.
-fn usual_steps(variants: &variants::Answer) -> Option<String> {
+/// The moments with which the journeys that were asked for reach their goal; none where nothing says so.
+fn goals<'a>(home: &'a Home, select: &SelectArgs) -> &'a [String] {
+    let journey = home.charter.journeys.iter().find(|journey| Some(&journey.name) == select.journey.as_ref());
+    journey.map_or(&[], |journey| &journey.succeeds)
+}
+
+/// The first distinct moments of the commonest path that has at least two; where there are goals, of the commonest that
+/// gets to one, which is the last.
+fn usual_steps(variants: &variants::Answer, goals: &[String]) -> Option<String> {
+    let is_goal = |moment: &str| goals.iter().any(|goal| goal == moment);
     let distinct = |sequence: &[std::sync::Arc<str>]| {
         let mut steps: Vec<String> = Vec::new();
         for moment in sequence {
             if !steps.iter().any(|known| **known == **moment) {
                 steps.push(moment.to_string());
             }
+            if is_goal(moment) {
+                break;
+            }
         }
-        steps.truncate(FUNNEL_STEPS);
+        let goal = steps.pop_if(|last| is_goal(last));
+        steps.truncate(FUNNEL_STEPS - usize::from(goal.is_some()));
+        steps.extend(goal);
         steps
     };
-    let steps = variants.variants.iter().map(|v| distinct(&v.sequence)).find(|steps| steps.len() > 1)?;
+    let gets_there = |steps: &Vec<String>| goals.is_empty() || steps.last().is_some_and(|last| is_goal(last));
+    let paths = || variants.variants.iter().map(|v| distinct(&v.sequence)).filter(|steps| steps.len() > 1);
+    let steps = paths().find(gets_there).or_else(|| {
+        // No path that is listed gets there, so it is put behind the commonest.
+        let mut steps = paths().next()?;
+        steps.truncate(FUNNEL_STEPS - 1);
+        steps.extend(goals.first().cloned());
+        Some(steps)
+    })?;
     Some(serde_json::Value::from(steps).to_string())
 }
 
-/// An organisation that says so itself is simulated, and so is everything that is shown of it.
-pub(crate) fn is_simulated(home: &Home) -> bool {
-    home.charter.organisation.as_deref().is_some_and(|name| name.to_lowercase().contains("simulated"))
+/// What the charter calls a journey.
+fn journey_label<'a>(home: &'a Home, name: &'a str) -> &'a str {
+    let journey = home.charter.journeys.iter().find(|journey| journey.name == name);
+    journey.map_or(name, |journey| &journey.label)
 }
 
 /// What narrows the answers down, besides the period.
 fn selection(select: &SelectArgs, home: &Home) -> Vec<String> {
-    let label = |name: &String| {
-        let journey = home.charter.journeys.iter().find(|journey| journey.name == *name);
-        journey.map_or_else(|| name.clone(), |journey| journey.label.clone())
-    };
-    let journey = select.journey.as_ref().map(label);
+    let journey = select.journey.as_ref().map(|name| journey_label(home, name).to_owned());
     let named = [
         ("journeys of", &select.of),
         ("journeys:", &journey),

@@ -13,6 +13,7 @@ use crate::home::Home;
 /// Runs a query.
 pub(crate) async fn run(home: &Home, args: &SqlArgs, as_json: bool) -> Result<ExitCode, Error> {
     let rows = Lake::open(&home.path).await?.sql(&args.query, &home.rules()).await?;
+    home.say_simulated();
     if as_json {
         draw::data(&rows.json()?);
     } else if args.csv {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use evidence::Doubt;
 use lake::Lake;
 use report::{MapOptions, MapPicture, Words, draw_map, draw_map_by_type};
 use understand::map::{self, ByType, OfType};
@@ -29,7 +30,7 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         several @ [_, _, ..] => map_by_type(&lake, home, &args.select, &views, several).await.map(|map| vec![map]),
         _ => answer(&lake, home, &args.select, &views).await,
     };
-    let answers = answered.inspect_err(|error| {
+    let mut answers = answered.inspect_err(|error| {
         let lacks =
             matches!(error, Error::View(understand::Error::CharterLacks { .. } | understand::Error::NoSegments));
         if lacks && home.charter_path.is_none() {
@@ -39,6 +40,9 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
             );
         }
     })?;
+    if home.is_simulated() {
+        answers.iter_mut().for_each(|answer| answer.doubt(Doubt::Simulated));
+    }
     for unknown in unknown_members(&lake, &home.charter, &args.select, &answers).await? {
         draw::note(&format!("note: {unknown}"));
     }
@@ -53,7 +57,7 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         draw::data(&picture.svg);
         picture.notes.iter().for_each(|note| draw::note(note));
     } else if args.csv {
-        draw::data(&answers[0].csv());
+        csv(answers[0].as_ref(), args.table.as_deref())?;
     } else {
         let tables: Vec<String> = answers.iter().flat_map(|answer| answer.tables()).map(|t| draw::table(&t)).collect();
         draw::data(&tables.join("\n"));
@@ -62,6 +66,36 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One table as CSV. What a table says besides its rows, and which others there are, goes where it is no data.
+fn csv(answer: &dyn Answered, name: Option<&str>) -> Result<(), Error> {
+    let tables = answer.raw_tables();
+    let titles: Vec<String> = tables.iter().map(|table| short(&table.title)).collect();
+    let place = match name {
+        None => 0,
+        Some(name) => titles.iter().position(|title| *title == short(name)).ok_or_else(|| {
+            Error::NotFound(format!("--table: there is no table `{name}`; there are {}", titles.join(", ")))
+        })?,
+    };
+    let Some(table) = tables.get(place) else { return Ok(()) };
+    draw::data(&table.csv());
+    table.notes.iter().for_each(|note| draw::note(&format!("note: {note}")));
+    let others: Vec<&str> = (0..).zip(&titles).filter(|(n, _)| *n != place).map(|(_, title)| title.as_str()).collect();
+    if name.is_none() && !others.is_empty() {
+        draw::note(&format!(
+            "note: this is the table {}; --table NAME gives another: {}",
+            titles[0],
+            others.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// A title as it is typed: `Typical paths` is `typical-paths`.
+fn short(title: &str) -> String {
+    let letters = title.to_lowercase();
+    letters.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 /// Whose journeys are asked about, where somebody said so.
@@ -124,8 +158,13 @@ fn views(args: &ViewArgs, machine: bool) -> Result<Vec<View>, Error> {
         };
         let given = args.options.given.iter().map(|(option, value)| (option.as_str(), value.as_str()));
         let mut options: Vec<(&str, &str)> = given.filter(|(option, value)| is_meant(option, value)).collect();
-        if !machine && *name == "variants" && !options.iter().any(|(option, _)| *option == "limit") {
+        let unsaid = !options.iter().any(|(option, _)| *option == "limit");
+        if !machine && *name == "variants" && unsaid {
             options.push(("limit", TABLE_ROWS));
+        }
+        // Whoever reads a file has room for all rows.
+        if args.csv && unsaid && known.iter().any(|(option, _)| *option == "limit") {
+            options.push(("limit", "0"));
         }
         Ok(View::parse(name, options).map_err(in_flags)?)
     };

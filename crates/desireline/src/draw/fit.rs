@@ -34,6 +34,10 @@ pub(super) fn shown(cell: &Cell) -> (String, CellAlignment) {
         Cell::Difference(difference) => (format!("{:+.1} pts", difference * 100.0), CellAlignment::Right),
         Cell::Seconds(seconds) => (super::span(*seconds), CellAlignment::Right),
         Cell::Number(_) => (cell.to_string(), CellAlignment::Right),
+        Cell::Within(parts) => {
+            let [figure, low, high] = parts.each_ref().map(|part| shown(part).0);
+            (understand::within(&figure, &low, &high), CellAlignment::Right)
+        }
     }
 }
 

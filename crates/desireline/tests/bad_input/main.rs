@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test says why it skips, and may fail anywhere")]
 
+mod answers;
 mod crashes;
 mod files;
 mod home;

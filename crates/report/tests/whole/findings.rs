@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::logs;
-use evidence::{Difference, FEW, Share};
+use evidence::{Difference, Doubt, FEW, Share};
 use journey::{Selection, flag};
 use report::{Answers, Compared, Figure, Finding, Kind, Unit, Words, findings, most_telling};
 use testkit::{Log, answer, log};
@@ -18,7 +18,15 @@ fn find(log: &Log, steps: &[&str], words: &Words, compared: Option<&Compared>) -
     let variants = ask(log, &variants::Options::default());
     let steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
     let funnel = (!steps.is_empty()).then(|| ask(log, &funnel::Options { steps, ..funnel::Options::default() }));
-    findings(&Answers { words, map: Some(&map), variants: Some(&variants), funnel: funnel.as_ref(), compared })
+    findings(&Answers {
+        words,
+        map: Some(&map),
+        variants: Some(&variants),
+        journey: None,
+        funnel: funnel.as_ref(),
+        steps_chosen: true,
+        compared,
+    })
 }
 
 fn of(findings: &[Finding], kind: Kind) -> &Finding {
@@ -50,8 +58,9 @@ fn each_finding_says_what_is_in_the_log() {
         texts,
         [
             "Concentration: 60 of 100 journeys (60 %, 50–69 %) take one and the same path; there are 4 different ones.",
-            "Loss: Of 100 customers with ‘mail’, 60 (60 %, 50–69 %) get to ‘order’. Most are lost between ‘visit’ and \
-             ‘order’: 35 of 95 (37 %, 28–47 %).",
+            "Loss: Of 100 customers with ‘mail’, 60 (60 %, 50–69 %) get from there to ‘order’ by way of the steps \
+             between. Most stop between ‘visit’ and ‘order’: 35 of 95 (37 %, 28–47 %) who come so far have no ‘order’ \
+             after that; what they had before does not count.",
             "Waiting: The longest wait is from ‘mail’ to ‘visit’: half of the time it takes 24 hours or more, one time \
              in ten 24 hours or more (95 times, for 95 customers; among the steps that at least 5 % of the customers \
              take).",
@@ -86,7 +95,7 @@ fn labels_and_numbers_agree_with_their_nouns() {
     assert!(
         of(&found, Kind::Loss)
             .text
-            .starts_with("Of 2 customers with ‘Visit’, 1 (50 %, 9–91 %) gets to ‘Order placed’.")
+            .starts_with("Of 2 customers with ‘Visit’, 1 (50 %, 9–91 %) gets from there to ‘Order placed’.")
     );
     let waiting = &of(&found, Kind::Waiting).text;
     assert!(waiting.contains("it takes 24 hours or more") && waiting.contains("(1 time, for 1 customer;"), "{waiting}");
@@ -104,11 +113,14 @@ fn few_customers_are_not_believed_in_silence() {
     }
 }
 
+fn nothing(words: &Words) -> Answers<'_> {
+    Answers { words, map: None, variants: None, journey: None, funnel: None, steps_chosen: false, compared: None }
+}
+
 #[test]
 fn nothing_is_found_where_nothing_is() {
     assert_eq!(find(&Log::default(), &[], &Words::default(), None), []);
-    let nothing = Answers { words: &Words::default(), map: None, variants: None, funnel: None, compared: None };
-    assert_eq!(findings(&nothing), []);
+    assert_eq!(findings(&nothing(&Words::default())), []);
 }
 
 /// Two groups by the mark of `--compare`, in a map.
@@ -163,7 +175,8 @@ fn of_a_funnel_what_gets_furthest_is_told() {
     let differing = |what: &str, a_count, b_count| {
         let [a, b] = [a_count, b_count].map(|count| Share::new(count, 200));
         let Difference { difference, low, high, .. } = Difference::between(a, b);
-        let (what, a, b) = (what.to_owned(), a.share, b.share);
+        let (what, a, b) = (what.to_owned(), Some(a.share), Some(b.share));
+        let (difference, low, high) = (Some(difference), Some(low), Some(high));
         Differing { what, a, b, difference, low, high, a_count, a_of: 200, b_count, b_of: 200 }
     };
     let compared = Compared {
@@ -179,9 +192,13 @@ fn of_a_funnel_what_gets_furthest_is_told() {
         doubts: Vec::new(),
     };
     let words = logs::shop_words();
-    let answers = Answers { words: &words, map: None, variants: None, funnel: None, compared: Some(&compared) };
+    let answers = Answers { compared: Some(&compared), ..nothing(&words) };
     let found = findings(&answers);
     let told = &of(&found, Kind::Comparison).text;
+    assert!(!told.contains("may be in both"), "{told}");
+    let shared = Compared { doubts: vec![Doubt::InBothGroups], ..compared.clone() };
+    let found = findings(&Answers { compared: Some(&shared), ..answers });
+    assert!(of(&found, Kind::Comparison).text.ends_with(" A customer with several journeys may be in both."));
     let begin = "Customers with ‘Visit’ get to ‘Order placed’ far less often in carts that were shared than in ‘channel = \
                  'web'’: 40 of 200 (20 %, 15–26 %) against 80 of 200 (40 %, 33–47 %).";
     assert!(told.starts_with(begin), "{told}");
@@ -227,6 +244,25 @@ fn texts_hold_their_figures_and_no_others() {
         }
         assert!(!rest.contains(|c: char| c.is_ascii_digit()), "{rest} has a number that is no figure");
     }
+}
+
+/// Who had the last step before the others is not said to be lost, and steps that nobody chose are less telling.
+#[test]
+fn a_loss_says_which_journeys_and_that_the_order_counts() {
+    let log = repeated(&[(40, "order visit cart"), (60, "visit cart order")]);
+    let steps = ["visit", "cart", "order"].map(str::to_owned).to_vec();
+    let funnel = ask(&log, &funnel::Options { steps, ..funnel::Options::default() });
+    let words = Words::default();
+    let chosen =
+        Answers { journey: Some("To the order"), funnel: Some(&funnel), steps_chosen: true, ..nothing(&words) };
+    let found = findings(&chosen);
+    let told = &of(&found, Kind::Loss).text;
+    assert!(told.starts_with("Of 100 customers with ‘visit’ in journeys ‘To the order’, 60 "), "{told}");
+    assert!(
+        told.contains("have no ‘order’ after that; what they had before does not count.") && !told.contains("lost")
+    );
+    let usual = findings(&Answers { steps_chosen: false, ..chosen });
+    assert!(of(&usual, Kind::Loss).strength < of(&found, Kind::Loss).strength);
 }
 
 #[test]

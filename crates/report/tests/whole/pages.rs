@@ -34,7 +34,9 @@ fn report_on(log: &Log, words: Words, steps: &[&str]) -> ReportData {
         words: &data.words,
         map: data.map.as_ref(),
         variants: data.variants.as_ref(),
+        journey: None,
         funnel: data.funnel.as_ref(),
+        steps_chosen: true,
         compared: None,
     };
     data.findings = most_telling(findings(&answers));
@@ -156,11 +158,11 @@ fn a_page_about_nothing() {
 
 const NO_DIFFERENCE: Differing = Differing {
     what: String::new(),
-    a: 0.0,
-    b: 0.0,
-    difference: 0.0,
-    low: -0.1,
-    high: 0.1,
+    a: Some(0.0),
+    b: Some(0.0),
+    difference: Some(0.0),
+    low: Some(-0.1),
+    high: Some(0.1),
     a_count: 0,
     a_of: 10,
     b_count: 0,
@@ -178,7 +180,7 @@ fn names_cannot_break_out() {
     data.reading.files = vec![report::FileRead { name: names[0].to_owned(), events: 1, rejected: 0 }];
     data.reading.rejected = vec![(names[4].to_owned(), 1)];
     data.selection = vec![names[0].to_owned()];
-    let differing = |what: &&str| Differing { what: (*what).to_owned(), a: 0.00001, ..NO_DIFFERENCE };
+    let differing = |what: &&str| Differing { what: (*what).to_owned(), a: Some(0.00001), ..NO_DIFFERENCE };
     data.compared = Some(Compared {
         a: names[0].to_owned(),
         b: names[1].to_owned(),

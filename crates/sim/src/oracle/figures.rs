@@ -51,6 +51,15 @@ pub(super) fn share(name: &str, count: u64, of: u64) -> Value {
     interval(name, wilson(count, of))
 }
 
+/// The same, null where there is nothing that it could be a share of.
+pub(super) fn known_share(name: &str, count: u64, of: u64) -> Value {
+    let mut members = share(name, count, of);
+    if of == 0 {
+        members.as_object_mut().expect("an interval").values_mut().for_each(|member| *member = Value::Null);
+    }
+    members
+}
+
 /// How often each thing occurs.
 pub(super) fn count<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeMap<T, u64> {
     let mut counts = BTreeMap::new();

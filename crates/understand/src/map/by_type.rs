@@ -8,6 +8,7 @@ use std::any::Any;
 use std::slice;
 use std::sync::Arc;
 
+use evidence::Doubt;
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +69,10 @@ impl Answered for ByType {
             }
         }
         all
+    }
+
+    fn doubt(&mut self, doubt: Doubt) {
+        self.types.iter_mut().for_each(|of| of.answer.doubts.push(doubt.clone()));
     }
 
     fn answer(&self) -> &dyn Any {
