@@ -25,7 +25,8 @@ struct Example {
     pattern: &'static str,
     /// The period, where the data begin before and end behind the one that they are about.
     period: Option<[&'static str; 2]>,
-    /// Which journeys are compared with the others, and what both are called.
+    /// What is compared with the others, and what both groups are called. A condition on journeys that may hold anywhere
+    /// in them would choose the longer ones; a segment puts a customer into one group alone.
     compare: &'static str,
     compare_names: &'static str,
 }
@@ -34,12 +35,12 @@ const EXAMPLES: [Example; 2] = [
     Example {
         name: "grocery",
         journey: "campaign",
-        steps: "basket,coupon",
+        steps: "mailing_chosen,coupon",
         within: "60d",
         period: None,
-        pattern: "mailing_chosen .. coupon",
-        compare: "moment = 'mailing_chosen'",
-        compare_names: "campaigns with coupons chosen for the household,campaigns with the same coupons for all",
+        pattern: "mailing_chosen .. big_basket",
+        compare: "weekly",
+        compare_names: "households that come every other day or more often,households that come less often",
     },
     Example {
         name: "telecom",
@@ -49,7 +50,7 @@ const EXAMPLES: [Example; 2] = [
         period: Some(["2025-01-01", "2026-01-01"]),
         pattern: "checkout_fail .. (call | call_lost | help | shop_visit)",
         compare: "moment = 'checkout_fail'",
-        compare_names: "purchases in which a checkout failed,purchases without",
+        compare_names: "journeys in which a checkout failed,journeys without",
     },
 ];
 
