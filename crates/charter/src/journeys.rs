@@ -163,7 +163,7 @@ pub(crate) fn read_journeys(reader: &mut Reader<'_>, node: &Node) -> Vec<Journey
 fn read_designed(reader: &mut Reader<'_>, node: &Node) -> Option<Pattern> {
     let designed = reader.pattern(node)?;
     let reason = if designed.can_match() {
-        designed.draws_everything().then(|| "every journey is like this drawing, so nothing can part from it")
+        designed.draws_everything().then_some("every journey is like this drawing, so nothing can part from it")
     } else {
         Some("no journey can be like this drawing: it asks for less than no time between two moments")
     };

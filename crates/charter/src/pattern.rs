@@ -156,7 +156,7 @@ impl Pattern {
     /// Whether every journey as a whole is what the pattern draws, so that none can part from it: `.*`.
     pub fn draws_everything(&self) -> bool {
         let named = u8::try_from(self.moments.len()).unwrap_or(u8::MAX);
-        self.automaton.accepts_all((0..named).map(Some).chain([None]))
+        self.automaton.accepts_all(&(0..named).map(Some).chain([None]))
     }
 
     /// Whether the pattern occurs in the journey: anywhere, unless `^` or `$` says where. Never allocates.

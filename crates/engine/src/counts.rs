@@ -11,8 +11,6 @@ pub struct Counts {
     pub stored: AtomicU64,
     /// Messages that were taken in before.
     pub duplicates: AtomicU64,
-    /// Messages that said nothing.
-    pub nothing: AtomicU64,
     /// Batches that were tried again because others were quicker.
     pub collisions: AtomicU64,
     /// Customers whose state was built anew from their history.

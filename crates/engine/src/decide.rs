@@ -152,14 +152,13 @@ impl Engine {
         let mut work = Work::new(self, now_us);
         loaded.states.iter().for_each(|stored| work.admit(stored));
         // The key of the highest rank that is known; where none is, the first becomes known.
-        let customer = match loaded.keys.iter().flatten().next() {
-            Some((_, customer)) => *customer,
-            None => {
-                let number = self.new_numbers(1).await?[0];
-                let customer = crate::identity::customer_named_by(number);
-                work.commit.keys.push(keep::Key { number, customer, bytes: keys[0].bytes() });
-                customer
-            }
+        let customer = if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
+            *customer
+        } else {
+            let number = self.new_numbers(1).await?[0];
+            let customer = crate::identity::customer_named_by(number);
+            work.commit.keys.push(keep::Key { number, customer, bytes: keys[0].bytes() });
+            customer
         };
         let anew = std::mem::take(&mut work.anew);
         if !anew.is_empty() {

@@ -1,7 +1,7 @@
 //! The engine: what all of its parts share.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use act::{Models, Plan};
@@ -49,6 +49,8 @@ pub struct Engine {
     turns: Semaphore,
     waiting: AtomicUsize,
     pub(crate) models: Mutex<Models>,
+    /// Whether something was learnt that is not kept yet.
+    pub(crate) learnt: AtomicBool,
     changes: broadcast::Sender<Arc<Change>>,
     pub(crate) counts: Counts,
     /// Told when something is to be delivered.
@@ -85,6 +87,7 @@ impl Engine {
             turns: Semaphore::new(BATCHES_AT_ONCE),
             waiting: AtomicUsize::new(0),
             models: Mutex::new(models),
+            learnt: AtomicBool::new(false),
             changes,
             counts: Counts::default(),
             outbox: OnceLock::new(),
@@ -164,12 +167,11 @@ impl Engine {
         let mut reserved = self.numbers.lock().await;
         let mut numbers = Vec::with_capacity(count);
         while numbers.len() < count {
-            match reserved.next() {
-                Some(number) => numbers.push(KeyNumber(number)),
-                None => {
-                    let more = u32::try_from(count - numbers.len()).unwrap_or(u32::MAX).max(NUMBERS_RESERVED);
-                    *reserved = self.keep.reserve(more, None).await?;
-                }
+            if let Some(number) = reserved.next() {
+                numbers.push(KeyNumber(number));
+            } else {
+                let more = u32::try_from(count - numbers.len()).unwrap_or(u32::MAX).max(NUMBERS_RESERVED);
+                *reserved = self.keep.reserve(more, None).await?;
             }
         }
         Ok(numbers)

@@ -158,7 +158,7 @@ impl Engine {
             kind::MESSAGE => {
                 let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
                 let parsed = Parsed::again(stored.text, &self.sources, &self.rules);
-                parsed.map(|parsed| Told::Event(parsed.event))
+                parsed.and_then(|parsed| parsed.event).map(Told::Event)
             }
             kind::REFUSED => {
                 let stored: StoredRefusal<'_> = entry::read(&logged.bytes, logged.position)?;

@@ -1,7 +1,7 @@
 //! Messages: what a dialect makes of the text that is kept of them, the same when they come and when they are read again.
 
 use act::Consent;
-use event::{Event, Timestamp};
+use event::{Event, Key, Timestamp};
 use keep::MessageId;
 use listen::intake::{self, Accepted, Receiver, Rejected, Sources};
 use listen::stitch::Rules;
@@ -18,8 +18,6 @@ pub enum Took {
     Stored,
     /// It was taken in before.
     Duplicate,
-    /// It says nothing, such as an alias of a person to itself.
-    Nothing,
     /// It cannot be an event. It is kept, to be looked at.
     Refused {
         /// The sender's id of it, where that is readable.
@@ -56,11 +54,12 @@ pub(crate) fn key_of(bytes: &[u8]) -> Option<(&str, &str)> {
     std::str::from_utf8(bytes).ok()?.split_once('\0')
 }
 
-/// An event that can be taken in.
+/// A message that can be taken in.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parsed {
     pub(crate) at_us: i64,
-    pub(crate) event: Carried,
+    /// `None` where it says nothing, such as an alias of a person to itself.
+    pub(crate) event: Option<Carried>,
     /// What names the customer, the highest rank first, each once.
     pub(crate) keys: Vec<Ranked>,
     /// What the customer says about purposes.
@@ -78,26 +77,17 @@ impl Parsed {
     pub(crate) fn new(event: &Event<'_>, text: &str, rules: &Rules) -> Result<Self, Unfit> {
         let further = rules.further_keys(event);
         let further = further.iter().map(|(kind, value)| (kind.as_str(), value.as_str()));
-        let mut keys: Vec<Ranked> = Vec::new();
-        for (kind, value) in event.keys.iter().map(|key| (key.kind, key.value)).chain(further).take(KEYS_MAX) {
-            if kind.len() + value.len() >= KEY_BYTES_MAX || kind.contains('\0') {
-                let detail = format!("a key has at most {KEY_BYTES_MAX} bytes, and no zero byte in its kind");
-                return Err(Unfit::Other(Reason::BadField, detail));
-            }
-            if let Some(value) = rules.comparable(kind, value) {
-                keys.push(Ranked { priority: rules.priority(kind), kind: kind.to_owned(), value });
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        if keys.is_empty() {
-            let named: Vec<String> = event.keys.iter().map(|key| format!("{} `{}`", key.kind, key.value)).collect();
-            return Err(Unfit::Nobody(named.join(", ")));
-        }
+        let keys = ranked(event.keys.iter().map(|key| (key.kind, key.value)).chain(further), rules)?;
         let at_us = event.at.as_micros();
         let consents = intake::consents(text).into_iter();
         let consents = consents.map(|said| Consent { purpose: said.purpose, at_us, granted: said.granted }).collect();
-        Ok(Self { at_us, event: Carried::new(event), keys, consents })
+        Ok(Self { at_us, event: Some(Carried::new(event)), keys, consents })
+    }
+
+    /// A message that says nothing, of somebody with these keys.
+    fn nothing(keys: &[Key<'_>], at_us: i64, rules: &Rules) -> Result<Self, Unfit> {
+        let keys = ranked(keys.iter().map(|key| (key.kind, key.value)), rules)?;
+        Ok(Self { at_us, event: None, keys, consents: Vec::new() })
     }
 
     /// Reads a message that was taken in before.
@@ -111,11 +101,32 @@ impl Parsed {
     }
 }
 
+/// What names the customer, the highest rank first, each once.
+fn ranked<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, rules: &Rules) -> Result<Vec<Ranked>, Unfit> {
+    let (mut found, mut named) = (Vec::new(), Vec::new());
+    for (kind, value) in keys.take(KEYS_MAX) {
+        if kind.len() + value.len() >= KEY_BYTES_MAX || kind.contains('\0') {
+            let detail = format!("a key has at most {KEY_BYTES_MAX} bytes, and no zero byte in its kind");
+            return Err(Unfit::Other(Reason::BadField, detail));
+        }
+        named.push((kind, value));
+        if let Some(value) = rules.comparable(kind, value) {
+            found.push(Ranked { priority: rules.priority(kind), kind: kind.to_owned(), value });
+        }
+    }
+    if found.is_empty() {
+        let named: Vec<String> = named.iter().map(|(kind, value)| format!("{kind} `{value}`")).collect();
+        return Err(Unfit::Nobody(named.join(", ")));
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
 /// A message on its way in.
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
-    Event { id: MessageId, text: String, parsed: Parsed },
-    Nothing,
+    Fit { id: MessageId, text: String, parsed: Parsed },
     Refused { message_id: Option<String>, reason: Reason, detail: String, text: String },
 }
 
@@ -153,12 +164,13 @@ impl Inbox<'_> {
 
 impl Receiver for Inbox<'_> {
     fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
-        let Some(event) = accepted.event else {
-            self.items.push(Item::Nothing);
-            return Ok(());
-        };
         let message_id = accepted.message_id.map(str::to_owned);
-        let parsed = match Parsed::new(event, accepted.text, &self.engine.rules) {
+        let rules = &self.engine.rules;
+        let read = match accepted.event {
+            Some(event) => Parsed::new(event, accepted.text, rules),
+            None => Parsed::nothing(accepted.keys, self.received.as_micros(), rules),
+        };
+        let parsed = match read {
             Ok(parsed) => parsed,
             Err(Unfit::Nobody(detail)) => {
                 return Err(Stop::new(NamesNobody { detail, row: accepted.text.to_owned() }));
@@ -174,15 +186,16 @@ impl Receiver for Inbox<'_> {
             self.items.push(Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
             return Ok(());
         }
-        let id = match accepted.message_id {
-            Some(id) => MessageId::of(id.as_bytes()),
+        let id = match (accepted.message_id, accepted.event) {
+            (Some(id), _) => MessageId::of(id.as_bytes()),
             // Where the sender gives none, the same content is the same message, whenever it comes.
-            None => {
+            (None, Some(event)) => {
                 let untimed = Event { received_at: None, ..*event };
                 MessageId::of(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
             }
+            (None, None) => MessageId::of(accepted.text.as_bytes()),
         };
-        self.items.push(Item::Event { id, text: accepted.text.to_owned(), parsed });
+        self.items.push(Item::Fit { id, text: accepted.text.to_owned(), parsed });
         Ok(())
     }
 

@@ -38,7 +38,7 @@ impl Past {
     pub(crate) fn add(&mut self, recalled: Recalled) {
         match recalled {
             Recalled::Event(seq, parsed) => {
-                self.events.insert((parsed.at_us, seq), parsed.event);
+                self.events.extend(parsed.event.map(|event| ((parsed.at_us, seq), event)));
                 self.consents.extend(parsed.consents);
             }
             Recalled::Consent(consent) => self.consents.push(consent),

@@ -1,18 +1,25 @@
-//! What goes on by itself: timers.
+//! What goes on by itself: timers, and keeping what was learnt.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::engine::Engine;
-use crate::limits::TIMERS_POLL_US;
+use crate::limits::{MODELS_KEPT_US, TIMERS_POLL_US};
 
 impl Engine {
     /// Works off what falls due, until `stop` says so. Errors are met by trying again.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut kept_us = self.clock.now_us();
         loop {
             let some = self.wake_some().await;
-            if *stop.borrow() {
+            let stopping = *stop.borrow();
+            if stopping || self.clock.now_us() - kept_us > MODELS_KEPT_US {
+                kept_us = self.clock.now_us();
+                // What cannot be kept now is kept the next time.
+                let _ = self.keep_models().await;
+            }
+            if stopping {
                 return;
             }
             match some {

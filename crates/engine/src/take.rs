@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use hashbrown::{HashMap, HashSet};
 use keep::{Commit, Customer, Entry, Key, KeyNumber, Link, Loaded, MessageId, Wanted};
@@ -69,7 +70,6 @@ impl Engine {
             match took {
                 Took::Stored => Counts::add(&self.counts.stored, 1),
                 Took::Duplicate => Counts::add(&self.counts.duplicates, 1),
-                Took::Nothing => Counts::add(&self.counts.nothing, 1),
                 Took::Refused { reason, .. } => self.counts.add_refused(reason.name()),
             }
         }
@@ -78,8 +78,8 @@ impl Engine {
     async fn try_take(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, keep::Error> {
         let events = || {
             items.iter().filter_map(|item| match item {
-                Item::Event { id, text, parsed } => Some(Fresh { id: *id, text, parsed }),
-                Item::Nothing | Item::Refused { .. } => None,
+                Item::Fit { id, text, parsed } => Some(Fresh { id: *id, text, parsed }),
+                Item::Refused { .. } => None,
             })
         };
         let messages: Vec<MessageId> = events().map(|event| event.id).collect();
@@ -119,10 +119,13 @@ impl Engine {
         let targets: BTreeSet<String> = commit.posts.iter().map(|post| post.target.clone()).collect();
         let committed = self.keep.commit(commit).await?;
         self.remember_links(&links);
-        targets.iter().for_each(|target| self.posted(target));
+        for target in &targets {
+            self.posted(target);
+        }
         if !aftermath.lessons.is_empty() {
             let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
             aftermath.lessons.iter().for_each(|lesson| models.learn(lesson));
+            self.learnt.store(true, Ordering::Relaxed);
         }
         self.tell(aftermath.changes);
         Ok(committed)
@@ -133,11 +136,10 @@ impl Engine {
 fn told(items: &[Item], new: &[bool]) -> Vec<Took> {
     let mut new = new.iter();
     let took = items.iter().map(|item| match item {
-        Item::Nothing => Took::Nothing,
         Item::Refused { message_id, reason, detail, .. } => {
             Took::Refused { message_id: message_id.clone(), reason: *reason, detail: detail.clone() }
         }
-        Item::Event { .. } => match new.next() {
+        Item::Fit { .. } => match new.next() {
             Some(true) => Took::Stored,
             _ => Took::Duplicate,
         },
@@ -180,13 +182,11 @@ impl Batch<'_> {
         let mut numbers = self.engine.new_numbers(new).await?.into_iter();
         self.places = Vec::with_capacity(used.len());
         for (known, used) in self.loaded.keys.iter().zip(&used) {
-            self.places.push(match known {
-                Some((number, customer)) => Place { number: *number, customer: *customer, new: false },
-                None => {
-                    let number =
-                        if *used { numbers.next().expect("as many as there are") } else { KeyNumber(u32::MAX) };
-                    Place { number, customer: customer_named_by(number), new: *used }
-                }
+            self.places.push(if let Some((number, customer)) = known {
+                Place { number: *number, customer: *customer, new: false }
+            } else {
+                let number = if *used { numbers.next().expect("as many as there are") } else { KeyNumber(u32::MAX) };
+                Place { number, customer: customer_named_by(number), new: *used }
             });
         }
         let mut pairs: BTreeMap<(KeyNumber, KeyNumber), i64> = BTreeMap::new();

@@ -112,7 +112,9 @@ impl<'e> Work<'e> {
         person.profile.last_seq = seq;
         let bytes = entry::bytes(&StoredMessage { seq, text });
         self.commit.entries.push(Entry { customer, kind: kind::MESSAGE, at_us: now_us, bytes });
-        parsed.event.with(|event| self.step(customer, Input::Event { event, seq }));
+        if let Some(event) = &parsed.event {
+            event.with(|event| self.step(customer, Input::Event { event, seq }));
+        }
         for consent in &parsed.consents {
             self.step(customer, Input::Consent(consent));
         }

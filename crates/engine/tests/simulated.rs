@@ -5,6 +5,7 @@
 //! `SEED=17 cargo nextest run -p engine --test simulated` repeats one run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -189,7 +190,7 @@ impl World {
             1 => i64::try_from(chance.below(3_600)).expect("small") * 1_000_000,
             _ => 0,
         };
-        more.push_str(&format!(r#","timestamp":"{}""#, Timestamp::from_micros(now_us - late_us)));
+        let _ = write!(more, r#","timestamp":"{}""#, Timestamp::from_micros(now_us - late_us));
         if chance.one_in(10) {
             more.push_str(r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#);
         }

@@ -161,19 +161,21 @@ fn main() {
             })
         })
         .collect();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    for worker in workers {
+        worker.join().unwrap();
+    }
     let seconds = start.elapsed().as_secs_f64();
     let mut waits = waits.lock().unwrap().clone();
     waits.sort_unstable();
-    let share = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    let wait_ms = |of_100: usize| waits[(waits.len() - 1) * of_100 / 100].as_secs_f64() * 1e3;
     let done = done.load(Ordering::Relaxed);
     println!(
         "{{\"what\":\"{}\",\"done\":{done},\"refused\":{},\"seconds\":{seconds:.3},\"per_second\":{:.0},\"wait_ms_p50\":{:.2},\"wait_ms_p99\":{:.2},\"wait_ms_max\":{:.2}}}",
         wanted.what,
         refused.load(Ordering::Relaxed),
         done as f64 / seconds,
-        share(0.5),
-        share(0.99),
-        share(1.0)
+        wait_ms(50),
+        wait_ms(99),
+        wait_ms(100)
     );
 }

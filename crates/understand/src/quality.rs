@@ -344,7 +344,9 @@ impl Fold for QualityFold {
         let Some((counts, channels, sources)) = kept::resume::<Kept>(kept) else { return false };
         self.counts = counts;
         for (ours, kept) in [(&mut self.channels, channels), (&mut self.sources, sources)] {
-            kept.into_iter().for_each(|((word, hour), n)| *ours.of(Word(word), hour) = n);
+            for ((word, hour), n) in kept {
+                *ours.of(Word(word), hour) = n;
+            }
         }
         true
     }

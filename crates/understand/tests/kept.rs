@@ -265,7 +265,9 @@ impl<'a> World<'a> {
         let mut before: Option<(usize, Kept)> = None;
         for now in times.iter().copied() {
             let mut fresh = self.counted(now, |_| true);
-            fresh.iter_mut().for_each(|fold| fold.settle(&Backwards));
+            for fold in &mut fresh {
+                fold.settle(&Backwards);
+            }
             let mut kept: Option<Kept> = fresh.iter_mut().map(|fold| fold.keep()).collect();
             prop_assert!(kept.is_some(), "{name}: all was seen");
             let answer = self.answer(fresh);

@@ -320,7 +320,7 @@ impl Automaton {
     }
 
     /// Whether every journey of these moments, of which nothing else is known, ends in an accepting state.
-    pub(super) fn accepts_all(&self, moments: impl Iterator<Item = Option<u8>> + Clone) -> bool {
+    pub(super) fn accepts_all(&self, moments: &(impl Iterator<Item = Option<u8>> + Clone)) -> bool {
         let (mut known, mut next) = (BTreeSet::from([START]), vec![START]);
         while let Some(current) = next.pop() {
             for moment in moments.clone() {

@@ -42,9 +42,9 @@ pub(super) fn kind(ip: IpAddr) -> Option<Kind> {
 /// The IPv4 address to which packets for this one go: mapped (`::ffff:a.b.c.d`), translated (`::ffff:0:a.b.c.d`), compatible
 /// (`::a.b.c.d`), and the well-known prefix of NAT64 (`64:ff9b::a.b.c.d`), by which networks without IPv4 reach all of it.
 fn inner(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = v6.segments();
-    let low = Ipv4Addr::from_bits(u32::from(g) << 16 | u32::from(h));
-    match [a, b, c, d, e, f] {
+    let [prefix @ .., high, low] = v6.segments();
+    let low = Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match prefix {
         [0, 0, 0, 0, 0, 0xffff] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(low),
         // `::` and `::1` are addresses of their own.
         [0, 0, 0, 0, 0, 0] if low.to_bits() > 1 => Some(low),

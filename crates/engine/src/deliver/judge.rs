@@ -74,9 +74,11 @@ mod tests {
     fn delays_are_those_of_the_schedule_up_to_a_tenth() {
         for attempts in 1..10 {
             let due = DELAYS_US[attempts as usize];
-            let all: Vec<_> = (0..200_u32).map(|id| delay_us(&id.to_le_bytes(), attempts).unwrap()).collect();
+            let all: Vec<_> = (0..200_u32)
+                .map(|id| delay_us(&id.to_le_bytes(), attempts).expect("there is another attempt"))
+                .collect();
             assert!(all.iter().all(|us| (us - due).abs() <= due / 10), "attempt {attempts}");
-            let (low, high) = (all.iter().min().unwrap(), all.iter().max().unwrap());
+            let (low, high) = (all.iter().min().expect("there are some"), all.iter().max().expect("there are some"));
             assert!(high - low > due / 6, "attempt {attempts}: they are spread");
             assert_eq!(delay_us(b"a", attempts), delay_us(b"a", attempts), "nothing is left to chance");
         }

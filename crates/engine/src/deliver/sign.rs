@@ -30,12 +30,12 @@ mod tests {
     /// The example that the libraries of Standard Webhooks test with.
     #[test]
     fn the_published_example_is_reproduced() {
-        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let secret = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret");
         let (id, at) = ("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330);
         let body = br#"{"test": 2432232314}"#;
         let published = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
         assert_eq!(signatures([&secret], id, at, body), published);
-        let other = Secret::parse("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
+        let other = Secret::parse("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").expect("a secret");
         let both = signatures([&other, &secret], id, at, body);
         assert_eq!(both.split(' ').nth(1), Some(published));
         assert_ne!(both.split(' ').next(), Some(published));

@@ -62,7 +62,9 @@ struct Pinned(Mutex<BTreeMap<String, Vec<SocketAddr>>>);
 impl Pinned {
     fn pin(&self, host: &str, mut addresses: Vec<SocketAddr>) {
         // The port is that of the request: targets on one host may have several.
-        addresses.iter_mut().for_each(|address| address.set_port(0));
+        for address in &mut addresses {
+            address.set_port(0);
+        }
         self.0.lock().expect("nothing panics while it holds the addresses").insert(host.to_owned(), addresses);
     }
 }

@@ -1,4 +1,5 @@
 //! Deliveries: against real receivers on this machine, and against a simulated one over days.
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod addresses;
 mod managing;

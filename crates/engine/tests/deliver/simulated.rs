@@ -193,11 +193,9 @@ async fn whatever_befalls_the_home_everything_arrives() {
         };
         let mut faults = dice;
         keep.order_faults(move |operation| match (operation, faults(8)) {
-            (Operation::Commit, 0) => Some(Fault::Lost { written: true }),
-            (Operation::Commit, 1) => Some(Fault::Lost { written: false }),
+            (Operation::Commit | Operation::Take, 0) => Some(Fault::Lost { written: true }),
+            (Operation::Commit, 1) | (Operation::Read, 0) => Some(Fault::Lost { written: false }),
             (Operation::Commit, 2) => Some(Fault::Busy),
-            (Operation::Take, 0) => Some(Fault::Lost { written: true }),
-            (Operation::Read, 0) => Some(Fault::Lost { written: false }),
             _ => None,
         });
         for _ in 0..30 {

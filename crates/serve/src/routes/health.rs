@@ -80,7 +80,6 @@ fn engine_counts(app: &App, text: &mut Text) {
     let taken = [
         ("stored", read(&counts.stored)),
         ("duplicate", read(&counts.duplicates)),
-        ("nothing", read(&counts.nothing)),
         ("rejected", refused.values().sum()),
     ];
     family("desireline_events_total", "Messages, by what became of them.", "result", &taken);

@@ -239,7 +239,7 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
     let mut groups: BTreeMap<(usize, By), Vec<Grouped>> = BTreeMap::new();
     // Groups that nobody is in any more are kept too.
     for ((number, by, word), slot) in fold.slots.into_iter().filter(|(_, slot)| fold.tallies[*slot].opened > 0) {
-        let figures = figures(fold.tallies[slot], &summaries[slot * MEASURES..][..MEASURES]);
+        let figures = figures(&fold.tallies[slot], &summaries[slot * MEASURES..][..MEASURES]);
         groups.entry((number, by)).or_default().push((word_name(&words, word), word, figures));
     }
     for list in groups.values_mut() {
@@ -249,7 +249,7 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
     let mut kinds = Vec::new();
     for (number, kind) in fold.kinds.iter().enumerate() {
         let mut take = |by: By| groups.remove(&(number, by)).unwrap_or_default();
-        let all = take(By::All).pop().map_or_else(|| figures(Tally::default(), &[None; MEASURES]), |(_, _, all)| all);
+        let all = take(By::All).pop().map_or_else(|| figures(&Tally::default(), &[None; MEASURES]), |(_, _, all)| all);
         let requests = take(By::Request);
         let requests: Vec<Request> = requests
             .into_iter()
@@ -304,8 +304,8 @@ pub(crate) fn word_name(words: &[Arc<str>], word: Word) -> Option<Arc<str>> {
     }
 }
 
-fn figures(tally: Tally, measures: &[Option<Summary>]) -> Figures {
-    let Tally { opened, resolved, open, judged, first_contact, accurate, effort, ces } = tally;
+fn figures(tally: &Tally, measures: &[Option<Summary>]) -> Figures {
+    let Tally { opened, resolved, open, judged, first_contact, accurate, effort, ces } = *tally;
     let ces = ces.mean();
     let shares = [Share::new(resolved, opened - open), Share::new(first_contact, judged), Share::new(accurate, judged)];
     let [of_over, at_first, accurately] = shares;

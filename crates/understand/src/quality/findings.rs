@@ -389,7 +389,7 @@ fn repeats(seen: &Seen<'_>, found: &mut Vec<Finding>) {
 }
 
 /// What a moment that never occurs may have been meant to be, of the names of events that are no moment.
-pub(crate) fn near<'a>(moment: &Moment, others: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+pub(crate) fn near<'a>(moment: &Moment, others: &(impl Iterator<Item = &'a str> + Clone)) -> Option<String> {
     let mut near: Vec<String> = Vec::new();
     for text in moment.when.texts().into_iter().chain([moment.name.as_str()]) {
         for name in similar(text, others.clone()) {
@@ -453,7 +453,7 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
     for finding in answer.findings.iter_mut().filter(|finding| finding.kind == Kind::MomentNeverOccurs) {
         let moment = charter.moments.iter().find(|moment| finding.place == format!("moment {}", moment.name));
         let Some(moment) = moment else { continue };
-        if let Some(near) = near(moment, besides.left_out.keys().map(String::as_str)) {
+        if let Some(near) = near(moment, &besides.left_out.keys().map(String::as_str)) {
             finding.to_do = near;
         }
     }

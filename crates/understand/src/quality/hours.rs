@@ -61,7 +61,7 @@ impl Offsets {
 pub(super) struct Hours {
     /// The first hour that has a place, and how many have one.
     first: i64,
-    hours: usize,
+    placed: usize,
     /// By word (see [`place`]): its row, [`NO_ROW`] where it has none.
     rows: Vec<u32>,
     /// By row.
@@ -83,7 +83,7 @@ impl Hours {
         let hours = usize::try_from(last.saturating_sub(first)).map_or(0, |hours| hours.saturating_add(1));
         Self {
             first,
-            hours: if hours > COUNTS_MAX { 0 } else { hours },
+            placed: if hours > COUNTS_MAX { 0 } else { hours },
             rows: Vec::new(),
             words: Vec::new(),
             counts: Vec::new(),
@@ -96,8 +96,8 @@ impl Hours {
     pub(super) fn of(&mut self, word: Word, hour: i64) -> &mut u64 {
         let hours = usize::try_from(hour.wrapping_sub(self.first)).unwrap_or(usize::MAX);
         let row = self.rows.get(place(word)).copied().unwrap_or(NO_ROW);
-        if hours < self.hours && (row != NO_ROW || self.learn(word)) {
-            return &mut self.counts[self.rows[place(word)] as usize * self.hours + hours];
+        if hours < self.placed && (row != NO_ROW || self.learn(word)) {
+            return &mut self.counts[self.rows[place(word)] as usize * self.placed + hours];
         }
         self.others.entry((word.0, hour)).or_default()
     }
@@ -105,7 +105,7 @@ impl Hours {
     /// Gives a word a row, if there is room for another.
     #[cold]
     fn learn(&mut self, word: Word) -> bool {
-        let counts = self.counts.len() + self.hours;
+        let counts = self.counts.len() + self.placed;
         let row = u32::try_from(self.words.len()).unwrap_or(NO_ROW);
         if counts > COUNTS_MAX || row == NO_ROW {
             return false;
@@ -124,7 +124,7 @@ impl Hours {
             let word = word.0;
             (self.first..).zip(counts).map(move |(hour, n): (i64, &u64)| ((word, hour), *n))
         };
-        let rows = self.words.iter().zip(self.counts.chunks(self.hours.max(1)));
+        let rows = self.words.iter().zip(self.counts.chunks(self.placed.max(1)));
         let others = self.others.iter().map(|(key, n)| (*key, *n));
         rows.flat_map(of_row).chain(others).filter(|(_, n)| *n > 0)
     }
