@@ -83,14 +83,15 @@ impl Error {
                 | understand::Error::UnknownView { .. },
             )
             | Error::Lake(lake::Error::NoLake { .. } | lake::Error::NotFound { .. }) => code::NOT_FOUND,
-            Error::Usage(_) | Error::View(_) => code::USAGE,
+            Error::Usage(_)
+            | Error::View(_)
+            | Error::Keep(keep::Error::Invalid { .. })
+            | Error::Serve(serve::Error::NoKeys(_) | serve::Error::Tls(_)) => code::USAGE,
             Error::Lake(lake::Error::Locked { .. }) | Error::Keep(keep::Error::Locked { .. }) => code::BUSY,
             Error::Charter { .. }
             | Error::Input { .. }
             | Error::Condition { .. }
             | Error::Lake(lake::Error::Invalid { .. } | lake::Error::Sql(_)) => code::INPUT,
-            Error::Keep(keep::Error::Invalid { .. }) => code::USAGE,
-            Error::Serve(serve::Error::NoKeys(_) | serve::Error::Tls(_)) => code::USAGE,
             Error::Tests { .. }
             | Error::Lake(_)
             | Error::Keep(_)

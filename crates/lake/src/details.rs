@@ -49,7 +49,7 @@ enum Only {
 pub(crate) struct Rows<'b> {
     pub(crate) batch: &'b RecordBatch,
     pub(crate) projection: &'b Projection,
-    pub(crate) rows: &'b [usize],
+    pub(crate) at: &'b [usize],
 }
 
 impl<'b> Rows<'b> {
@@ -112,7 +112,7 @@ impl<'a> Reading<'a> {
             }
             match words {
                 Some(words) if channels.is_empty() && words.null_count() == words.len() => {
-                    column.resize(column.len() + rows.rows.len(), Word::NONE);
+                    column.resize(column.len() + rows.at.len(), Word::NONE);
                 }
                 Some(words) if channels.is_empty() && words.null_count() == 0 => {
                     let (keys, by_number) = (words.keys().values(), known.by_number.as_slice());
@@ -169,7 +169,7 @@ impl Wish<'_> {
         column: &mut Vec<T>,
         mut read: impl FnMut(usize) -> T,
     ) {
-        let each = rows.rows.iter();
+        let each = rows.at.iter();
         match &self.of {
             Only::All => column.extend(each.map(|row| read(*row))),
             Only::Moments(wanted) => column.extend(each.zip(moments).map(|(row, moment)| {

@@ -194,7 +194,9 @@ impl Keeping {
     /// Until all is written.
     fn wait(&self) {
         let writing = std::mem::take(&mut *self.writing.lock().expect("no holder of this lock panics"));
-        writing.into_iter().for_each(|one| _ = one.join());
+        for one in writing {
+            let _ = one.join();
+        }
     }
 
     fn name(&self, name: &str) -> String {

@@ -240,7 +240,7 @@ impl<'a> Looking<'a> {
             }
         }
         self.details.clear();
-        let taken = Rows { batch, projection: &self.projection, rows: &self.rows };
+        let taken = Rows { batch, projection: &self.projection, at: &self.rows };
         self.reading.read(&taken, &self.seen, &self.flags, &mut self.details);
     }
 

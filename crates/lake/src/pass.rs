@@ -86,7 +86,9 @@ pub(crate) fn merged(done: Vec<Vec<Seen>>) -> Option<Vec<Seen>> {
     }
     let ours = all.iter_mut().flat_map(|seen| seen.groups.iter_mut().flatten());
     each_on_all_cores(ours.zip(others).collect(), |(ours, others)| {
-        others.into_iter().for_each(|other| ours.merge(other));
+        for other in others {
+            ours.merge(other);
+        }
     });
     Some(all)
 }

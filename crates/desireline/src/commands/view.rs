@@ -41,7 +41,9 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         }
     })?;
     if home.is_simulated() {
-        answers.iter_mut().for_each(|answer| answer.doubt(Doubt::Simulated));
+        for answer in &mut answers {
+            answer.doubt(Doubt::Simulated);
+        }
     }
     for unknown in unknown_members(&lake, &home.charter, &args.select, &answers).await? {
         draw::note(&format!("note: {unknown}"));

@@ -190,10 +190,7 @@ fn two_groups_stand_under_their_names_and_lists_are_cut_where_somebody_says_so()
     let compare = ["view", "map", "--compare", "properties.note like '%7'", "--compare-names", "sevens,others"];
     let whole = home.run(&compare).out;
     let heading = whole.lines().find(|line| line.contains("difference ")).unwrap();
-    assert_eq!(
-        heading.split_whitespace().collect::<Vec<_>>(),
-        ["what", "sevens", "others", "difference"]
-    );
+    assert_eq!(heading.split_whitespace().collect::<Vec<_>>(), ["what", "sevens", "others", "difference"]);
     assert!(!whole.contains("are shown"), "{whole}");
     let cut = home.run(&[&compare[..], &["--limit", "1"]].concat()).out;
     assert!(cut.contains("differences are shown") && cut.lines().count() < whole.lines().count(), "{cut}");

@@ -130,6 +130,7 @@ fn read(name: &str, bytes: &[u8]) -> Result<Target, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 mod tests {
     use super::*;
 

@@ -36,7 +36,7 @@ fn evaluate(arguments: &[ColumnarValue]) -> Result<ColumnarValue> {
         }
         // The path is the same for all rows, as good as always.
         if known.1.is_empty() || known.0 != paths.value(row) {
-            known.0 = paths.value(row).to_owned();
+            paths.value(row).clone_into(&mut known.0);
             known.1 = known.0.split('.').map(str::to_owned).collect();
         }
         match json_path(Some(texts.value(row)), &known.1) {

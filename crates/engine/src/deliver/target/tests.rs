@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
 use super::super::limits::HOUR_US;
 use super::*;
 
