@@ -20,8 +20,12 @@ use crate::segments::chosen;
 pub(crate) struct Known {
     /// From when on events are known, in microseconds since 1970.
     pub(crate) since_us: i64,
-    /// Up to when.
+    /// From when on moments of the charter are known.
+    pub(crate) began_us: i64,
+    /// Up to when events are known.
     pub(crate) until_us: i64,
+    /// How many lie after that.
+    pub(crate) ahead: u64,
     /// The names that questions share of which nothing is kept.
     pub(crate) vocabulary: Vocabulary,
 }
@@ -44,19 +48,32 @@ pub(crate) struct Part {
     before: Option<(Kept, Asked, Setting)>,
 }
 
+/// Which journeys a part is about.
+struct Select {
+    args: SelectArgs,
+    /// Whether also those of the period before, where moments are known for so long.
+    before: bool,
+}
+
 impl Asking<'_> {
     pub(crate) fn parts(&self, known: &Known, keeping: Option<&Keeping>) -> Result<Vec<Part>, Error> {
         let (charter, chosen) = (self.charter, &self.select.journey);
         let own = charter.journeys.first().filter(|_| chosen.is_none()).map(|journey| journey.name.clone());
-        let views = self.views.iter().map(|view| with_now(view, known.until_us)).enumerate();
+        let views = self.views.iter().map(|view| with_now(view, known.ahead)).enumerate();
         let (of_journeys, others): (Vec<Placed<View>>, Vec<Placed<View>>) =
             views.partition(|(_, view)| own.is_some() && view.is_about_journeys());
+        // The stage board looks at the journeys of the period before too, and nobody else does.
+        let period = self.select.from.is_some() && self.select.to.is_some() && self.select.compare.is_none();
+        let (of_both, others): (Vec<Placed<View>>, Vec<Placed<View>>) =
+            others.into_iter().partition(|(_, view)| period && view.looks_before());
         let (mut parts, mut afresh) = (Vec::new(), Vec::new());
-        for (journey, views) in [(chosen.clone(), others), (own, of_journeys)] {
-            let select = SelectArgs { journey, ..self.select.clone() };
+        for (journey, before, views) in
+            [(chosen.clone(), false, others), (own, false, of_journeys), (chosen.clone(), true, of_both)]
+        {
+            let select = Select { args: SelectArgs { journey, ..self.select.clone() }, before };
             let mut together = Vec::new();
             for (place, view) in views {
-                let name = name(charter, &select, &view);
+                let name = name(charter, &select.args, &view);
                 match keeping.and_then(|keeping| keeping.find(&name)) {
                     Some(kept) => parts.push(self.again(&select, (place, view), name, known, kept)?),
                     None => together.push(((place, view), name)),
@@ -79,7 +96,7 @@ impl Asking<'_> {
     /// A view of which something is kept.
     fn again(
         &self,
-        select: &SelectArgs,
+        select: &Select,
         view: Placed<View>,
         name: String,
         known: &Known,
@@ -104,20 +121,29 @@ impl Asking<'_> {
         Ok(Arc::new(wanted))
     }
 
-    fn set(&self, select: &SelectArgs, known: &Known, wanted: &Arc<Wanted>) -> Result<(Asked, Setting), Error> {
+    fn set(&self, select: &Select, known: &Known, wanted: &Arc<Wanted>) -> Result<(Asked, Setting), Error> {
         let (charter, vocabulary) = (self.charter, &known.vocabulary);
-        let setting = Setting {
+        let Select { args: select, before } = select;
+        let mut setting = Setting {
             charter: Arc::clone(charter),
             journey: select.journey.clone(),
             moments: vocabulary.moments.clone(),
             words: vocabulary.words.clone(),
             wanted: Arc::clone(wanted),
             since_us: known.since_us,
+            began_us: known.began_us,
             until_us: known.until_us,
             from_us: time("--from", select.from.as_deref(), charter)?,
             to_us: time("--to", select.to.as_deref(), charter)?,
+            before_us: None,
         };
         let mut asked = ask(select, charter, &vocabulary.moments, known.until_us)?;
+        if *before {
+            setting.before_us = setting.period_before_us();
+            for (_, selection) in &mut asked.selected {
+                selection.from_us = setting.before_us.or(selection.from_us);
+            }
+        }
         asked.choose(&setting);
         Ok((asked, setting))
     }

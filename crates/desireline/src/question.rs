@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
 use event::{Column, Timestamp};
+use evidence::Doubt;
 use journey::{Cut, Member, Moments, Segment, Selection, Setting};
-use lake::{Lake, LeftOut, Lens, Of, Seen, Vocabulary};
+use lake::{Ends, Keeping, Lake, LeftOut, Lens, Of, Seen, Vocabulary};
 use listen::stitch::Rules;
-use understand::{Answered, View, quality};
+use understand::{Answered, View, extent, quality};
 
 use crate::args::SelectArgs;
 use crate::error::Error;
@@ -194,7 +195,8 @@ pub(crate) async fn answer(
 /// Asks the lake everything at once and gives the answers in the order of the views of each asking.
 ///
 /// A view that is about the charter's journeys looks at the first of them where none is chosen; all others then look at
-/// whole runs.
+/// whole runs. How far events reach is asked beside what needs to know it: in the same pass, or before where the views
+/// themselves need it.
 pub(crate) async fn answer_all(
     lake: &Lake,
     home: &Home,
@@ -209,49 +211,151 @@ pub(crate) async fn answer_all(
         let what = "nothing is imported yet, or the first import is not complete: import something first";
         return Err(Error::NotFound(format!("{}: {what}", home.path.display())));
     }
-    let known = Known {
-        since_us: lake.since_us().await?.unwrap_or_default(),
-        until_us: lake.until_us().await?,
-        vocabulary: Vocabulary::default(),
-    };
-    let mut parts = Vec::new();
-    for asking in askings {
-        parts.push(asking.parts(&known, keeping.as_ref())?);
+    let (since_us, ends) = (lake.since_us().await?.unwrap_or_default(), lake.ends().await?);
+    let Ends { until_us, ahead } = ends;
+    let known = Known { since_us, began_us: since_us, until_us, ahead, vocabulary: Vocabulary::default() };
+    let pass = Pass { lake, home, rules, of, keeping };
+    let mut all: Vec<(&Asking<'_>, Known)> = askings.iter().map(|asking| (asking, known.clone())).collect();
+    let extents: Vec<Asking<'_>> = askings.iter().map(Asking::extent).collect();
+    let mut reached = Vec::new();
+    if askings.iter().any(|asking| asking.views.iter().any(View::looks_before)) {
+        let first: Vec<(&Asking<'_>, Known)> = extents.iter().map(|asking| (asking, known.clone())).collect();
+        reached = pass.ask(&first).await?;
+        for ((_, known), reached) in all.iter_mut().zip(&reached) {
+            known.began_us = extent(reached).and_then(|extent| extent.began_us).unwrap_or(since_us);
+        }
+    } else {
+        all.extend(extents.iter().map(|asking| (asking, known.clone())));
     }
-    let questions: Vec<lake::Question<'_>> = parts.iter().flatten().map(Part::question).collect();
-    let answered = match &of {
-        Some(of) => lake.ask_of(of, &questions).await.map_err(in_flags)?,
-        None => lake.ask(rules, &questions, keeping.as_ref()).await?,
-    };
-    let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
-    drop(questions);
-    let (mut finishes, mut places) = (Vec::new(), Vec::new());
-    for (asking, parts) in parts.into_iter().enumerate() {
-        for part in parts {
-            let (folds, left_out) = groups.next().zip(left_out.next()).expect("every part was asked");
-            for finish in part.finishes(folds.into_iter()) {
-                finishes.push(finish);
-                places.push((asking, left_out.clone()));
+    let mut answers = pass.ask(&all).await?;
+    reached.extend(answers.split_off(askings.len()));
+    for ((asking, answers), reached) in askings.iter().zip(&mut answers).zip(&reached) {
+        asking.doubt(answers, extent(reached), ends);
+    }
+    Ok(answers)
+}
+
+/// How far events reach, where that was asked.
+fn extent(answers: &[Box<dyn Answered>]) -> Option<&extent::Answer> {
+    answers.first()?.answer().downcast_ref()
+}
+
+/// What is to be said of a lake by itself: moments of the charter that never occur, and events that lie in the future.
+pub(crate) async fn against(lake: &Lake, home: &Home) -> Result<Vec<Doubt>, Error> {
+    if lake.since_us().await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = home.charter.moments.iter().map(|moment| moment.name.clone()).collect();
+    let ends = lake.ends().await?;
+    let mut doubts: Vec<Doubt> = ahead(ends, &home.charter).into_iter().collect();
+    if !names.is_empty() {
+        let views = [View::Extent(extent::Options {})];
+        let answers = answer(lake, home, &SelectArgs::default(), &views).await?;
+        doubts.extend(extent(&answers).map_or_else(Vec::new, |extent| extent.never(&home.charter, &names)));
+    }
+    Ok(doubts)
+}
+
+fn ahead(ends: Ends, charter: &Charter) -> Option<Doubt> {
+    let until = Timestamp::from_micros(ends.until_us).to_jiff().to_zoned(charter.timezone.clone());
+    let until = until.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+    (ends.ahead > 0).then_some(Doubt::Ahead { n: ends.ahead, until })
+}
+
+impl Asking<'_> {
+    /// Whether any view needs to know how far events reach.
+    fn needs_extent(&self) -> bool {
+        let journey = self.select.journey.as_deref();
+        self.views.iter().any(|view| view.looks_before() || !view.moments(self.charter, journey).is_empty())
+    }
+
+    /// How far events reach by the words of this charter, where any view needs to know it.
+    fn extent(&self) -> Asking<'_> {
+        const EXTENT: &[View] = &[View::Extent(extent::Options {})];
+        let select = SelectArgs { of: self.select.of.clone(), afresh: self.select.afresh, ..SelectArgs::default() };
+        let needed = self.needs_extent() && !self.charter.moments.is_empty();
+        Asking { charter: self.charter, select, views: if needed { EXTENT } else { &[] } }
+    }
+
+    /// Says what stands against all answers: moments that never occur, and events that lie in the future.
+    fn doubt(&self, answers: &mut [Box<dyn Answered>], extent: Option<&extent::Answer>, ends: Ends) {
+        let own = self.charter.journeys.first().map(|journey| journey.name.as_str());
+        for (view, answer) in self.views.iter().zip(answers) {
+            let chosen = self.select.journey.as_deref().or(own.filter(|_| view.is_about_journeys()));
+            let names = view.moments(self.charter, chosen);
+            let mut doubts = extent.map_or_else(Vec::new, |extent| extent.never(self.charter, &names));
+            if view.depends_on_the_end() || chosen.is_some() {
+                doubts.extend(ahead(ends, self.charter));
             }
+            doubts.into_iter().for_each(|doubt| answer.doubt(doubt));
         }
     }
-    let mut answers: Vec<Vec<Option<Box<dyn Answered>>>> =
-        askings.iter().map(|asking| asking.views.iter().map(|_| None).collect()).collect();
-    let finished = lake::each_on_all_cores(finishes, |finish| finish());
-    for ((asking, left_out), finished) in places.into_iter().zip(finished) {
-        let (view, answer) = finished?;
-        answers[asking][view] = Some(match answer.answer().downcast_ref::<quality::Answer>() {
-            Some(found) => {
-                let besides = besides(lake, home, left_out).await?;
-                quality::complete(found.clone(), &besides, askings[asking].charter)
+}
+
+/// A pass over the events, or over those of whom something is new.
+struct Pass<'a> {
+    lake: &'a Lake,
+    home: &'a Home,
+    rules: &'a Rules,
+    of: Option<Of>,
+    keeping: Option<Keeping>,
+}
+
+impl Pass<'_> {
+    /// The answers in the order of the views of each asking.
+    async fn ask(&self, askings: &[(&Asking<'_>, Known)]) -> Result<Vec<Vec<Box<dyn Answered>>>, Error> {
+        let mut parts = Vec::new();
+        for (asking, known) in askings {
+            parts.push(asking.parts(known, self.keeping.as_ref())?);
+        }
+        if parts.iter().all(Vec::is_empty) {
+            return Ok(askings.iter().map(|_| Vec::new()).collect());
+        }
+        let questions: Vec<lake::Question<'_>> = parts.iter().flatten().map(Part::question).collect();
+        let answered = match &self.of {
+            Some(of) => self.lake.ask_of(of, &questions).await.map_err(in_flags)?,
+            None => self.lake.ask(self.rules, &questions, self.keeping.as_ref()).await?,
+        };
+        let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
+        drop(questions);
+        let (mut finishes, mut places) = (Vec::new(), Vec::new());
+        for (asking, parts) in parts.into_iter().enumerate() {
+            for part in parts {
+                let (folds, left_out) = groups.next().zip(left_out.next()).expect("every part was asked");
+                for finish in part.finishes(folds.into_iter()) {
+                    finishes.push(finish);
+                    places.push((asking, left_out.clone()));
+                }
             }
-            None => answer,
-        });
+        }
+        let mut answers: Vec<Vec<Option<Box<dyn Answered>>>> =
+            askings.iter().map(|(asking, _)| asking.views.iter().map(|_| None).collect()).collect();
+        let finished = lake::each_on_all_cores(finishes, |finish| finish());
+        for ((asking, left_out), finished) in places.into_iter().zip(finished) {
+            let (view, answer) = finished?;
+            answers[asking][view] = Some(self.complete(answer, left_out, askings[asking].0.charter).await?);
+        }
+        let every = |answers: Vec<Option<Box<dyn Answered>>>| {
+            answers.into_iter().map(|answer| answer.expect("every view was asked")).collect()
+        };
+        Ok(answers.into_iter().map(every).collect())
     }
-    let every = |answers: Vec<Option<Box<dyn Answered>>>| {
-        answers.into_iter().map(|answer| answer.expect("every view was asked")).collect()
-    };
-    Ok(answers.into_iter().map(every).collect())
+
+    /// The answer with what its fold does not know.
+    async fn complete(
+        &self,
+        answer: Box<dyn Answered>,
+        left_out: LeftOut,
+        charter: &Charter,
+    ) -> Result<Box<dyn Answered>, Error> {
+        if let Some(found) = answer.answer().downcast_ref::<quality::Answer>() {
+            let found = found.clone();
+            let besides = besides(self.lake, self.home, left_out).await?;
+            return Ok(quality::complete(found, &besides, charter));
+        }
+        let found = answer.answer().downcast_ref::<extent::Answer>().cloned();
+        Ok(found.map_or(answer, |found| extent::complete(found, left_out.into_keys())))
+    }
 }
 
 /// The same error, with what was typed.
@@ -274,11 +378,11 @@ async fn besides(lake: &Lake, home: &Home, left_out: LeftOut) -> Result<quality:
 }
 
 /// The quality of data, with the time that it is now where anything lies in the future and nobody says otherwise.
-pub(crate) fn with_now(view: &View, until_us: i64) -> View {
-    let now_us = jiff::Timestamp::now().as_microsecond();
+pub(crate) fn with_now(view: &View, ahead: u64) -> View {
     match view {
-        View::Quality(quality::Options { now_us: None }) if until_us > now_us => {
-            View::Quality(quality::Options { now_us: Some(now_us) })
+        View::Quality(quality::Options { now_us: None }) if ahead > 0 => {
+            let now_us = Some(jiff::Timestamp::now().as_microsecond());
+            View::Quality(quality::Options { now_us })
         }
         other => other.clone(),
     }

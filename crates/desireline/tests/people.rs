@@ -61,6 +61,12 @@ impl Home {
         Ended { code: out.status.code(), out: text(out.stdout), err: text(out.stderr) }
     }
 
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     #[track_caller]
     fn ok(&self, args: &[&str]) -> String {
         let ended = self.run(args);
@@ -103,6 +109,12 @@ fn segments_are_counted_kept_and_compared() {
     assert_eq!(groups("callers"), [(json!("callers"), json!(1)), (json!("not (callers)"), json!(2))]);
     assert_eq!(groups("regulars, callers"), [(json!("regulars"), json!(1)), (json!("callers"), json!(1))]);
     assert_eq!(groups("moment = 'help'")[0].1, json!(2), "conditions over events mean what they meant");
+
+    // What cannot be about an event is about customers, wherever it stands.
+    let with = |text: &str| home.json(&["view", "map", "--where", text])["customers"].clone();
+    assert_eq!([with("regulars"), with("count_of.visit = 1"), with("moment = 'help'")], [json!(1), json!(1), json!(2)]);
+    let either = "not (count_of.visit = 1)";
+    assert_eq!(groups("count_of.visit = 1"), [(json!("count_of.visit = 1"), json!(1)), (json!(either), json!(2))]);
 }
 
 #[test]
@@ -112,6 +124,43 @@ fn segments_that_do_not_exist() {
     home.fails(&["view", "map", "--compare", "regulars,calers"], 4, "no segment `calers`; did you mean `callers`?");
     home.fails(&["view", "map", "--segment", "count_of.visits > 1"], 3, "did you mean `count_of.visit`?");
     home.fails(&["view", "segments", "--sql", "events"], 2, "true or false is needed");
+    home.fails(&["view", "map", "--where", "regular"], 4, "--where: the charter has no segment `regular`");
+}
+
+#[test]
+fn a_moment_that_never_occurs_is_said_at_import_and_in_answers_about_it() {
+    let home = Home::new();
+    let said = "no event is a `order`: what needs one never happens; did you mean `Order Completed`?";
+    let doubts = |args: &[&str]| home.json(args)["doubts"].to_string();
+    assert!(home.ok(&["view", "funnel", "--steps", "visit,order"]).contains(said));
+    assert!(doubts(&["view", "paths", "--pattern", "visit .. order"]).contains("event is a `order`"));
+    assert!(!doubts(&["view", "funnel", "--steps", "visit,help"]).contains("missing"));
+    let more = home.file("more.csv", "user_id,event,at\nu9,visit,2026-03-09T10:00:00Z\n");
+    let again = home.run(&["import", &more]);
+    assert!(again.code == Some(0) && again.err.contains(said), "{}", again.err);
+}
+
+#[test]
+fn one_event_in_the_future_moves_no_answer_and_is_told() {
+    let home = Home::new();
+    let silent = |home: &Home| home.json(&["view", "segments", "--sql", "days_since_last < 1"]);
+    let own = |found: &Value| found["segments"].as_array().unwrap().last().unwrap()["customers"].clone();
+    let before = own(&silent(&home));
+    let ahead = home.file("ahead.csv", "user_id,event,at\nu9,visit,2099-01-01T10:00:00Z\n");
+    let imported = home.run(&["import", &ahead]);
+    assert!(imported.err.contains("1 event lies after the import"), "{}", imported.err);
+    let after = silent(&home);
+    // Whoever has the event was there later than anything is known, which is less than a day ago too.
+    assert_eq!(own(&after).as_u64(), before.as_u64().map(|n| n + 1));
+    assert!(after["doubts"].to_string().contains("\"ahead\""), "{after}");
+    let quality = home.json(&["view", "quality"]);
+    assert!(quality["findings"].as_array().unwrap().iter().any(|f| f["kind"] == "future"), "{quality}");
+    for view in
+        ["retention", "absences", "stages", "abandonment", "interactions", "expectations", "surveys", "channels"]
+    {
+        let asked = home.run(&["view", view]);
+        assert!(asked.code == Some(0) || asked.err.contains("charter"), "{view}: {}", asked.err);
+    }
 }
 
 #[test]

@@ -21,12 +21,17 @@ pub struct Setting {
     pub wanted: Arc<Wanted>,
     /// From when on events are known, in microseconds since 1970.
     pub since_us: i64,
+    /// From when on moments are known: the beginning of the first day of the charter's time zone on which there is one, in
+    /// microseconds since 1970. An event that is no moment may be much older.
+    pub began_us: i64,
     /// Up to when events are known, in microseconds since 1970: what has not happened by then may still happen.
     pub until_us: i64,
     /// The start of the period that was asked for, if one was.
     pub from_us: Option<i64>,
     /// Its end, which is no part of it.
     pub to_us: Option<i64>,
+    /// The start of the period before, as long as the one that was asked for, where its journeys are shown too.
+    pub before_us: Option<i64>,
 }
 
 impl Setting {
@@ -39,10 +44,20 @@ impl Setting {
             words: Words::new(),
             wanted: Arc::default(),
             since_us: i64::MIN,
+            began_us: i64::MIN,
             until_us: i64::MAX,
             from_us: None,
             to_us: None,
+            before_us: None,
         }
+    }
+
+    /// The start of the period before the one that was asked for, which is as long; `None` where the period has no start or
+    /// no end, or where moments are not known for so long.
+    pub fn period_before_us(&self) -> Option<i64> {
+        let (from_us, to_us) = (self.from_us?, self.to_us?);
+        let before_us = from_us.checked_sub(to_us.checked_sub(from_us)?)?;
+        (before_us >= self.began_us).then_some(before_us)
     }
 
     /// The charter's journey that runs are cut into.

@@ -32,9 +32,11 @@ pub(crate) struct Mark {
     commit: u64,
     /// The arrival number that the next event gets: all rows with smaller ones had been counted.
     pub(crate) next_seq: i64,
-    /// The times of the first and the last event, in microseconds since 1970.
+    /// The time of the first event and the end of what is known, in microseconds since 1970.
     since_us: i64,
     pub(crate) until_us: i64,
+    /// How many events lie after that: they become known as time goes by, without anything having come.
+    ahead: u64,
     /// When rows were put in other places or taken out last.
     pub(crate) replaced: Replaced,
 }
@@ -95,12 +97,14 @@ impl Lake {
         // A commit that has been taken away, as old ones may be, cannot be compared any more.
         let Some(commit) = hash_of_commit(&log, version) else { return Ok(None) };
         let Some(next_seq) = self.events.transaction(number::NEXT_SEQ).await? else { return Ok(None) };
+        let ends = self.ends().await?;
         let mark = Mark {
             version,
             commit,
             next_seq,
             since_us: self.since_us().await?.unwrap_or_default(),
-            until_us: self.until_us().await?,
+            until_us: ends.until_us,
+            ahead: ends.ahead,
             replaced: replaced(&self.events).await?,
         };
         Ok(Some(Keeping {
@@ -136,7 +140,10 @@ impl Keeping {
         let name = self.name(name);
         let (file, head, begins) = file::read(&self.home, &name)?;
         let (then, now) = (&head.mark, &self.mark);
-        let only_grew = then.replaced == now.replaced
+        let only_grew = then.ahead == 0
+            && now.ahead == 0
+            && then.until_us <= now.until_us
+            && then.replaced == now.replaced
             && then.since_us == now.since_us
             && then.version <= now.version
             && then.next_seq <= now.next_seq

@@ -8,6 +8,7 @@ mod again;
 mod ask;
 mod cores;
 mod details;
+mod ends;
 mod error;
 mod export;
 mod identity;
@@ -38,6 +39,7 @@ mod words;
 
 pub use ask::{Answered, Before, Groups, LeftOut, MakeFolds, Question, Vocabulary};
 pub use cores::each_on_all_cores;
+pub use ends::Ends;
 pub use error::Error;
 pub use export::{ExportFormat, Exported};
 pub use import::{ImportOptions, Imported, Importer, Rejected};

@@ -20,6 +20,9 @@ pub(crate) const BATCH_ROWS: usize = 16_384;
 /// Bytes that one bucket's part of an import may take up in memory before it is written to its spill file.
 pub(crate) const SPILL_BUFFER_BYTES: usize = 256 << 10;
 
+/// An event may lie so far ahead of the time at which the lake was written: clocks differ. 5 minutes.
+pub(crate) const AHEAD_US: i64 = 300_000_000;
+
 /// Rows that are taken from the spill into one batch of columns when a run is written.
 pub(crate) const WRITE_BATCH_ROWS: usize = 1 << 16;
 

@@ -112,14 +112,6 @@ impl Lake {
         Ok(self.events.transaction(number::LOG_POSITION).await?.unwrap_or_default().cast_unsigned())
     }
 
-    /// Up to when anything is known: the time of the latest event, in microseconds since 1970; 0 in an empty lake.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn until_us(&self) -> Result<i64, Error> {
-        Ok(self.events.files().await?.iter().filter_map(|file| file.at_max_us).max().unwrap_or_default())
-    }
-
     /// Since when anything is known: the time of the earliest event, in microseconds since 1970.
     ///
     /// # Errors

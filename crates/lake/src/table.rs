@@ -37,6 +37,8 @@ pub(crate) struct DataFile {
     pub at_min_us: Option<i64>,
     /// The time of its latest event, in microseconds since 1970.
     pub at_max_us: Option<i64>,
+    /// When it was written, in microseconds since 1970.
+    pub written_us: i64,
     /// The entry that would take it out of the table.
     pub remove: Remove,
 }
@@ -184,6 +186,7 @@ impl Table {
                 rows: view.num_records().unwrap_or_default() as u64,
                 at_min_us: view.stats().as_deref().and_then(|stats| at_us(stats, "minValues")),
                 at_max_us: view.stats().as_deref().and_then(|stats| at_us(stats, "maxValues")),
+                written_us: view.modification_time().saturating_mul(1000),
                 remove: view.remove_action(true),
             });
         }

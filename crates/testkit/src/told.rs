@@ -152,6 +152,7 @@ impl Told {
             charter: Arc::clone(&self.charter),
             journey: journey.map(str::to_owned),
             since_us: self.events.iter().map(|event| event.at_us).min().unwrap_or(0),
+            began_us: self.events.iter().map(|event| event.at_us).min().unwrap_or(0),
             until_us: self.events.iter().map(|event| event.at_us).max().unwrap_or(0),
             wanted: Arc::new(wanted.clone()),
             ..Setting::plain(&log.moments)

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use charter::Charter;
+use charter::journeys::Journey as Drawn;
 use evidence::{Doubt, Share};
 use journey::{Fold, Journey, Moments, Run, Setting, Wanted};
 use schemars::JsonSchema;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Shares;
 use crate::count::Customers;
 use crate::examples::Examples;
-use crate::expectations::{Promises, watch};
+use crate::expectations::{Promises, names, watch};
 use crate::kept;
 use crate::pending::Pending;
 use crate::promises::{State, Watch};
@@ -43,6 +44,10 @@ impl Question for Options {
     fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
         Promises::new(charter, wanted);
         Ok(())
+    }
+
+    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        names(charter)
     }
 
     fn fold(&self, setting: &Setting) -> AbsencesFold {

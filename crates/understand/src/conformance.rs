@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use charter::journeys::Journey as Drawn;
 use charter::pattern::Aligner;
 use charter::{Charter, Pattern};
 use journey::{Dues, Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
@@ -75,6 +76,11 @@ impl Question for Options {
         }
         Outcomes::new(charter, wanted, 0);
         Ok(())
+    }
+
+    fn names(&self, _: &Charter, journey: Option<&Drawn>) -> Vec<String> {
+        let drawn = journey.and_then(|journey| journey.designed.as_ref());
+        drawn.map(|drawn| drawn.moments().iter().map(|named| named.name.clone()).collect()).unwrap_or_default()
     }
 
     fn fold(&self, setting: &Setting) -> ConformanceFold {

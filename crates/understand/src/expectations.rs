@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use charter::Charter;
-use charter::journeys::Expectation;
+use charter::journeys::{Expectation, Journey as Drawn};
 use event::Column;
 use evidence::{Doubt, Share};
 use journey::{Fold, Journey, Moments, Of, Setting, Wanted, Word, Words};
@@ -70,6 +70,10 @@ impl Question for Options {
         Ok(())
     }
 
+    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        names(charter)
+    }
+
     fn fold(&self, setting: &Setting) -> ExpectationsFold {
         let mut wanted = (*setting.wanted).clone();
         let outcomes = Outcomes::new(&setting.charter, &mut wanted, setting.until_us);
@@ -120,6 +124,11 @@ fn channel(charter: &Charter, wanted: &mut Wanted) -> usize {
     after.sort_unstable();
     after.dedup();
     wanted.word(&Column::Channel, Of::Moments(after))
+}
+
+/// The moments of all promises.
+pub(crate) fn names(charter: &Charter) -> Vec<String> {
+    charter.expectations.iter().flat_map(|one| [one.after.clone(), one.promise.clone()]).collect()
 }
 
 /// The charter's expectations, as they are looked for.

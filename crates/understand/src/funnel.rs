@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use charter::Charter;
+use charter::journeys::Journey as Drawn;
 use evidence::{Doubt, Share};
 use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
@@ -58,6 +60,10 @@ impl Question for Options {
             return Err(Error::wrong_value(Self::NAME, "steps", "", "the moments in order, as in visit,cart,order"));
         }
         self.within.as_deref().map_or(Ok(()), |within| elapsed_us(Self::NAME, "within", within).map(|_| ()))
+    }
+
+    fn names(&self, _: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        self.steps.clone()
     }
 
     fn fold(&self, setting: &Setting) -> FunnelFold {

@@ -14,7 +14,7 @@ mod tables;
 mod tests;
 
 use charter::Charter;
-use charter::journeys::SurveyKind;
+use charter::journeys::{Journey as Drawn, SurveyKind};
 use event::Column;
 use evidence::Sums;
 use hashbrown::HashMap;
@@ -83,6 +83,11 @@ impl Question for Options {
         places(wanted);
         asked(charter, wanted);
         Ok(())
+    }
+
+    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        let of = charter.interactions.iter();
+        of.flat_map(|interaction| interaction.opens.iter().chain(&interaction.resolves)).cloned().collect()
     }
 
     fn fold(&self, setting: &Setting) -> InteractionsFold {

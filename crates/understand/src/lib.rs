@@ -29,6 +29,7 @@ pub mod absences;
 pub mod channels;
 pub mod conformance;
 pub mod expectations;
+pub mod extent;
 pub mod funnel;
 pub mod interactions;
 pub mod map;

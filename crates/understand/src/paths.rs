@@ -1,6 +1,7 @@
 //! Journeys that match a pattern: how many and whose, how long it takes from one part of the pattern to the next, and what
 //! becomes of those that match against those that do not.
 
+use charter::journeys::Journey as Drawn;
 use charter::pattern::{Finder, MomentTest, Occurrence};
 use charter::{Charter, Pattern};
 use evidence::{Doubt, Share};
@@ -77,6 +78,11 @@ impl Question for Options {
         trail::channel(&pattern, wanted);
         Outcomes::new(charter, wanted, 0);
         Ok(())
+    }
+
+    fn names(&self, _: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        let named = |pattern: Pattern| pattern.moments().iter().map(|named| named.name.clone()).collect();
+        self.parsed().map(named).unwrap_or_default()
     }
 
     fn fold(&self, setting: &Setting) -> PathsFold {

@@ -24,6 +24,7 @@ mod findings;
 mod hours;
 mod series;
 
+pub(crate) use findings::near;
 pub use findings::{Besides, Finding, Kind, Unknown, complete};
 
 use hours::{HOUR_US, Hours, Offsets, is_new_year};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use charter::Charter;
+use charter::journeys::Journey as Drawn;
 use event::Span;
 use journey::{Fold, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
@@ -56,6 +57,12 @@ pub trait Question: Clone + Default + Serialize + DeserializeOwned + JsonSchema 
     fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
         let _ = (charter, wanted);
         Ok(())
+    }
+
+    /// The moments without which the answer says little; `journey` is the charter's journey that runs are cut into.
+    fn names(&self, charter: &Charter, journey: Option<&Drawn>) -> Vec<String> {
+        let _ = (charter, journey);
+        Vec::new()
     }
 
     /// A fold that has seen nothing yet. All folds of one question share the setting, in which everything is wanted that

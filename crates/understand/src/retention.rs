@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use charter::Charter;
+use charter::journeys::Journey as Drawn;
 use event::{Period, Periods, Timestamp};
 use evidence::{Doubt, FEW, Share};
 use journey::{Fold, Journey, Moment, Moments, Run, Setting};
@@ -122,6 +124,10 @@ impl Question for Options {
             return Err(Error::wrong_value(Self::NAME, "brackets", &given.join(","), BRACKETS));
         }
         Ok(())
+    }
+
+    fn names(&self, _: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        self.moment.iter().chain(&self.returns).cloned().collect()
     }
 
     fn fold(&self, setting: &Setting) -> RetentionFold {

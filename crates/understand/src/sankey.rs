@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use charter::Charter;
+use charter::journeys::Journey as Drawn;
 use evidence::{Doubt, Share, counted};
 use journey::{Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
@@ -75,6 +77,10 @@ impl Question for Options {
         let some = (1..=STEPS_MAX).contains(&self.steps);
         let expected = format!("a number from 1 to {STEPS_MAX}");
         if some { Ok(()) } else { Err(Error::wrong_value(Self::NAME, "steps", &self.steps.to_string(), &expected)) }
+    }
+
+    fn names(&self, _: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        self.from.iter().chain(&self.to).cloned().collect()
     }
 
     fn fold(&self, setting: &Setting) -> SankeyFold {

@@ -1,8 +1,8 @@
 //! The stage board: how every stage of the life cycle does by its own goal, and how customers go from stage to stage.
 //!
-//! A measure comes with its change against the period before: the later half of the period against the earlier half, which
-//! is as long. Each half is looked at as if nothing were known outside of it, so that the later one is not the poorer for
-//! having had less time.
+//! A measure comes with its change against the period before, where one was asked for and the lake knows the one before, and
+//! otherwise of the later half of the period against the earlier half, which is as long. Each is looked at as if nothing were
+//! known outside of it, so that the later one is not the poorer for having had less time.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Question for Options {
     const NAME: &'static str = "stages";
     const TITLE: &'static str = "How each stage does";
     const ABOUT: &'static str = "Every stage of the life cycle by the measure of its own goal over the whole period, and how the \
-         later half of the period differs from the earlier half.";
+         later half of the period differs from the earlier half, or the period from the one before.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[];
     type Answer = Answer;
     type Fold = StagesFold;
@@ -82,6 +82,7 @@ impl Question for Options {
         StagesFold {
             charter: Arc::clone(charter),
             halves,
+            to_us: setting.to_us,
             stage_of,
             succeeds,
             valued,
@@ -99,7 +100,8 @@ impl Question for Options {
     }
 
     fn compare(a: (&str, StagesFold), b: (&str, StagesFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares)
+            .with_means(answer::means))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -164,6 +166,8 @@ struct Asked {
 pub struct StagesFold {
     charter: Arc<Charter>,
     halves: Option<Halves>,
+    /// The end of the period that was asked for.
+    to_us: Option<i64>,
     /// By moment.
     stage_of: Vec<Option<usize>>,
     succeeds: Vec<Moment>,
@@ -206,25 +210,30 @@ impl StagesFold {
         }
     }
 
-    /// Counts stays and changes of stage in a journey, and what happens in its stages, for the whole period and its halves.
+    /// Counts stays and changes of stage in a journey, and what happens in its stages, for the whole period and its halves; of
+    /// a journey that belongs to the period before, only what happens there.
     fn walk(&mut self, journey: &Journey<'_>) {
         let stages = self.stages();
         let up_to = |end_us: i64| journey.at_us.partition_point(|at_us| *at_us < end_us);
         let [start, middle, end] = self
             .halves
             .map_or([0; 3], |halves| [halves.since_us, halves.middle_us, halves.until_us.saturating_add(1)].map(up_to));
-        self.visits.come([true, start < middle, middle < end]);
+        let is_before = self.halves.is_some_and(|halves| halves.is_before(journey.at_us[0]));
+        let (whole, end) = if is_before { (None, middle) } else { (Some(0), end) };
+        self.journeys += u64::from(!is_before);
+        self.visits.come([!is_before, start < middle, middle < end]);
         // The stage of the moment before, when that was, and since when the customer is in that stage.
         let mut before: Option<(usize, i64, i64)> = None;
         let mut half_before = None;
         let mut timed = 0;
         for (i, (moment, at_us)) in journey.moments.iter().zip(journey.at_us).enumerate() {
             let half = if (start..end).contains(&i) { Some(1 + usize::from(i >= middle)) } else { None };
+            let windows = || [whole, half].into_iter().flatten();
             let stage = self.stage_of.get(moment.index()).copied().flatten();
             if let Some(stage) = stage {
                 let mut since_us = *at_us;
                 let changed = before.is_none_or(|(from, ..)| from != stage);
-                if let Some((from, last_us, entered_us)) = before {
+                if let Some((from, last_us, entered_us)) = before.filter(|_| !is_before) {
                     if changed {
                         let (count, seen) = &mut self.transitions[from * stages + stage];
                         *count += 1;
@@ -237,7 +246,9 @@ impl StagesFold {
                     }
                 }
                 before = Some((stage, *at_us, since_us));
-                self.visits.enter(0, stage, changed, *at_us);
+                if let Some(whole) = whole {
+                    self.visits.enter(whole, stage, changed, *at_us);
+                }
                 if let Some(half) = half {
                     // To a half, its first moment comes after nothing.
                     self.visits.enter(half, stage, changed || half_before != Some(half), *at_us);
@@ -246,10 +257,10 @@ impl StagesFold {
             }
             // A moment without a stage may be a success too.
             if self.succeeds.contains(moment) {
-                [Some(0), half].into_iter().flatten().for_each(|window| self.visits.succeed(window));
+                windows().for_each(|window| self.visits.succeed(window));
             }
             if let Some(stage) = stage {
-                self.gain(journey, i, stage, half);
+                self.gain(journey, i, stage, windows());
             }
         }
         self.durations.added(timed);
@@ -260,17 +271,16 @@ impl StagesFold {
 
     /// Takes in what an event of a stage is worth, and what it says.
     #[inline]
-    fn gain(&mut self, journey: &Journey<'_>, i: usize, stage: usize, half: Option<usize>) {
-        let windows = || [Some(0), half].into_iter().flatten();
+    fn gain(&mut self, journey: &Journey<'_>, i: usize, stage: usize, windows: impl Iterator<Item = usize> + Clone) {
         for valued in self.valued.iter().filter(|valued| journey.holds(valued.condition, i)) {
             let value = valued.number.map_or(valued.amount, |number| journey.numbers(number)[i]);
-            windows().for_each(|window| self.visits.earn(window, stage, value));
+            windows.clone().for_each(|window| self.visits.earn(window, stage, value));
         }
         if let Some(asked) = self.asked[stage]
             && self.survey_moments[asked.survey] == journey.moments[i]
             && let Ok(score) = read(asked.kind, journey.numbers(asked.score)[i])
         {
-            windows().for_each(|window| self.visits.say(window, stage, score));
+            windows.for_each(|window| self.visits.say(window, stage, score));
         }
     }
 }
@@ -279,7 +289,6 @@ impl Fold for StagesFold {
     type Answer = Result<Answer, Error>;
 
     fn journey(&mut self, journey: &Journey<'_>) {
-        self.journeys += 1;
         if self.customers.enter(journey.customer) {
             self.leave();
             self.present = journey.customer;
@@ -365,16 +374,20 @@ impl Fold for StagesFold {
         }
         transitions.sort_by_key(|transition| std::cmp::Reverse(transition.count));
         let back = Share::new(back, all);
-        let customers = self.customers.count();
+        let customers = self.visits.counts.customers[0];
         let approximate = (times == Times::Sketch)
             .then(|| Doubt::Approximate { what: "median times".to_owned(), relative_error: RELATIVE_ERROR });
         let without =
             Doubt::left_out("outcomes", self.visits.counts.without_value, "they carry no value that is a number");
-        let time = |us: i64| Timestamp::from_micros(us).to_string();
+        let time = |us: i64| shown(us, &self.charter);
+        let until_us = |halves: Halves| {
+            if self.to_us == Some(halves.until_us + 1) { halves.until_us + 1 } else { halves.until_us }
+        };
         Ok(Answer {
             since: self.halves.map(|halves| time(halves.since_us)),
             middle: self.halves.map(|halves| time(halves.middle_us)),
-            until: self.halves.map(|halves| time(halves.until_us)),
+            until: self.halves.map(|halves| time(until_us(halves))),
+            before: self.halves.is_some_and(|halves| halves.before),
             currency: self.charter.currency.clone(),
             journeys: self.journeys,
             customers,
@@ -385,12 +398,36 @@ impl Fold for StagesFold {
             back_share: back.share,
             back_share_low: back.low,
             back_share_high: back.high,
-            doubts: Doubt::few("customers", customers).into_iter().chain(approximate).chain(without).collect(),
+            doubts: Doubt::few("customers", customers)
+                .into_iter()
+                .chain(approximate)
+                .chain(without)
+                .chain(self.empty())
+                .collect(),
         })
     }
 }
 
+/// A time in the charter's time zone, to the second.
+fn shown(us: i64, charter: &Charter) -> String {
+    let zoned = Timestamp::from_micros(us).to_jiff().to_zoned(charter.timezone.clone());
+    zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
 impl StagesFold {
+    /// The doubt that nothing is known of change, because one of the two times has no moment.
+    fn empty(&self) -> Option<Doubt> {
+        let (halves, [whole, earlier, later]) = (self.halves?, self.visits.counts.customers);
+        let time = |us: i64| shown(us, &self.charter);
+        let (from_us, to_us) = match (earlier, later) {
+            (0, _) if whole > 0 => (halves.since_us, halves.middle_us),
+            (_, 0) if whole > 0 => (halves.middle_us, halves.until_us),
+            _ => return None,
+        };
+        let what = format!("moment from {} to {}", time(from_us), time(to_us));
+        Some(Doubt::missing(&what, "nothing is said of changes"))
+    }
+
     fn stage(&self, number: usize, medians: &[Option<f64>]) -> Stage {
         let stages = self.stages();
         let told = &self.charter.stages[number];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use charter::Charter;
-use charter::journeys::SurveyKind;
+use charter::journeys::{Journey as Drawn, SurveyKind};
 use event::Column;
 use evidence::{Doubt, Mean, Share};
 use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
@@ -62,6 +62,10 @@ impl Question for Options {
         some_survey(charter, Self::NAME)?;
         read_of(charter, wanted);
         Ok(())
+    }
+
+    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        charter.surveys.iter().map(|survey| survey.moment.clone()).chain(self.asked.clone()).collect()
     }
 
     fn fold(&self, setting: &Setting) -> SurveysFold {

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::question::Question;
 use crate::{
-    Comparison, Error, Table, abandonment, absences, channels, conformance, expectations, funnel, interactions, map,
-    paths, quality, retention, sankey, say_do, segments, stages, steps, surveys, variants,
+    Comparison, Error, Table, abandonment, absences, channels, conformance, expectations, extent, funnel, interactions,
+    map, paths, quality, retention, sankey, say_do, segments, stages, steps, surveys, variants,
 };
 
 /// A view with its options.
@@ -56,6 +56,8 @@ pub enum View {
     Segments(segments::Options),
     /// Whether the data are fit.
     Quality(quality::Options),
+    /// How far events reach; asked beside the others, and none of [`View::all`].
+    Extent(extent::Options),
 }
 
 /// Does the same with whichever options a view has.
@@ -80,6 +82,7 @@ macro_rules! with_options {
             View::Stages($options) => $what,
             View::Segments($options) => $what,
             View::Quality($options) => $what,
+            View::Extent($options) => $what,
         }
     };
 }
@@ -88,7 +91,7 @@ macro_rules! with_options {
 pub type GroupFold = (String, Box<dyn AnyFold>);
 
 impl View {
-    /// Every view with its usual options, in the order in which they are shown.
+    /// Every view that may be asked for, with its usual options, in the order in which they are shown.
     pub fn all() -> Vec<View> {
         vec![
             View::Map(map::Options::default()),
@@ -198,6 +201,35 @@ impl View {
         with_options!(self, options => options.wants(charter, wanted))
     }
 
+    /// The moments without which its answer says little; `journey` names the charter's journey that runs are cut into.
+    pub fn moments(&self, charter: &Charter, journey: Option<&str>) -> Vec<String> {
+        let journey = charter.journeys.iter().find(|drawn| Some(drawn.name.as_str()) == journey);
+        let ends = journey.into_iter().flat_map(|drawn| drawn.starts.iter().chain(&drawn.succeeds)).cloned();
+        with_options!(self, options => options.names(charter, journey)).into_iter().chain(ends).collect()
+    }
+
+    /// Whether the answer depends on up to when events are known, however runs are cut: something in it is pending, silent
+    /// or not over.
+    pub fn depends_on_the_end(&self) -> bool {
+        !matches!(
+            self,
+            View::Map(_)
+                | View::Variants(_)
+                | View::Funnel(_)
+                | View::Steps(_)
+                | View::Sankey(_)
+                | View::Paths(_)
+                | View::Channels(_)
+                | View::Surveys(_)
+                | View::Extent(_)
+        )
+    }
+
+    /// Whether it looks at the period before the one that was asked for too.
+    pub fn looks_before(&self) -> bool {
+        matches!(self, View::Stages(_))
+    }
+
     /// A fold that has seen nothing yet: one per worker and group, all in the same setting.
     pub fn fold(&self, setting: &Setting) -> Box<dyn AnyFold> {
         with_options!(self, options => Box::new(options.fold(setting)))
@@ -305,6 +337,7 @@ all_doubted!(
     channels,
     conformance,
     expectations,
+    extent,
     funnel,
     interactions,
     map,

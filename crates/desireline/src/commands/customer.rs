@@ -26,7 +26,7 @@ pub(crate) async fn show(home: &Home, args: &CustomerArgs, as_json: bool) -> Res
         Err(alike) => return Err(nobody(text, &alike)),
     };
     let events: Vec<_> = found.events.iter().map(lake::PersonEvent::event).collect();
-    let mut answer = person::timeline(&home.charter, &events, lake.until_us().await?);
+    let mut answer = person::timeline(&home.charter, &events, lake.ends().await?.until_us);
     let shown = |(kind, value): &(String, String)| format!("{kind}:{value}");
     answer.keys = found.keys.iter().map(shown).collect();
     let mut links: Vec<_> = found.links.iter().collect();

@@ -17,6 +17,7 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
+use crate::question::against;
 use crate::reread::{self, ReadAs};
 use crate::sources::{self, ReadFailure, Source};
 
@@ -26,7 +27,9 @@ pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result
         plan_all(home, &args.read)?.iter().for_each(sources::describe);
         return Ok(ExitCode::SUCCESS);
     }
-    let done = import(home, &args.read).await?;
+    let mut done = import(home, &args.read).await?;
+    let doubts = against(&Lake::open(&home.path).await?, home).await?;
+    done.warnings.extend(doubts.iter().map(ToString::to_string));
     if as_json {
         draw::data(&as_json_text(&done));
     } else {

@@ -78,7 +78,7 @@ pub(crate) async fn write(
     path: &Path,
 ) -> Result<Vec<Finding>, Error> {
     let lake = Lake::open(&home.path).await?;
-    let until_us = lake.until_us().await?;
+    let until_us = lake.ends().await?.until_us;
     let days = (until_us - lake.since_us().await?.unwrap_or(until_us)) / 86_400_000_000;
     let words = Words::of(&home.charter);
     let mut topics = Topics::of(&home.charter, select, asks, days)?;

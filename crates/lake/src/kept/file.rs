@@ -19,7 +19,7 @@ use crate::kept::{Mark, Replaced};
 use crate::limits::KEPT_BYTES_MAX;
 
 /// The format of what is kept. What was kept in another one is not looked at.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// What a file begins with.
 const BEGINS: &[u8; 8] = b"DLKEPT01";

@@ -124,7 +124,7 @@ async fn ask_in(home: &Path, asks: &Asks, keep: bool) -> (Answered, u64) {
     let name = format!("{asks:?}");
     let kept = keeping.as_ref().and_then(|keeping| keeping.find(&name));
     let vocabulary = kept.as_ref().map_or_else(Vocabulary::default, lake::Kept::vocabulary);
-    let until_us = lake.until_us().await.expect("a log");
+    let until_us = lake.ends().await.expect("a log").until_us;
     let folds = || vec![Box::new(Ended::default()) as Box<dyn AnyFold>];
     let selection = |until_us| asks.selection(&vocabulary.moments, until_us);
     let question = Question {

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod crashes;
+mod ends;
 mod export;
 mod home;
 mod kept;

@@ -84,8 +84,9 @@ fn says(answer: &Answer) -> crate::Finding {
         telling.say("Of ").things(answer.customers, "customer", "customers").say(", ").count(stage.customers);
         telling.say(" (").figure(Figure::Share(Share::new(stage.customers, answer.customers))).say(") were in ");
         telling.moment(&stage.label).say(", more than in any other stage.");
-        if answer.since.is_some() {
-            telling.say(" No measure differs clearly between the two halves of the period.");
+        if answer.stages.iter().flat_map(|stage| &stage.measures).any(|measure| measure.change.is_some()) {
+            let [from, _] = compared(answer);
+            telling.say(&format!(" No measure differs clearly from {from}."));
         }
         return telling.finding(Kind::Stages, 0.15, answer.customers, Unit::Customers);
     };
@@ -94,10 +95,16 @@ fn says(answer: &Answer) -> crate::Finding {
     let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     telling.moment(&stage.label).say(": ").moment(&name(measure));
     telling.say(if later > earlier { " rose from " } else { " fell from " });
-    telling.figure(shown(earlier)).say(&unit).say(" in the first half of the period to ").figure(shown(later));
-    telling.say(&unit).say(" in the second.");
+    let [first, second] = compared(answer);
+    telling.figure(shown(earlier)).say(&unit).say(&format!(" in {first} to ")).figure(shown(later));
+    telling.say(&unit).say(&format!(" in {second}."));
     let relative = (later - earlier).abs() / earlier.abs().max(later.abs()).max(f64::MIN_POSITIVE);
     telling.finding(Kind::Stages, 0.2 + 0.4 * relative, stage.customers, Unit::Customers)
+}
+
+/// What is compared: the earlier and the later.
+fn compared(answer: &Answer) -> [&'static str; 2] {
+    if answer.before { ["the period before", "this one"] } else { ["the first half of the period", "the second"] }
 }
 
 /// A card for each stage.
@@ -113,10 +120,12 @@ fn board(answer: &Answer) -> String {
     }
     html.push_str("</ol>\n");
     if answer.since.is_some() {
-        html.push_str(
-            "<p class=\"note\">▲ and ▼ say how the second half of the period differs from the first, each looked at for \
-             itself.</p>\n",
-        );
+        let what = if answer.before {
+            "the period differs from the one before"
+        } else {
+            "the second half of the period differs from the first"
+        };
+        push(&mut html, format_args!("<p class=\"note\">▲ and ▼ say how {what}, each looked at for itself.</p>\n"));
     }
     html
 }

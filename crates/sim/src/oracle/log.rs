@@ -51,11 +51,15 @@ pub(super) struct Log<'a> {
     pub(super) charter: &'a Charter,
     /// The journeys that count, by customer and time.
     pub(super) journeys: Vec<Journey<'a>>,
+    /// Those of the period before, of which the stage board tells how this one differs.
+    pub(super) earlier: Vec<Journey<'a>>,
     /// How the charter cuts them, if it does.
     pub(super) cut: Option<&'a Cut>,
     /// The times of the first and of the last event of all, whether or not it is asked about.
     pub(super) since_us: i64,
     pub(super) until_us: i64,
+    /// The beginning of the first day with a moment.
+    pub(super) began_us: i64,
     /// The period that was asked for.
     pub(super) from_us: Option<i64>,
     pub(super) to_us: Option<i64>,
@@ -88,7 +92,14 @@ impl<'a> Log<'a> {
 
     /// The same of some of the journeys.
     fn part(&self, holds: impl Fn(&Journey<'a>) -> bool) -> Self {
-        Self { journeys: self.journeys.iter().filter(|journey| holds(journey)).cloned().collect(), ..*self }
+        let journeys = self.journeys.iter().filter(|journey| holds(journey)).cloned().collect();
+        Self { journeys, earlier: Vec::new(), ..*self }
+    }
+
+    /// When the period before the one that was asked for began, where moments are known for so long.
+    pub(super) fn before_us(&self) -> Option<i64> {
+        let (from_us, to_us) = (self.from_us?, self.to_us?);
+        Some(from_us - (to_us - from_us)).filter(|before_us| *before_us >= self.began_us)
     }
 
     fn starts_in(journey: &Journey<'a>, from_us: Option<i64>, to_us: Option<i64>) -> bool {
@@ -133,17 +144,30 @@ pub(super) fn asked<'a>(charter: &'a Charter, events: &'a [Event], question: &Qu
     let mut all = Log {
         charter,
         journeys: Vec::new(),
+        earlier: Vec::new(),
         cut,
         since_us: times.clone().min().unwrap_or(0),
-        until_us: times.max().unwrap_or(0),
+        until_us: times.clone().max().unwrap_or(0),
+        began_us: 0,
         from_us: given("from"),
         to_us: given("to"),
     };
+    let first_us = events.iter().filter(|event| see(charter, event).is_some()).map(|event| event.at_us).min();
+    all.began_us = day_start(charter, first_us.unwrap_or(all.since_us));
     all.journeys = journeys(charter, events, question, &all);
-    match question.select("compare") {
-        Some(compare) => groups(&all, compare),
-        None => (Vec::new(), vec![all.part(|journey| Log::starts_in(journey, all.from_us, all.to_us))]),
+    if let Some(compare) = question.select("compare") {
+        return groups(&all, compare);
     }
+    let mut asked = all.part(|journey| Log::starts_in(journey, all.from_us, all.to_us));
+    if let Some(before_us) = all.before_us() {
+        asked.earlier = all.part(|journey| Log::starts_in(journey, Some(before_us), all.from_us)).journeys;
+    }
+    (Vec::new(), vec![asked])
+}
+
+fn day_start(charter: &Charter, at_us: i64) -> i64 {
+    let zoned = Timestamp::from_micros(at_us).to_jiff().to_zoned(charter.timezone.clone());
+    zoned.start_of_day().expect("a day has a start").timestamp().as_microsecond()
 }
 
 /// The names of two groups and the journeys of each.

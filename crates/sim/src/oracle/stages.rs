@@ -36,18 +36,29 @@ pub(super) fn answer(log: &Log<'_>) -> Option<Value> {
     if charter.stages.is_empty() {
         return None;
     }
-    let since_us = log.from_us.unwrap_or(log.since_us);
+    let since_us = log.from_us.unwrap_or(log.began_us);
     let until_us = log.to_us.map_or(log.until_us, |to_us| (to_us - 1).min(log.until_us));
-    let halves = (since_us < until_us).then(|| (since_us, since_us + (until_us - since_us) / 2, until_us));
-    let time = |us: i64| Timestamp::from_micros(us).to_string();
+    // The middle of the period is a whole second after its start.
+    let half_us = (until_us + 1 - since_us) / 2 / 1_000_000 * 1_000_000;
+    let halves = (since_us < until_us).then(|| match log.before_us() {
+        Some(before_us) => (before_us, since_us, until_us),
+        None => (since_us, since_us + half_us, until_us),
+    });
+    let before = halves.is_some() && log.before_us().is_some();
+    let earlier = if before { &log.earlier } else { &log.journeys };
     let windows: [Window<'_>; 3] = match halves {
         Some((since, middle, until)) => [
-            window(log, (i64::MIN, i64::MAX), (since, until)),
-            window(log, (since, middle - 1), (since, middle)),
-            window(log, (middle, until), (middle, until)),
+            window(&log.journeys, (i64::MIN, i64::MAX), (if before { middle } else { since }, until)),
+            window(earlier, (since, middle - 1), (since, middle)),
+            window(&log.journeys, (middle, until), (middle, until)),
         ],
-        None => [(i64::MIN, i64::MAX), (0, -1), (0, -1)].map(|bounds| window(log, bounds, (0, 0))),
+        None => [(i64::MIN, i64::MAX), (0, -1), (0, -1)].map(|bounds| window(&log.journeys, bounds, (0, 0))),
     };
+    let time = |us: i64| {
+        let zoned = Timestamp::from_micros(us).to_jiff().to_zoned(charter.timezone.clone());
+        zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    };
+    let end = |until_us: i64| if log.to_us == Some(until_us + 1) { until_us + 1 } else { until_us };
     let long = halves.is_some_and(|(since, middle, _)| middle - since > 30 * DAY_US);
     let (transitions, back, all) = transitions(log);
     let stages = (0..charter.stages.len()).map(|stage| of_stage(log, stage, &windows, long));
@@ -55,7 +66,8 @@ pub(super) fn answer(log: &Log<'_>) -> Option<Value> {
         json!({
             "since": halves.map(|halves| time(halves.0)),
             "middle": halves.map(|halves| time(halves.1)),
-            "until": halves.map(|halves| time(halves.2)),
+            "until": halves.map(|halves| time(end(halves.2))),
+            "before": before,
             "currency": charter.currency,
             "journeys": log.journeys.len(),
             "customers": log.customers().len(),
@@ -69,9 +81,9 @@ pub(super) fn answer(log: &Log<'_>) -> Option<Value> {
 }
 
 /// The events from one time to another, both included; `bounds` are those of the window itself.
-fn window<'l>(log: &'l Log<'_>, (from_us, to_us): (i64, i64), bounds: (i64, i64)) -> Window<'l> {
+fn window<'l>(journeys: &'l [Journey<'_>], (from_us, to_us): (i64, i64), bounds: (i64, i64)) -> Window<'l> {
     let mut customers = Vec::new();
-    for of_customer in log.journeys.chunk_by(|a, b| a.customer.number == b.customer.number) {
+    for of_customer in journeys.chunk_by(|a, b| a.customer.number == b.customer.number) {
         let events = of_customer.iter().flat_map(Journey::events);
         let events: Vec<&Seen<'_>> = events.filter(|seen| (from_us..=to_us).contains(&seen.at_us)).collect();
         if !events.is_empty() {

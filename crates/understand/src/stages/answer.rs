@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Mean, Share, Z};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Measure;
-use crate::compare::Shares;
+use crate::compare::{Figured, Means, Shares};
 use crate::durations::Times;
 
 /// How the stages do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// When the period begins (RFC 3339); null where it has no bounds, and then nothing is said about change.
+    /// When the period begins (RFC 3339, in the charter's time zone); null where it has no bounds, and then nothing is said
+    /// about change.
     pub since: Option<String>,
     /// Where its later half begins.
     pub middle: Option<String>,
     /// When it ends.
     pub until: Option<String>,
+    /// Whether `since` to `middle` is the period before the one that was asked for, which is `middle` to `until`; otherwise
+    /// they are the halves of the period.
+    pub before: bool,
     /// The currency of amounts, as the charter has it.
     pub currency: Option<String>,
     /// The number of journeys.
@@ -104,4 +108,22 @@ pub(super) fn shares(answer: &Answer) -> Shares {
         }
     }
     Shares { of: answer.customers, by_name }
+}
+
+pub(super) fn means(answer: &Answer) -> Means {
+    let mut all = Means::new();
+    for stage in &answer.stages {
+        for measure in stage.measures.iter().filter(|measure| measure.unit != "share") {
+            let Measure { n, value, low, high, .. } = *measure;
+            let figure = if measure.unit == "points" {
+                // An end beyond the scale stands at the end of the scale, the other one then does not.
+                let spread = value.zip(low.zip(high)).map(|(value, (low, high))| (value - low).max(high - value));
+                Figured::Score { n, score: value, error: spread.map(|spread| spread / Z) }
+            } else {
+                Mean::of_interval(n, value, low, high).into()
+            };
+            all.insert(format!("{}: {}", stage.stage, measure.measure), figure);
+        }
+    }
+    all
 }

@@ -47,7 +47,8 @@ fn board(answer: &Answer) -> Table {
         }
     }
     if let (Some(since), Some(middle), Some(until)) = (&answer.since, &answer.middle, &answer.until) {
-        table.notes.push(format!("change: {middle} to {until} against {since} to {middle}, each for itself"));
+        let what = if answer.before { "the period before, " } else { "" };
+        table.notes.push(format!("change: {middle} to {until} against {what}{since} to {middle}, each for itself"));
     }
     table.doubts(&answer.doubts)
 }

@@ -78,7 +78,7 @@ fn every_goal_by_hand() {
     // An NPS goes before other surveys: one promoter, one detractor.
     let nps = measure(&answer, "review", 0);
     assert_eq!((nps.measure.as_str(), nps.unit.as_str(), nps.n, nps.value), ("nps", "points", 2, Some(0.0)));
-    assert_eq!((answer.middle.as_deref(), &*answer.stages[4].label), (Some("1970-04-11T00:00:00Z"), "Review"));
+    assert_eq!((answer.middle.as_deref(), &*answer.stages[4].label), (Some("1970-04-11T00:00:00+00:00"), "Review"));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_period_that_was_asked_for_is_halved() {
     log.setting.to_us = Some(10 * 86_400_000_000);
     let answer = ask(&log);
     // To day 10 without it; the halves are five days each, and no customer is inactive in so short a time.
-    assert_eq!(answer.middle.as_deref(), Some("1970-01-05T23:59:59.999999Z"));
+    assert_eq!(answer.middle.as_deref(), Some("1970-01-06T00:00:00+00:00"));
     let reached = measure(&answer, "presale", 0);
     assert_eq!((reached.earlier, reached.later), (Some(1.0), Some(1.0)));
     assert_eq!(answer.stages[3].measures.len(), 1);
@@ -159,6 +159,42 @@ fn what_comes_after_the_period_makes_nobody_active_in_it() {
     let answer = ask(&log);
     let active = measure(&answer, "use", 1);
     assert_eq!((active.measure.as_str(), active.count, active.n), ("active in the last 30 days", Some(1), 2));
+}
+
+#[test]
+fn the_period_before_is_compared_where_it_is_known() {
+    let day = 86_400_000_000;
+    // Twenty days before the period, and twenty of it; who starts before is not in it, whatever comes later.
+    let mut log =
+        log(CHARTER, "1: visit@5d cart@6d visit@25d; 2: visit@19d cart@21d; 3: visit@22d; 4: visit@30d cart@50d");
+    (log.setting.from_us, log.setting.to_us) = (Some(20 * day), Some(40 * day));
+    log.setting.before_us = log.setting.period_before_us();
+    assert_eq!(log.setting.before_us, Some(0));
+    let selection = Selection { from_us: Some(0), to_us: Some(40 * day), ..Selection::default() };
+    let answer = testkit::answer(&log, &selection, || Options::default().fold(&log.setting())).expect("an answer");
+    assert_eq!((answer.before, answer.journeys, answer.customers), (true, 2, 2));
+    let times = [&answer.since, &answer.middle, &answer.until].map(|time| time.clone().expect("a period"));
+    assert_eq!(times, ["1970-01-01T00:00:00+00:00", "1970-01-21T00:00:00+00:00", "1970-02-10T00:00:00+00:00"]);
+    let reached = measure(&answer, "choice", 0);
+    assert_eq!((reached.count, reached.n), (Some(0), 1), "the cart of the fourth");
+    // Of the period before, only what happened inside of it counts: the second has no cart there.
+    let reached = measure(&answer, "presale", 0);
+    assert_eq!((reached.earlier, reached.later, reached.n), (Some(1.0), Some(1.0), 2));
+    log.setting.began_us = 1;
+    assert_eq!(log.setting.period_before_us(), None, "the lake does not have all of it");
+}
+
+#[test]
+fn a_half_without_moments_is_told() {
+    let answer = ask(&log(CHARTER, "1: other@0d visit@0d cart@1d; 2: visit@2d; 3: visit@190d other@200d"));
+    assert!(!answer.doubts.iter().any(|doubt| matches!(doubt, Doubt::Missing { .. })), "{:?}", answer.doubts);
+    let mut log = log(CHARTER, "1: visit@1d cart@2d");
+    (log.setting.from_us, log.setting.to_us, log.setting.until_us) = (Some(0), None, 100 * 86_400_000_000);
+    let answer = ask(&log);
+    let said: Vec<String> = answer.doubts.iter().map(ToString::to_string).collect();
+    let missing = "no moment from 1970-02-20T00:00:00+00:00 to 1970-04-11T00:00:00+00:00: nothing is said of changes";
+    assert!(said.iter().any(|one| one == missing), "{said:?}");
+    assert!(answer.stages.iter().flat_map(|stage| &stage.measures).all(|measure| measure.change.is_none()));
 }
 
 #[test]

@@ -19,21 +19,36 @@ pub(super) struct Halves {
     pub(super) since_us: i64,
     pub(super) middle_us: i64,
     pub(super) until_us: i64,
+    /// Whether what is earlier is the period before the one that was asked for: journeys that start there are in that one
+    /// alone.
+    pub(super) before: bool,
 }
 
+/// The middle is a whole second after the start.
+const SECOND_US: i64 = 1_000_000;
+
 impl Halves {
-    /// The period that was asked for, as far as events are known; `None` where it has no bounds.
+    /// The period that was asked for, as far as moments are known, in two halves, or behind the period before it where that
+    /// is known; `None` where it has no bounds.
     pub(super) fn of(setting: &Setting) -> Option<Self> {
-        let since_us = setting.from_us.unwrap_or(setting.since_us);
+        let since_us = setting.from_us.unwrap_or(setting.began_us);
         let until_us = setting.to_us.map_or(setting.until_us, |to_us| (to_us - 1).min(setting.until_us));
         let bounded = since_us != i64::MIN && until_us != i64::MAX && since_us < until_us;
-        bounded.then(|| Self { since_us, middle_us: since_us + (until_us - since_us) / 2, until_us })
+        let halves = || match setting.before_us {
+            Some(before_us) => Self { since_us: before_us, middle_us: since_us, until_us, before: true },
+            None => {
+                let half_us = (until_us + 1 - since_us) / 2;
+                let middle_us = since_us + half_us / SECOND_US * SECOND_US;
+                Self { since_us, middle_us, until_us, before: false }
+            }
+        };
+        bounded.then(halves)
     }
 
     /// When a window ends, and whether it is longer than the time in which a customer counts as active.
     fn end_us(self, window: usize) -> Option<i64> {
         let (begins, ends) = match window {
-            0 => (self.since_us, self.until_us),
+            0 if !self.before => (self.since_us, self.until_us),
             1 => (self.since_us, self.middle_us),
             _ => (self.middle_us, self.until_us),
         };
@@ -44,12 +59,21 @@ impl Halves {
     /// counted in long ones.
     pub(super) fn goes_on(self, earlier: Self) -> bool {
         let long = |halves: Self| [0, 1, 2].map(|window| halves.end_us(window).is_some());
-        self.since_us == earlier.since_us && long(self) == long(earlier)
+        self.since_us == earlier.since_us && self.before == earlier.before && long(self) == long(earlier)
     }
 
-    /// The end of the period with which the middle comes after a time.
+    /// The end of the period with which the middle comes after a time; it never does where the middle is a given one.
     fn passes(self, at_us: i64) -> i64 {
-        self.since_us.saturating_add((at_us - self.since_us).saturating_add(1).saturating_mul(2))
+        if self.before {
+            return i64::MAX;
+        }
+        let half_us = ((at_us - self.since_us).div_euclid(SECOND_US) + 1).saturating_mul(SECOND_US);
+        self.since_us.saturating_add(half_us.saturating_mul(2)).saturating_sub(1)
+    }
+
+    /// Whether a journey that starts then belongs to the period before alone.
+    pub(super) fn is_before(self, start_us: i64) -> bool {
+        self.before && start_us < self.middle_us
     }
 }
 

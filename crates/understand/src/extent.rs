@@ -1,0 +1,176 @@
+//! How far the events reach by the words of a charter: from which day on there are moments, and how often each occurs.
+//!
+//! Nobody asks for it by name. It is asked beside other views, for what they cannot know: an event that is no moment may be
+//! years older than the first one, and a moment that never occurs looks like one that nobody came to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use charter::Charter;
+use event::{Period, Periods};
+use evidence::Doubt;
+use journey::{Fold, Journey, Moments, Setting};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::compare::Shares;
+use crate::count::at;
+use crate::kept;
+use crate::question::{Names, Question};
+use crate::views::answered;
+use crate::{Answered, Comparison, Error, Table, quality};
+
+/// It has no options.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {}
+
+impl Question for Options {
+    const NAME: &'static str = "extent";
+    const OPTIONS: &'static [(&'static str, &'static str)] = &[];
+    type Answer = Answer;
+    type Fold = ExtentFold;
+
+    fn set(&mut self, option: &str, _: &str) -> Result<(), Error> {
+        Err(Error::unknown_option(Self::NAME, option, Self::OPTIONS))
+    }
+
+    fn fold(&self, setting: &Setting) -> ExtentFold {
+        ExtentFold {
+            days: Periods::new(Period::Day, setting.charter.timezone.clone()),
+            since_us: setting.since_us,
+            counts: Counts::default(),
+        }
+    }
+
+    fn compare(a: (&str, ExtentFold), b: (&str, ExtentFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
+        let shares = |_: &Answer| Shares { of: 0, by_name: BTreeMap::new() };
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+    }
+
+    fn tables(_: &Answer) -> Vec<Table> {
+        Vec::new()
+    }
+}
+
+/// How far events reach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The beginning of the first day with a moment, in microseconds since 1970; null without any.
+    pub began_us: Option<i64>,
+    /// By moment, how many events.
+    pub events: BTreeMap<Arc<str>, u64>,
+    /// The names of events that are no moment; empty where they were not looked at.
+    pub others: BTreeSet<String>,
+    /// What stands against it.
+    pub doubts: Vec<Doubt>,
+}
+
+impl Answer {
+    /// A doubt for each of these moments of the charter that never occurs.
+    pub fn never(&self, charter: &Charter, of: &[String]) -> Vec<Doubt> {
+        let doubt = |moment: &charter::moments::Moment| {
+            let near = quality::near(moment, self.others.iter().map(String::as_str));
+            let near = near.map_or_else(String::new, |near| format!("; {near}"));
+            Doubt::missing(&format!("event is a `{}`", moment.name), &format!("what needs one never happens{near}"))
+        };
+        let never = |moment: &&charter::moments::Moment| {
+            of.contains(&moment.name) && !self.events.contains_key(moment.name.as_str())
+        };
+        charter.moments.iter().filter(never).map(doubt).collect()
+    }
+}
+
+/// The answer with the names of events that are no moment.
+pub fn complete(answer: Answer, others: impl Iterator<Item = String>) -> Box<dyn Answered> {
+    answered(&Options::default(), Answer { others: others.collect(), ..answer })
+}
+
+/// What is counted of how far events reach.
+#[derive(Debug)]
+pub struct ExtentFold {
+    days: Periods,
+    since_us: i64,
+    counts: Counts,
+}
+
+/// Sums only, so that what was counted can be taken out again: there is no first day that one could take out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Counts {
+    /// By day, of how many customers it is the first one; `None` is beyond the calendar.
+    first_days: BTreeMap<Option<i32>, u64>,
+    /// By moment.
+    events: Vec<u64>,
+}
+
+impl Fold for ExtentFold {
+    type Answer = Result<Answer, Error>;
+
+    fn journey(&mut self, journey: &Journey<'_>) {
+        *self.counts.first_days.entry(self.days.number(journey.at_us[0])).or_default() += 1;
+        for moment in journey.moments {
+            *at(&mut self.counts.events, moment.index()) += 1;
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (day, customers) in other.counts.first_days {
+            *self.counts.first_days.entry(day).or_default() += customers;
+        }
+        for (moment, events) in other.counts.events.iter().enumerate() {
+            *at(&mut self.counts.events, moment) += events;
+        }
+    }
+
+    fn keep(&mut self) -> Option<Vec<u8>> {
+        kept::keep(&self.counts)
+    }
+
+    fn resume(&mut self, kept: &[u8]) -> bool {
+        kept::resume(kept).map(|counts| self.counts = counts).is_some()
+    }
+
+    fn subtract(&mut self, other: Self) {
+        for (day, customers) in other.counts.first_days {
+            *self.counts.first_days.entry(day).or_default() -= customers;
+        }
+        self.counts.first_days.retain(|_, customers| *customers > 0);
+        for (moment, events) in other.counts.events.iter().enumerate() {
+            *at(&mut self.counts.events, moment) -= events;
+        }
+    }
+
+    fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {
+        let names = Names::of(moments);
+        let first = self.counts.first_days.keys().next().copied();
+        let began_us = first.map(|day| day.and_then(|day| self.days.start(day)).unwrap_or(self.since_us));
+        let events = self.counts.events.into_iter().zip(0..).filter(|(events, _)| *events > 0);
+        let events = events.map(|(events, moment)| (names.name(journey::Moment(moment)), events));
+        Ok(Answer { began_us, events: events.collect(), others: BTreeSet::new(), doubts: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use journey::Selection;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_moment_is_not_the_beginning_and_what_never_occurs_is_named() {
+        let charter = "charter: 1\ntimezone: Europe/Berlin\nmoments:\n  visit: {when: event = 'visit'}\n  \
+                       order: {when: event = 'order'}\n  call: {when: event = 'call'}\n";
+        let log = testkit::told(charter, "1: other@0d visit@25h visit@3d; 2: visit@4d call@4d").log(None, |_, _| {});
+        let new = || Options::default().fold(&log.setting());
+        let found = testkit::answer(&log, &Selection::default(), new).expect("an answer");
+        // 25 hours after 1970 began in Greenwich it was 2 o'clock on the second in Berlin.
+        assert_eq!(found.began_us, Some(23 * 3_600_000_000));
+        assert_eq!(found.events.iter().map(|(name, n)| (&**name, *n)).collect::<Vec<_>>(), [("call", 1), ("visit", 3)]);
+        let asked = ["order", "visit"].map(str::to_owned);
+        let found = Answer { others: ["orders".to_owned()].into(), ..found };
+        let doubts: Vec<String> = found.never(&log.setting().charter, &asked).iter().map(Doubt::to_string).collect();
+        let near = "did you mean `orders`? events of this name are no moment";
+        assert_eq!(doubts, [format!("no event is a `order`: what needs one never happens; {near}")]);
+    }
+}
