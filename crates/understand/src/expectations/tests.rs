@@ -173,7 +173,7 @@ proptest! {
         for expected in &whole.expectations {
             let after = log.moments.find(&expected.after).expect("a moment of the charter");
             let events = log.moment.iter().filter(|moment| **moment == after).count() as u64;
-            prop_assert_eq!(expected.balance.made, events, "every such moment makes one promise");
+            prop_assert!(expected.balance.made <= events, "every such moment makes one promise, or speaks of an open one");
             let promise = log.moments.find(&expected.promise).expect("a moment of the charter");
             let came = log.moment.iter().filter(|moment| **moment == promise).count() as u64;
             prop_assert_eq!(expected.balance.kept + expected.balance.late + expected.unasked, came);

@@ -68,7 +68,7 @@ fn every_goal_by_hand() {
     assert_eq!((outcome.n, outcome.value, outcome.unit.as_str()), (3, Some(15.0), "EUR"));
     assert_eq!((customer.n, customer.value), (2, Some(22.5)));
     assert_eq!((customer.earlier, customer.later, customer.change), (Some(10.0), Some(35.0), Some(25.0)));
-    assert!(answer.doubts.iter().any(|doubt| doubt.to_string().starts_with("1 outcomes are left out")));
+    assert!(answer.doubts.iter().any(|doubt| doubt.to_string().starts_with("1 outcome is left out")));
 
     let (days, active) = (measure(&answer, "use", 0), measure(&answer, "use", 1));
     assert_eq!((days.n, days.value, days.earlier, days.later), (2, Some(10.0), Some(20.0), Some(0.0)));
