@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use charter::Charter;
-use charter::journeys::Journey as Drawn;
+use charter::{Charter, journeys::Journey as Drawn};
 use evidence::{Doubt, Share};
 use journey::{Fold, Journey, Moments, Run, Setting, Wanted};
 use schemars::JsonSchema;

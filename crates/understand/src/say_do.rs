@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use charter::Charter;
-use charter::journeys::{Journey as Drawn, SurveyKind};
+use charter::{Charter, journeys::SurveyKind};
 use event::{Column, Span};
 use evidence::{Difference, Doubt, Share};
 use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
@@ -93,10 +92,6 @@ impl Question for Options {
         }
         Self::read_of(charter, wanted);
         Ok(())
-    }
-
-    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
-        charter.surveys.iter().map(|survey| survey.moment.clone()).collect()
     }
 
     fn fold(&self, setting: &Setting) -> SayDoFold {

@@ -89,7 +89,11 @@ fn what_is_not_yet_due_is_pending_and_what_comes_in_time_is_kept() {
     assert_eq!(known("2026-03-09", &calls).promises[0].standing, PromiseStanding::Kept, "the last moment counts");
     assert_eq!(known("2026-03-05T08:59", &calls[..1]).promises[0].standing, PromiseStanding::Pending);
     let due = &known("2026-03-05T09:00", &calls[..1]).promises[0];
-    assert_eq!(due.standing, PromiseStanding::Broken, "what comes at the limit itself would be known, as in `expectations`");
+    assert_eq!(
+        due.standing,
+        PromiseStanding::Broken,
+        "what comes at the limit itself would be known, as in `expectations`"
+    );
     assert_eq!(known("2026-03-05T09:01", &calls[..1]).promises[0].late_s, Some(60.0));
 }
 

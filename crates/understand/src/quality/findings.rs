@@ -402,6 +402,31 @@ pub(crate) fn near<'a>(moment: &Moment, others: &(impl Iterator<Item = &'a str> 
     (!near.is_empty()).then(said)
 }
 
+/// What was put aside on import, and what came again.
+fn imported(besides: &Besides, found: &mut Vec<Finding>) {
+    for (reason, rows) in besides.rejected.iter().filter(|(_, rows)| **rows > 0) {
+        found.push(Finding {
+            kind: Kind::Rejected,
+            place: format!("reason {reason}"),
+            count: *rows,
+            what: format!("{} put aside", counted(*rows, "row was", "rows were")),
+            why: "what they say is missing".to_owned(),
+            to_do: "look at them in `quarantine/` of the home, correct the source or its mapping, and import again"
+                .to_owned(),
+        });
+    }
+    if besides.sent_again > 0 {
+        found.push(Finding {
+            kind: Kind::SentAgain,
+            place: "all imports".to_owned(),
+            count: besides.sent_again,
+            what: format!("{} again and not taken twice", counted(besides.sent_again, "event came", "events came")),
+            why: "none: it says that imports overlap".to_owned(),
+            to_do: "nothing".to_owned(),
+        });
+    }
+}
+
 /// The answer with what the fold could not see.
 pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box<dyn Answered> {
     let stitched = Share::new(besides.stitched_customers.min(answer.customers), answer.customers);
@@ -457,27 +482,7 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
             finding.to_do = near;
         }
     }
-    for (reason, rows) in besides.rejected.iter().filter(|(_, rows)| **rows > 0) {
-        answer.findings.push(Finding {
-            kind: Kind::Rejected,
-            place: format!("reason {reason}"),
-            count: *rows,
-            what: format!("{} put aside", counted(*rows, "row was", "rows were")),
-            why: "what they say is missing".to_owned(),
-            to_do: "look at them in `quarantine/` of the home, correct the source or its mapping, and import again"
-                .to_owned(),
-        });
-    }
-    if besides.sent_again > 0 {
-        answer.findings.push(Finding {
-            kind: Kind::SentAgain,
-            place: "all imports".to_owned(),
-            count: besides.sent_again,
-            what: format!("{} again and not taken twice", counted(besides.sent_again, "event came", "events came")),
-            why: "none: it says that imports overlap".to_owned(),
-            to_do: "nothing".to_owned(),
-        });
-    }
+    imported(besides, &mut answer.findings);
     answer.findings = sorted(answer.findings, answer.events);
     answered(&Options::default(), answer)
 }
