@@ -71,7 +71,7 @@ impl Answer {
     /// A doubt for each of these moments of the charter that never occurs.
     pub fn never(&self, charter: &Charter, of: &[String]) -> Vec<Doubt> {
         let doubt = |moment: &charter::moments::Moment| {
-            let near = quality::near(moment, self.others.iter().map(String::as_str));
+            let near = quality::near(moment, &self.others.iter().map(String::as_str));
             let near = near.map_or_else(String::new, |near| format!("; {near}"));
             Doubt::missing(&format!("event is a `{}`", moment.name), &format!("what needs one never happens{near}"))
         };
