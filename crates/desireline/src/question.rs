@@ -287,7 +287,9 @@ impl Asking<'_> {
             if view.depends_on_the_end() || chosen.is_some() {
                 doubts.extend(ahead(ends, self.charter));
             }
-            doubts.into_iter().for_each(|doubt| answer.doubt(doubt));
+            for doubt in doubts {
+                answer.doubt(doubt);
+            }
         }
     }
 }
