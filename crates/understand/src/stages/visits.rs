@@ -14,7 +14,6 @@ pub(super) const ACTIVE_US: i64 = 30 * 86_400_000_000;
 
 /// A period and its middle, in microseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the unit is a part of each name")]
 pub(super) struct Halves {
     pub(super) since_us: i64,
     pub(super) middle_us: i64,
@@ -34,13 +33,13 @@ impl Halves {
         let since_us = setting.from_us.unwrap_or(setting.began_us);
         let until_us = setting.to_us.map_or(setting.until_us, |to_us| (to_us - 1).min(setting.until_us));
         let bounded = since_us != i64::MIN && until_us != i64::MAX && since_us < until_us;
-        let halves = || match setting.before_us {
-            Some(before_us) => Self { since_us: before_us, middle_us: since_us, until_us, before: true },
-            None => {
-                let half_us = (until_us + 1 - since_us) / 2;
-                let middle_us = since_us + half_us / SECOND_US * SECOND_US;
-                Self { since_us, middle_us, until_us, before: false }
+        let halves = || {
+            if let Some(before_us) = setting.before_us {
+                return Self { since_us: before_us, middle_us: since_us, until_us, before: true };
             }
+            let half_us = (until_us + 1 - since_us) / 2;
+            let middle_us = since_us + half_us / SECOND_US * SECOND_US;
+            Self { since_us, middle_us, until_us, before: false }
         };
         bounded.then(halves)
     }
