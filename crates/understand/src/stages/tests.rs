@@ -168,6 +168,7 @@ fn the_period_before_is_compared_where_it_is_known() {
     let mut log =
         log(CHARTER, "1: visit@5d cart@6d visit@25d; 2: visit@19d cart@21d; 3: visit@22d; 4: visit@30d cart@50d");
     (log.setting.from_us, log.setting.to_us) = (Some(20 * day), Some(40 * day));
+    log.setting.began_us = 0;
     log.setting.before_us = log.setting.period_before_us();
     assert_eq!(log.setting.before_us, Some(0));
     let selection = Selection { from_us: Some(0), to_us: Some(40 * day), ..Selection::default() };
