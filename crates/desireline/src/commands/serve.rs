@@ -29,12 +29,13 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     let outbox = Arc::new(Outbox::new(Arc::clone(&keep), clock, wire));
     engine.tell_outbox(Arc::clone(&outbox));
     let (stop, stopping) = watch::channel(false);
-    let server = Server::open(options(args), Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
-    greet(&server, args.tls_cert.is_some());
-    // Only the first handler of a process counts, which is this one.
+    // Before anybody is told that it listens, so that whoever wants it to end meanwhile is heard. Only the first handler of a
+    // process counts, which is this one.
     let _ = ctrlc::set_handler(move || {
         let _ = stop.send(true);
     });
+    let server = Server::open(options(args), Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
+    greet(&server, args.tls_cert.is_some());
     let history = Arc::new(LakeHistory::new(home.path.clone(), home.rules()));
     let background = [
         tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
