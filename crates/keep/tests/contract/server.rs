@@ -83,7 +83,7 @@ impl Server {
 
     fn crash(&mut self) {
         if let Some(mut process) = self.process.take() {
-            let quit = Command::new("kill").args(["-QUIT", &process.id().to_string()]).status();
+            let quit = Command::new("sh").args(["-c", "kill -QUIT $0", &process.id().to_string()]).status();
             if !quit.is_ok_and(|status| status.success()) {
                 let _ = process.kill();
             }

@@ -60,4 +60,22 @@ async fn no_file_holds_a_byte_of_the_erased() {
     assert_eq!(with(folder.path(), b"Rosalind"), Vec::<PathBuf>::new());
     assert_eq!(keep.log_span().await.unwrap(), 0..4);
     assert_eq!(keep.keys(&[KeyNumber(1), KeyNumber(9)]).await.unwrap().len(), 1);
+    // It goes on as if nothing had been: written to, closed, opened, and erased from again.
+    for round in 10..13 {
+        let (customer, name) = (i64::from(round), format!("Raymond Gosling {round}"));
+        keep.commit(of(customer, round, &name, Version::NONE)).await.unwrap();
+    }
+    keep.close().await;
+    drop(keep);
+    let keep = open(folder.path());
+    assert_eq!(keep.log_span().await.unwrap(), 0..7);
+    keep.erase(&[Customer(10)]).await.unwrap();
+    keep.close().await;
+    drop(keep);
+    let keep = open(folder.path());
+    keep.commit(of(14, 14, "John Randall", Version::NONE)).await.unwrap();
+    keep.close().await;
+    drop(keep);
+    assert_eq!(open(folder.path()).log_span().await.unwrap(), 0..8);
+    assert_eq!(with(folder.path(), b"Gosling 10"), Vec::<PathBuf>::new());
 }
