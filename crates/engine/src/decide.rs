@@ -15,12 +15,9 @@ use crate::deliver::{Message, message_id};
 use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, kind};
 use crate::error::Error;
-use crate::limits::COLLISIONS_MAX;
+use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
 use crate::message::{Ranked, key_bytes};
 use crate::work::Work;
-
-/// An event that is older brings about no action by itself: whoever did it is not there any more. One hour, in microseconds.
-const ACTED_ON_US: i64 = 3_600 * 1_000_000;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

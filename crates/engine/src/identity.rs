@@ -42,6 +42,26 @@ pub(crate) struct Seed {
     pub(crate) bytes: Vec<u8>,
 }
 
+impl From<keep::Key> for Seed {
+    fn from(key: keep::Key) -> Self {
+        Self { number: key.number, customer: key.customer, bytes: key.bytes }
+    }
+}
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    keys: usize,
+    links: usize,
+}
+
+impl Most {
+    /// While somebody waits.
+    pub(crate) const IN_A_REQUEST: Most = Most { keys: AROUND_KEYS_MAX, links: AROUND_LINKS_MAX };
+    /// Everything: memory follows the number of keys, as in an import of files.
+    pub(crate) const ALL: Most = Most { keys: usize::MAX, links: usize::MAX };
+}
+
 /// A key that belongs to another customer now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moved {
@@ -59,6 +79,7 @@ impl Around {
         rules: &Rules,
         seeds: &[Seed],
         new: &[Link],
+        most: Most,
     ) -> Result<Option<Self>, keep::Error> {
         let mut found: BTreeMap<KeyNumber, Known> = BTreeMap::new();
         for seed in seeds {
@@ -79,8 +100,8 @@ impl Around {
             }
             let numbers: Vec<KeyNumber> =
                 found.values().filter(|key| key.inside).map(|key| key.number).filter(|n| asked.insert(*n)).collect();
-            let near = keep.links(&numbers, AROUND_LINKS_MAX).await?;
-            if near.len() >= AROUND_LINKS_MAX || found.len() > AROUND_KEYS_MAX {
+            let near = keep.links(&numbers, most.links).await?;
+            if near.len() >= most.links || found.len() > most.keys {
                 return Ok(None);
             }
             let ends = near.iter().flat_map(|link| [link.low, link.high]);

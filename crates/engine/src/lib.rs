@@ -15,6 +15,7 @@ mod decide;
 pub mod deliver;
 mod engine;
 mod entry;
+mod erase;
 mod error;
 mod export;
 mod identity;

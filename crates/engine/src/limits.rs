@@ -28,9 +28,12 @@ pub(crate) const BATCHES_AT_ONCE: usize = 64;
 /// Batches that wait for their turn. Beyond them the sender is told to come again.
 pub(crate) const BATCHES_WAITING: usize = 1_024;
 
-/// How far ahead of the clock an event may lie, in microseconds: two minutes, for clocks that differ. Dialects correct what
-/// senders say; what lies further ahead is refused, because no event could ever come after it.
-pub(crate) const AHEAD_US_MAX: i64 = 120 * 1_000_000;
+/// How far ahead of the clock an event may lie, in microseconds: one hour, for clocks that differ. Messages of SDKs that say
+/// more are set to their arrival; what else lies further ahead is refused, because no event could ever come after it.
+pub(crate) const AHEAD_US_MAX: i64 = 3_600 * 1_000_000;
+
+/// An event that is older brings about no action by itself: whoever did it is not there any more. In microseconds.
+pub(crate) const ACTED_ON_US: i64 = 3_600 * 1_000_000;
 
 /// Timers that are worked off at once, between which requests have their turn.
 pub(crate) const TIMERS_AT_ONCE: usize = 256;

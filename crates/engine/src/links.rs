@@ -6,14 +6,14 @@ use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::entry::{self, StoredUnlink, kind};
 use crate::error::Error;
-use crate::identity::{Around, Seed};
+use crate::identity::{Around, Most, Seed};
 use crate::limits::COLLISIONS_MAX;
 use crate::message::{key_bytes, key_of};
 use crate::take::NOBODY;
 use crate::work::Work;
 
 impl Engine {
-    /// Takes back the link of two keys, for good; says whether there was one. Evidence for it that comes later is kept and not
+    /// Takes back the link of two keys, for good; says whether there was one, and changes nothing where there was none. Evidence for it that comes later is kept and not
     /// followed. The customers concerned are built anew, as if the link had never been.
     ///
     /// # Errors
@@ -52,7 +52,9 @@ impl Engine {
         if known.iter().filter(of_both).any(|link| link.undo) {
             return Ok(Some(true));
         }
-        let found = known.iter().any(|link| of_both(&link));
+        if !known.iter().any(|link| of_both(&link)) {
+            return Ok(Some(false));
+        }
         let seeds: Vec<Seed> = [a, b]
             .into_iter()
             .zip(keys)
@@ -61,7 +63,7 @@ impl Engine {
         let undo = Link { low, high, undo: true, at_us: now_us };
         let mut work = Work::new(self, now_us);
         loaded.states.iter().for_each(|stored| work.admit(stored));
-        let Some(around) = Around::look(&*self.keep, &self.rules, &seeds, &[undo]).await? else {
+        let Some(around) = Around::look(&*self.keep, &self.rules, &seeds, &[undo], Most::IN_A_REQUEST).await? else {
             return Err(keep::Error::Invalid { what: "there are too many keys around these two".to_owned() });
         };
         let moved = around.moved();
@@ -82,6 +84,6 @@ impl Engine {
         }
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
-        Ok(Some(found))
+        Ok(Some(true))
     }
 }

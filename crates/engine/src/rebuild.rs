@@ -5,14 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use act::{Consent, Input, Taken, replay};
 use event::Timestamp;
-use keep::{Customer, Entry, KeyNumber, Wanted};
+use keep::{Customer, Entry, KeyNumber, Logged, Wanted};
 
 use crate::carried::Carried;
 use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, StoredMessage, kind};
 use crate::error::Error;
-use crate::identity::{Around, Moved, Seed};
-use crate::limits::LOG_AT_ONCE;
+use crate::identity::{Around, Most, Moved, Seed};
 use crate::message::{Parsed, Ranked};
 use crate::profile::Profile;
 use crate::work::Work;
@@ -134,31 +133,22 @@ impl Engine {
             numbers.extend(work.person(*customer).profile.elsewhere.iter());
         }
         let mut pasts: BTreeMap<Customer, Past> = customers.iter().map(|c| (*c, Past::default())).collect();
-        let mut collect = |entry: &Entry, position: u64| {
-            if numbers.contains(&entry.customer.0)
+        let mut collect = |logged: &Logged| -> Result<bool, keep::Error> {
+            if numbers.contains(&logged.customer.0)
                 && let Some((whose, recalled)) = self
-                    .recall(around.as_ref(), entry, position)
+                    .recall(around.as_ref(), logged)
                     .map_err(|error| keep::Error::Corrupt { what: error.to_string() })?
                 && let Some(past) = pasts.get_mut(&whose)
             {
                 past.add(recalled);
             }
-            Ok::<(), keep::Error>(())
+            Ok(true)
         };
-        let span = self.keep.log_span().await?;
-        let mut from = span.start;
-        while from < span.end {
-            let page = self.keep.log(from, LOG_AT_ONCE).await?;
-            let Some(last) = page.last() else { break };
-            from = last.position + 1;
-            for logged in page.into_iter().filter(|logged| !logged.erased) {
-                let entry =
-                    Entry { customer: logged.customer, kind: logged.kind, at_us: logged.at_us, bytes: logged.bytes };
-                collect(&entry, logged.position)?;
-            }
-        }
-        for entry in &work.commit.entries {
-            collect(entry, span.end)?;
+        self.each_entry(0, &mut collect).await?;
+        for Entry { customer, kind, at_us, bytes } in &work.commit.entries {
+            // It gets its position when it is committed.
+            let (position, bytes) = (u64::MAX, bytes.clone());
+            collect(&Logged { position, customer: *customer, kind: *kind, at_us: *at_us, bytes, erased: false })?;
         }
         for (customer, past) in pasts {
             let mut profile = past.profile(self, work.now_us);
@@ -170,37 +160,35 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) async fn around(&self, customers: &BTreeSet<Customer>) -> Result<Option<Around>, keep::Error> {
+    async fn around(&self, customers: &BTreeSet<Customer>) -> Result<Option<Around>, keep::Error> {
         let keys = self.keep.keys_of(&customers.iter().copied().collect::<Vec<_>>()).await?;
-        let seeds: Vec<Seed> =
-            keys.into_iter().map(|key| Seed { number: key.number, customer: key.customer, bytes: key.bytes }).collect();
-        Around::look(&*self.keep, &self.rules, &seeds, &[]).await
+        let seeds: Vec<Seed> = keys.into_iter().map(Seed::from).collect();
+        Around::look(&*self.keep, &self.rules, &seeds, &[], Most::IN_A_REQUEST).await
     }
 
     /// What an entry of the log says, and whose it is now; `None` where it says nothing about a customer.
     pub(crate) fn recall(
         &self,
         around: Option<&Around>,
-        entry: &Entry,
-        position: u64,
+        logged: &Logged,
     ) -> Result<Option<(Customer, Recalled)>, Error> {
         // The number of a customer is that of one of its keys.
         let by_number = || {
-            let number = u32::try_from(entry.customer.0).ok().map(KeyNumber);
-            number.and_then(|number| around?.customer_of(number)).unwrap_or(entry.customer)
+            let number = u32::try_from(logged.customer.0).ok().map(KeyNumber);
+            number.and_then(|number| around?.customer_of(number)).unwrap_or(logged.customer)
         };
-        Ok(match entry.kind {
+        Ok(match logged.kind {
             kind::MESSAGE => {
-                let stored: StoredMessage<'_> = entry::read(&entry.bytes, position)?;
+                let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
                 Parsed::again(stored.text, &self.sources, &self.rules).map(|parsed| {
                     let keys = || parsed.keys.iter().map(Ranked::bytes);
                     let whose = around.and_then(|around| around.whose(&around.numbers(keys())));
                     (whose.unwrap_or_else(by_number), Recalled::Event(stored.seq, parsed))
                 })
             }
-            kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(&entry.bytes, position)?))),
+            kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(&logged.bytes, logged.position)?))),
             kind::DECISION => {
-                let decision: StoredDecision = entry::read(&entry.bytes, position)?;
+                let decision: StoredDecision = entry::read(&logged.bytes, logged.position)?;
                 decision.taken.map(|taken| (by_number(), Recalled::Decision(taken)))
             }
             _ => None,

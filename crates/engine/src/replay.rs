@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use act::{Input, Plan, State, step};
 use event::Timestamp;
-use keep::{Customer, Entry, KeyNumber};
+use keep::{Customer, KeyNumber};
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::identity::{Around, Most, Seed};
 use crate::limits::LOG_AT_ONCE;
 use crate::profile::Kept;
 use crate::rebuild::Past;
@@ -24,28 +25,21 @@ pub struct Compared {
 }
 
 impl Engine {
-    /// Builds every state anew from the log, and compares it with the one that is kept. Nothing may be taken in meanwhile.
+    /// Builds every state anew from the log, who is who included, and compares it with the one that is kept. Nothing may be taken in meanwhile.
     ///
     /// # Errors
     /// When states or log cannot be read.
     pub async fn compare_with_log(&self) -> Result<Compared, Error> {
         let span = self.keep.log_span().await?;
         let now_us = self.clock.now_us();
-        let (live, replayed) = (self.looked_at_until(now_us).await?, self.replayed_until(now_us).await?);
+        let (live, replayed) = (self.looked_at(now_us).await?, self.replayed(now_us).await?);
         let all: BTreeSet<i64> = live.keys().chain(replayed.keys()).copied().collect();
         let differing = all.iter().copied().filter(|customer| live.get(customer) != replayed.get(customer)).collect();
         Ok(Compared { customers: all.len() as u64, entries: span.end - span.start, differing })
     }
 
-    /// The state of every customer as bytes, looked at until now. Two that are equal are the same to the bit.
-    ///
-    /// # Errors
-    /// When what is kept cannot be read.
-    pub async fn looked_at(&self) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
-        self.looked_at_until(self.clock.now_us()).await
-    }
-
-    async fn looked_at_until(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
+    /// The state of every customer as bytes, looked at until a time.
+    async fn looked_at(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
         let now = Timestamp::from_micros(now_us);
         let mut states = BTreeMap::new();
         let mut after: Option<Customer> = None;
@@ -69,43 +63,41 @@ impl Engine {
         }
     }
 
-    /// The state of every customer as it follows from the log, as bytes, looked at until now.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn replayed(&self) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
-        self.replayed_until(self.clock.now_us()).await
-    }
-
-    async fn replayed_until(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
+    /// The state of every customer as it follows from the log, as bytes, looked at until a time.
+    async fn replayed(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
         let now = Timestamp::from_micros(now_us);
-        let mut entries: Vec<Entry> = Vec::new();
-        self.each_entry(0, &mut |logged| {
-            entries.push(Entry {
-                customer: logged.customer,
-                kind: logged.kind,
-                at_us: logged.at_us,
-                bytes: logged.bytes.clone(),
-            });
+        let around = self.everybody().await?;
+        let mut pasts: BTreeMap<Customer, Past> = BTreeMap::new();
+        self.each_entry::<Error>(0, &mut |logged| {
+            if let Some((whose, recalled)) = self.recall(Some(&around), logged)? {
+                pasts.entry(whose).or_default().add(recalled);
+            }
             Ok(true)
         })
         .await?;
-        // Under which number an entry stands was a key's of its customer then; whose that key is may have changed.
-        let numbers: BTreeSet<KeyNumber> =
-            entries.iter().filter_map(|entry| u32::try_from(entry.customer.0).ok()).map(KeyNumber).collect();
-        let keys = self.keep.keys(&numbers.into_iter().collect::<Vec<_>>()).await?;
-        let around = self.around(&keys.iter().map(|key| key.customer).collect()).await?;
-        let mut pasts: BTreeMap<Customer, Past> = BTreeMap::new();
-        for (position, entry) in (0..).zip(&entries) {
-            if let Some((whose, recalled)) = self.recall(around.as_ref(), entry, position)? {
-                pasts.entry(whose).or_default().add(recalled);
-            }
-        }
         let states = pasts.iter().filter_map(|(customer, past)| {
             let state = past.profile(self, now_us).state;
             (!is_empty(&state, &self.plan, now)).then(|| (customer.0, state.to_bytes(&self.plan)))
         });
         Ok(states.collect())
+    }
+}
+
+impl Engine {
+    /// Who is who among all keys. Memory follows their number, as in an import of files.
+    async fn everybody(&self) -> Result<Around, Error> {
+        let mut seeds: Vec<Seed> = Vec::new();
+        // None is reserved: this only says which number comes next.
+        let mut numbers = 0..self.keep.reserve(0, None).await?.start;
+        loop {
+            let page: Vec<KeyNumber> = numbers.by_ref().take(LOG_AT_ONCE).map(KeyNumber).collect();
+            if page.is_empty() {
+                break;
+            }
+            seeds.extend(self.keep.keys(&page).await?.into_iter().map(Seed::from));
+        }
+        let around = Around::look(&*self.keep, &self.rules, &seeds, &[], Most::ALL).await?;
+        around.ok_or_else(|| Error::Damaged("there are more keys than can be counted".to_owned()))
     }
 }
 

@@ -231,7 +231,7 @@ impl Engine {
     async fn timeline(&self, customer: Customer, limit: usize) -> Result<Vec<Happened>, Error> {
         let mut found: Vec<(i64, Happened)> = Vec::new();
         let of: Vec<i64> = self.keep.keys_of(&[customer]).await?.iter().map(|key| i64::from(key.number.0)).collect();
-        self.each_entry(0, &mut |logged| {
+        self.each_entry::<Error>(0, &mut |logged| {
             if of.contains(&logged.customer.0)
                 && let Some(happened) = self.happened(logged)?
             {
@@ -279,7 +279,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<Box<RawValue>>, Error> {
         let mut found = std::collections::VecDeque::new();
-        self.each_entry(0, &mut |logged| {
+        self.each_entry::<Error>(0, &mut |logged| {
             if logged.kind == kind::MESSAGE {
                 let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
                 if wanted(stored.text) {
@@ -299,7 +299,7 @@ impl Engine {
     /// When the log cannot be read.
     pub async fn refused(&self, after: Option<u64>, limit: usize) -> Result<Vec<ShownRefusal>, Error> {
         let mut found = Vec::new();
-        self.each_entry(after.map_or(0, |after| after.saturating_add(1)), &mut |logged| {
+        self.each_entry::<Error>(after.map_or(0, |after| after.saturating_add(1)), &mut |logged| {
             if logged.kind == kind::REFUSED {
                 let stored: StoredRefusal<'_> = entry::read(&logged.bytes, logged.position)?;
                 found.push(ShownRefusal {
@@ -318,11 +318,11 @@ impl Engine {
     }
 
     /// Reads the log from a position on, until `visit` says that it is enough. Entries of erased customers are passed over.
-    pub(crate) async fn each_entry(
+    pub(crate) async fn each_entry<E: From<keep::Error>>(
         &self,
         from: u64,
-        visit: &mut (dyn FnMut(&Logged) -> Result<bool, Error> + Send),
-    ) -> Result<(), Error> {
+        visit: &mut (dyn FnMut(&Logged) -> Result<bool, E> + Send),
+    ) -> Result<(), E> {
         let span = self.keep.log_span().await?;
         let mut from = from.max(span.start);
         while from < span.end {

@@ -12,7 +12,7 @@ use crate::decide::occasion_of;
 use crate::engine::Engine;
 use crate::entry::{self, StoredRefusal, kind};
 use crate::error::Error;
-use crate::identity::{Around, Seed, customer_named_by};
+use crate::identity::{Around, Most, Seed, customer_named_by};
 use crate::limits::COLLISIONS_MAX;
 use crate::message::{Inbox, Item, Parsed, Ranked, Took};
 use crate::work::{Aftermath, Work};
@@ -280,7 +280,8 @@ impl Batch<'_> {
             .into_iter()
             .map(|(number, (place, bytes))| Seed { number, customer: place.customer, bytes })
             .collect();
-        let around = Around::look(&*self.engine.keep, &self.engine.rules, &seeds, &self.links).await?;
+        let around =
+            Around::look(&*self.engine.keep, &self.engine.rules, &seeds, &self.links, Most::IN_A_REQUEST).await?;
         if around.is_none() {
             Counts::add(&self.engine.counts.unresolved, 1);
         }

@@ -2,7 +2,7 @@
 //! links that are taken back, time that passes. After each run: what was acknowledged is in the log once, every state is its
 //! replay, no timer is lost, no action was decided twice for one occasion, and history has every event once.
 //!
-//! `SEED=17 cargo nextest run -p engine --test simulated` repeats one run.
+//! `SEED=17 cargo nextest run -p engine --test live` repeats one run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use charter::Charter;
 use engine::{Ask, Clock, Engine, Error, History, Options, Part, Telling, Took};
 use event::Timestamp;
 use futures::executor::block_on;
-use keep::{Fault, Keep, Memory, Operation};
+use keep::{Fault, Memory, Operation};
 use listen::intake::{Body, Endpoint, Received};
+
+use crate::{Told, open};
 
 const SHOP: &str = "\
 charter: 1
@@ -75,16 +76,6 @@ impl Chance {
     }
 }
 
-#[derive(Debug, Default)]
-struct Told(AtomicI64);
-
-#[async_trait]
-impl Clock for Told {
-    fn now_us(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// History that forgets nothing, and fails now and then after it took something in.
 #[derive(Debug, Default)]
 struct Past {
@@ -131,17 +122,15 @@ struct World {
 
 const DAY_US: i64 = 86_400_000_000;
 
-fn open(keep: &Arc<Memory>, clock: &Arc<Told>, node: u64) -> Result<Arc<Engine>, Error> {
-    let charter = Charter::parse(SHOP).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
-    let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(keep), Arc::<Told>::clone(clock));
-    block_on(Engine::open(keep, Arc::new(charter), clock, Options { seed: 7, node }))
+fn options(node: u64) -> Options {
+    Options { seed: 7, node }
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let clock = Arc::new(Told(AtomicI64::new(20_000 * DAY_US)));
         let keep = Arc::new(Memory::new(365 * DAY_US));
-        let engine = open(&keep, &clock, 0).expect("memory is there");
+        let engine = open(SHOP, &keep, &clock, options(0)).expect("memory is there");
         let mut faults = Chance(seed ^ 0xFA17);
         let severity = [u64::MAX, 40, 12][usize::try_from(seed % 3).expect("it is small")];
         keep.order_faults(move |operation| {
@@ -188,6 +177,7 @@ impl World {
         let late_us = match chance.below(8) {
             0 => i64::try_from(chance.below(10)).expect("small") * DAY_US / 2,
             1 => i64::try_from(chance.below(3_600)).expect("small") * 1_000_000,
+            2 => -i64::try_from(chance.below(3_600)).expect("small") * 1_000_000,
             _ => 0,
         };
         let _ = write!(more, r#","timestamp":"{}""#, Timestamp::from_micros(now_us - late_us));
@@ -231,7 +221,7 @@ impl World {
             }
             1 => {
                 // The process dies, and another one begins.
-                if let Ok(engine) = open(&self.keep, &self.clock, self.sent + 1) {
+                if let Ok(engine) = open(SHOP, &self.keep, &self.clock, options(self.sent + 1)) {
                     self.tally();
                     self.engine = engine;
                 }
@@ -273,7 +263,7 @@ impl World {
     fn end(&mut self, seed: u64) {
         self.keep.order_faults(|_| None);
         self.tally();
-        self.engine = open(&self.keep, &self.clock, u64::MAX).expect("nothing fails");
+        self.engine = open(SHOP, &self.keep, &self.clock, options(u64::MAX)).expect("nothing fails");
         // Leases of timers that were taken end.
         self.clock.0.fetch_add(DAY_US, Ordering::Relaxed);
         while block_on(self.engine.wake_some()).expect("nothing fails") > 0 {}
@@ -289,12 +279,8 @@ impl World {
         for id in &self.acknowledged {
             assert!(taken.1.contains_key(id), "seed {seed}: {id} was acknowledged and is lost");
         }
-        let live = block_on(self.engine.looked_at()).expect("nothing fails");
-        let replayed = block_on(self.engine.replayed()).expect("nothing fails");
-        assert_eq!(live.keys().collect::<Vec<_>>(), replayed.keys().collect::<Vec<_>>(), "seed {seed}: customers");
-        for (customer, state) in &live {
-            assert_eq!(Some(state), replayed.get(customer), "seed {seed}: the state of {customer} is not its replay");
-        }
+        let compared = block_on(self.engine.compare_with_log()).expect("nothing fails");
+        assert_eq!(compared.differing, [0; 0], "seed {seed}: states that are not their replay");
     }
 }
 

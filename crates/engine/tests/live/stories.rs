@@ -1,15 +1,15 @@
-//! The live side over a home in memory: messages as senders write them, and what is known of customers afterwards.
+//! Small stories: messages as senders write them, and what is known of customers afterwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 
-use async_trait::async_trait;
-use charter::Charter;
-use engine::{Ask, Clock, Engine, Options, Shown, Took};
+use engine::{Ask, Engine, Options, Shown, Took};
 use event::Timestamp;
 use futures::executor::block_on;
 use keep::{Keep, Memory, Take};
 use listen::intake::{Body, Endpoint, Received};
+
+use crate::{Told, open};
 
 const SHOP: &str = "\
 charter: 1
@@ -36,20 +36,6 @@ actions:
   banner: {when: visits >= 1, value: 1}
 ";
 
-#[derive(Debug, Default)]
-struct Told(AtomicI64);
-
-#[async_trait]
-impl Clock for Told {
-    fn now_us(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    async fn sleep_us(&self, us: i64) {
-        self.0.fetch_add(us, Ordering::Relaxed);
-    }
-}
-
 struct Shop {
     engine: Arc<Engine>,
     keep: Arc<Memory>,
@@ -70,9 +56,7 @@ impl Shop {
     }
 
     fn engine(keep: &Arc<Memory>, clock: &Arc<Told>) -> Arc<Engine> {
-        let charter = Charter::parse(SHOP).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
-        let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(keep), Arc::<Told>::clone(clock));
-        block_on(Engine::open(keep, Arc::new(charter), clock, Options::default())).expect("memory is there")
+        open(SHOP, keep, clock, Options::default()).expect("memory is there")
     }
 
     fn at(&self, time: &str) -> &Self {
@@ -105,9 +89,8 @@ impl Shop {
 
     /// Built anew from the log, every state is the same to the byte, once both were looked at until the same time.
     fn is_its_replay(&self) {
-        let replayed = block_on(self.engine.replayed()).expect("the log can be read");
-        let live = block_on(self.engine.looked_at()).expect("states can be read");
-        assert_eq!(live, replayed);
+        let compared = block_on(self.engine.compare_with_log()).expect("memory is there");
+        assert_eq!(compared.differing, [0; 0], "of {} customers", compared.customers);
     }
 }
 
@@ -241,5 +224,50 @@ fn what_is_kept_outlives_the_engine() {
     shop.at("2026-03-05T00:00");
     assert_eq!(shop.wake(), 1);
     assert_eq!(shop.customer("user_id", "u1").expect("known").expectations[0].broken, 1);
+    shop.is_its_replay();
+}
+
+#[test]
+fn a_home_with_more_keys_than_a_request_looks_at_is_compared_whole() {
+    let shop = Shop::new();
+    for hundred in 0..30_u32 {
+        let visits = |ids: &dyn Fn(u32) -> String| {
+            let visit = |n: u32| track("Visit", &ids(hundred * 100 + n), "");
+            (0..100).map(visit).collect::<Vec<_>>().join(",")
+        };
+        // Known by two keys one after the other, so that what is logged first stands under another number.
+        shop.send(&visits(&|n| format!(r#""userId":"u{n}""#)));
+        shop.send(&visits(&|n| format!(r#""anonymousId":"a{n}""#)));
+        shop.send(&visits(&|n| format!(r#""userId":"u{n}","anonymousId":"a{n}""#)));
+    }
+    let compared = block_on(shop.engine.compare_with_log()).expect("memory is there");
+    assert_eq!((compared.customers, compared.entries, compared.differing.len()), (3_000, 9_000, 0));
+}
+
+#[test]
+fn an_hour_ahead_is_a_clock_that_is_wrong_and_a_link_that_never_was_is_not_taken_back() {
+    let shop = Shop::new();
+    let took = shop.send(&track("Visit", r#""userId":"u1""#, r#","timestamp":"2026-03-02T09:30:00Z""#));
+    assert_eq!(took, [Took::Stored]);
+    shop.at("2026-03-02T09:10").send(&track("Order", r#""userId":"u1""#, ""));
+    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 2);
+    shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
+    assert!(!block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    shop.at("2026-03-02T09:20").send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
+    assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 4);
+    shop.is_its_replay();
+}
+
+#[test]
+fn who_is_erased_leaves_nothing() {
+    let shop = Shop::new();
+    shop.send(&track("Order", r#""userId":"u1","anonymousId":"a1""#, ""));
+    shop.send(&track("Order", r#""userId":"u2""#, ""));
+    shop.send(r#"{"type":"track","userId":"u1"}"#);
+    let keys = [("anonymous_id".to_owned(), "a1".to_owned())];
+    let erased = block_on(shop.engine.erase(&keys)).expect("memory is there");
+    assert_eq!((erased.states, erased.timers, erased.keys, erased.links, erased.entries), (1, 1, 2, 1, 2));
+    assert!(shop.customer("user_id", "u1").is_none() && shop.customer("user_id", "u2").is_some());
+    assert!(block_on(shop.engine.refused(None, 10)).expect("the log can be read").is_empty());
     shop.is_its_replay();
 }

@@ -1,0 +1,31 @@
+//! The live side over a home in memory: small stories, and simulated lives in which everything fails.
+
+mod simulated;
+mod stories;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use charter::Charter;
+use engine::{Clock, Engine, Error, Options};
+use futures::executor::block_on;
+use keep::{Keep, Memory};
+
+/// A clock that goes when it is told to.
+#[derive(Debug, Default)]
+struct Told(AtomicI64);
+
+#[async_trait]
+impl Clock for Told {
+    fn now_us(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An engine by this charter over what is kept.
+fn open(charter: &str, keep: &Arc<Memory>, clock: &Arc<Told>, options: Options) -> Result<Arc<Engine>, Error> {
+    let charter = Charter::parse(charter).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
+    let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(keep), Arc::<Told>::clone(clock));
+    block_on(Engine::open(keep, Arc::new(charter), clock, options))
+}
