@@ -56,7 +56,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example: desireline serve --listen 127.0.0.1:8099")]
     Serve(ServeArgs),
     /// Builds the state of every customer anew from the log, and compares it with the one that is kept.
-    Replay(ReplayArgs),
+    Replay(LiveArgs),
     /// Runs SQL over the tables events, customers and links.
     #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
     Sql(SqlArgs),
@@ -73,9 +73,9 @@ pub(crate) enum Command {
         after_help = "Examples: desireline customer email:ann@example.com\n          desireline customer customer:12"
     )]
     Customer(CustomerArgs),
-    /// Erases a customer from every file, and prints a receipt.
+    /// Erases a customer from every file and from live state, and prints a receipt.
     #[command(after_help = "Example: desireline erase email:ann@example.com")]
-    Erase(KeyArgs),
+    Erase(EraseArgs),
     /// Takes back the link between two keys.
     #[command(after_help = "Example: desireline unmerge user_id:u1 phone:+4930123456")]
     Unmerge(UnmergeArgs),
@@ -108,9 +108,8 @@ pub(crate) struct ServeArgs {
     /// Where to listen. Other machines reach it only where keys were made before.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099")]
     pub(crate) listen: SocketAddr,
-    /// Keep live state in this database, which other processes may share, instead of in the home.
-    #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP")]
-    pub(crate) keep: Option<String>,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
     /// The certificate, for HTTPS, in PEM.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -144,9 +143,9 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct ReplayArgs {
-    /// Where live state is kept, if not in the home.
-    #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP")]
+pub(crate) struct LiveArgs {
+    /// The database in which live state is kept, and which other processes may share; otherwise it is kept in the home.
+    #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP", hide_env_values = true)]
     pub(crate) keep: Option<String>,
 }
 
@@ -426,4 +425,14 @@ pub(crate) struct UnmergeArgs {
     pub(crate) key: String,
     /// The other.
     pub(crate) other: String,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EraseArgs {
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 }

@@ -41,8 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Export(export) => export::run(&Home::open(args)?, export, args.json).await,
             Command::Compact => customer::compact(&Home::open(args)?, args.json).await,
             Command::Customer(one) => customer::show(&Home::open(args)?, one, args.json).await,
-            Command::Erase(key) => customer::erase(&Home::open(args)?, &key.key).await,
-            Command::Unmerge(keys) => customer::unmerge(&Home::open(args)?, &keys.key, &keys.other, args.json).await,
+            Command::Erase(key) => customer::erase(&Home::open(args)?, key).await,
+            Command::Unmerge(keys) => customer::unmerge(&Home::open(args)?, keys, args.json).await,
             Command::Demo(demo) => demo::run(demo, args.json).await,
         }
     })

@@ -1,13 +1,60 @@
-//! The lake as the history of the live side.
+//! The live side of a home: what is kept there, the engine over it, and the lake as its history.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use engine::{Error, History, Part, Telling};
+use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
+use keep::{Embedded, EmbeddedOptions, Keep, Postgres};
 use lake::{ImportOptions, Importer, Lake};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
+
+use crate::home::Home;
+
+/// The folder of live state in a home.
+const LIVE: &str = "live";
+
+/// The live side of a home.
+pub(crate) struct Live {
+    pub(crate) keep: Arc<dyn Keep>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) history: Arc<LakeHistory>,
+}
+
+impl Live {
+    /// Opens it, and makes it where there is none: in the home, or in a database that others share.
+    pub(crate) async fn open(home: &Home, url: Option<&str>) -> Result<Self, crate::error::Error> {
+        std::fs::create_dir_all(&home.path).map_err(crate::error::Error::file("make the folder", &home.path))?;
+        let keep: Arc<dyn Keep> = match url {
+            Some(url) => Arc::new(Postgres::connect(url, keep::limits::MESSAGES_KNOWN_US).await?),
+            None => Arc::new(Embedded::open(home.path.join(LIVE), EmbeddedOptions::default())?),
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let node = clock.now_us().cast_unsigned() ^ (u64::from(std::process::id()) << 48);
+        let options = Options { node, ..Options::default() };
+        let engine = Engine::open(Arc::clone(&keep), Arc::clone(&home.charter), clock, options).await?;
+        let history = Arc::new(LakeHistory { home: home.path.clone(), rules: home.rules() });
+        Ok(Self { keep, engine, history })
+    }
+
+    /// Opens it if there is one, and brings the lake up to date with it.
+    pub(crate) async fn exported(home: &Home, url: Option<&str>) -> Result<Option<Self>, crate::error::Error> {
+        if url.is_none() && !home.path.join(LIVE).is_dir() {
+            return Ok(None);
+        }
+        let live = Self::open(home, url).await?;
+        live.export().await?;
+        Ok(Some(live))
+    }
+
+    /// Hands everything to the lake that it does not have.
+    pub(crate) async fn export(&self) -> Result<(), Error> {
+        let mut position = None;
+        while self.engine.export_some(&*self.history, &mut position).await? {}
+        Ok(())
+    }
+}
 
 /// A lake in a home folder, into which the live side exports.
 #[derive(Debug, Clone)]
@@ -20,10 +67,6 @@ pub(crate) struct LakeHistory {
 type Unlinked = ((String, String), (String, String));
 
 impl LakeHistory {
-    pub(crate) fn new(home: PathBuf, rules: Rules) -> Self {
-        Self { home, rules }
-    }
-
     async fn importer(&self, log_position: Option<u64>) -> Result<Importer, lake::Error> {
         let lake = Lake::open_or_create(&self.home).await?;
         lake.importer(ImportOptions { rules: self.rules.clone(), log_position, ..ImportOptions::default() }).await

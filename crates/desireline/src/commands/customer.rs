@@ -7,10 +7,11 @@ use lake::{Lake, Standing};
 use serde_json::json;
 use understand::person::{self, LinkStanding};
 
-use crate::args::CustomerArgs;
+use crate::args::{CustomerArgs, EraseArgs, UnmergeArgs};
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
+use crate::live::Live;
 
 fn key(text: &str) -> Result<(&str, &str), Error> {
     let wrong = || Error::Usage(format!("`{text}` is not a key: write it as KIND:VALUE, such as user_id:u17"));
@@ -76,10 +77,25 @@ fn nobody(text: &str, alike: &[String]) -> Error {
 }
 
 /// Erases a customer and prints the receipt.
-pub(crate) async fn erase(home: &Home, text: &str) -> Result<ExitCode, Error> {
+pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Error> {
+    let text = args.key.key.as_str();
+    let (kind, value) = key(text)?;
     let now = jiff::Timestamp::now().to_string();
-    let receipt = Lake::open(&home.path).await?.erase(key(text)?, &home.rules(), &now).await?;
-    let receipt = json!({
+    let live = Live::exported(home, args.live.keep.as_deref()).await?;
+    let mut lake = Lake::open(&home.path).await?;
+    let mut from_live = None;
+    if let Some(live) = &live {
+        // Before the lake, which knows all keys of the customer: whoever repeats this after a crash finds them again.
+        let mut keys = vec![(kind.to_owned(), value.to_owned())];
+        if let Ok(found) = lake.person(text, &home.rules()).await? {
+            keys.extend(found.keys);
+        }
+        let erased = live.engine.erase(&keys).await;
+        live.keep.close().await;
+        from_live = Some(erased?);
+    }
+    let receipt = lake.erase((kind, value), &home.rules(), &now).await?;
+    let mut shown = json!({
         "request_sha256": receipt.request_sha256,
         "at": receipt.at,
         "keys": receipt.keys,
@@ -88,19 +104,52 @@ pub(crate) async fn erase(home: &Home, text: &str) -> Result<ExitCode, Error> {
         "quarantined_rows": receipt.quarantined_rows,
         "places": receipt.places,
     });
-    draw::data(&format!("{receipt:#}"));
+    if let Some(erased) = from_live {
+        shown["live"] = json!({
+            "states": erased.states,
+            "timers": erased.timers,
+            "deliveries": erased.deliveries,
+            "keys": erased.keys,
+            "links": erased.links,
+            "entries": erased.entries,
+        });
+    }
+    draw::data(&format!("{shown:#}"));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Takes back the link between two keys.
-pub(crate) async fn unmerge(home: &Home, a: &str, b: &str, as_json: bool) -> Result<ExitCode, Error> {
-    Lake::open(&home.path).await?.unmerge(key(a)?, key(b)?, &home.rules()).await?;
+pub(crate) async fn unmerge(home: &Home, args: &UnmergeArgs, as_json: bool) -> Result<ExitCode, Error> {
+    let (a, b) = (args.key.as_str(), args.other.as_str());
+    let keys = (key(a)?, key(b)?);
+    let mut found = false;
+    if let Some(live) = Live::exported(home, args.live.keep.as_deref()).await? {
+        let unlinked = unlink(&live, keys).await;
+        live.keep.close().await;
+        found = unlinked?;
+    }
+    match Lake::open(&home.path).await?.unmerge(keys.0, keys.1, &home.rules()).await {
+        Err(lake::Error::NotFound { .. }) if found => {}
+        done => done?,
+    }
     if as_json {
         draw::data(&json!({ "unmerged": [a, b] }).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     draw::note(&format!("{a} and {b} are no longer linked; every answer from now on knows it"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes a link back live, and says whether there was one.
+async fn unlink(live: &Live, (a, b): ((&str, &str), (&str, &str))) -> Result<bool, Error> {
+    let found = match live.engine.unlink(a, b).await {
+        Ok(found) => found,
+        // Files alone know one of the keys.
+        Err(engine::Error::Invalid(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    live.export().await?;
+    Ok(found)
 }
 
 /// Merges the lake's files.

@@ -1,27 +1,23 @@
 //! `replay`: every state built anew from the log, and compared with the one that is kept.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Clock, SystemClock};
 use evidence::{counted, grouped};
 use serde_json::json;
 
-use super::serve::{open_engine, open_keep};
-use crate::args::ReplayArgs;
+use crate::args::LiveArgs;
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
+use crate::live::Live;
 
 /// Customers that are named where states differ.
 const NAMED: usize = 10;
 
 /// Compares what is kept with what follows from the log.
-pub(crate) async fn run(home: &Home, args: &ReplayArgs, as_json: bool) -> Result<ExitCode, Error> {
-    let keep = open_keep(home, args.keep.as_deref()).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let engine = open_engine(&keep, &home.charter, &clock).await?;
+pub(crate) async fn run(home: &Home, args: &LiveArgs, as_json: bool) -> Result<ExitCode, Error> {
+    let Live { keep, engine, .. } = Live::open(home, args.keep.as_deref()).await?;
     let start = Instant::now();
     let compared = engine.compare_with_log().await;
     keep.close().await;

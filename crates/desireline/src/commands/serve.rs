@@ -3,10 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use charter::Charter;
 use engine::deliver::{Outbox, SystemLookup, Webhooks};
-use engine::{Clock, Engine, SystemClock};
-use keep::{Embedded, EmbeddedOptions, Keep, Postgres};
 use serve::{Given, Role, Server};
 use tokio::sync::watch;
 
@@ -14,19 +11,13 @@ use crate::args::ServeArgs;
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
-use crate::live::LakeHistory;
-
-/// The folder of live state in a home.
-const LIVE: &str = "live";
+use crate::live::Live;
 
 /// Serves until Ctrl-C, or a request to end.
 pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error> {
-    std::fs::create_dir_all(&home.path).map_err(Error::file("make the folder", &home.path))?;
-    let keep = open_keep(home, args.keep.as_deref()).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let engine = open_engine(&keep, &home.charter, &clock).await?;
+    let Live { keep, engine, history } = Live::open(home, args.live.keep.as_deref()).await?;
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
-    let outbox = Arc::new(Outbox::new(Arc::clone(&keep), clock, wire));
+    let outbox = Arc::new(Outbox::new(Arc::clone(&keep), Arc::clone(engine.clock()), wire));
     engine.tell_outbox(Arc::clone(&outbox));
     let (stop, stopping) = watch::channel(false);
     // Before anybody is told that it listens, so that whoever wants it to end meanwhile is heard. Only the first handler of a
@@ -36,11 +27,10 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     });
     let server = Server::open(options(args), Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
     greet(&server, args.tls_cert.is_some());
-    let history = Arc::new(LakeHistory::new(home.path.clone(), home.rules()));
     let background = [
         tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
         tokio::spawn(outbox.run(stopping.clone())),
-        tokio::spawn(engine.export(history, stopping)),
+        tokio::spawn(Arc::clone(&engine).export(history, stopping)),
     ];
     server.run().await;
     for task in background {
@@ -49,24 +39,6 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     keep.close().await;
     draw::note("stopped: everything that was answered is kept");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Opens what is kept: in the home, or in a database that others share.
-pub(crate) async fn open_keep(home: &Home, url: Option<&str>) -> Result<Arc<dyn Keep>, Error> {
-    Ok(match url {
-        Some(url) => Arc::new(Postgres::connect(url, keep::limits::MESSAGES_KNOWN_US).await?),
-        None => Arc::new(Embedded::open(home.path.join(LIVE), EmbeddedOptions::default())?),
-    })
-}
-
-pub(crate) async fn open_engine(
-    keep: &Arc<dyn Keep>,
-    charter: &Arc<Charter>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<Engine>, Error> {
-    let node = clock.now_us().cast_unsigned() ^ (u64::from(std::process::id()) << 48);
-    let options = engine::Options { node, ..engine::Options::default() };
-    Ok(Engine::open(Arc::clone(keep), Arc::clone(charter), Arc::clone(clock), options).await?)
 }
 
 fn options(args: &ServeArgs) -> serve::Options {

@@ -97,7 +97,7 @@ fn ctrl_c_keeps_nothing_and_says_so() {
     let file = home.file("x.csv", many(ROWS, 9_000));
     let mut child = start(&home, &file);
     assert!(wait_for(&mut child, || home.path().join("tmp/rows").exists()));
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let sent = Command::new("sh").args(["-c", "kill -INT $0", &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let ended = Ended::from(child.wait_with_output().unwrap());
     ended.expect(130, &["stopped; nothing of this import was kept, and the same command completes it"]);
