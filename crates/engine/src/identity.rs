@@ -48,7 +48,7 @@ impl From<keep::Key> for Seed {
     }
 }
 
-/// How much is looked at.
+/// How much is looked at, besides what is asked about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Most {
     keys: usize,
@@ -100,8 +100,8 @@ impl Around {
             }
             let numbers: Vec<KeyNumber> =
                 found.values().filter(|key| key.inside).map(|key| key.number).filter(|n| asked.insert(*n)).collect();
-            let near = keep.links(&numbers, most.links).await?;
-            if near.len() >= most.links || found.len() > most.keys {
+            let near = keep.links(&numbers, most.links.saturating_add(numbers.len())).await?;
+            if near.len() >= most.links.saturating_add(numbers.len()) || found.len() - seeds.len() > most.keys {
                 return Ok(None);
             }
             let ends = near.iter().flat_map(|link| [link.low, link.high]);

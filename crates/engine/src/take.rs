@@ -26,6 +26,21 @@ struct Fresh<'a> {
     id: MessageId,
     text: &'a str,
     parsed: &'a Parsed,
+    /// Its keys, by their places in the batch.
+    keys: &'a [usize],
+}
+
+/// Why a batch is not taken in as a whole.
+enum Undone {
+    /// Too much stands around some of its keys: those who have nothing to do with them must not suffer.
+    TooMuchAround,
+    Failed(keep::Error),
+}
+
+impl From<keep::Error> for Undone {
+    fn from(error: keep::Error) -> Self {
+        Undone::Failed(error)
+    }
 }
 
 /// A key as the batch has it.
@@ -44,25 +59,39 @@ impl Engine {
     /// recognised.
     pub async fn take(&self, inbox: Inbox<'_>) -> Result<Vec<Took>, Error> {
         let _turn = self.turn().await?;
-        let (items, received_us) = (&inbox.items, inbox.received().as_micros());
+        let now_us = inbox.received().as_micros();
+        let (mut took, mut parts) = (Vec::with_capacity(inbox.items.len()), vec![inbox.items.as_slice()]);
+        while let Some(part) = parts.pop() {
+            match self.take_part(part, now_us).await {
+                Ok(mut more) => took.append(&mut more),
+                Err(Undone::TooMuchAround) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(Undone::Failed(error)) => return Err(error.into()),
+            }
+        }
+        self.count(&took);
+        Ok(took)
+    }
+
+    async fn take_part(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, Undone> {
         let mut collisions = 0;
-        let took = loop {
+        loop {
             let (mut _together, mut _alone) = (None, None);
             if collisions < COLLISIONS_MAX {
                 _together = Some(self.together.read().await);
             } else {
                 _alone = Some(self.together.write().await);
             }
-            match self.try_take(items, received_us).await {
-                Err(keep::Error::Conflict(_)) if collisions < 2 * COLLISIONS_MAX => {
+            match self.try_take(items, now_us).await {
+                Err(Undone::Failed(keep::Error::Conflict(_))) if collisions < 2 * COLLISIONS_MAX => {
                     collisions += 1;
                     Counts::add(&self.counts.collisions, 1);
                 }
-                done => break done?,
+                done => return done,
             }
-        };
-        self.count(&took);
-        Ok(took)
+        }
     }
 
     fn count(&self, took: &[Took]) {
@@ -75,33 +104,36 @@ impl Engine {
         }
     }
 
-    async fn try_take(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, keep::Error> {
-        let events = || {
+    async fn try_take(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, Undone> {
+        let fit = || {
             items.iter().filter_map(|item| match item {
-                Item::Fit { id, text, parsed } => Some(Fresh { id: *id, text, parsed }),
+                Item::Fit { id, text, parsed } => Some((*id, text, parsed)),
                 Item::Refused { .. } => None,
             })
         };
-        let messages: Vec<MessageId> = events().map(|event| event.id).collect();
-        let mut positions: HashMap<Vec<u8>, usize> = HashMap::new();
-        let mut keys: Vec<Vec<u8>> = Vec::new();
-        for bytes in events().flat_map(|event| &event.parsed.keys).map(Ranked::bytes) {
-            positions.entry(bytes).or_insert_with_key(|bytes| {
+        let (mut positions, mut keys): (HashMap<Vec<u8>, usize>, Vec<Vec<u8>>) = (HashMap::new(), Vec::new());
+        let mut position = |key: &Ranked| {
+            *positions.entry(key.bytes()).or_insert_with_key(|bytes| {
                 keys.push(bytes.clone());
                 keys.len() - 1
-            });
-        }
+            })
+        };
+        let keys_of: Vec<Vec<usize>> =
+            fit().map(|(_, _, parsed)| parsed.keys.iter().map(&mut position).collect()).collect();
+        let messages: Vec<MessageId> = fit().map(|(id, ..)| id).collect();
         let wanted = Wanted { generation: self.generation, messages, keys, customers: Vec::new() };
         let loaded = self.keep.load(&wanted).await?;
         let mut seen: HashSet<MessageId> = HashSet::new();
         let new: Vec<bool> =
             wanted.messages.iter().zip(&loaded.known).map(|(id, known)| !known && seen.insert(*id)).collect();
-        let fresh: Vec<Fresh<'_>> = events().zip(&new).filter(|(_, new)| **new).map(|(event, _)| event).collect();
+        let each = fit().zip(&keys_of).zip(&new).filter(|(_, new)| **new);
+        let fresh: Vec<Fresh<'_>> =
+            each.map(|(((id, text, parsed), keys), _)| Fresh { id, text, parsed, keys }).collect();
         let mut work = Work::new(self, now_us);
         refuse(&mut work.commit, items, now_us);
         if !fresh.is_empty() {
             let (places, links) = (Vec::new(), Vec::new());
-            let mut batch = Batch { engine: self, wanted, loaded, positions, work, places, links };
+            let mut batch = Batch { engine: self, wanted, loaded, work, places, links };
             batch.place(&fresh).await?;
             batch.resolve_and_take(&fresh).await?;
             work = batch.work;
@@ -162,7 +194,6 @@ struct Batch<'e> {
     engine: &'e Engine,
     wanted: Wanted,
     loaded: Loaded,
-    positions: HashMap<Vec<u8>, usize>,
     work: Work<'e>,
     /// By key of `wanted`.
     places: Vec<Place>,
@@ -175,8 +206,8 @@ impl Batch<'_> {
     async fn place(&mut self, fresh: &[Fresh<'_>]) -> Result<(), keep::Error> {
         // Keys of duplicates stay as they are.
         let mut used = vec![false; self.wanted.keys.len()];
-        for Fresh { parsed, .. } in fresh {
-            parsed.keys.iter().for_each(|key| used[self.positions[&key.bytes()]] = true);
+        for key in fresh.iter().flat_map(|fresh| fresh.keys) {
+            used[*key] = true;
         }
         let new = self.loaded.keys.iter().zip(&used).filter(|(known, used)| known.is_none() && **used).count();
         let mut numbers = self.engine.new_numbers(new).await?.into_iter();
@@ -190,11 +221,12 @@ impl Batch<'_> {
             });
         }
         let mut pairs: BTreeMap<(KeyNumber, KeyNumber), i64> = BTreeMap::new();
-        for parsed in fresh.iter().map(|fresh| fresh.parsed).filter(|parsed| parsed.keys.len() > 1) {
-            let numbers: Vec<KeyNumber> = parsed.keys.iter().map(|key| self.place_of(key).number).collect();
-            let [first, others @ ..] = numbers.as_slice() else { continue };
-            for other in others {
-                let pair = (*first.min(other), *first.max(other));
+        for Fresh { parsed, keys, .. } in fresh {
+            // The first is the one of the highest rank.
+            let [first, others @ ..] = *keys else { continue };
+            let first = self.places[*first].number;
+            for other in others.iter().map(|other| self.places[*other].number) {
+                let pair = (first.min(other), first.max(other));
                 if !self.engine.is_linked(pair.0, pair.1, parsed.at_us) {
                     let at_us = pairs.entry(pair).or_insert(parsed.at_us);
                     *at_us = parsed.at_us.min(*at_us);
@@ -205,38 +237,42 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn place_of(&self, key: &Ranked) -> Place {
-        self.places[self.positions[&key.bytes()]]
+    /// Messages of which it has to be found out whose they are: their keys are several customers', or there is evidence.
+    fn unclear<'f>(&self, fresh: &[Fresh<'f>]) -> BTreeSet<&'f usize> {
+        let evident: HashSet<KeyNumber> = self.links.iter().flat_map(|link| [link.low, link.high]).collect();
+        let is_unclear = |keys: &[usize]| {
+            let places = || keys.iter().map(|key| self.places[*key]);
+            let first = places().next().map(|place| place.customer);
+            keys.len() > 1 && places().any(|place| Some(place.customer) != first || evident.contains(&place.number))
+        };
+        fresh.iter().filter(|fresh| is_unclear(fresh.keys)).flat_map(|fresh| fresh.keys).collect()
     }
 
     /// Who is who now, and every message to its customer.
-    async fn resolve_and_take(&mut self, fresh: &[Fresh<'_>]) -> Result<(), keep::Error> {
+    async fn resolve_and_take(&mut self, fresh: &[Fresh<'_>]) -> Result<(), Undone> {
         for stored in &self.loaded.states {
             self.work.admit(stored);
         }
-        let several = |parsed: &Parsed| {
-            let mut customers = parsed.keys.iter().map(|key| self.place_of(key).customer);
-            let first = customers.next();
-            customers.any(|other| Some(other) != first)
-        };
-        let unclear: Vec<&Parsed> = fresh
-            .iter()
-            .map(|fresh| fresh.parsed)
-            .filter(|parsed| {
-                let linked = |number| self.links.iter().any(|link| link.low == number || link.high == number);
-                several(parsed)
-                    || (parsed.keys.len() > 1 && parsed.keys.iter().any(|key| linked(self.place_of(key).number)))
-            })
-            .collect();
+        let unclear = self.unclear(fresh);
         let around = if unclear.is_empty() { None } else { self.look(&unclear).await? };
+        if around.is_none() && !unclear.is_empty() {
+            if fresh.len() > 1 {
+                return Err(Undone::TooMuchAround);
+            }
+            Counts::add(&self.engine.counts.unresolved, 1);
+        }
         if let Some(around) = &around {
             let moved = around.moved();
             self.engine.move_people(&mut self.work, around, &moved).await?;
+            let mut at: HashMap<KeyNumber, usize> = HashMap::new();
+            at.extend(self.places.iter().enumerate().map(|(at, place)| (place.number, at)));
             for moved in moved {
-                for place in self.places.iter_mut().filter(|place| place.number == moved.key.number) {
+                let place = at.get(&moved.key.number).map(|at| &mut self.places[*at]);
+                let is_new = place.is_some_and(|place| {
                     place.customer = moved.key.customer;
-                }
-                if !self.places.iter().any(|place| place.number == moved.key.number && place.new) {
+                    place.new
+                });
+                if !is_new {
                     self.work.commit.keys.push(moved.key);
                 }
             }
@@ -248,13 +284,13 @@ impl Batch<'_> {
         self.work.commit.keys.extend(new);
         self.work.commit.links.append(&mut self.links);
         let mut last: BTreeMap<Customer, Fresh<'_>> = BTreeMap::new();
-        for each @ Fresh { id, text, parsed } in fresh {
-            let numbers: Vec<KeyNumber> = parsed.keys.iter().map(|key| self.place_of(key).number).collect();
+        for each @ Fresh { id, text, parsed, keys } in fresh {
+            let numbers: Vec<KeyNumber> = keys.iter().map(|key| self.places[*key].number).collect();
             let customer = match &around {
                 Some(around) if numbers.len() > 1 => around.whose(&numbers),
                 _ => None,
             };
-            let customer = customer.unwrap_or_else(|| self.place_of(&parsed.keys[0]).customer);
+            let customer = customer.unwrap_or_else(|| self.places[keys[0]].customer);
             self.work.commit.messages.push(*id);
             self.work.take_message(customer, parsed, text);
             last.insert(customer, *each);
@@ -270,21 +306,12 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn look(&self, unclear: &[&Parsed]) -> Result<Option<Around>, keep::Error> {
-        let places: BTreeMap<KeyNumber, (Place, Vec<u8>)> = unclear
-            .iter()
-            .flat_map(|parsed| &parsed.keys)
-            .map(|key| (self.place_of(key).number, (self.place_of(key), key.bytes())))
-            .collect();
-        let seeds: Vec<Seed> = places
-            .into_iter()
-            .map(|(number, (place, bytes))| Seed { number, customer: place.customer, bytes })
-            .collect();
-        let around =
-            Around::look(&*self.engine.keep, &self.engine.rules, &seeds, &self.links, Most::IN_A_REQUEST).await?;
-        if around.is_none() {
-            Counts::add(&self.engine.counts.unresolved, 1);
-        }
-        Ok(around)
+    async fn look(&self, unclear: &BTreeSet<&usize>) -> Result<Option<Around>, keep::Error> {
+        let seed = |key: &&usize| {
+            let (place, bytes) = (self.places[**key], self.wanted.keys[**key].clone());
+            Seed { number: place.number, customer: place.customer, bytes }
+        };
+        let seeds: Vec<Seed> = unclear.iter().map(seed).collect();
+        Around::look(&*self.engine.keep, &self.engine.rules, &seeds, &self.links, Most::IN_A_REQUEST).await
     }
 }

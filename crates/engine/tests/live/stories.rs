@@ -271,3 +271,32 @@ fn who_is_erased_leaves_nothing() {
     assert!(block_on(shop.engine.refused(None, 10)).expect("the log can be read").is_empty());
     shop.is_its_replay();
 }
+
+#[test]
+fn one_request_with_thousands_of_new_people_knows_who_is_who() {
+    let shop = Shop::new();
+    let visit = |n: u32| track("Visit", &format!(r#""userId":"u{n}","anonymousId":"a{n}""#), "");
+    let took = shop.send(&(0..4_000).map(visit).collect::<Vec<_>>().join(","));
+    assert!(took.iter().all(|took| *took == Took::Stored));
+    let compared = block_on(shop.engine.compare_with_log()).expect("memory is there");
+    assert_eq!((compared.customers, compared.differing.len()), (4_000, 0));
+    assert_eq!(shop.customer("anonymous_id", "a3999").expect("known").keys.len(), 2);
+}
+
+#[test]
+fn who_has_nothing_to_do_with_a_crowd_does_not_suffer_from_it() {
+    let mut shop = Shop::new();
+    // Nothing bounds how many of these one person may have, so that all become one.
+    let boundless = "charter: 1\nkeys: {user_id: {}, anonymous_id: {}}\n";
+    shop.engine = open(boundless, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+    let of_crowd = |n: u32| track("Visit", &format!(r#""userId":"crowd","anonymousId":"a{n}""#), "");
+    for thousand in 0..6 {
+        shop.send(&(0..1_000).map(|n| of_crowd(thousand * 1_000 + n)).collect::<Vec<_>>().join(","));
+    }
+    let other = track("Visit", r#""userId":"other","anonymousId":"device""#, "");
+    let took = shop.send(&[of_crowd(7_000), other, of_crowd(7_001)].join(","));
+    assert_eq!(took, [Took::Stored, Took::Stored, Took::Stored]);
+    assert_eq!(shop.customer("user_id", "other").expect("known").keys.len(), 2);
+    assert_eq!(shop.customer("anonymous_id", "a7000").expect("known").keys.len(), 1, "its evidence waits");
+    assert_eq!(shop.engine.counts().unresolved.load(Ordering::Relaxed), 2);
+}
