@@ -29,9 +29,10 @@ impl From<keep::Error> for Error {
             keep::Error::Busy | keep::Error::Conflict(_) => Error::Busy,
             keep::Error::Full => Error::Full,
             keep::Error::TooLarge { .. } | keep::Error::Invalid { .. } => Error::Invalid(error.to_string()),
-            keep::Error::Corrupt { .. } | keep::Error::NewerFormat { .. } | keep::Error::Truncated { .. } => {
-                Error::Damaged(error.to_string())
-            }
+            keep::Error::Corrupt { .. }
+            | keep::Error::NewerFormat { .. }
+            | keep::Error::OlderFormat { .. }
+            | keep::Error::Truncated { .. } => Error::Damaged(error.to_string()),
             keep::Error::Unavailable { .. } | keep::Error::Locked { .. } => Error::Unavailable(Arc::new(error)),
         }
     }

@@ -133,22 +133,20 @@ impl Engine {
             numbers.extend(work.person(*customer).profile.elsewhere.iter());
         }
         let mut pasts: BTreeMap<Customer, Past> = customers.iter().map(|c| (*c, Past::default())).collect();
-        let mut collect = |logged: &Logged| -> Result<bool, keep::Error> {
-            if numbers.contains(&logged.customer.0)
-                && let Some((whose, recalled)) = self
-                    .recall(around.as_ref(), logged)
-                    .map_err(|error| keep::Error::Corrupt { what: error.to_string() })?
+        let mut entries = self.entries_of(&numbers.iter().copied().map(Customer).collect::<Vec<_>>()).await?;
+        let of_now = work.commit.entries.iter().filter(|entry| numbers.contains(&entry.customer.0));
+        entries.extend(of_now.cloned().map(|Entry { customer, kind, at_us, bytes }| {
+            // It gets its position when it is committed.
+            Logged { position: u64::MAX, customer, kind, at_us, bytes, erased: false }
+        }));
+        for logged in &entries {
+            let recalled = self.recall(around.as_ref(), logged);
+            let recalled = recalled.map_err(|error| keep::Error::Corrupt { what: error.to_string() })?;
+            if let Some((whose, recalled)) = recalled
                 && let Some(past) = pasts.get_mut(&whose)
             {
                 past.add(recalled);
             }
-            Ok(true)
-        };
-        self.each_entry(0, &mut collect).await?;
-        for Entry { customer, kind, at_us, bytes } in &work.commit.entries {
-            // It gets its position when it is committed.
-            let (position, bytes) = (u64::MAX, bytes.clone());
-            collect(&Logged { position, customer: *customer, kind: *kind, at_us: *at_us, bytes, erased: false })?;
         }
         for (customer, past) in pasts {
             let mut profile = past.profile(self, work.now_us);

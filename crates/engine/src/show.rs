@@ -229,20 +229,22 @@ impl Engine {
     }
 
     async fn timeline(&self, customer: Customer, limit: usize) -> Result<Vec<Happened>, Error> {
+        let keys = self.keep.keys_of(&[customer]).await?;
+        let of: Vec<Customer> = keys.iter().map(|key| Customer(key.number.0.into())).collect();
         let mut found: Vec<(i64, Happened)> = Vec::new();
-        let of: Vec<i64> = self.keep.keys_of(&[customer]).await?.iter().map(|key| i64::from(key.number.0)).collect();
-        self.each_entry::<Error>(0, &mut |logged| {
-            if of.contains(&logged.customer.0)
-                && let Some(happened) = self.happened(logged)?
-            {
-                found.push(happened);
+        let mut before = u64::MAX;
+        while found.len() < limit {
+            let page = self.keep.log_of(&of, before, limit).await?;
+            let Some(last) = page.last() else { break };
+            before = last.position;
+            for logged in &page {
+                found.extend(self.happened(logged)?);
             }
-            Ok(true)
-        })
-        .await?;
+        }
+        found.truncate(limit);
+        found.reverse();
         found.sort_by_key(|(at_us, _)| *at_us);
-        let first = found.len().saturating_sub(limit);
-        Ok(found.into_iter().skip(first).map(|(_, happened)| happened).collect())
+        Ok(found.into_iter().map(|(_, happened)| happened).collect())
     }
 
     fn happened(&self, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
@@ -315,6 +317,19 @@ impl Engine {
         })
         .await?;
         Ok(found)
+    }
+
+    /// All that the log has of these customers, in order.
+    pub(crate) async fn entries_of(&self, customers: &[Customer]) -> Result<Vec<Logged>, keep::Error> {
+        let (mut all, mut before) = (Vec::new(), u64::MAX);
+        loop {
+            let mut page = self.keep.log_of(customers, before, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            before = last.position;
+            all.append(&mut page);
+        }
+        all.reverse();
+        Ok(all)
     }
 
     /// Reads the log from a position on, until `visit` says that it is enough. Entries of erased customers are passed over.

@@ -246,6 +246,11 @@ impl Keep for Embedded {
         self.read(limit, move |read, _| ledger::log(read, from, limit)).await
     }
 
+    async fn log_of(&self, customers: &[Customer], before: u64, limit: usize) -> Result<Vec<Logged>, Error> {
+        let customers = customers.to_vec();
+        self.read(limit, move |read, _| ledger::log_of(read, &customers, before, limit)).await
+    }
+
     async fn truncate(&self, before: u64) -> Result<(), Error> {
         self.between_commits(move |writer| writer.truncate(before)).await
     }

@@ -63,6 +63,16 @@ pub enum Error {
         /// The highest format that is known here.
         known: u32,
     },
+    /// It was written by an older version of the program, before the first release that keeps what its users have.
+    #[error(
+        "live state has format {found}, this program knows {known} only: use the older program, or begin with an empty home"
+    )]
+    OlderFormat {
+        /// Its format.
+        found: u32,
+        /// The format that is known here.
+        known: u32,
+    },
     /// Another process has it open.
     #[error("another desireline works on {}: wait until it is done, or end it", path.display())]
     Locked {
@@ -94,6 +104,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// An error unless the format is the one that is known.
+    pub(crate) fn unless_known(found: u32) -> Result<(), Self> {
+        let known = crate::limits::FORMAT;
+        match found.cmp(&known) {
+            std::cmp::Ordering::Less => Err(Error::OlderFormat { found, known }),
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(Error::NewerFormat { found, known }),
+        }
+    }
+
     pub(crate) fn unavailable<E>(doing: &'static str) -> impl FnOnce(E) -> Error
     where
         E: std::error::Error + Send + Sync + 'static,

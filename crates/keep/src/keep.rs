@@ -79,6 +79,12 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// [`LOG_PAGE_BYTES`](crate::limits::LOG_PAGE_BYTES) but for the last. [`Error::Truncated`] where `from` is gone.
     async fn log(&self, from: u64, limit: usize) -> Result<Vec<Logged>, Error>;
 
+    /// Entries of these customers from before the position `before`, the newest first: all that one commit has of them at
+    /// once, and no further commit once there are `limit` or [`LOG_PAGE_BYTES`](crate::limits::LOG_PAGE_BYTES). The next page
+    /// is before the last one's position; an empty page ends them. Entries are a customer's by the number they were written
+    /// under, also where its keys are another's since.
+    async fn log_of(&self, customers: &[Customer], before: u64, limit: usize) -> Result<Vec<Logged>, Error>;
+
     /// Drops the entries before this position: they have been exported. May be repeated.
     async fn truncate(&self, before: u64) -> Result<(), Error>;
 

@@ -9,6 +9,7 @@ mod lease;
 mod parcel;
 mod read;
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,12 +18,14 @@ use crate::bytes::{Eye, Pen};
 use crate::commit::Commit;
 use crate::error::Error;
 use crate::limits::{FORMAT, MESSAGE_BUCKETS};
-use crate::loaded::{Committed, KeyNumber, Version};
+use crate::loaded::{Committed, Customer, KeyNumber, Version};
 use crate::store::{Draft, Read, Table, Writes};
 
 pub(crate) use lease::Leases;
 pub(crate) use parcel::shortened;
-pub(crate) use read::{dead, keys_by_number, keys_of, links, load, log, log_span, queues, records, states, waiting};
+pub(crate) use read::{
+    dead, keys_by_number, keys_of, links, load, log, log_of, log_span, queues, records, states, waiting,
+};
 
 /// The key of the only row of its table.
 const HEAD: [u8; 1] = [0];
@@ -50,10 +53,7 @@ impl Head {
 
     fn decode(bytes: &[u8]) -> Result<Head, Error> {
         let mut eye = Eye::new(bytes);
-        let found = eye.u32()?;
-        if found > FORMAT {
-            return Err(Error::NewerFormat { found, known: FORMAT });
-        }
+        Error::unless_known(eye.u32()?)?;
         Ok(Head { first: eye.u64()?, next: eye.u64()?, version: eye.u64()?, number: eye.u32()? })
     }
 
@@ -100,6 +100,11 @@ impl Prepared {
         let chunk = chunk::encode(&commit.entries);
         Ok(Self { commit, chunk, bytes })
     }
+}
+
+/// Of the entries of one commit, each with its position: the last one of every customer.
+pub(crate) fn last_of_each(entries: impl IntoIterator<Item = (Customer, u64)>) -> BTreeMap<Customer, u64> {
+    entries.into_iter().collect()
 }
 
 /// What is known of changes besides the changes themselves.
@@ -189,16 +194,20 @@ impl Ledger {
         let from = keys::position(self.head.first);
         let until = keys::position(before);
         let mut gone = Vec::new();
-        read.scan(Table::Log, &from, &mut |key, _| {
+        read.scan(Table::Log, &from, &mut |key, row| {
             // A chunk is named by its last position: one that reaches up to `before` or beyond stays whole.
             if key >= until.as_slice() {
                 return Ok(ControlFlow::Break(()));
             }
-            gone.push(key.to_vec());
+            let entries = chunk::decode(keys::position_of(key)?, row)?;
+            gone.push((key.to_vec(), entries.iter().map(|entry| (entry.customer, entry.position)).collect::<Vec<_>>()));
             Ok(ControlFlow::Continue(()))
         })?;
-        for key in gone {
+        for (key, entries) in gone {
             draft.remove(Table::Log, key);
+            for (customer, position) in last_of_each(entries) {
+                draft.remove(Table::LogOf, keys::log_of(customer, position));
+            }
         }
         Head { first: before, ..self.head }.write(&mut draft);
         Ok(draft.writes)

@@ -1,7 +1,7 @@
 //! Every bound of this crate, by name.
 
-/// The format that this program writes. A home with a higher number was written by a newer program.
-pub(crate) const FORMAT: u32 = 1;
+/// The format that this program writes and reads. A home with a higher number was written by a newer program.
+pub(crate) const FORMAT: u32 = 2;
 
 /// For how long a message id is known where nothing else is said: 30 days.
 pub const MESSAGES_KNOWN_US: i64 = 30 * 24 * 3600 * 1_000_000;

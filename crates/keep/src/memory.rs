@@ -242,6 +242,10 @@ impl Keep for Memory {
         self.read(|tables| ledger::log(tables, from, limit))
     }
 
+    async fn log_of(&self, customers: &[Customer], before: u64, limit: usize) -> Result<Vec<Logged>, Error> {
+        self.read(|tables| ledger::log_of(tables, customers, before, limit))
+    }
+
     async fn truncate(&self, before: u64) -> Result<(), Error> {
         self.run(Operation::Write, |inner| {
             let writes = inner.ledger.truncate(&inner.tables, before)?;

@@ -280,6 +280,27 @@ impl Keep for Postgres {
         }
     }
 
+    async fn log_of(&self, customers: &[Customer], before: u64, most: usize) -> Result<Vec<Logged>, Error> {
+        let numbers: Vec<i64> = customers.iter().map(|customer| customer.0).collect();
+        let before = i64::try_from(before).unwrap_or(i64::MAX);
+        let rows = self.rows(queries::LOG_OF, &[&numbers, &before, &limit(most), &LOG_READ_BYTES]).await?;
+        let first = self.log_span().await?.start;
+        let mut page: Vec<Logged> = Vec::new();
+        let mut bytes = 0;
+        for row in &rows {
+            if page.len() >= most || bytes >= LOG_PAGE_BYTES {
+                break;
+            }
+            let entries = chunk::decode(row.get::<_, i64>(0).cast_unsigned(), row.get(1))?.into_iter().rev();
+            let from = page.len();
+            page.extend(
+                entries.filter(|entry| !entry.erased && entry.position >= first && customers.contains(&entry.customer)),
+            );
+            bytes += page[from..].iter().map(|entry| entry.bytes.len()).sum::<usize>();
+        }
+        Ok(page)
+    }
+
     async fn truncate(&self, before: u64) -> Result<(), Error> {
         let before = i64::try_from(before).unwrap_or(i64::MAX);
         self.rows(queries::TRUNCATE, &[&before]).await.map(drop)

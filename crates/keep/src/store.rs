@@ -14,6 +14,8 @@ pub(crate) enum Table {
     Head,
     /// last position of a chunk → entries of one commit.
     Log,
+    /// customer, position of its last entry in a chunk, the newest first → nothing.
+    LogOf,
     /// message id → nothing. The number is the time up to which ids are put here.
     Seen(i64),
     /// customer → version, state.
@@ -48,6 +50,7 @@ impl Table {
         match self {
             Table::Head => "head".to_owned(),
             Table::Log => "log".to_owned(),
+            Table::LogOf => "log-of".to_owned(),
             Table::Seen(until) => format!("seen.{until}"),
             Table::States(generation) => format!("states.{generation}"),
             Table::Timers(generation) => format!("timers.{generation}"),
@@ -69,6 +72,7 @@ impl Table {
         let fixed = [
             Table::Head,
             Table::Log,
+            Table::LogOf,
             Table::Keys,
             Table::Numbers,
             Table::KeysOf,

@@ -5,7 +5,7 @@ use crate::commit::{Change, Commit, Link, Outcome, Settled, Timer};
 use crate::error::Error;
 use crate::ledger::lease::Leases;
 use crate::ledger::parcel::{Parcel, shortened};
-use crate::ledger::{Head, Prepared, keys};
+use crate::ledger::{Head, Prepared, keys, last_of_each};
 use crate::limits::MESSAGE_BUCKETS;
 use crate::loaded::{Customer, Key, TimerId};
 use crate::store::{Draft, Table};
@@ -20,6 +20,10 @@ pub(super) fn apply(
     let commit = &prepared.commit;
     apply_messages(draft, commit, known_us);
     if !commit.entries.is_empty() {
+        let whose = commit.entries.iter().map(|entry| entry.customer).zip(head.next..);
+        for (customer, position) in last_of_each(whose) {
+            draft.put(Table::LogOf, keys::log_of(customer, position), Vec::new());
+        }
         head.next += commit.entries.len() as u64;
         draft.put(Table::Log, keys::position(head.next - 1), prepared.chunk.clone());
     }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::ledger::apply::{take_out, unset};
 use crate::ledger::lease::Leases;
 use crate::ledger::parcel::Parcel;
+use crate::ledger::read::chunk_with;
 use crate::ledger::{chunk, keys};
 use crate::loaded::{Customer, Erased, KeyNumber};
 use crate::store::{Draft, Read, Table, Writes};
@@ -33,17 +34,18 @@ pub(super) fn erase(read: &dyn Read, leases: &mut Leases, customers: &[Customer]
         erase_keys(&mut draft, *customer, &mut erased)?;
     }
     erase_deliveries(read, &mut draft, leases, &gone, &mut erased)?;
-    let mut chunks = Vec::new();
-    read.scan(Table::Log, &[], &mut |key, row| {
-        if let Some((rest, count)) = chunk::without(keys::position_of(key)?, row, |customer| gone.contains(&customer))?
-        {
-            chunks.push((key.to_vec(), rest));
+    let mut chunks = BTreeSet::new();
+    for customer in &gone {
+        for row in draft.rows(Table::LogOf, &keys::customer(*customer))?.into_keys() {
+            chunks.extend(chunk_with(read, keys::log_of_position(&row)?)?);
+            draft.remove(Table::LogOf, row);
+        }
+    }
+    for (last, row) in chunks {
+        if let Some((rest, count)) = chunk::without(last, &row, |customer| gone.contains(&customer))? {
+            draft.put(Table::Log, keys::position(last), rest);
             erased.entries += count;
         }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    for (key, rest) in chunks {
-        draft.put(Table::Log, key, rest);
     }
     Ok((draft.writes, erased))
 }

@@ -12,6 +12,17 @@ pub(super) fn position_of(key: &[u8]) -> Result<u64, Error> {
     Eye::new(key).u64()
 }
 
+/// Of [`LogOf`](crate::store::Table::LogOf).
+pub(super) fn log_of(customer: Customer, position: u64) -> Vec<u8> {
+    Pen::with_capacity(16).i64(customer.0).u64(!position).done()
+}
+
+pub(super) fn log_of_position(key: &[u8]) -> Result<u64, Error> {
+    let mut eye = Eye::new(key);
+    eye.i64()?;
+    Ok(!eye.u64()?)
+}
+
 pub(super) fn customer(customer: Customer) -> Vec<u8> {
     Pen::with_capacity(8).i64(customer.0).done()
 }

@@ -149,6 +149,55 @@ pub(crate) fn log(read: &dyn Read, from: u64, limit: usize) -> Result<Vec<Logged
     Ok(page)
 }
 
+pub(crate) fn log_of(read: &dyn Read, customers: &[Customer], before: u64, limit: usize) -> Result<Vec<Logged>, Error> {
+    let first = log_span(read)?.start;
+    let customers: BTreeSet<Customer> = customers.iter().copied().collect();
+    let mut positions = Vec::new();
+    for customer in &customers {
+        let Some(newest) = before.checked_sub(1) else { break };
+        let (prefix, mut found) = (keys::customer(*customer), 0);
+        scan_prefix(read, Table::LogOf, &prefix, &keys::log_of(*customer, newest), &mut |key, _| {
+            let position = keys::log_of_position(key)?;
+            if found == limit || position < first {
+                return ENOUGH;
+            }
+            found += 1;
+            positions.push(position);
+            GO_ON
+        })?;
+    }
+    positions.sort_unstable_by(|a, b| b.cmp(a));
+    let mut page: Vec<Logged> = Vec::new();
+    let mut bytes = 0;
+    for position in positions {
+        // What a commit has of these customers comes at once.
+        if page.last().is_some_and(|last| position >= last.position) {
+            continue;
+        }
+        if page.len() >= limit || bytes >= LOG_PAGE_BYTES {
+            break;
+        }
+        let Some((last, row)) = chunk_with(read, position)? else { continue };
+        let entries = chunk::decode(last, &row)?.into_iter().rev();
+        let from = page.len();
+        page.extend(
+            entries.filter(|entry| !entry.erased && entry.position >= first && customers.contains(&entry.customer)),
+        );
+        bytes += page[from..].iter().map(|entry| entry.bytes.len()).sum::<usize>();
+    }
+    Ok(page)
+}
+
+/// The chunk with the entry of a position, and its last position; nothing where it is gone.
+pub(super) fn chunk_with(read: &dyn Read, position: u64) -> Result<Option<(u64, Vec<u8>)>, Error> {
+    let mut found = None;
+    read.scan(Table::Log, &keys::position(position), &mut |key, row| {
+        found = Some((keys::position_of(key)?, row.to_vec()));
+        ENOUGH
+    })?;
+    Ok(found)
+}
+
 pub(crate) fn queues(read: &dyn Read) -> Result<Vec<Queue>, Error> {
     let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
     let mut of = |target: String, change: &dyn Fn(&mut Queue)| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::commit::{Change, Commit, Outcome};
 use crate::error::Conflict;
-use crate::ledger::{Prepared, shortened};
+use crate::ledger::{Prepared, last_of_each, shortened};
 use crate::loaded::{MessageId, TimerId, Version};
 
 /// What a commit reads or writes that no other commit of its group may: where two touch the same, the second has to see what the
@@ -77,6 +77,8 @@ pub(super) struct Bundle<'a> {
     /// How many entries there are up to the end of each chunk.
     pub(super) chunks: Columns<(i64, &'a [u8])>,
     pub(super) entries: i64,
+    /// The last entry of each customer in each chunk, by its place among all entries.
+    pub(super) entries_of: Columns<(i64, i64)>,
 }
 
 /// Id, lease, whether it is dead, when it is due, why.
@@ -103,6 +105,9 @@ impl<'a> Bundle<'a> {
             bundle.add_deliveries(commit);
             bundle.add_records(commit, version);
             if !commit.entries.is_empty() {
+                let whose = commit.entries.iter().map(|entry| entry.customer).zip(bundle.entries.cast_unsigned()..);
+                let last = last_of_each(whose).into_iter();
+                bundle.entries_of.extend(last.map(|(customer, place)| (customer.0, place.cast_signed())));
                 bundle.entries += i64::try_from(commit.entries.len()).expect("a commit is bounded");
                 bundle.chunks.push((bundle.entries, &prepared.chunk));
             }

@@ -43,8 +43,22 @@ select last, bytes from (
     from (select last, bytes from log where last >= $1 order by last limit 256) as next
 ) as sized where before < $2::bigint order by last";
 
+/// Chunks with entries of some customers, the newest first, up to a number of bytes but for the last.
+pub(super) const LOG_OF: &str = "
+select last, bytes from (
+    select last, bytes, sum(length(bytes)) over (order by last desc) - length(bytes) as before
+    from (
+        select distinct chunk.last, chunk.bytes
+        from (
+            select position from log_of, head
+            where customer = any($1::bigint[]) and position < $2 and position >= head.first order by position desc limit $3
+        ) as known, lateral (select last, bytes from log where last >= position order by last limit 1) as chunk
+    ) as found
+) as sized where before < $4::bigint order by last desc";
+
 pub(super) const TRUNCATE: &str = "
-with moved as (update head set first = greatest(first, least($1::bigint, next)) returning first)
+with moved as (update head set first = greatest(first, least($1::bigint, next)) returning first),
+     gone as (delete from log_of using moved where log_of.position < moved.first)
 delete from log using moved where log.last < moved.first";
 
 pub(super) const DUE: &str = "
@@ -180,10 +194,14 @@ with moved as (update head set next = next + $1::bigint returning next),
      written as (
         insert into log (last, bytes)
         select moved.next - $1 + chunk.upto - 1, chunk.bytes from moved, unnest($2::bigint[], $3::bytea[]) as chunk (upto, bytes)
+     ),
+     found as (
+        insert into log_of (customer, position)
+        select entry.customer, moved.next - $1 + entry.place from moved, unnest($4::bigint[], $5::bigint[]) as entry (customer, place)
      )
 select next from moved";
 
-const ALL: [&str; 41] = [
+const ALL: [&str; 42] = [
     LOAD,
     RESERVE,
     KEYS,
@@ -192,6 +210,7 @@ const ALL: [&str; 41] = [
     STATES,
     SPAN,
     LOG,
+    LOG_OF,
     TRUNCATE,
     DUE,
     DELIVERIES,

@@ -6,13 +6,12 @@ use tokio_postgres::{Client, Config, Error as Failed, Transaction};
 
 use crate::error::Error;
 use crate::ledger::chunk;
-use crate::limits::FORMAT;
 use crate::loaded::{Customer, Erased};
 use crate::postgres::connection::explain;
 
 const TABLES: &str = include_str!("schema.sql");
 
-/// Makes the tables if they are not there; an error where they are of a newer format.
+/// Makes the tables if they are not there; an error where they are of another format.
 pub(super) async fn make(config: &Config) -> Result<(), Error> {
     let failed = |error| explain("make the tables of live state", error);
     let (mut client, connection) = config.connect(tokio_postgres::NoTls).await.map_err(failed)?;
@@ -28,10 +27,7 @@ pub(super) async fn make(config: &Config) -> Result<(), Error> {
     }
     let found: i32 = transaction.query_one("select format from head", &[]).await.map_err(failed)?.get(0);
     transaction.commit().await.map_err(failed)?;
-    if found.cast_unsigned() > FORMAT {
-        return Err(Error::NewerFormat { found: found.cast_unsigned(), known: FORMAT });
-    }
-    Ok(())
+    Error::unless_known(found.cast_unsigned())
 }
 
 /// Erases customers from all tables in one transaction.
@@ -60,19 +56,24 @@ pub(super) async fn erase(client: &mut Client, customers: &[Customer]) -> Result
 
 async fn erase_entries(transaction: &Transaction<'_>, gone: &BTreeSet<Customer>) -> Result<u64, Error> {
     let failed = |error: Failed| explain("erase from the log", error);
+    let customers: Vec<i64> = gone.iter().map(|customer| customer.0).collect();
     let mut count = 0;
-    let mut after = -1_i64;
     loop {
-        let next = "select last, bytes from log where last > $1 order by last limit 64";
-        let rows = transaction.query(next, &[&after]).await.map_err(failed)?;
-        let Some(last) = rows.last() else { return Ok(count) };
-        after = last.get(0);
+        // Whoever has emptied a chunk has no business with it any more, so that the next ones come.
+        let next = "with gone as (
+                        delete from log_of where ctid = any(array(select ctid from log_of where customer = any($1::bigint[]) limit 64))
+                        returning position
+                    )
+                    select distinct chunk.last, chunk.bytes
+                    from gone, lateral (select last, bytes from log where last >= position order by last limit 1) as chunk";
+        let rows = transaction.query(next, &[&customers]).await.map_err(failed)?;
+        if rows.is_empty() {
+            return Ok(count);
+        }
         for row in &rows {
             let (last, bytes): (i64, &[u8]) = (row.get(0), row.get(1));
-            let Some((rest, n)) = chunk::without(last.cast_unsigned(), bytes, |customer| gone.contains(&customer))?
-            else {
-                continue;
-            };
+            let without = chunk::without(last.cast_unsigned(), bytes, |customer| gone.contains(&customer))?;
+            let Some((rest, n)) = without else { continue };
             count += n;
             let update = "update log set bytes = $2 where last = $1";
             transaction.execute(update, &[&last, &rest]).await.map_err(failed)?;

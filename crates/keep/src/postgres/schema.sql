@@ -1,7 +1,7 @@
--- Format 1. Made once, by the first node that connects, in the schema that its connection names.
+-- Format 2. Made once, by the first node that connects, in the schema that its connection names.
 
 create table head (one boolean primary key default true check (one), format integer not null, first bigint not null, next bigint not null);
-insert into head (format, first, next) values (1, 0, 0);
+insert into head (format, first, next) values (2, 0, 0);
 
 create table numbers (one boolean primary key default true check (one), next bigint not null);
 insert into numbers (next) values (0);
@@ -21,6 +21,10 @@ create table seen_parts (until_us bigint primary key);
 -- The entries of a commit, compressed by the node: no use in trying again.
 create table log (last bigint primary key, bytes bytea not null);
 alter table log alter column bytes set storage external;
+
+-- The last entry that a customer has in a commit.
+create table log_of (customer bigint, position bigint, primary key (customer, position));
+create index log_of_positions on log_of using brin (position);
 
 create table keys (number bigint primary key, customer bigint not null, bytes bytea not null unique);
 create index keys_of on keys (customer);

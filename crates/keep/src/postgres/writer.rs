@@ -396,7 +396,8 @@ async fn append(connection: &Connection, bundle: &Bundle<'_>) -> Result<i64, Err
         // Nothing to be put in order with others.
         connection.rows(queries::SPAN, &[]).await?.first().map(|row| row.get(1))
     } else {
-        let params: Params<'_> = &[&bundle.entries, &chunks.0, &chunks.1];
+        let of = columns!(bundle.entries_of => 0 1);
+        let params: Params<'_> = &[&bundle.entries, &chunks.0, &chunks.1, &of.0, &of.1];
         connection.rows(queries::APPEND, params).await?.first().map(|row| row.get(0))
     };
     rows.ok_or_else(|| Error::corrupt("the row of `head` is missing"))

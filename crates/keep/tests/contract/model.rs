@@ -17,6 +17,7 @@ pub(crate) struct Picture {
     keys: Vec<Key>,
     links: Vec<Link>,
     log: Vec<(u64, i64, Vec<u8>)>,
+    log_of: Vec<(u64, i64, Vec<u8>)>,
     queues: Vec<Queue>,
     dead: Vec<Vec<u8>>,
     records: Vec<Record>,
@@ -26,13 +27,22 @@ impl Picture {
     pub(crate) async fn take(keep: &dyn Keep) -> Self {
         let numbers: Vec<_> = (0..100).map(KeyNumber).collect();
         let span = keep.log_span().await.unwrap();
+        let told = |logged: keep::Logged| (logged.position, logged.customer.0, logged.bytes);
         let mut log = Vec::new();
         let mut from = span.start;
         while from < span.end {
             let page = keep.log(from, 10).await.unwrap();
             from += page.len() as u64;
-            log.extend(page.into_iter().map(|logged| (logged.position, logged.customer.0, logged.bytes)));
+            log.extend(page.into_iter().map(told));
         }
+        let (mut log_of, mut before) = (Vec::new(), u64::MAX);
+        loop {
+            let page = keep.log_of(&[Customer(1), Customer(3)], before, 7).await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = last.position;
+            log_of.extend(page.into_iter().map(told));
+        }
+        log_of.reverse();
         let queues = keep.queues().await.unwrap();
         let mut dead = Vec::new();
         for queue in &queues {
@@ -43,6 +53,7 @@ impl Picture {
             keys: keep.keys(&numbers).await.unwrap(),
             links: keep.links(&numbers, 1000).await.unwrap(),
             log,
+            log_of,
             queues,
             dead,
             records: keep.records("", None, 1000).await.unwrap(),
@@ -293,6 +304,7 @@ impl Model {
                 .map(|((low, high, undo), at_us)| Link { low: *low, high: *high, undo: *undo, at_us: *at_us })
                 .collect(),
             log: self.log.clone(),
+            log_of: self.log.iter().filter(|(_, customer, _)| [1, 3].contains(customer)).cloned().collect(),
             queues: queues.into_values().collect(),
             dead: dead.into_iter().map(|(_, id)| id).collect(),
             records: self.records.iter().map(record).collect(),

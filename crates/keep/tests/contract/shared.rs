@@ -29,13 +29,16 @@ async fn an_address_that_is_none_and_a_server_that_is_not_there_are_told_apart()
 }
 
 #[tokio::test]
-async fn a_newer_format_is_refused() {
+async fn another_format_is_refused() {
     let Some(server) = Server::start() else { return };
     let url = server.schema("newer").await;
     homes::connect(&url).await.close().await;
-    server.sql("update newer.head set format = 2").await;
+    server.sql("update newer.head set format = 3").await;
     let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is newer");
-    assert!(matches!(refused, Error::NewerFormat { found: 2, known: 1 }));
+    assert!(matches!(refused, Error::NewerFormat { found: 3, known: 2 }));
+    server.sql("update newer.head set format = 1").await;
+    let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is older");
+    assert!(matches!(refused, Error::OlderFormat { found: 1, known: 2 }));
 }
 
 #[tokio::test]

@@ -65,6 +65,50 @@ pub(crate) async fn the_log_is_truncated_up_to_a_position(home: &mut Home) {
     assert_eq!(texts(home, next, 9).await, [(next, "more".to_owned())]);
 }
 
+/// Everything of some customers, read page by page, in order.
+async fn texts_of(home: &Home, customers: &[i64], limit: usize) -> Vec<(u64, String)> {
+    let customers: Vec<Customer> = customers.iter().copied().map(Customer).collect();
+    let (mut all, mut before) = (Vec::new(), u64::MAX);
+    loop {
+        let page = home.keep().log_of(&customers, before, limit).await.unwrap();
+        assert!(page.is_sorted_by(|a, b| a.position > b.position), "the newest first");
+        let Some(last) = page.last() else { break };
+        assert!(last.position < before, "no entry comes twice");
+        before = last.position;
+        all.extend(page.into_iter().map(|logged| (logged.position, String::from_utf8(logged.bytes).unwrap())));
+    }
+    all.reverse();
+    all
+}
+
+pub(crate) async fn entries_are_found_by_whose_they_are(home: &mut Home) {
+    // Three customers in turn, in commits of several entries.
+    let whose = |position: u64| i64::try_from(position % 3).unwrap() - 1;
+    let mut next = 0;
+    for n in [1, 4, 2, 9, 1, 1, 5] {
+        let entries = (next..next + n).map(|at| entry(whose(at), &at.to_string())).collect();
+        home.keep().commit(Commit { entries, ..commit() }).await.unwrap();
+        next += n;
+    }
+    let expected = |of: &[i64], from: u64| {
+        let of: Vec<_> = (from..next).filter(|at| of.contains(&whose(*at))).map(|at| (at, at.to_string())).collect();
+        of
+    };
+    for of in [&[][..], &[-1], &[1], &[0, -1], &[-1, 0, 1, 7], &[7]] {
+        for limit in [1, 3, 100] {
+            assert_eq!(texts_of(home, of, limit).await, expected(of, 0), "of {of:?}, {limit} at a time");
+        }
+    }
+    home.keep().truncate(5).await.unwrap();
+    assert_eq!(texts_of(home, &[0, 1], 2).await, expected(&[0, 1], 5));
+    home.keep().truncate(11).await.unwrap();
+    home.restart().await;
+    assert_eq!(texts_of(home, &[0], 2).await, expected(&[0], 11), "in the middle of the entries of one commit");
+    home.keep().erase(&[Customer(1)]).await.unwrap();
+    assert_eq!(texts_of(home, &[1], 9).await, vec![]);
+    assert_eq!(texts_of(home, &[0, 1], 9).await, expected(&[0], 11));
+}
+
 pub(crate) async fn entries_of_any_size_come_back(home: &mut Home) {
     let keep = home.keep();
     let mut word = 1_u64;
