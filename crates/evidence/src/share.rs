@@ -15,7 +15,8 @@ pub const Z: f64 = 1.959_963_984_540_054;
 ///
 /// ```
 /// let share = evidence::Share::new(81, 263);
-/// assert!((share.low - 0.2553).abs() < 5e-5 && (share.high - 0.3662).abs() < 5e-5);
+/// let (low, high) = share.low.zip(share.high).expect("there are cases");
+/// assert!((low - 0.2553).abs() < 5e-5 && (high - 0.3662).abs() < 5e-5);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,20 +25,20 @@ pub struct Share {
     pub count: u64,
     /// Of how many.
     pub of: u64,
-    /// `count / of`, from 0 to 1; 0 where there are no cases.
-    pub share: f64,
-    /// Lower end of the 95 % interval.
-    pub low: f64,
-    /// Upper end of the 95 % interval.
-    pub high: f64,
+    /// `count / of`, from 0 to 1; null where there are no cases: a share of nothing is nothing, and not 0.
+    pub share: Option<f64>,
+    /// Lower end of the 95 % interval; null without cases.
+    pub low: Option<f64>,
+    /// Upper end of the 95 % interval; null without cases.
+    pub high: Option<f64>,
 }
 
 impl Share {
-    /// The share of `count` cases in `of`; `count` is at most `of`. Without cases nothing is known: 0, between 0 and 1.
+    /// The share of `count` cases in `of`; `count` is at most `of`. Without cases nothing is known.
     pub fn new(count: u64, of: u64) -> Self {
         debug_assert!(count <= of, "{count} of {of}");
         if of == 0 {
-            return Self { count, of, share: 0.0, low: 0.0, high: 1.0 };
+            return Self { count, of, share: None, low: None, high: None };
         }
         let n = of as f64;
         let share = count as f64 / n;
@@ -48,12 +49,7 @@ impl Share {
         // Rounding would leave 1e-17 where the formula gives exactly 0 or 1.
         let low = if count == 0 { 0.0 } else { ((middle - spread) / scale).max(0.0) };
         let high = if count == of { 1.0 } else { ((middle + spread) / scale).min(1.0) };
-        Self { count, of, share, low, high }
-    }
-
-    /// The share, if there are any cases that it could be one of.
-    pub fn known(self) -> Option<Self> {
-        (self.of > 0).then_some(self)
+        Self { count, of, share: Some(share), low: Some(low), high: Some(high) }
     }
 }
 
@@ -69,14 +65,15 @@ mod tests {
             [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
         {
             let share = Share::new(count, of);
-            assert!((share.low - low).abs() < 5.1e-5 && (share.high - high).abs() < 5.1e-5, "{share:?}");
+            let close = |found: Option<f64>, wanted: f64| found.is_some_and(|found| (found - wanted).abs() < 5.1e-5);
+            assert!(close(share.low, low) && close(share.high, high), "{share:?}");
         }
     }
 
     #[test]
     fn without_cases_nothing_is_known() {
-        assert_eq!(Share::new(0, 0), Share { count: 0, of: 0, share: 0.0, low: 0.0, high: 1.0 });
-        assert_eq!((Share::new(0, 0).known(), Share::new(0, 1).known()), (None, Some(Share::new(0, 1))));
+        assert_eq!(Share::new(0, 0), Share { count: 0, of: 0, share: None, low: None, high: None });
+        assert_eq!(Share::new(0, 1).share, Some(0.0));
     }
 
     proptest! {
@@ -85,9 +82,10 @@ mod tests {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and `of`")]
             let count = ((of as f64 * part) as u64).min(of);
             let (share, rest) = (Share::new(count, of), Share::new(of - count, of));
-            let Share { low, high, share: middle, .. } = share;
+            let ends = |share: Share| Some((share.low?, share.share?, share.high?));
+            let ((low, middle, high), (_, _, rest_high)) = ends(share).zip(ends(rest)).expect("there are cases");
             prop_assert!(0.0 <= low && low <= middle && middle <= high && high <= 1.0);
-            prop_assert!((share.low - (1.0 - rest.high)).abs() < 1e-9);
+            prop_assert!((low - (1.0 - rest_high)).abs() < 1e-9);
         }
     }
 }

@@ -19,13 +19,13 @@ const DIFFERENCES_MAX: usize = 12;
 const MATRIX_ROWS_MAX: usize = 20;
 
 /// A bar for a share, with a whisker for its interval.
-pub(crate) fn bar(share: f64, whisker: Option<(f64, f64)>) -> String {
+pub(crate) fn bar(share: impl Into<Option<f64>>, whisker: Option<(f64, f64)>) -> String {
     let mut svg = String::from("<svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
     push(
         &mut svg,
         format_args!(
             "<rect class=\"track\" width=\"100\" height=\"10\"/><rect class=\"fill\" width=\"{:.2}\" height=\"10\"/>",
-            share * 100.0
+            share.into().unwrap_or_default() * 100.0
         ),
     );
     if let Some((low, high)) = whisker {
@@ -79,7 +79,7 @@ pub(crate) fn funnel_table(answer: &funnel::Answer, words: &Words) -> String {
 
 /// The typical paths, each as a row of coloured steps; the same step several times in a row is one with its number.
 pub(crate) fn paths_table(answer: &variants::Answer, words: &Words, colours: &Colours) -> String {
-    let most = answer.variants.first().map_or(1.0, |first| first.share).max(f64::MIN_POSITIVE);
+    let most = answer.variants.first().and_then(|first| first.share).unwrap_or(1.0).max(f64::MIN_POSITIVE);
     let mut html = String::from(
         "<div class=\"wide\" tabindex=\"0\"><table class=\"paths\"><thead><tr><th scope=\"col\">Path</th>\
          <th scope=\"col\">\
@@ -94,7 +94,7 @@ pub(crate) fn paths_table(answer: &variants::Answer, words: &Words, colours: &Co
                 "<tr><td>{}</td><td class=\"bar\">{}</td><td class=\"n\">{}</td>\
                  <td class=\"n\">{} <span class=\"note\">({})</span></td><td class=\"n\">{}</td></tr>\n",
                 chips(&variant.sequence, words, colours),
-                bar(variant.share / most, None),
+                bar(variant.share.map(|share| share / most), None),
                 grouped(variant.count),
                 safe(&percent(variant.share)),
                 safe(&interval(variant.share_low, variant.share_high)),
@@ -133,7 +133,7 @@ pub(crate) fn matrix_table(answer: &steps::Answer, words: &Words) -> (String, Op
                 rows.push((&at.moment, vec![0.0; answer.steps.len()]));
                 rows.len() - 1
             });
-            rows[row].1[i] = at.share;
+            rows[row].1[i] = at.share.unwrap_or_default();
         }
     }
     let of = rows.len();
@@ -154,7 +154,7 @@ pub(crate) fn matrix_table(answer: &steps::Answer, words: &Words) -> (String, Op
         let (moment, shares) = &rows[*i];
         matrix_row(&mut html, words.label(moment), shares);
     }
-    let ended: Vec<f64> = answer.steps.iter().map(|step| step.ended_share).collect();
+    let ended: Vec<f64> = answer.steps.iter().map(|step| step.ended_share.unwrap_or_default()).collect();
     matrix_row(&mut html, "(ended)", &ended);
     html.push_str("</tbody></table></div>\n");
     let shown = by_total.len();

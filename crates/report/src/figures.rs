@@ -4,9 +4,12 @@ use evidence::Share;
 
 /// A share as a percentage: whole from 1 % to 99 %, with a digit behind the point outside, where whole numbers would
 /// say `0 %` of what happens and `100 %` of what does not always happen.
-pub(crate) fn percent(share: f64) -> String {
-    format!("{} %", percent_digits(share))
+pub(crate) fn percent(share: impl Into<Option<f64>>) -> String {
+    share.into().map_or_else(|| UNKNOWN.to_owned(), |share| format!("{} %", percent_digits(share)))
 }
+
+/// What stands for a share of nothing.
+const UNKNOWN: &str = "–";
 
 fn percent_digits(share: f64) -> String {
     let percent = share * 100.0;
@@ -25,9 +28,10 @@ fn percent_digits(share: f64) -> String {
     }
 }
 
-/// An interval of shares: `24–29 %`.
-pub(crate) fn interval(low: f64, high: f64) -> String {
-    format!("{}–{} %", percent_digits(low), percent_digits(high))
+/// An interval of shares: `24–29 %`; nothing where nothing is known.
+pub(crate) fn interval(low: impl Into<Option<f64>>, high: impl Into<Option<f64>>) -> String {
+    let ends = low.into().zip(high.into());
+    ends.map_or_else(String::new, |(low, high)| format!("{}–{} %", percent_digits(low), percent_digits(high)))
 }
 
 /// A share with its interval: `26 %, 24–29 %`.

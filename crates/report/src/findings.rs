@@ -77,7 +77,7 @@ fn concentration(answer: &variants::Answer) -> Option<Finding> {
         telling.say("No two of ").things(answer.journeys, "journey", "journeys").say(" are alike.");
         return Some(telling.finding(Kind::Concentration, 0.6, answer.journeys, Unit::Journeys));
     }
-    let needed = (1..).zip(few).find(|(_, variant)| variant.covered_share >= 0.5);
+    let needed = (1..).zip(few).find(|(_, variant)| variant.covered_share >= Some(0.5));
     let share = Figure::Share(Share::new(first.count, answer.journeys));
     match needed {
         Some((1, _)) => {
@@ -91,7 +91,7 @@ fn concentration(answer: &variants::Answer) -> Option<Finding> {
         }
         Some((k, variant)) => {
             telling.say("The ").count(k).say(" most frequent of ").count(answer.of).say(" different paths cover ");
-            telling.figure(Figure::Part(variant.covered_share));
+            telling.figure(Figure::Part(variant.covered_share.unwrap_or_default()));
             telling.say(" of ").things(answer.journeys, "journey", "journeys").say(".");
         }
         None => {
@@ -100,7 +100,7 @@ fn concentration(answer: &variants::Answer) -> Option<Finding> {
             telling.say(" of them (").figure(share).say(")");
             if answer.variants.len() > 1 {
                 telling.say(", the ").count(answer.variants.len() as u64).say(" most frequent together by ");
-                telling.figure(Figure::Part(answer.covered_share));
+                telling.figure(Figure::Part(answer.covered_share.unwrap_or_default()));
             }
             telling.say(".");
         }
@@ -155,7 +155,7 @@ fn waiting(answer: &map::Answer, words: &Words) -> Option<Finding> {
     /// Longer waits that hardly anybody has would hide the ones that matter.
     const CUSTOMERS_SHARE_MIN: f64 = 0.05;
     let timed = || answer.edges.iter().filter_map(|edge| Some((edge, edge.median_s?, edge.p90_s?, edge.mean_s?)));
-    let usual = timed().filter(|(edge, ..)| edge.customers_share >= CUSTOMERS_SHARE_MIN);
+    let usual = timed().filter(|(edge, ..)| edge.customers_share >= Some(CUSTOMERS_SHARE_MIN));
     // Of equal waits the most frequent one, which comes first.
     let (edge, median, p90, mean) = usual.reduce(|a, b| if b.1 > a.1 { b } else { a })?;
     if median <= 0.0 {
@@ -184,7 +184,7 @@ fn repeats(answer: &map::Answer, words: &Words) -> Option<Finding> {
     // What happens often comes after itself often too; only what goes beyond that is telling.
     let beyond = |edge: &map::Edge| {
         let expected = sum(&|e| e.from == edge.from) * sum(&|e| e.to == edge.to) / all;
-        0.8 * (1.0 - expected / edge.count as f64).max(0.0) * edge.customers_share
+        0.8 * (1.0 - expected / edge.count as f64).max(0.0) * edge.customers_share.unwrap_or_default()
     };
     let told = answer.edges.iter().filter(|edge| edge.from == edge.to).map(|edge| (edge, beyond(edge)));
     // Of equals the most frequent one, which comes first.
@@ -212,7 +212,7 @@ fn ends(answer: &map::Answer, words: &Words) -> Option<Finding> {
         telling.figure(Figure::Share(Share::new(second.count, answer.journeys))).say(")");
     }
     telling.say(".");
-    Some(telling.finding(Kind::Ends, 0.35 * first.share, answer.journeys, Unit::Journeys))
+    Some(telling.finding(Kind::Ends, 0.35 * first.share.unwrap_or_default(), answer.journeys, Unit::Journeys))
 }
 
 fn difference(compared: &Compared, words: &Words) -> Option<Finding> {
@@ -234,7 +234,8 @@ fn difference(compared: &Compared, words: &Words) -> Option<Finding> {
     telling.figure(Figure::Share(shares.a)).say(") against ");
     telling.count(d.b_count).say(" of ").count(d.b_of).say(" (");
     telling.figure(Figure::Share(shares.b)).say("). The difference (");
-    telling.figure(Figure::Difference(shares.difference, shares.low, shares.high));
+    let Difference { difference: Some(size), low: Some(low), high: Some(high), .. } = shares else { return None };
+    telling.figure(Figure::Difference(size, low, high));
     telling.say(") is associated with what tells the two apart; that does not show that it comes from it.");
     if compared.differences.len() > 1 {
         telling.say(" ").count(compared.differences.len() as u64);
@@ -243,13 +244,13 @@ fn difference(compared: &Compared, words: &Words) -> Option<Finding> {
     if compared.doubts.contains(&Doubt::InBothGroups) {
         telling.say(" A customer with several journeys may be in both.");
     }
-    let strength = 0.4 + shares.difference.abs();
+    let strength = 0.4 + size.abs();
     Some(telling.finding(Kind::Comparison, strength, d.a_of.min(d.b_of), compared.unit))
 }
 
 /// `Customers with ‘Visit’ get to ‘Order’ far less often`, up to where the groups follow.
 fn say_what_differs(telling: &mut Telling, d: &Differing, shares: &Difference, compared: &Compared, words: &Words) {
-    let often = match shares.a.share / shares.b.share {
+    let often = match shares.a.share.unwrap_or_default() / shares.b.share.unwrap_or_default() {
         ratio if ratio <= 0.5 => " far less often",
         ratio if ratio < 1.0 => " less often",
         ratio if ratio < 2.0 => " more often",

@@ -185,7 +185,7 @@ fn notes(answer: &map::Answer, words: &Words, shown: &Shown, unlabelled: usize, 
         let edges = counted(unlabelled as u64, "edge has", "edges have");
         notes.push(format!("{edges} no figures in the picture for lack of room; the table has them."));
     }
-    let few = |list: &[map::Terminal]| list.iter().any(|terminal| terminal.share < TERMINAL_SHARE);
+    let few = |list: &[map::Terminal]| list.iter().any(|terminal| terminal.share < Some(TERMINAL_SHARE));
     if marked && (few(&answer.starts) || few(&answer.ends)) {
         notes.push(format!(
             "Starts and ends of less than {} of the journeys are in the table only.",

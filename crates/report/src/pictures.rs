@@ -16,7 +16,7 @@ pub(crate) const ROWS_MAX: usize = 10;
 pub(crate) struct Bar {
     pub(crate) name: String,
     /// The share and the ends of its interval.
-    pub(crate) share: [f64; 3],
+    pub(crate) share: [Option<f64>; 3],
     pub(crate) count: u64,
     pub(crate) of: u64,
     /// What else stands in the row, in the order of the headers.
@@ -41,7 +41,7 @@ pub(crate) fn bars([name, share]: [&str; 2], besides: &[&str], rows: &[Bar]) -> 
                 &mut html,
                 format_args!(
                     "<td class=\"bar\">{}</td>{}<td class=\"n\">{} of {}</td>",
-                    bar(share, Some((low, high))),
+                    bar(share, low.zip(high)),
                     share_cell(row.share),
                     grouped(row.count),
                     grouped(row.of)
@@ -65,7 +65,7 @@ fn table_head(class: &str, headers: &[&str]) -> String {
     html
 }
 
-fn share_cell([share, low, high]: [f64; 3]) -> String {
+fn share_cell([share, low, high]: [Option<f64>; 3]) -> String {
     format!(
         "<td class=\"n\">{} <span class=\"note\">({})</span></td>",
         unbroken(&percent(share)),
@@ -83,9 +83,9 @@ pub(crate) fn unbroken(text: &str) -> String {
 pub(crate) struct Pair {
     pub(crate) name: String,
     /// By group: share, low, high; how many of how many.
-    pub(crate) groups: [([f64; 3], u64, u64); 2],
+    pub(crate) groups: [([Option<f64>; 3], u64, u64); 2],
     /// The first less the second, low, high.
-    pub(crate) difference: [f64; 3],
+    pub(crate) difference: [Option<f64>; 3],
 }
 
 impl Pair {
@@ -99,7 +99,7 @@ impl Pair {
 
     /// Whether the interval of the difference leaves out zero.
     pub(crate) fn is_clear(&self) -> bool {
-        self.difference[1] > 0.0 || self.difference[2] < 0.0
+        self.difference[1] > Some(0.0) || self.difference[2].is_some_and(|high| high < 0.0)
     }
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn pairs(name: &str, groups: [&str; 2], rows: &[Pair]) -> String {
                 format_args!(
                     "<td>{}</td><td class=\"bar\">{}</td>{}<td class=\"n\">{} of {}</td>",
                     safe(groups[i]),
-                    bar(share[0], Some((share[1], share[2]))),
+                    bar(share[0], share[1].zip(share[2])),
                     share_cell(*share),
                     grouped(*count),
                     grouped(*of),
@@ -146,7 +146,7 @@ pub(crate) fn pairs(name: &str, groups: [&str; 2], rows: &[Pair]) -> String {
 }
 
 fn difference(row: &Pair) -> String {
-    let [difference, low, high] = row.difference;
+    let [Some(difference), Some(low), Some(high)] = row.difference else { return String::new() };
     let clear = if row.is_clear() { "" } else { "<br/>may be chance" };
     let (size, between) = (unbroken(&signed_points(difference)), unbroken(&points_between(low, high)));
     format!("{size}<br/><span class=\"note\">({between}){clear}</span>")

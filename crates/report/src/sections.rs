@@ -76,7 +76,7 @@ pub(crate) struct Tile {
 
 impl Tile {
     /// A share with its interval.
-    pub(crate) fn share([share, low, high]: [f64; 3], what: &str) -> Self {
+    pub(crate) fn share([share, low, high]: [Option<f64>; 3], what: &str) -> Self {
         Self { figure: percent(share), besides: interval(low, high), what: what.to_owned() }
     }
 

@@ -124,11 +124,11 @@ pub struct Absence {
     /// Of how many.
     pub of: u64,
     /// As a share.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
     /// Of promises, how many were fulfilled after all, too late; otherwise null.
     pub came_late: Option<u64>,
     /// The numbers of some customers to whom it happened, the smallest.
@@ -372,15 +372,14 @@ fn table(answer: &Answer) -> Table {
     let headers = ["absence", "count", "of", "share", "share_low", "share_high", "came_late", "customers"];
     let mut table = Table::new("What did not happen", &headers);
     for absence in &answer.absences {
-        let share = |share| if absence.of > 0 { Cell::Share(share) } else { Cell::Empty };
         let customers: Vec<String> = absence.customers.iter().map(ToString::to_string).collect();
         table.row([
             Cell::Text(name(absence).into()),
             Cell::Count(absence.count),
             Cell::Count(absence.of),
-            share(absence.share),
-            share(absence.share_low),
-            share(absence.share_high),
+            Cell::share(absence.share),
+            Cell::share(absence.share_low),
+            Cell::share(absence.share_high),
             absence.came_late.map_or(Cell::Empty, Cell::Count),
             Cell::Text(customers.join(" ").into()),
         ]);

@@ -166,8 +166,8 @@ impl<A> Comparison<A> {
         let title = format!("{title}: {}", names.join(" against "));
         let mut table = Table::new(&title, &[&["what"][..], &names, &["difference", "low", "high"]].concat());
         for d in &self.differences {
-            let shares = [d.a, d.b].map(|share| share.map_or(Cell::Empty, Cell::Share));
-            let differences = [d.difference, d.low, d.high].map(|points| points.map_or(Cell::Empty, Cell::Difference));
+            let shares = [d.a, d.b].map(Cell::share);
+            let differences = [d.difference, d.low, d.high].map(Cell::difference);
             table.row([[Cell::Text(d.what.as_str().into())].as_slice(), &shares, &differences].concat());
         }
         table.cut(limit, "differences");
@@ -193,14 +193,14 @@ impl<A> Comparison<A> {
 
 impl Differing {
     fn new(what: &str, a: Share, b: Share) -> Self {
-        let known = a.known().zip(b.known()).map(|(a, b)| Difference::between(a, b));
+        let between = Difference::between(a, b);
         Self {
             what: what.to_owned(),
-            a: a.known().map(|share| share.share),
-            b: b.known().map(|share| share.share),
-            difference: known.map(|known| known.difference),
-            low: known.map(|known| known.low),
-            high: known.map(|known| known.high),
+            a: a.share,
+            b: b.share,
+            difference: between.difference,
+            low: between.low,
+            high: between.high,
             a_count: a.count,
             a_of: a.of,
             b_count: b.count,

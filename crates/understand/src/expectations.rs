@@ -255,19 +255,19 @@ pub struct Next {
     /// After how many kept ones.
     pub kept: u64,
     /// As a share.
-    pub kept_share: f64,
+    pub kept_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub kept_share_low: f64,
+    pub kept_share_low: Option<f64>,
     /// Upper end.
-    pub kept_share_high: f64,
+    pub kept_share_high: Option<f64>,
     /// After how many broken ones.
     pub broken: u64,
     /// As a share.
-    pub broken_share: f64,
+    pub broken_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub broken_share_low: f64,
+    pub broken_share_low: Option<f64>,
     /// Upper end.
-    pub broken_share_high: f64,
+    pub broken_share_high: Option<f64>,
 }
 
 /// What the expectations count.

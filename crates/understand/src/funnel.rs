@@ -368,17 +368,17 @@ impl Fold for FunnelFold {
         let mut previous = first;
         let mut steps = Vec::with_capacity(self.reached.len());
         for ((name, reached), median_s) in self.options.steps.iter().zip(self.reached).zip(medians) {
-            let (of_first, of_previous) = (Share::new(reached, first).known(), Share::new(reached, previous).known());
+            let (of_first, of_previous) = (Share::new(reached, first), Share::new(reached, previous));
             previous = reached;
             steps.push(Step {
                 moment: name.as_str().into(),
                 customers: reached,
-                of_first: of_first.map(|share| share.share),
-                of_first_low: of_first.map(|share| share.low),
-                of_first_high: of_first.map(|share| share.high),
-                of_previous: of_previous.map(|share| share.share),
-                of_previous_low: of_previous.map(|share| share.low),
-                of_previous_high: of_previous.map(|share| share.high),
+                of_first: of_first.share,
+                of_first_low: of_first.low,
+                of_first_high: of_first.high,
+                of_previous: of_previous.share,
+                of_previous_low: of_previous.low,
+                of_previous_high: of_previous.high,
                 median_s,
             });
         }
@@ -412,7 +412,7 @@ fn table(answer: &Answer) -> Table {
     for step in &answer.steps {
         let of_first = [step.of_first, step.of_first_low, step.of_first_high];
         let of_previous = [step.of_previous, step.of_previous_low, step.of_previous_high];
-        let shares = [of_first, of_previous].concat().into_iter().map(|share| share.map_or(Cell::Empty, Cell::Share));
+        let shares = [of_first, of_previous].concat().into_iter().map(Cell::share);
         let counted = [Cell::Text(Arc::clone(&step.moment)), Cell::Count(step.customers)];
         let median = step.median_s.map_or(Cell::Empty, Cell::Seconds);
         table.row(counted.into_iter().chain(shares).chain([median]).collect::<Vec<_>>());

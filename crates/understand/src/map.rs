@@ -129,11 +129,11 @@ pub struct MomentCount {
     /// How many customers had it.
     pub customers: u64,
     /// `customers` as a share of all customers.
-    pub customers_share: f64,
+    pub customers_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub customers_share_low: f64,
+    pub customers_share_low: Option<f64>,
     /// Upper end.
-    pub customers_share_high: f64,
+    pub customers_share_high: Option<f64>,
 }
 
 /// One moment directly following another inside a journey.
@@ -149,11 +149,11 @@ pub struct Edge {
     /// For how many customers.
     pub customers: u64,
     /// `customers` as a share of all customers.
-    pub customers_share: f64,
+    pub customers_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub customers_share_low: f64,
+    pub customers_share_low: Option<f64>,
     /// Upper end.
-    pub customers_share_high: f64,
+    pub customers_share_high: Option<f64>,
     /// Median time from one to the other in seconds; null when times were not asked for.
     pub median_s: Option<f64>,
     /// 90th percentile of that time in seconds.
@@ -171,11 +171,11 @@ pub struct Terminal {
     /// How many journeys.
     pub count: u64,
     /// As a share of all journeys.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// What the map counts.
@@ -449,9 +449,9 @@ fn tables(answer: &Answer) -> Vec<Table> {
             Cell::Text(Arc::clone(&edge.to)),
             Cell::Count(edge.count),
             Cell::Count(edge.customers),
-            Cell::Share(edge.customers_share),
-            Cell::Share(edge.customers_share_low),
-            Cell::Share(edge.customers_share_high),
+            Cell::share(edge.customers_share),
+            Cell::share(edge.customers_share_low),
+            Cell::share(edge.customers_share_high),
             seconds(edge.median_s),
             seconds(edge.p90_s),
             seconds(edge.mean_s),
@@ -468,9 +468,9 @@ fn tables(answer: &Answer) -> Vec<Table> {
             Cell::Text(Arc::clone(&moment.moment)),
             Cell::Count(moment.events),
             Cell::Count(moment.customers),
-            Cell::Share(moment.customers_share),
-            Cell::Share(moment.customers_share_low),
-            Cell::Share(moment.customers_share_high),
+            Cell::share(moment.customers_share),
+            Cell::share(moment.customers_share_low),
+            Cell::share(moment.customers_share_high),
             Cell::Count(count(&answer.starts, &moment.moment)),
             Cell::Count(count(&answer.ends, &moment.moment)),
         ]);

@@ -29,11 +29,11 @@ pub struct OutcomeBetween {
     /// The two groups.
     pub groups: Vec<OutcomeAmong>,
     /// The share of the first group less that of the second.
-    pub difference: f64,
+    pub difference: Option<f64>,
     /// Lower end of the 95 % interval of the difference.
-    pub difference_low: f64,
+    pub difference_low: Option<f64>,
     /// Upper end.
-    pub difference_high: f64,
+    pub difference_high: Option<f64>,
 }
 
 /// An outcome among the cases of one group.
@@ -47,11 +47,11 @@ pub struct OutcomeAmong {
     /// Of how many cases whose horizon is over.
     pub of: u64,
     /// As a share.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// The charter's outcomes, as they are looked for in runs.
@@ -198,13 +198,10 @@ pub(crate) fn table(title: &str, groups: [&str; 2], between: &[OutcomeBetween]) 
     let mut table = Table::new(title, &headers);
     for outcome in between {
         let bad = if outcome.bad { " (bad)" } else { "" };
-        let share = |group: &OutcomeAmong| if group.of == 0 { Cell::Empty } else { Cell::Share(group.share) };
         let differences = [outcome.difference, outcome.difference_low, outcome.difference_high];
-        let known = outcome.groups.iter().all(|group| group.of > 0);
-        let difference = |difference| if known { Cell::Difference(difference) } else { Cell::Empty };
         let mut row = vec![Cell::Text(format!("{}{bad}", outcome.outcome).into())];
-        row.extend(outcome.groups.iter().map(share));
-        row.extend(differences.map(difference));
+        row.extend(outcome.groups.iter().map(|group| Cell::share(group.share)));
+        row.extend(differences.map(Cell::difference));
         table.row(row);
     }
     table

@@ -134,11 +134,11 @@ pub struct Answer {
     /// How many journeys match.
     pub matching: u64,
     /// As a share of all journeys.
-    pub matching_share: f64,
+    pub matching_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub matching_share_low: f64,
+    pub matching_share_low: Option<f64>,
     /// Upper end.
-    pub matching_share_high: f64,
+    pub matching_share_high: Option<f64>,
     /// How many customers have a journey that matches.
     pub matching_customers: u64,
     /// Whether the times are exact.

@@ -34,11 +34,11 @@ pub struct Balance {
     /// How many are neither fulfilled nor due.
     pub pending: u64,
     /// `kept / (kept + broken)`.
-    pub kept_share: f64,
+    pub kept_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub kept_share_low: f64,
+    pub kept_share_low: Option<f64>,
     /// Upper end.
-    pub kept_share_high: f64,
+    pub kept_share_high: Option<f64>,
 }
 
 /// The columns of a balance in a table.
@@ -49,9 +49,7 @@ pub(crate) const BALANCE: [&str; 8] =
 pub(crate) fn balance(balance: &Balance) -> Vec<Cell> {
     let counts = [balance.made, balance.kept, balance.late, balance.never, balance.pending].map(Cell::Count);
     let shares = [balance.kept_share, balance.kept_share_low, balance.kept_share_high];
-    let decided = balance.kept + balance.broken > 0;
-    let share = |share| if decided { Cell::Share(share) } else { Cell::Empty };
-    counts.into_iter().chain(shares.map(share)).collect()
+    counts.into_iter().chain(shares.map(Cell::share)).collect()
 }
 
 /// Promises by what became of them.

@@ -115,27 +115,27 @@ pub struct Answer {
     /// Customers of whom one event is known.
     pub single_customers: u64,
     /// As a share of all customers.
-    pub single_share: f64,
+    pub single_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub single_share_low: f64,
+    pub single_share_low: Option<f64>,
     /// Upper end.
-    pub single_share_high: f64,
+    pub single_share_high: Option<f64>,
     /// Events that are there before: of the same customer, moment and second.
     pub repeated_events: u64,
     /// As a share of all events.
-    pub repeated_share: f64,
+    pub repeated_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub repeated_share_low: f64,
+    pub repeated_share_low: Option<f64>,
     /// Upper end.
-    pub repeated_share_high: f64,
+    pub repeated_share_high: Option<f64>,
     /// Events exactly at midnight of the charter's time zone.
     pub midnight_events: u64,
     /// As a share of all events.
-    pub midnight_share: f64,
+    pub midnight_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub midnight_share_low: f64,
+    pub midnight_share_low: Option<f64>,
     /// Upper end.
-    pub midnight_share_high: f64,
+    pub midnight_share_high: Option<f64>,
     /// Customers to whom more than one key leads; null where keys were not looked at.
     pub stitched_customers: Option<u64>,
     /// As a share of all customers.

@@ -354,17 +354,8 @@ fn spans(options: &Options) -> Vec<(u32, Option<u32>)> {
 }
 
 fn cell(from: u32, to: Option<u32>, returned: u64, of: u64, pending: u64) -> Cell {
-    let share = (of > 0).then(|| Share::new(returned, of));
-    Cell {
-        from,
-        to,
-        returned,
-        of,
-        pending,
-        share: share.map(|share| share.share),
-        share_low: share.map(|share| share.low),
-        share_high: share.map(|share| share.high),
-    }
+    let share = Share::new(returned, of);
+    Cell { from, to, returned, of, pending, share: share.share, share_low: share.low, share_high: share.high }
 }
 
 fn position(after: i64) -> usize {

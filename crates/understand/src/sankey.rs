@@ -159,11 +159,11 @@ pub struct Node {
     /// How often.
     pub count: u64,
     /// As a share of all occurrences.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// A way from one node to another.
@@ -177,11 +177,11 @@ pub struct Link {
     /// How often.
     pub count: u64,
     /// As a share of all occurrences.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// What the flow counts.
@@ -468,9 +468,9 @@ fn table(answer: &Answer) -> Table {
             Cell::Text(label(from)),
             Cell::Text(label(to)),
             Cell::Count(link.count),
-            Cell::Share(link.share),
-            Cell::Share(link.share_low),
-            Cell::Share(link.share_high),
+            Cell::share(link.share),
+            Cell::share(link.share_low),
+            Cell::share(link.share_high),
         ]);
     }
     let occurrences = counted(answer.occurrences, "occurrence", "occurrences");

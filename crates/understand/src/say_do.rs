@@ -185,19 +185,19 @@ pub struct Done {
     /// How many did it, by what they said: well, neither, badly.
     pub groups: Vec<Group>,
     /// The share among those who said well less the share among those who said badly.
-    pub difference: f64,
+    pub difference: Option<f64>,
     /// Lower end of the 95 % interval of the difference (Newcombe).
-    pub difference_low: f64,
+    pub difference_low: Option<f64>,
     /// Upper end.
-    pub difference_high: f64,
+    pub difference_high: Option<f64>,
     /// Of those who said well or badly, how many did as they said: the good after well, or not after badly.
     pub as_said: u64,
     /// As a share.
-    pub as_said_share: f64,
+    pub as_said_share: Option<f64>,
     /// Lower end of its 95 % interval (Wilson).
-    pub as_said_share_low: f64,
+    pub as_said_share_low: Option<f64>,
     /// Upper end.
-    pub as_said_share_high: f64,
+    pub as_said_share_high: Option<f64>,
     /// Whether saying and doing agree.
     pub agreement: Agreement,
 }
@@ -225,11 +225,11 @@ pub struct Group {
     /// Of how many answers.
     pub of: u64,
     /// As a share.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of its 95 % interval (Wilson).
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// Answers with the same reason.
@@ -452,7 +452,7 @@ fn done(deed: &Deed, kind: SurveyKind, pending: u64, parts: [Part; 3]) -> Done {
     let share = |(did, of): Part| Share::new(did, of);
     let [well, _, badly] = parts;
     let difference = Difference::between(share(well), share(badly));
-    let agreement = match (difference.excludes_zero(), (difference.difference > 0.0) == deed.bad) {
+    let agreement = match (difference.excludes_zero(), (difference.difference > Some(0.0)) == deed.bad) {
         (false, _) => Agreement::Undecided,
         (true, true) => Agreement::Diverges,
         (true, false) => Agreement::Agrees,

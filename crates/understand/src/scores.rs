@@ -181,17 +181,17 @@ pub struct Score {
     /// Upper end.
     pub mean_high: Option<f64>,
     /// The share of high scores: 9 and 10 of NPS, 4 and 5 of CSAT, 5 to 7 of CES.
-    pub top_share: f64,
+    pub top_share: Option<f64>,
     /// Lower end of its 95 % interval (Wilson).
-    pub top_share_low: f64,
+    pub top_share_low: Option<f64>,
     /// Upper end.
-    pub top_share_high: f64,
+    pub top_share_high: Option<f64>,
     /// The share of low scores: 0 to 6 of NPS, 1 and 2 of CSAT, 1 to 3 of CES.
-    pub low_share: f64,
+    pub low_share: Option<f64>,
     /// Lower end of its 95 % interval (Wilson).
-    pub low_share_low: f64,
+    pub low_share_low: Option<f64>,
     /// Upper end.
-    pub low_share_high: f64,
+    pub low_share_high: Option<f64>,
     /// The net promoter score in points from -100 to 100; null on other scales.
     pub nps: Option<f64>,
     /// Lower end of its 95 % interval, from the multinomial variance.
@@ -227,7 +227,7 @@ mod tests {
             scores.add(score);
         }
         let score = scores.score(SurveyKind::Nps);
-        assert_eq!((score.n, score.mean, score.top_share), (6, Some(7.0), 0.5));
+        assert_eq!((score.n, score.mean, score.top_share), (6, Some(7.0), Some(0.5)));
         let nps = score.nps.expect("answers");
         assert!((nps - 100.0 / 6.0).abs() < 1e-9, "3 promoters, 2 detractors of 6: {nps}");
         assert_eq!((scores.score(SurveyKind::Ces).nps, scores.who(SurveyKind::Nps, Said::Neither)), (None, 1));

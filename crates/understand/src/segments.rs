@@ -144,11 +144,11 @@ pub struct One {
     /// How many customers belong to it; none where nobody is like this.
     pub customers: u64,
     /// As a share of all customers.
-    pub customers_share: f64,
+    pub customers_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub customers_share_low: f64,
+    pub customers_share_low: Option<f64>,
     /// Upper end.
-    pub customers_share_high: f64,
+    pub customers_share_high: Option<f64>,
     /// The number of their events.
     pub events: u64,
     /// The number of their journeys.
@@ -156,7 +156,7 @@ pub struct One {
     /// The commonest first moment of their journeys; of equally common ones the first by name. Null where there is none.
     pub first_moment: Option<Arc<str>>,
     /// The share of journeys that begin with it.
-    pub first_moment_share: f64,
+    pub first_moment_share: Option<f64>,
     /// How many of its customers had each outcome of the charter, in the order of the charter.
     pub outcomes: Vec<Reached>,
 }
@@ -170,11 +170,11 @@ pub struct Reached {
     /// How many customers had it at least once.
     pub customers: u64,
     /// As a share of the customers of the segment.
-    pub customers_share: f64,
+    pub customers_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub customers_share_low: f64,
+    pub customers_share_low: Option<f64>,
     /// Upper end.
-    pub customers_share_high: f64,
+    pub customers_share_high: Option<f64>,
 }
 
 /// Customers who belong to two segments.
@@ -188,9 +188,9 @@ pub struct Overlap {
     /// How many customers belong to both.
     pub customers: u64,
     /// As a share of those of `a`.
-    pub of_a: f64,
+    pub of_a: Option<f64>,
     /// As a share of those of `b`.
-    pub of_b: f64,
+    pub of_b: Option<f64>,
 }
 
 /// What the segments count.
@@ -359,7 +359,7 @@ impl Fold for SegmentsFold {
                 customers_share_high: share.high,
                 events: of.events,
                 journeys: of.journeys,
-                first_moment_share: first.map_or(0.0, |(_, n)| *n as f64 / of.journeys as f64),
+                first_moment_share: first.map(|(_, n)| *n as f64 / of.journeys as f64),
                 first_moment: first.map(|(moment, _)| names.name(moment)),
                 outcomes: self.outcome_names.iter().zip(&of.reached).map(reached).collect(),
             });
@@ -419,22 +419,22 @@ fn tables(answer: &Answer) -> Vec<Table> {
         main.row([
             Cell::Text(Arc::clone(&one.segment)),
             Cell::Count(one.customers),
-            Cell::Share(one.customers_share),
-            Cell::Share(one.customers_share_low),
-            Cell::Share(one.customers_share_high),
+            Cell::share(one.customers_share),
+            Cell::share(one.customers_share_low),
+            Cell::share(one.customers_share_high),
             Cell::Count(one.events),
             Cell::Count(one.journeys),
             one.first_moment.clone().map_or(Cell::Empty, Cell::Text),
-            Cell::Share(one.first_moment_share),
+            Cell::share(one.first_moment_share),
         ]);
         for reached in &one.outcomes {
             outcomes.row([
                 Cell::Text(Arc::clone(&one.segment)),
                 Cell::Text(Arc::clone(&reached.outcome)),
                 Cell::Count(reached.customers),
-                Cell::Share(reached.customers_share),
-                Cell::Share(reached.customers_share_low),
-                Cell::Share(reached.customers_share_high),
+                Cell::share(reached.customers_share),
+                Cell::share(reached.customers_share_low),
+                Cell::share(reached.customers_share_high),
             ]);
         }
     }
@@ -447,8 +447,8 @@ fn tables(answer: &Answer) -> Vec<Table> {
             Cell::Text(Arc::clone(&overlap.a)),
             Cell::Text(Arc::clone(&overlap.b)),
             Cell::Count(overlap.customers),
-            Cell::Share(overlap.of_a),
-            Cell::Share(overlap.of_b),
+            Cell::share(overlap.of_a),
+            Cell::share(overlap.of_b),
         ]);
     }
     let more = [outcomes, overlaps].into_iter().filter(|table| !table.rows.is_empty());

@@ -92,11 +92,11 @@ pub struct Step {
     /// How many journeys ended before this step.
     pub ended: u64,
     /// As a share of all journeys.
-    pub ended_share: f64,
+    pub ended_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub ended_share_low: f64,
+    pub ended_share_low: Option<f64>,
     /// Upper end.
-    pub ended_share_high: f64,
+    pub ended_share_high: Option<f64>,
 }
 
 /// How many journeys are at a moment.
@@ -108,11 +108,11 @@ pub struct At {
     /// How many journeys.
     pub count: u64,
     /// As a share of all journeys, ended ones included.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// What the step matrix counts.
@@ -222,16 +222,16 @@ fn table(answer: &Answer) -> Table {
         for at in &step.moments {
             let row: &mut Vec<Cell> = cells.entry(&at.moment).or_insert_with(|| {
                 moments.push(&at.moment);
-                vec![Cell::Share(0.0); answer.steps.len()]
+                vec![Cell::share(0.0); answer.steps.len()]
             });
-            row[i] = Cell::Share(at.share);
+            row[i] = Cell::share(at.share);
         }
     }
     for moment in moments {
         let row = cells.remove(moment).unwrap_or_default();
         table.row([vec![Cell::Text(Arc::clone(moment))], row].concat());
     }
-    let ended = answer.steps.iter().map(|step| Cell::Share(step.ended_share));
+    let ended = answer.steps.iter().map(|step| Cell::share(step.ended_share));
     table.row(std::iter::once(Cell::Text(ENDED.into())).chain(ended).collect::<Vec<_>>());
     table
         .notes
@@ -249,7 +249,7 @@ fn list(answer: &Answer) -> Table {
             step.moments.iter().map(|at| (Arc::clone(&at.moment), at.count, [at.share, at.share_low, at.share_high]));
         for (moment, count, shares) in moments.chain([over]) {
             let begins = [Cell::Count(step.step), Cell::Text(moment), Cell::Count(count)];
-            list.row([begins, shares.map(Cell::Share)].concat());
+            list.row([begins, shares.map(Cell::share)].concat());
         }
     }
     list.doubts(&answer.doubts)

@@ -349,7 +349,7 @@ impl Fold for SurveysFold {
                 list.truncate(self.limit);
                 list
             };
-            let response = self.asked.map(|_| Share::new(tally.responded, tally.asked)).filter(|share| share.of > 0);
+            let response = self.asked.map(|_| Share::new(tally.responded, tally.asked));
             surveys.push(Survey {
                 survey: survey.name.as_str().into(),
                 kind: kind_name(survey.kind).into(),
@@ -361,9 +361,9 @@ impl Fold for SurveysFold {
                 out_of_range: tally.out_of_range,
                 not_whole: tally.not_whole,
                 asked: self.asked.map(|_| tally.asked),
-                response_share: response.map(|share| share.share),
-                response_share_low: response.map(|share| share.low),
-                response_share_high: response.map(|share| share.high),
+                response_share: response.and_then(|share| share.share),
+                response_share_low: response.and_then(|share| share.low),
+                response_share_high: response.and_then(|share| share.high),
                 by_moment: list(&tally.by_moment, &moment, "moments before"),
                 by_channel: list(&tally.by_channel, &word, "channels before"),
                 reasons: list(&tally.reasons, &word, "reasons"),

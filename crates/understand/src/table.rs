@@ -29,6 +29,18 @@ pub enum Cell {
     Within(Box<[Cell; 3]>),
 }
 
+impl Cell {
+    /// A share; a share of nothing is an empty cell.
+    pub(crate) fn share(share: impl Into<Option<f64>>) -> Self {
+        share.into().map_or(Cell::Empty, Cell::Share)
+    }
+
+    /// A difference of shares; one of which nothing is known is an empty cell.
+    pub(crate) fn difference(difference: impl Into<Option<f64>>) -> Self {
+        difference.into().map_or(Cell::Empty, Cell::Difference)
+    }
+}
+
 /// Rows of cells under headers, all rows as long as the headers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {

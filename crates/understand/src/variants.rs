@@ -96,7 +96,7 @@ pub struct Answer {
     /// How many variants there are.
     pub of: u64,
     /// The share of journeys that have one of the variants shown.
-    pub covered_share: f64,
+    pub covered_share: Option<f64>,
     /// The variants, most frequent first.
     pub variants: Vec<Variant>,
     /// What stands against these figures.
@@ -112,13 +112,13 @@ pub struct Variant {
     /// How many journeys have it.
     pub count: u64,
     /// As a share of all journeys.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
     /// The share of journeys that have this variant or one before it in the list.
-    pub covered_share: f64,
+    pub covered_share: Option<f64>,
 }
 
 /// What the variants count.
@@ -264,13 +264,13 @@ fn table(answer: &Answer) -> Table {
         table.row([
             Cell::Path(variant.sequence.clone()),
             Cell::Count(variant.count),
-            Cell::Share(variant.share),
-            Cell::Share(variant.share_low),
-            Cell::Share(variant.share_high),
-            Cell::Share(variant.covered_share),
+            Cell::share(variant.share),
+            Cell::share(variant.share_low),
+            Cell::share(variant.share_high),
+            Cell::share(variant.covered_share),
         ]);
     }
-    let (journeys, covered) = (counted(answer.journeys, "journey", "journeys"), Cell::Share(answer.covered_share));
+    let (journeys, covered) = (counted(answer.journeys, "journey", "journeys"), Cell::share(answer.covered_share));
     table.notes.push(format!("{journeys}, {covered} of them shown"));
     table.doubts(&answer.doubts)
 }

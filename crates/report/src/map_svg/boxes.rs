@@ -29,10 +29,10 @@ impl MomentBox {
         let name = in_lines(label, 3, NAME_SIZE, TEXT_WIDTH);
         let terminal = |list: &[map::Terminal]| {
             let found = list.iter().find(|terminal| terminal.moment == moment.moment);
-            found.map_or((0, 0.0), |terminal| (terminal.count, terminal.share))
+            found.map_or((0, None), |terminal| (terminal.count, terminal.share))
         };
         let (starts, ends) = (terminal(&answer.starts), terminal(&answer.ends));
-        let marked = |(n, share): (u64, f64)| (n > 0 && share >= TERMINAL_SHARE).then(|| grouped(n));
+        let marked = |(n, share): (u64, Option<f64>)| (n > 0 && share >= Some(TERMINAL_SHARE)).then(|| grouped(n));
         let title = format!(
             "{label}: {}, {} ({} of all, {}); {} with it, {} with it",
             counted(moment.events, "event", "events"),

@@ -68,7 +68,7 @@ fn says(answer: &Answer, words: &Words, over: u64) -> crate::Finding {
     }
     telling.say(".");
     // The funnel tells of much the same, and of more than one place.
-    telling.finding(Kind::Abandonment, 0.5 * share.share, over, Unit::Journeys)
+    telling.finding(Kind::Abandonment, 0.5 * share.share.unwrap_or_default(), over, Unit::Journeys)
 }
 
 fn picture(answer: &Answer, words: &Words) -> String {

@@ -34,7 +34,7 @@ pub(super) fn tell(answer: &Answer, words: &Words) -> Result<Told, Silence> {
     let shown = |absence: &&Absence| absence.kind != Kind::Stage || Some(*absence) == last;
     let rows: Vec<Bar> = of_customers().filter(shown).map(|absence| row(absence, words)).collect();
     Ok(Told {
-        says: telling.finding(telling::Kind::Absences, 0.15 * most.share, most.of, Unit::Customers),
+        says: telling.finding(telling::Kind::Absences, 0.15 * most.share.unwrap_or_default(), most.of, Unit::Customers),
         tiles: Vec::new(),
         picture: bars(["What did not happen", "Of the customers to whom it could"], &[], &rows),
         doubts: answer.doubts.clone(),

@@ -58,12 +58,12 @@ fn says(answer: &Answer, words: &Words) -> crate::Finding {
         telling.moment(words.of_kind(Noun::Channel, &pair.to)).say(" (").things(pair.count, "time", "times").say(")");
     }
     telling.say(".");
-    let mut strength = 0.25 * answer.switching_share;
+    let mut strength = 0.25 * answer.switching_share.unwrap_or_default();
     if let Some(context) = answer.context.filter(|context| context.switches > 0) {
         let again = Share::new(context.switches - context.carried_over, context.switches);
         telling.say(" In ").count(again.count).say(" of ").things(again.of, "change", "changes");
         telling.say(" within a request (").figure(Figure::Share(again)).say(") the customer had to start again.");
-        strength += 0.35 * again.share;
+        strength += 0.35 * again.share.unwrap_or_default();
     }
     telling.finding(Kind::Channels, strength, answer.journeys, Unit::Journeys)
 }
@@ -100,7 +100,7 @@ fn row(spread: &Spread) -> Bar {
     };
     Bar {
         name: evidence::counted(spread.channels, "channel", "channels"),
-        share: [share.unwrap_or(0.0), low.unwrap_or(0.0), high.unwrap_or(1.0)],
+        share: [share, low, high],
         count,
         of,
         besides: vec![evidence::grouped(spread.journeys)],

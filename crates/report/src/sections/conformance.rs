@@ -54,7 +54,12 @@ fn says(answer: &Answer, words: &Words) -> crate::Finding {
         }
         telling.say(".");
     }
-    telling.finding(Kind::Conformance, 0.1 + 0.3 * (1.0 - fitting.share), answer.journeys, Unit::Journeys)
+    telling.finding(
+        Kind::Conformance,
+        0.1 + 0.3 * (1.0 - fitting.share.unwrap_or_default()),
+        answer.journeys,
+        Unit::Journeys,
+    )
 }
 
 fn after(parting: &Parting, words: &Words) -> String {

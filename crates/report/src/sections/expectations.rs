@@ -51,8 +51,10 @@ fn after(expected: &Expected, words: &Words) -> Vec<Pair> {
 fn cost(answer: &Answer) -> Option<(&Expected, &OutcomeBetween)> {
     let all = answer.expectations.iter().flat_map(|expected| expected.outcomes.iter().map(move |one| (expected, one)));
     // Kept less broken: of what is bad, negative is what one would fear.
-    let worse = |one: &OutcomeBetween| if one.bad { one.difference_high < 0.0 } else { one.difference_low > 0.0 };
-    let size = |one: &OutcomeBetween| one.difference.abs();
+    let worse = |one: &OutcomeBetween| {
+        if one.bad { one.difference_high.is_some_and(|high| high < 0.0) } else { one.difference_low > Some(0.0) }
+    };
+    let size = |one: &OutcomeBetween| one.difference.unwrap_or_default().abs();
     all.filter(|(_, one)| worse(one)).reduce(|a, b| if size(b.1) > size(a.1) { b } else { a })
 }
 
@@ -67,7 +69,7 @@ fn says(answer: &Answer, worst: &Expected, words: &Words) -> crate::Finding {
     if let (None, Some(late)) = (cost, expected.late_median_s) {
         telling.say(" Half of the late ones are late by more than ").figure(Figure::Seconds(late)).say(".");
     }
-    let mut strength = 0.3 + 0.4 * broken.share;
+    let mut strength = 0.3 + 0.4 * broken.share.unwrap_or_default();
     if let Some((_, outcome)) = cost {
         let [kept, broken] = [0, 1].map(|i| &outcome.groups[i]);
         telling.say(" After that, ").moment(words.of_kind(Noun::Outcome, &outcome.outcome)).say(" came in ");
@@ -75,7 +77,7 @@ fn says(answer: &Answer, worst: &Expected, words: &Words) -> crate::Finding {
         telling.figure(Figure::Estimate(Share::new(kept.count, kept.of)));
         telling
             .say(" after a kept promise. That is an association; it does not show that the one comes from the other.");
-        strength += 0.2 + outcome.difference.abs();
+        strength += 0.2 + outcome.difference.unwrap_or_default().abs();
     }
     telling.finding(Kind::Expectations, strength, broken.of, Unit::Promises)
 }

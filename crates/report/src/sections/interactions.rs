@@ -61,7 +61,12 @@ fn says(kind: &Kind, words: &Words) -> crate::Finding {
         let over = Share::new(figures.resolved, figures.resolved + figures.abandoned);
         telling.count(over.count).say(" of ").things(over.of, "request", "requests").say(" (").moment(name).say(", ");
         telling.figure(Figure::Share(over)).say(") were resolved; the others were given up.");
-        return telling.finding(telling::Kind::Interactions, 0.3 * (1.0 - over.share), over.of, Unit::Requests);
+        return telling.finding(
+            telling::Kind::Interactions,
+            0.3 * (1.0 - over.share.unwrap_or_default()),
+            over.of,
+            Unit::Requests,
+        );
     }
     let first = Share::new(figures.first_contact, figures.judged);
     telling.say("Of ").things(first.of, "request", "requests").say(" (").moment(name).say("), ").count(first.count);
@@ -75,10 +80,15 @@ fn says(kind: &Kind, words: &Words) -> crate::Finding {
         telling.say(" of ").count(worst.figures.judged).say(" (");
         telling.figure(Figure::Share(Share::new(worst.figures.first_contact, worst.figures.judged))).say(").");
     }
-    telling.finding(telling::Kind::Interactions, 0.3 + 0.5 * (1.0 - first.share), first.of, Unit::Requests)
+    telling.finding(
+        telling::Kind::Interactions,
+        0.3 + 0.5 * (1.0 - first.share.unwrap_or_default()),
+        first.of,
+        Unit::Requests,
+    )
 }
 
-fn first_share(request: &Request) -> f64 {
+fn first_share(request: &Request) -> Option<f64> {
     request.figures.first_contact_share
 }
 

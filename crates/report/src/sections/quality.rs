@@ -35,7 +35,8 @@ pub(super) fn tell(answer: &Answer, words: &Words) -> Result<Told, Silence> {
             telling.say(&first.what).say(&format!(" ({}).", first.place))
         }
     };
-    let share = |share: f64, low: f64, high: f64, what: &str| Tile::share([share, low, high], what);
+    let share =
+        |share: Option<f64>, low: Option<f64>, high: Option<f64>, what: &str| Tile::share([share, low, high], what);
     let mut tiles = vec![share(
         answer.repeated_share,
         answer.repeated_share_low,

@@ -29,10 +29,9 @@ pub(super) fn tell(answer: &Answer, _: &Words) -> Result<Told, Silence> {
     }
     telling.say(".");
     let point = |cell: &&Cell| {
-        let share = share(cell);
-        Point { name: cell.from.to_string(), share: [share.share, share.low, share.high] }
+        Some(Point { name: cell.from.to_string(), share: [cell.share?, cell.share_low?, cell.share_high?] })
     };
-    let points: Vec<Point> = known.iter().map(point).collect();
+    let points: Vec<Point> = known.iter().filter_map(point).collect();
     let under = format!("{unit}s after the first; share of customers who were back, with its 95 % interval");
     let picture =
         if points.len() > 1 { curve("Share of customers who came back", &under, &points) } else { String::new() };

@@ -14,7 +14,7 @@ pub(super) fn tell(answer: &Answer, words: &Words) -> Result<Told, Silence> {
     let known = |(_, done): &(&Survey, &Done)| ends(done).is_some_and(|groups| groups.iter().all(|group| group.1 > 0));
     let size = |done: &Done| {
         let clear = done.agreement != Agreement::Undecided;
-        (f64::from(u8::from(clear)), done.difference.abs())
+        (f64::from(u8::from(clear)), done.difference.unwrap_or_default().abs())
     };
     let larger = |a: &Done, b: &Done| size(b).0 > size(a).0 || (size(b).0 >= size(a).0 && size(b).1 > size(a).1);
     let most = all().filter(known).reduce(|a, b| if larger(a.1, b.1) { b } else { a });
@@ -72,8 +72,8 @@ fn says(survey: &Survey, done: &Done, words: &Words) -> crate::Finding {
         Agreement::Undecided => "That may be chance: what they say tells little of what they do.",
     });
     let strength = match done.agreement {
-        Agreement::Agrees => 0.3 + 0.5 * done.difference.abs(),
-        Agreement::Diverges => 0.6 + 0.5 * done.difference.abs(),
+        Agreement::Agrees => 0.3 + 0.5 * done.difference.unwrap_or_default().abs(),
+        Agreement::Diverges => 0.6 + 0.5 * done.difference.unwrap_or_default().abs(),
         Agreement::Undecided => 0.3,
     };
     telling.finding(Kind::SayDo, strength, well.of.min(badly.of), Unit::Answers)

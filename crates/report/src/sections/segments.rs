@@ -17,7 +17,7 @@ pub(super) fn tell(answer: &Answer, words: &Words) -> Result<Told, Silence> {
     if answer.customers == 0 {
         return Err("there are no customers".to_owned());
     }
-    let beyond = |one: &One| events_share(one, answer) - one.customers_share;
+    let beyond = |one: &One| events_share(one, answer) - one.customers_share.unwrap_or_default();
     let all = answer.segments.iter().filter(|one| one.customers > 0);
     let Some(most) = all.reduce(|a, b| if beyond(b).abs() > beyond(a).abs() { b } else { a }) else {
         return Err("no customer belongs to any of the charter's segments".to_owned());

@@ -43,21 +43,21 @@ fn name(survey: &Survey) -> String {
 }
 
 /// What sums a score up: NPS in points, otherwise the share of high scores.
-fn summary(score: &Score) -> ([f64; 3], bool) {
-    match (score.nps, score.nps_low, score.nps_high) {
-        (Some(nps), Some(low), Some(high)) => ([nps, low, high], true),
-        _ => ([score.top_share, score.top_share_low, score.top_share_high], false),
+fn summary(score: &Score) -> ([Option<f64>; 3], bool) {
+    match score.nps {
+        Some(_) => ([score.nps, score.nps_low, score.nps_high], true),
+        None => ([score.top_share, score.top_share_low, score.top_share_high], false),
     }
 }
 
 fn tile(survey: &Survey) -> Tile {
     match summary(&survey.score) {
-        ([nps, low, high], true) => Tile {
+        ([Some(nps), Some(low), Some(high)], true) => Tile {
             figure: plain(nps.round()),
             besides: format!("{} to {}", plain(low.round()), plain(high.round())),
             what: format!("{}, in points from −100 to 100; {} answers", name(survey), grouped(survey.score.n)),
         },
-        (share, false) => {
+        (share, _) => {
             Tile::share(share, &format!("{}: high scores; {} answers", name(survey), grouped(survey.score.n)))
         }
     }
@@ -66,11 +66,11 @@ fn tile(survey: &Survey) -> Tile {
 fn says(survey: &Survey) -> crate::Finding {
     let score = &survey.score;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count, so a count again")]
-    let count = |share: f64| (share * score.n as f64).round() as u64;
+    let count = |share: Option<f64>| (share.unwrap_or_default() * score.n as f64).round() as u64;
     let [top, low] = [score.top_share, score.low_share].map(|share| Share::new(count(share).min(score.n), score.n));
     let mut telling = Telling::default();
     telling.say(&name(survey));
-    if let ([nps, from, to], true) = summary(score) {
+    if let ([Some(nps), Some(from), Some(to)], true) = summary(score) {
         telling.say(" is ").figure(Figure::Number(nps.round())).say(" points (").figure(Figure::Number(from.round()));
         telling.say(" to ").figure(Figure::Number(to.round())).say(")");
     }
@@ -88,9 +88,11 @@ fn table<'a>(title: &str, rows: impl Iterator<Item = (String, &'a Score)>) -> St
         safe(title)
     );
     for (name, score) in rows.take(ROWS_MAX) {
-        let ([value, low, high], is_nps) = summary(score);
+        let (figures, is_nps) = summary(score);
+        let [value, low, high] = figures;
         let shown = if is_nps {
-            let [value, low, high] = [value, low, high].map(|points| plain(points.round()));
+            let [value, low, high] =
+                figures.map(|points| points.map(|points| plain(points.round())).unwrap_or_default());
             format!("{value} <span class=\"note\">({low} to {high})</span>")
         } else {
             let text =
@@ -103,7 +105,7 @@ fn table<'a>(title: &str, rows: impl Iterator<Item = (String, &'a Score)>) -> St
                 "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"bar\">{}</td><td class=\"n\">{shown}</td>\
                  <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                 safe(&name),
-                scale([value, low, high], is_nps),
+                scale(figures, is_nps),
                 score.mean.map(plain).unwrap_or_default(),
                 grouped(score.n)
             ),
@@ -113,11 +115,11 @@ fn table<'a>(title: &str, rows: impl Iterator<Item = (String, &'a Score)>) -> St
     html
 }
 
-fn scale(figures: [f64; 3], is_nps: bool) -> String {
+fn scale(figures: [Option<f64>; 3], is_nps: bool) -> String {
     if !is_nps {
-        return crate::charts::bar(figures[0], Some((figures[1], figures[2])));
+        return crate::charts::bar(figures[0], figures[1].zip(figures[2]));
     }
-    let [value, low, high] = figures.map(|points| f64::midpoint(points, 100.0));
+    let [value, low, high] = figures.map(|points| f64::midpoint(points.unwrap_or_default(), 100.0));
     let (from, to) = (value.min(50.0), value.max(50.0));
     let class = if value < 50.0 { "fill under" } else { "fill" };
     format!(

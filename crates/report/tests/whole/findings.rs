@@ -175,8 +175,7 @@ fn of_a_funnel_what_gets_furthest_is_told() {
     let differing = |what: &str, a_count, b_count| {
         let [a, b] = [a_count, b_count].map(|count| Share::new(count, 200));
         let Difference { difference, low, high, .. } = Difference::between(a, b);
-        let (what, a, b) = (what.to_owned(), Some(a.share), Some(b.share));
-        let (difference, low, high) = (Some(difference), Some(low), Some(high));
+        let (what, a, b) = (what.to_owned(), a.share, b.share);
         Differing { what, a, b, difference, low, high, a_count, a_of: 200, b_count, b_of: 200 }
     };
     let compared = Compared {

@@ -18,27 +18,31 @@ pub(super) fn object(parts: impl IntoIterator<Item = Value>) -> Value {
     Value::Object(all)
 }
 
-/// A share with Wilson's interval: share, lower end, upper end. Without cases nothing is known.
-pub(super) fn wilson(count: u64, of: u64) -> [f64; 3] {
+/// A figure with the ends of its interval; nothing where nothing is known.
+pub(super) type Estimate = Option<[f64; 3]>;
+
+/// A share with Wilson's interval: share, lower end, upper end. A share of nothing is nothing.
+pub(super) fn wilson(count: u64, of: u64) -> Estimate {
     if of == 0 {
-        return [0.0, 0.0, 1.0];
+        return None;
     }
     let (n, p) = (of as f64, count as f64 / of as f64);
     let middle = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
     let spread = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
-    [p, middle - spread, middle + spread]
+    Some([p, middle - spread, middle + spread])
 }
 
 /// Newcombe's interval of the difference of two shares: difference, lower end, upper end.
-pub(super) fn newcombe(a: [u64; 2], b: [u64; 2]) -> [f64; 3] {
-    let ([pa, la, ua], [pb, lb, ub]) = (wilson(a[0], a[1]), wilson(b[0], b[1]));
+pub(super) fn newcombe(a: [u64; 2], b: [u64; 2]) -> Estimate {
+    let ([pa, la, ua], [pb, lb, ub]) = (wilson(a[0], a[1])?, wilson(b[0], b[1])?);
     let below = ((pa - la).powi(2) + (ub - pb).powi(2)).sqrt();
     let above = ((ua - pa).powi(2) + (pb - lb).powi(2)).sqrt();
-    [pa - pb, pa - pb - below, pa - pb + above]
+    Some([pa - pb, pa - pb - below, pa - pb + above])
 }
 
-/// Three numbers under a name, and that name with `_low` and `_high`.
-pub(super) fn interval(name: &str, [value, low, high]: [f64; 3]) -> Value {
+/// Three numbers under a name, and that name with `_low` and `_high`; all null where nothing is known.
+pub(super) fn interval(name: &str, estimate: Estimate) -> Value {
+    let [value, low, high] = [0, 1, 2].map(|n: usize| estimate.map(|estimate| estimate[n]));
     let mut members = Map::new();
     members.insert(name.to_owned(), json!(value));
     members.insert(format!("{name}_low"), json!(low));
@@ -49,15 +53,6 @@ pub(super) fn interval(name: &str, [value, low, high]: [f64; 3]) -> Value {
 /// A share under a name, with its interval.
 pub(super) fn share(name: &str, count: u64, of: u64) -> Value {
     interval(name, wilson(count, of))
-}
-
-/// The same, null where there is nothing that it could be a share of.
-pub(super) fn known_share(name: &str, count: u64, of: u64) -> Value {
-    let mut members = share(name, count, of);
-    if of == 0 {
-        members.as_object_mut().expect("an interval").values_mut().for_each(|member| *member = Value::Null);
-    }
-    members
 }
 
 /// How often each thing occurs.

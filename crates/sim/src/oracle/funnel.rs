@@ -3,7 +3,7 @@
 use event::Span;
 use serde_json::{Value, json};
 
-use super::figures::{known_share, median, object, seconds};
+use super::figures::{median, object, seconds, share};
 use super::log::{Log, Seen};
 use crate::world::Question;
 
@@ -34,8 +34,8 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
         let here = reached(i);
         object([
             json!({"moment": steps[i], "customers": here, "median_s": if i == 0 { None } else { median(&times) }}),
-            known_share("of_first", here, reached(0)),
-            known_share("of_previous", here, reached(i.saturating_sub(1))),
+            share("of_first", here, reached(0)),
+            share("of_previous", here, reached(i.saturating_sub(1))),
         ])
     };
     json!({

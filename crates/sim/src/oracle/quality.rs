@@ -83,8 +83,14 @@ pub(super) fn answer(log: &Log<'_>) -> Value {
         let new_year = of.clone().filter(|seen| local(seen.at_us).date().day_of_year() == 1).count() as u64;
         let (number, of) = (of.count() as u64, hours.values().sum());
         let place = format!("source {name}");
-        found.extend((number >= 20 && wilson(number, of)[1] > 0.01).then(|| ("midnight", number, place.clone())));
-        found.extend((new_year >= 20 && wilson(new_year, number)[1] > 0.02).then_some(("new_year", new_year, place)));
+        found.extend(
+            (number >= 20 && wilson(number, of).is_some_and(|share| share[1] > 0.01))
+                .then(|| ("midnight", number, place.clone())),
+        );
+        found.extend(
+            (new_year >= 20 && wilson(new_year, number).is_some_and(|share| share[1] > 0.02))
+                .then_some(("new_year", new_year, place)),
+        );
     }
     let mut findings = sorted(found);
     if single * 2 > people && people >= 20 {

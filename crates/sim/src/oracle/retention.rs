@@ -150,7 +150,7 @@ fn name(by: &str, day: Date) -> String {
 }
 
 fn told(cell: &Cell) -> Value {
-    let share = (cell.of > 0).then(|| wilson(cell.returned, cell.of));
+    let share = wilson(cell.returned, cell.of);
     json!({
         "from": cell.from,
         "to": cell.to,

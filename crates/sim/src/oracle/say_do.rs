@@ -118,8 +118,9 @@ fn done(log: &Log<'_>, survey: &Survey, deed: &Deed<'_>, answers: &[Given<'_>]) 
     };
     let difference = newcombe(well, badly);
     // Those who said well did better: more of what is good, less of what is bad.
-    let better = if deed.bad { difference[2] < 0.0 } else { difference[1] > 0.0 };
-    let worse = if deed.bad { difference[1] > 0.0 } else { difference[2] < 0.0 };
+    let more = difference.is_some_and(|[_, low, _]| low > 0.0);
+    let less = difference.is_some_and(|[_, _, high]| high < 0.0);
+    let (better, worse) = if deed.bad { (less, more) } else { (more, less) };
     // The good after a high score, and not after a low one.
     let not = |[did, of]: [u64; 2]| of - did;
     let as_said = if deed.bad { not(well) + badly[0] } else { well[0] + not(badly) };

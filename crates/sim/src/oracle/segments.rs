@@ -113,7 +113,7 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Option<Value> {
     let each = segments.iter().zip(&members).map(|((name, label, condition), members)| {
         object([json!({"segment": name, "label": label, "when": condition.text()}), of_segment(log, members)])
     });
-    let part = |both: usize, of: usize| if of == 0 { 0.0 } else { both as f64 / of as f64 };
+    let part = |both: usize, of: usize| (of > 0).then(|| both as f64 / of as f64);
     let mut overlaps = Vec::new();
     for a in 0..segments.len() {
         for b in a + 1..segments.len() {
@@ -147,8 +147,8 @@ fn of_segment(log: &Log<'_>, members: &[i64]) -> Value {
             "customers": customers,
             "events": journeys.iter().map(|journey| journey.events().len()).sum::<usize>(),
             "journeys": journeys.len(),
-            "first_moment": first.map(|(moment, _)| moment),
-            "first_moment_share": first.map_or(0.0, |(_, n)| n as f64 / journeys.len() as f64),
+            "first_moment": first.as_ref().map(|(moment, _)| moment),
+            "first_moment_share": first.as_ref().map(|(_, n)| *n as f64 / journeys.len() as f64),
             "outcomes": outcomes.collect::<Vec<_>>(),
         }),
         share("customers_share", customers, log.customers().len() as u64),

@@ -236,11 +236,9 @@ fn measure(
 }
 
 fn of_shares(name: &str, [whole, earlier, later]: [[u64; 2]; 3]) -> Value {
-    let some = |counts: [u64; 2]| (counts[1] > 0).then_some(counts);
-    let figures = some(whole).map(|[count, of]| wilson(count, of));
-    let half = |counts: [u64; 2]| some(counts).map(|[count, of]| count as f64 / of as f64);
-    let change = some(later).zip(some(earlier)).map(|(later, earlier)| newcombe(later, earlier));
-    let [value, changed] = [figures, change].map(|f| [0, 1, 2].map(|i: usize| f.map(|f| f[i])));
+    let half = |[count, of]: [u64; 2]| wilson(count, of).map(|share| share[0]);
+    let figures = [wilson(whole[0], whole[1]), newcombe(later, earlier)];
+    let [value, changed] = figures.map(|f| [0, 1, 2].map(|i: usize| f.map(|f| f[i])));
     measure((name, "share"), (whole[1], Some(whole[0])), value, [half(earlier), half(later)], changed)
 }
 

@@ -50,7 +50,7 @@ fn of_survey(log: &Log<'_>, survey: &Survey, question: &Question) -> Value {
         Vec::new()
     };
     let asked = question.option("asked").map(|moment| responses(log, survey, moment));
-    let response = asked.filter(|(asked, _)| *asked > 0).map(|(asked, answered)| wilson(answered, asked));
+    let response = asked.and_then(|(asked, answered)| wilson(answered, asked));
     object([json!({
         "survey": survey.name,
         "kind": kind_name(survey.kind),

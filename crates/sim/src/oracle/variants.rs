@@ -15,7 +15,7 @@ pub(super) fn answer(log: &Log<'_>, others: &[&Log<'_>], question: &Question) ->
         counts.entry(other.moments()).or_default();
     }
     let all = most_frequent(counts);
-    let covered_share = |covered: u64| if journeys == 0 { 0.0 } else { covered as f64 / journeys as f64 };
+    let covered_share = |covered: u64| (journeys > 0).then(|| covered as f64 / journeys as f64);
     let mut covered = 0;
     let mut variants = Vec::new();
     for (sequence, count) in first(all, limit(question, 20)) {

@@ -34,11 +34,11 @@ pub struct Answer {
     /// Journeys that were abandoned.
     pub abandoned: u64,
     /// Abandoned as a share of those that succeeded or were abandoned.
-    pub abandoned_share: f64,
+    pub abandoned_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub abandoned_share_low: f64,
+    pub abandoned_share_low: Option<f64>,
     /// Upper end.
-    pub abandoned_share_high: f64,
+    pub abandoned_share_high: Option<f64>,
     /// Who started another journey after an abandoned one.
     pub came_back: Returned,
     /// The currency of all amounts.
@@ -62,11 +62,11 @@ pub struct Returned {
     /// After how many abandoned journeys the same customer started another one, as far as is known yet.
     pub count: u64,
     /// As a share of the abandoned journeys.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
     /// Median time from the last event of the one to the first of the other, in seconds.
     pub median_s: Option<f64>,
 }
@@ -108,11 +108,11 @@ pub struct Place {
     /// Journeys that were abandoned here: it was their last moment.
     pub abandoned: u64,
     /// As a share of those that ever were here.
-    pub abandoned_share: f64,
+    pub abandoned_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub abandoned_share_low: f64,
+    pub abandoned_share_low: Option<f64>,
     /// Upper end.
-    pub abandoned_share_high: f64,
+    pub abandoned_share_high: Option<f64>,
     /// Journeys whose last moment it is so far, and that may still go on.
     pub open: u64,
     /// Journeys that succeeded here.
@@ -126,11 +126,11 @@ pub struct Place {
     /// How often the journey went on from here.
     pub went_on: u64,
     /// As a share of how often the moment occurred.
-    pub went_on_share: f64,
+    pub went_on_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub went_on_share_low: f64,
+    pub went_on_share_low: Option<f64>,
     /// Upper end.
-    pub went_on_share_high: f64,
+    pub went_on_share_high: Option<f64>,
     /// Median wait until the next moment where it went on, in seconds.
     pub wait_median_s: Option<f64>,
     /// Its 90th percentile: a longer silence is unusual here.
@@ -293,15 +293,15 @@ fn endings(answer: &Answer) -> Table {
         table.row([
             Cell::Text(Arc::clone(&place.moment)),
             Cell::Count(place.abandoned),
-            Cell::Share(place.abandoned_share),
+            Cell::share(place.abandoned_share),
             Cell::Count(place.journeys),
             number(Some(place.value.total)),
             number(place.value.mean),
             number(place.others_value_mean),
-            Cell::Share(place.went_on_share),
+            Cell::share(place.went_on_share),
             seconds(place.wait_median_s),
             seconds(place.wait_p90_s),
-            if place.abandoned > 0 { Cell::Share(place.came_back.share) } else { Cell::Empty },
+            Cell::share(place.came_back.share),
             seconds(place.came_back.median_s),
         ]);
     }

@@ -31,11 +31,11 @@ pub struct Answer {
     /// Journeys with at least one change of channel.
     pub switching_journeys: u64,
     /// As a share of all journeys.
-    pub switching_share: f64,
+    pub switching_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub switching_share_low: f64,
+    pub switching_share_low: Option<f64>,
     /// Upper end.
-    pub switching_share_high: f64,
+    pub switching_share_high: Option<f64>,
     /// What counts as a loss after a change of channel.
     pub loss: Loss,
     /// Whether the times are exact.
@@ -71,17 +71,17 @@ pub struct Channel {
     /// Events there.
     pub events: u64,
     /// As a share of the events that name a channel.
-    pub events_share: f64,
+    pub events_share: Option<f64>,
     /// Customers who were there.
     pub customers: u64,
     /// Journeys that lead there.
     pub journeys: u64,
     /// As a share of all journeys.
-    pub journeys_share: f64,
+    pub journeys_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub journeys_share_low: f64,
+    pub journeys_share_low: Option<f64>,
     /// Upper end.
-    pub journeys_share_high: f64,
+    pub journeys_share_high: Option<f64>,
 }
 
 /// Going from one channel to another: of two events that follow each other among those that name a channel.
@@ -101,11 +101,11 @@ pub struct Switch {
     /// How many are the last of a journey that may still go on.
     pub pending: u64,
     /// Those lost as a share of those not pending.
-    pub lost_share: f64,
+    pub lost_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub lost_share_low: f64,
+    pub lost_share_low: Option<f64>,
     /// Upper end.
-    pub lost_share_high: f64,
+    pub lost_share_high: Option<f64>,
     /// Median time from the last event on the one to the first on the other, in seconds.
     pub median_s: f64,
     /// Its 90th percentile.
@@ -124,11 +124,11 @@ pub struct Context {
     /// want.
     pub carried_over: u64,
     /// As a share of these changes.
-    pub carried_over_share: f64,
+    pub carried_over_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub carried_over_share_low: f64,
+    pub carried_over_share_low: Option<f64>,
     /// Upper end.
-    pub carried_over_share_high: f64,
+    pub carried_over_share_high: Option<f64>,
 }
 
 /// Journeys with the same number of channels.
@@ -140,11 +140,11 @@ pub struct Spread {
     /// How many journeys.
     pub journeys: u64,
     /// As a share of all journeys.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
     /// How many of them succeeded. Null, as all that follows, where nothing says how journeys end.
     pub succeeded: Option<u64>,
     /// As a share of those that succeeded or were abandoned.
@@ -259,9 +259,9 @@ fn spread(reaches: &[super::Reach], journeys: u64, cut: bool) -> Vec<Spread> {
                 share_low: share.low,
                 share_high: share.high,
                 succeeded: succeeded.map(|share| share.count),
-                succeeded_share: succeeded.map(|share| share.share),
-                succeeded_share_low: succeeded.map(|share| share.low),
-                succeeded_share_high: succeeded.map(|share| share.high),
+                succeeded_share: succeeded.and_then(|share| share.share),
+                succeeded_share_low: succeeded.and_then(|share| share.low),
+                succeeded_share_high: succeeded.and_then(|share| share.high),
             }
         })
         .collect()

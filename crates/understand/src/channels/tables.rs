@@ -21,10 +21,10 @@ fn channels(answer: &Answer) -> Table {
         table.row([
             Cell::Text(Arc::clone(&channel.channel)),
             Cell::Count(channel.events),
-            Cell::Share(channel.events_share),
+            Cell::share(channel.events_share),
             Cell::Count(channel.customers),
             Cell::Count(channel.journeys),
-            Cell::Share(channel.journeys_share),
+            Cell::share(channel.journeys_share),
         ]);
     }
     let (nowhere, events) = (Cell::Count(answer.without_channel), Cell::Count(answer.events));
@@ -34,13 +34,15 @@ fn channels(answer: &Answer) -> Table {
         table.notes.push(what.to_owned());
         return table.doubts(&answer.doubts);
     }
-    let (switching, share) = (Cell::Count(answer.switching_journeys), Cell::Share(answer.switching_share));
-    table.notes.push(format!("{switching} journeys change the channel, {share} of {}", Cell::Count(answer.journeys)));
+    if let Some(share) = answer.switching_share.map(Cell::Share) {
+        let [switching, all] = [answer.switching_journeys, answer.journeys].map(Cell::Count);
+        table.notes.push(format!("{switching} journeys change the channel, {share} of {all}"));
+    }
     table.doubts(&answer.doubts)
 }
 
 fn carried(context: Option<&Context>) -> Cell {
-    context.map_or(Cell::Empty, |context| Cell::Share(context.carried_over_share))
+    context.map_or(Cell::Empty, |context| Cell::share(context.carried_over_share))
 }
 
 fn switches(answer: &Answer) -> Table {
@@ -53,7 +55,7 @@ fn switches(answer: &Answer) -> Table {
             Cell::Count(pair.count),
             Cell::Count(pair.customers),
             Cell::Count(pair.lost),
-            if pair.count > pair.pending { Cell::Share(pair.lost_share) } else { Cell::Empty },
+            Cell::share(pair.lost_share),
             Cell::Seconds(pair.median_s),
             Cell::Seconds(pair.p90_s),
             carried(pair.context.as_ref()),
@@ -85,9 +87,9 @@ fn spread(answer: &Answer) -> Table {
         table.row([
             Cell::Count(spread.channels),
             Cell::Count(spread.journeys),
-            Cell::Share(spread.share),
+            Cell::share(spread.share),
             spread.succeeded.map_or(Cell::Empty, Cell::Count),
-            spread.succeeded_share.map_or(Cell::Empty, Cell::Share),
+            Cell::share(spread.succeeded_share),
         ]);
     }
     table

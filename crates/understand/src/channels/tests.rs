@@ -75,7 +75,7 @@ fn use_switches_and_losses_by_hand() {
 
     let cut = ask_with(TEXT, Some("buy"), "");
     assert_eq!(pairs(&cut), [("web call".to_owned(), 3, 3, 0, 1), ("call web".to_owned(), 1, 1, 1, 0)]);
-    assert!((cut.pairs[1].lost_share - 1.0).abs() < 1e-12);
+    assert_eq!(cut.pairs[1].lost_share, Some(1.0));
     let spread: Vec<_> = cut.spread.iter().map(|s| (s.channels, s.journeys, s.succeeded, s.succeeded_share)).collect();
     assert_eq!(spread, [(0, 1, Some(0), Some(0.0)), (2, 3, Some(1), Some(0.5))]);
     assert_eq!(cut.loss, Loss::Abandoned);

@@ -31,11 +31,11 @@ pub struct Answer {
     /// How many journeys are as drawn from start to end.
     pub fitting: u64,
     /// As a share.
-    pub fitting_share: f64,
+    pub fitting_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub fitting_share_low: f64,
+    pub fitting_share_low: Option<f64>,
     /// Upper end.
-    pub fitting_share_high: f64,
+    pub fitting_share_high: Option<f64>,
     /// The same by how journeys ended.
     pub endings: Vec<ByEnding>,
     /// The moments that are drawn and skipped, most often first.
@@ -85,11 +85,11 @@ pub struct Moved {
     /// In how many journeys.
     pub journeys: u64,
     /// As a share of all journeys.
-    pub journeys_share: f64,
+    pub journeys_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub journeys_share_low: f64,
+    pub journeys_share_low: Option<f64>,
     /// Upper end.
-    pub journeys_share_high: f64,
+    pub journeys_share_high: Option<f64>,
 }
 
 /// Moves of the moments of one department.
@@ -115,11 +115,11 @@ pub struct Parting {
     /// How many journeys part here.
     pub journeys: u64,
     /// As a share of all journeys.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
     /// What came instead, most journeys first.
     pub came: Vec<Came>,
     /// Of journeys that are over, how many succeeded: those that went on from here as drawn against those that parted here.

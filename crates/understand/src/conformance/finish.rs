@@ -235,16 +235,17 @@ fn moves(answer: &Answer) -> Table {
                 moved.owner.as_deref().map_or(Cell::Empty, |owner| Cell::Text(owner.into())),
                 Cell::Count(moved.count),
                 Cell::Count(moved.journeys),
-                Cell::Share(moved.journeys_share),
+                Cell::share(moved.journeys_share),
             ]);
         }
     }
     table.notes.push(format!("drawn: {}", answer.designed));
-    let (journeys, share) = (Cell::Count(answer.journeys), Cell::Share(answer.fitting_share));
-    let fitness = answer.fitness.map_or("unknown".to_owned(), |fitness| format!("{fitness:.3}"));
-    table.notes.push(format!(
-        "{journeys} journeys, {share} of them as drawn from start to end (fitting); mean fitness {fitness}"
-    ));
+    if let Some((share, fitness)) = answer.fitting_share.map(Cell::Share).zip(answer.fitness) {
+        let journeys = Cell::Count(answer.journeys);
+        table.notes.push(format!(
+            "{journeys} journeys, {share} of them as drawn from start to end (fitting); mean fitness {fitness:.3}"
+        ));
+    }
     table.doubts(&answer.doubts)
 }
 
@@ -256,16 +257,15 @@ fn partings_table(answer: &Answer) -> Table {
         let came: Vec<String> =
             parting.came.iter().map(|came| format!("{} ({})", came.moment, came.journeys)).collect();
         let groups = &parting.success.groups;
-        let known = groups.iter().all(|group| group.of > 0);
         let mut row = vec![
             Cell::Text(parting.after.clone().unwrap_or_else(|| "(start)".into())),
             parting.owner.as_deref().map_or(Cell::Empty, |owner| Cell::Text(owner.into())),
             Cell::Count(parting.journeys),
-            Cell::Share(parting.share),
+            Cell::share(parting.share),
             Cell::Text(came.join(", ").into()),
         ];
-        row.extend(groups.iter().map(|group| if group.of > 0 { Cell::Share(group.share) } else { Cell::Empty }));
-        row.push(if known { Cell::Difference(parting.success.difference) } else { Cell::Empty });
+        row.extend(groups.iter().map(|group| Cell::share(group.share)));
+        row.push(Cell::difference(parting.success.difference));
         table.row(row);
     }
     table

@@ -181,9 +181,9 @@ fn followed(expected: &Expected) -> Table {
         table.row([
             Cell::Text(next.moment.clone().unwrap_or_else(|| "(nothing so far)".into())),
             Cell::Count(next.kept),
-            Cell::Share(next.kept_share),
+            Cell::share(next.kept_share),
             Cell::Count(next.broken),
-            Cell::Share(next.broken_share),
+            Cell::share(next.broken_share),
         ]);
     }
     table

@@ -52,7 +52,7 @@ d: order@18d{channel=call}
 e: order@1d delivered@8d visit@8d");
     let delivery = &answer.expectations[0];
     assert_eq!(counts(&delivery.balance), [5, 1, 2, 1, 1]);
-    assert!((delivery.balance.kept_share - 0.25).abs() < 1e-12);
+    assert_eq!(delivery.balance.kept_share, Some(0.25));
     let share = Share::new(1, 4);
     assert_eq!((delivery.balance.kept_share_low, delivery.balance.kept_share_high), (share.low, share.high));
     // Late by two and by four days.
@@ -77,12 +77,12 @@ d: order@15d visit@20d");
     let delivery = &answer.expectations[0];
     let next: Vec<_> = delivery.next.iter().map(|next| (next.moment.as_deref(), next.kept, next.broken)).collect();
     assert_eq!(next, [(Some("visit"), 1, 1), (None, 0, 1), (Some("delivered"), 0, 1)]);
-    assert!((delivery.next[0].broken_share - 1.0 / 3.0).abs() < 1e-12);
+    assert_eq!(delivery.next[0].broken_share, Some(1.0 / 3.0));
     // The churn before it fell due is no result of it; the horizon of the last order is not over.
     let churn = &delivery.outcomes[0];
     let groups: Vec<_> = churn.groups.iter().map(|g| (&*g.group, g.count, g.of)).collect();
     assert_eq!(groups, [("kept", 1, 1), ("broken", 1, 2)]);
-    assert!((churn.difference - 0.5).abs() < 1e-12 && churn.bad);
+    assert_eq!((churn.difference, churn.bad), (Some(0.5), true));
     assert!(answer.doubts.contains(&Doubt::NotRandomised));
 }
 

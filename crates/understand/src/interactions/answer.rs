@@ -76,29 +76,29 @@ pub struct Figures {
     /// How many were silent for longer than the window and never resolved.
     pub abandoned: u64,
     /// Resolved as a share of those resolved or abandoned.
-    pub resolved_share: f64,
+    pub resolved_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub resolved_share_low: f64,
+    pub resolved_share_low: Option<f64>,
     /// Upper end.
-    pub resolved_share_high: f64,
+    pub resolved_share_high: Option<f64>,
     /// How many were resolved so long ago that the window after it is over.
     pub judged: u64,
     /// How many of these took one contact, and no other on the same request until the end of the window.
     pub first_contact: u64,
     /// As a share of those judged.
-    pub first_contact_share: f64,
+    pub first_contact_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub first_contact_share_low: f64,
+    pub first_contact_share_low: Option<f64>,
     /// Upper end.
-    pub first_contact_share_high: f64,
+    pub first_contact_share_high: Option<f64>,
     /// How many of those judged saw no new contact on the same request within the window after they were resolved.
     pub accurate: u64,
     /// As a share of those judged.
-    pub accurate_share: f64,
+    pub accurate_share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub accurate_share_low: f64,
+    pub accurate_share_low: Option<f64>,
     /// Upper end.
-    pub accurate_share_high: f64,
+    pub accurate_share_high: Option<f64>,
     /// Contacts until resolved, in the mean of those resolved. Null where none is, as all that follow.
     pub contacts_mean: Option<f64>,
     /// Lower end of its 95 % interval (Student's t); null with fewer than two.
@@ -180,11 +180,11 @@ pub struct Usual {
     /// How many took this path to this result.
     pub count: u64,
     /// As a share of those resolved or abandoned.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// How an interaction that is over ended.
@@ -208,11 +208,11 @@ pub struct Recontact {
     /// How often.
     pub count: u64,
     /// As a share of all first new contacts of this kind.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
 }
 
 /// What a word says; nothing for none.

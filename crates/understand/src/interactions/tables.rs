@@ -51,8 +51,6 @@ const HEADERS: [&str; 21] = [
 ];
 
 fn cells(figures: &Figures) -> [Cell; 21] {
-    let share = |known: bool, share: f64| if known { Cell::Share(share) } else { Cell::Empty };
-    let (over, judged) = (figures.opened > figures.open, figures.judged > 0);
     let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
     let seconds = |seconds: Option<f64>| seconds.map_or(Cell::Empty, Cell::Seconds);
     [
@@ -60,15 +58,15 @@ fn cells(figures: &Figures) -> [Cell; 21] {
         Cell::Count(figures.resolved),
         Cell::Count(figures.open),
         Cell::Count(figures.abandoned),
-        share(over, figures.resolved_share),
-        share(over, figures.resolved_share_low),
-        share(over, figures.resolved_share_high),
-        share(judged, figures.first_contact_share),
-        share(judged, figures.first_contact_share_low),
-        share(judged, figures.first_contact_share_high),
-        share(judged, figures.accurate_share),
-        share(judged, figures.accurate_share_low),
-        share(judged, figures.accurate_share_high),
+        Cell::share(figures.resolved_share),
+        Cell::share(figures.resolved_share_low),
+        Cell::share(figures.resolved_share_high),
+        Cell::share(figures.first_contact_share),
+        Cell::share(figures.first_contact_share_low),
+        Cell::share(figures.first_contact_share_high),
+        Cell::share(figures.accurate_share),
+        Cell::share(figures.accurate_share_low),
+        Cell::share(figures.accurate_share_high),
         number(figures.contacts_mean),
         number(figures.switches_mean),
         number(figures.repeats_mean),
@@ -152,7 +150,7 @@ fn usual(kind: &Kind) -> Table {
             Cell::Text(usual.path.join(" → ").into()),
             Cell::Text(result.into()),
             Cell::Count(usual.count),
-            Cell::Share(usual.share),
+            Cell::share(usual.share),
             Cell::Count(request.ways),
         ]);
     }
@@ -167,7 +165,7 @@ fn recontacts(kind: &Kind) -> Table {
             named(recontact.from.as_ref()),
             named(recontact.to.as_ref()),
             Cell::Count(recontact.count),
-            Cell::Share(recontact.share),
+            Cell::share(recontact.share),
         ]);
     }
     table

@@ -47,7 +47,7 @@ fn figures_by_hand() {
     assert_eq!((all.opened, all.resolved, all.open, all.abandoned), (6, 4, 1, 1));
     assert_eq!((all.judged, all.accurate, all.first_contact), (4, 3, 2), "ann came back, bob took two contacts");
     assert_eq!((kind.unopened, kind.resolved_again, kind.without_key, kind.without_request), (1, 1, 0, 0));
-    assert!((all.resolved_share - 0.8).abs() < 1e-12);
+    assert_eq!(all.resolved_share, Some(0.8));
     let some = |numbers: [f64; 2]| numbers.map(Some);
     assert_eq!([all.contacts_mean, all.contacts_median], some([1.25, 1.0]));
     assert_eq!([all.switches_mean, all.switches_median], some([0.25, 0.0]));
@@ -71,7 +71,7 @@ fn groups_and_usual_paths_by_hand() {
     assert_eq!((bill.request.as_deref(), bill.figures.opened, bill.ways), (Some("bill"), 5, 3));
     let usual = bill.usual.as_ref().expect("some are over");
     assert_eq!((usual.path.join(" "), usual.result, usual.count), ("ticket done".to_owned(), Ended::Resolved, 2));
-    assert!((usual.share - 0.5).abs() < 1e-12);
+    assert_eq!(usual.share, Some(0.5));
     let quarter: f64 = 0.25;
     let entropy = -2.0 * quarter * quarter.ln() - 0.5 * 0.5_f64.ln();
     let repeatable = 1.0 - entropy / 3.0_f64.ln();

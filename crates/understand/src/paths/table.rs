@@ -29,9 +29,9 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
         Cell::Text(answer.pattern.as_str().into()),
         Cell::Count(answer.journeys),
         Cell::Count(answer.matching),
-        Cell::Share(answer.matching_share),
-        Cell::Share(answer.matching_share_low),
-        Cell::Share(answer.matching_share_high),
+        Cell::share(answer.matching_share),
+        Cell::share(answer.matching_share_low),
+        Cell::share(answer.matching_share_high),
         Cell::Count(answer.matching_customers),
     ]);
     table.notes.extend(

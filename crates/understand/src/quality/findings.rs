@@ -103,11 +103,11 @@ pub struct Unknown {
     /// How many.
     pub events: u64,
     /// As a share of all events, moments or not.
-    pub share: f64,
+    pub share: Option<f64>,
     /// Lower end of the 95 % interval of that share.
-    pub share_low: f64,
+    pub share_low: Option<f64>,
     /// Upper end.
-    pub share_high: f64,
+    pub share_high: Option<f64>,
     /// The most frequent names, at most 20.
     pub names: Vec<UnknownName>,
 }
@@ -186,7 +186,7 @@ pub(super) fn found(seen: &Seen<'_>) -> Vec<Finding> {
     repeats(seen, &mut found);
     let counts = seen.counts;
     if counts.single_customers * 2 > counts.customers && counts.customers >= EVENTS_MIN {
-        let share = Share::new(counts.single_customers, counts.customers).share * 100.0;
+        let share = 100.0 * counts.single_customers as f64 / counts.customers as f64;
         found.push(Finding {
             kind: Kind::SingleCustomers,
             place: "all events".to_owned(),
@@ -328,18 +328,18 @@ fn clocks(seen: &Seen<'_>, found: &mut Vec<Finding>) {
         let of_source = seen.sources.iter().find(|(name, _)| series == format!("source {name}"));
         let events = of_source.map_or(0, |(_, series)| series.summary(seen.end).events);
         let share = Share::new((*midnight).min(events), events);
-        if *midnight >= EVENTS_MIN && share.low > MIDNIGHT_SHARE {
+        if *midnight >= EVENTS_MIN && share.low > Some(MIDNIGHT_SHARE) {
             push(
                 Kind::Midnight,
                 &series,
                 *midnight,
-                format!("{:.0} % of its events are exactly at midnight", share.share * 100.0),
+                format!("{:.0} % of its events are exactly at midnight", share.share.unwrap_or_default() * 100.0),
                 "only the day was recorded: what happened first on a day, and times of less than a day, mean nothing",
                 "map a column with the time of day, or ask in days",
             );
         }
         // By chance one midnight in 365 is a new year's.
-        if new_year >= EVENTS_MIN && Share::new(new_year, *midnight).low > 0.02 {
+        if new_year >= EVENTS_MIN && Share::new(new_year, *midnight).low > Some(0.02) {
             push(
                 Kind::NewYear,
                 &series,
@@ -358,7 +358,7 @@ fn repeats(seen: &Seen<'_>, found: &mut Vec<Finding>) {
     for (moment, repeated) in counts.repeated.iter().enumerate().filter(|(_, n)| **n > 0) {
         let of = counts.moments.get(moment).copied().unwrap_or(0);
         // A few are clicked twice; one in a hundred is a fault.
-        if Share::new((*repeated).min(of), of).share < 0.01 {
+        if Share::new((*repeated).min(of), of).share < Some(0.01) {
             continue;
         }
         found.push(Finding {
@@ -432,7 +432,7 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
     let stitched = Share::new(besides.stitched_customers.min(answer.customers), answer.customers);
     answer.stitched_customers = Some(besides.stitched_customers);
     [answer.stitched_share, answer.stitched_share_low, answer.stitched_share_high] =
-        [stitched.share, stitched.low, stitched.high].map(|share| Some(share).filter(|_| stitched.of > 0));
+        [stitched.share, stitched.low, stitched.high];
     let unknown: u64 = besides.left_out.values().sum();
     let share = Share::new(unknown, answer.events + unknown);
     let mut names: Vec<(&String, &u64)> = besides.left_out.iter().collect();
@@ -461,7 +461,7 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
             count: unknown,
             what: format!(
                 "{:.1} % of the events are no moment of the charter, most of them `{}`",
-                share.share * 100.0,
+                share.share.unwrap_or_default() * 100.0,
                 listed.first().map_or("", |name| &name.event)
             ),
             why: "no view sees them".to_owned(),

@@ -51,14 +51,14 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
 
 fn shares_table(answer: &Answer) -> Table {
     let mut table = Table::new("Shares", &["of", "count", "share", "share_low", "share_high"]);
-    let mut row = |what: &str, count: u64, shares: [f64; 3]| {
+    let mut row = |what: &str, count: u64, shares: [Option<f64>; 3]| {
         let counted = [Cell::Text(what.into()), Cell::Count(count)];
-        table.row([counted.as_slice(), &shares.map(Cell::Share)].concat());
+        table.row([counted.as_slice(), &shares.map(Cell::share)].concat());
     };
     if let (Some(count), Some(share), Some(low), Some(high)) =
         (answer.stitched_customers, answer.stitched_share, answer.stitched_share_low, answer.stitched_share_high)
     {
-        row("customers with more than one key", count, [share, low, high]);
+        row("customers with more than one key", count, [share, low, high].map(Some));
     }
     if answer.customers > 0 {
         let single = [answer.single_share, answer.single_share_low, answer.single_share_high];

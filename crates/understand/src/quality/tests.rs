@@ -98,7 +98,7 @@ fn moments_that_never_occur_and_events_that_are_none() {
     );
     assert!(found.findings[0].to_do.starts_with("did you mean `Order Completed`?"), "{}", found.findings[0].to_do);
     let unknown = found.unknown.as_ref().expect("it was counted");
-    assert!((unknown.share - 4.0 / 6.0).abs() < 1e-12);
+    assert_eq!(unknown.share, Some(4.0 / 6.0));
     let names: Vec<_> = unknown.names.iter().map(|n| (n.event.as_str(), n.events, n.nearest.as_deref())).collect();
     assert_eq!(names, [("other", 3, None), ("Order Completed", 1, Some("order"))]);
 }

@@ -23,9 +23,7 @@ fn triangle(answer: &Answer) -> Table {
     let spans: Vec<String> = answer.all.iter().map(|part| span(answer, part)).collect();
     let headers: Vec<&str> = ["cohort", "customers"].into_iter().chain(spans.iter().map(String::as_str)).collect();
     let mut table = Table::new("Share of each cohort that came back", &headers);
-    let cells = |parts: &[Part]| -> Vec<Cell> {
-        parts.iter().map(|part| part.share.map_or(Cell::Empty, Cell::Share)).collect()
-    };
+    let cells = |parts: &[Part]| -> Vec<Cell> { parts.iter().map(|part| Cell::share(part.share)).collect() };
     for cohort in &answer.cohorts {
         let first = [Cell::Text(cohort.cohort.as_str().into()), Cell::Count(cohort.customers)];
         table.row([first.as_slice(), &cells(&cohort.periods)].concat());
@@ -50,7 +48,7 @@ fn each(answer: &Answer) -> Table {
         for part in cohort.periods.iter().filter(|part| part.share.is_some()) {
             let names = [Cell::Text(cohort.cohort.as_str().into()), Cell::Text(span(answer, part).into())];
             let shares = [part.share, part.share_low, part.share_high];
-            let shares = shares.map(|share| share.map_or(Cell::Empty, Cell::Share));
+            let shares = shares.map(Cell::share);
             table.row([names.as_slice(), &[Cell::Count(part.returned), Cell::Count(part.of)], &shares].concat());
         }
     }
@@ -61,7 +59,7 @@ fn together(answer: &Answer) -> Table {
     let headers = ["after", "returned", "of", "share", "share_low", "share_high", "pending"];
     let mut table = Table::new("All cohorts together", &headers);
     for part in &answer.all {
-        let shares = [part.share, part.share_low, part.share_high].map(|share| share.map_or(Cell::Empty, Cell::Share));
+        let shares = [part.share, part.share_low, part.share_high].map(Cell::share);
         let counts = [Cell::Text(span(answer, part).into()), Cell::Count(part.returned), Cell::Count(part.of)];
         table.row([counts.as_slice(), &shares, &[Cell::Count(part.pending)]].concat());
     }

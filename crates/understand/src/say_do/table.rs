@@ -22,16 +22,15 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     let mut all = Table::new("What was said, and the share that then did it", &headers);
     for survey in &answer.surveys {
         for done in &survey.deeds {
-            let share =
-                |i: usize| done.groups.get(i).filter(|g| g.of > 0).map_or(Cell::Empty, |g| Cell::Share(g.share));
-            let differences = [done.difference, done.difference_low, done.difference_high].map(Cell::Difference);
+            let share = |i: usize| Cell::share(done.groups.get(i).and_then(|group| group.share));
+            let differences = [done.difference, done.difference_low, done.difference_high].map(Cell::difference);
             let agreement = match done.agreement {
                 Agreement::Agrees => "agrees",
                 Agreement::Diverges => "DIVERGES",
                 Agreement::Undecided => "undecided",
             };
             let names = [&survey.survey, &done.deed].map(|name| Cell::Text(Arc::clone(name)));
-            let rest = [Cell::Share(done.as_said_share), Cell::Text(agreement.into()), Cell::Count(done.pending)];
+            let rest = [Cell::share(done.as_said_share), Cell::Text(agreement.into()), Cell::Count(done.pending)];
             all.row([names.as_slice(), &[share(0), share(1), share(2)], &differences, &rest].concat());
         }
     }
@@ -47,7 +46,7 @@ fn by_reason(survey: &Survey) -> Table {
     let mut table = Table::new(&format!("{}: what was done, by reason", survey.survey), &headers);
     for reason in &survey.reasons {
         let first = [Cell::Text(Arc::clone(&reason.reason)), Cell::Count(reason.answers)];
-        let shares = reason.deeds.iter().map(|g| if g.of > 0 { Cell::Share(g.share) } else { Cell::Empty });
+        let shares = reason.deeds.iter().map(|g| Cell::share(g.share));
         table.row([first.as_slice(), &shares.collect::<Vec<_>>()].concat());
     }
     table

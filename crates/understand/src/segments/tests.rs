@@ -51,7 +51,7 @@ fn customers_events_outcomes_and_overlaps() {
     assert_eq!(found.segments[0].label, "Buyers");
     let share = Share::new(2, 4);
     let [low, high] = [found.segments[0].customers_share_low, found.segments[0].customers_share_high];
-    assert!((low - share.low).abs() < 1e-12 && (high - share.high).abs() < 1e-12);
+    assert_eq!((low, high), (share.low, share.high));
     let overlaps: Vec<_> = found.overlaps.iter().map(|o| (&*o.a, &*o.b, o.customers)).collect();
     assert_eq!(overlaps, [("buyers", "callers", 1), ("buyers", "nobody", 0), ("callers", "nobody", 0)]);
     let notes = &tables(&found)[0].notes;

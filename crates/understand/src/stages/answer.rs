@@ -39,11 +39,11 @@ pub struct Answer {
     /// How many changes led to an earlier stage.
     pub back: u64,
     /// As a share of all changes.
-    pub back_share: f64,
+    pub back_share: Option<f64>,
     /// Lower end of its 95 % interval.
-    pub back_share_low: f64,
+    pub back_share_low: Option<f64>,
     /// Upper end.
-    pub back_share_high: f64,
+    pub back_share_high: Option<f64>,
     /// What stands against these figures.
     pub doubts: Vec<Doubt>,
 }
@@ -65,11 +65,11 @@ pub struct Stage {
     /// Customers who came to an earlier stage after it.
     pub fell_back: u64,
     /// As a share of those in the stage.
-    pub fell_back_share: f64,
+    pub fell_back_share: Option<f64>,
     /// Lower end of its 95 % interval.
-    pub fell_back_share_low: f64,
+    pub fell_back_share_low: Option<f64>,
     /// Upper end.
-    pub fell_back_share_high: f64,
+    pub fell_back_share_high: Option<f64>,
     /// Median time of a stay in seconds: from its first moment to the first moment of the next stage. Stays that nothing
     /// followed are left out.
     pub stay_median_s: Option<f64>,

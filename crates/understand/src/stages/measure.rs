@@ -111,21 +111,20 @@ fn in_days(seconds: Mean) -> Mean {
 }
 
 fn of_shares(measure: &str, [whole, earlier, later]: [Share; WINDOWS]) -> Measure {
-    let some = |share: Share| (share.of > 0).then_some(share);
-    let both = some(earlier).zip(some(later)).map(|(earlier, later)| Difference::between(later, earlier));
+    let change = Difference::between(later, earlier);
     Measure {
         measure: measure.to_owned(),
         unit: "share".to_owned(),
         n: whole.of,
         count: Some(whole.count),
-        value: some(whole).map(|share| share.share),
-        low: some(whole).map(|share| share.low),
-        high: some(whole).map(|share| share.high),
-        earlier: some(earlier).map(|share| share.share),
-        later: some(later).map(|share| share.share),
-        change: both.map(|both| both.difference),
-        change_low: both.map(|both| both.low),
-        change_high: both.map(|both| both.high),
+        value: whole.share,
+        low: whole.low,
+        high: whole.high,
+        earlier: earlier.share,
+        later: later.share,
+        change: change.difference,
+        change_low: change.low,
+        change_high: change.high,
     }
 }
 

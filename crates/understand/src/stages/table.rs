@@ -62,7 +62,7 @@ fn stages(answer: &Answer) -> Table {
         let names = [&stage.stage, &stage.label].map(|name| Cell::Text(Arc::clone(name)));
         let counts = [stage.customers, stage.events, stage.fell_back].map(Cell::Count);
         let times = [stage.stay_median_s, stage.lifetime_median_s].map(seconds);
-        table.row([names.as_slice(), &counts, &[Cell::Share(stage.fell_back_share)], &times].concat());
+        table.row([names.as_slice(), &counts, &[Cell::share(stage.fell_back_share)], &times].concat());
     }
     table
 }
@@ -76,7 +76,9 @@ fn transitions(answer: &Answer) -> Table {
         let median = transition.median_s.map_or(Cell::Empty, Cell::Seconds);
         table.row([names.as_slice(), &[back], &counts, &[median]].concat());
     }
-    let [share, low, high] = [answer.back_share, answer.back_share_low, answer.back_share_high].map(Cell::Share);
-    table.notes.push(format!("{share} ({low} to {high}) of the changes lead to an earlier stage"));
+    let [share, low, high] = [answer.back_share, answer.back_share_low, answer.back_share_high].map(Cell::share);
+    if share != Cell::Empty {
+        table.notes.push(format!("{share} ({low} to {high}) of the changes lead to an earlier stage"));
+    }
     table
 }

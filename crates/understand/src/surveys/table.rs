@@ -26,7 +26,7 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     let mut all = Table::new("What customers answered", &headers);
     for survey in &answer.surveys {
         let names = [&survey.survey, &survey.kind].map(|name| Cell::Text(Arc::clone(name)));
-        let response = survey.response_share.map_or_else(|| Cell::Text("not known".into()), Cell::Share);
+        let response = survey.response_share.map_or_else(|| Cell::Text("not known".into()), Cell::share);
         let unscored = [survey.out_of_range, survey.not_whole, survey.without_score].map(Cell::Count);
         all.row([names.as_slice(), &figures(&survey.score), &unscored, &[response]].concat());
     }
@@ -49,7 +49,7 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
 
 fn figures(score: &Score) -> Vec<Cell> {
     let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
-    let shares = [score.top_share, score.top_share_low, score.top_share_high, score.low_share].map(Cell::Share);
+    let shares = [score.top_share, score.top_share_low, score.top_share_high, score.low_share].map(Cell::share);
     let means = [score.mean, score.mean_low, score.mean_high].map(number);
     let nps = [score.nps, score.nps_low, score.nps_high].map(number);
     [[Cell::Count(score.n)].as_slice(), &means, &shares, &nps].concat()

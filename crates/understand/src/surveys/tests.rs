@@ -42,7 +42,7 @@ fn answers_by_hand() {
     assert_eq!(counts(&nps.by_moment), [("invited", 3, Some(22.0 / 3.0)), ("(none)", 1, Some(7.0))]);
     assert_eq!(counts(&nps.reasons), [("quick", 2, Some(9.5)), ("(none)", 1, Some(7.0)), ("price", 1, Some(3.0))]);
     assert_eq!((csat.score.n, csat.out_of_range, csat.not_whole, csat.without_score), (2, 1, 1, 2));
-    assert_eq!((csat.score.top_share, csat.score.nps), (0.5, None));
+    assert_eq!((csat.score.top_share, csat.score.nps), (Some(0.5), None));
     assert!(answer.doubts.iter().any(|doubt| doubt.to_string().contains("outside of the scale")));
     assert_eq!((nps.asked, nps.response_share), (None, None), "nothing tells who was asked");
     let table = Options::tables(&answer);
