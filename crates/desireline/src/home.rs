@@ -37,19 +37,28 @@ impl Home {
 
     /// An organisation that says so itself is simulated, and so is everything that is shown of it.
     pub(crate) fn is_simulated(&self) -> bool {
-        self.charter.organisation.as_deref().is_some_and(|name| name.to_lowercase().contains("simulated"))
+        is_simulated(&self.charter)
     }
 
     /// Says so of a simulated one, where the data themselves cannot.
     pub(crate) fn say_simulated(&self) {
-        if self.is_simulated() {
-            draw::note(&format!("note: {}", Doubt::Simulated));
-        }
+        say_simulated([&*self.charter]);
     }
 
     /// By which rules keys lead to customers.
     pub(crate) fn rules(&self) -> Rules {
         Rules::from(&self.charter.keys)
+    }
+}
+
+fn is_simulated(charter: &Charter) -> bool {
+    charter.organisation.as_deref().is_some_and(|name| name.to_lowercase().contains("simulated"))
+}
+
+/// Says so where any of these charters is of a simulated organisation.
+pub(crate) fn say_simulated<'a>(charters: impl IntoIterator<Item = &'a Charter>) {
+    if charters.into_iter().any(is_simulated) {
+        draw::note(&format!("note: {}", Doubt::Simulated));
     }
 }
 

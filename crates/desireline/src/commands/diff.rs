@@ -11,7 +11,7 @@ use understand::{Answered, Changed, View, changes, changes_csv, changes_table, s
 use crate::args::{DiffArgs, SelectArgs};
 use crate::draw;
 use crate::error::Error;
-use crate::home::{Home, read_charter};
+use crate::home::{Home, read_charter, say_simulated};
 use crate::question::{Asking, answer_all};
 
 /// Paths that are compared, the most frequent ones of either charter.
@@ -68,6 +68,7 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
     for note in &left_out {
         draw::note(note);
     }
+    say_simulated([&*old, &*new, &*home.charter]);
     Ok(ExitCode::SUCCESS)
 }
 
