@@ -284,7 +284,7 @@ impl Asking<'_> {
             let chosen = self.select.journey.as_deref().or(own.filter(|_| view.is_about_journeys()));
             let names = view.moments(self.charter, chosen);
             let mut doubts = extent.map_or_else(Vec::new, |extent| extent.never(self.charter, &names));
-            if view.depends_on_the_end() || chosen.is_some() {
+            if view.depends_on_the_end(self.charter) || chosen.is_some() {
                 doubts.extend(ahead(ends, self.charter));
             }
             for doubt in doubts {

@@ -1,4 +1,5 @@
-//! What customers answered: scores with intervals, by the moment and the channel before, and the reasons that they gave.
+//! What customers answered: scores with intervals, by the moment and the channel before, by segment, and the reasons that
+//! they gave.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,12 +8,13 @@ use charter::Charter;
 use charter::journeys::{Journey as Drawn, SurveyKind};
 use event::Column;
 use evidence::{Doubt, Mean, Share};
-use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
+use journey::{Dues, Fold, Journey, Moment, Moments, Of, Segment, Setting, Wanted, Word, Words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Figured, Means, Shares};
 use crate::kept;
+use crate::pending::Pending;
 use crate::question::{Names, Question, known_moment, number};
 use crate::scores::{NoScore, Places, Said, Score, Scores, kind_name, read};
 use crate::{Comparison, Error, Table};
@@ -61,6 +63,7 @@ impl Question for Options {
     fn wants(&self, charter: &Charter, wanted: &mut Wanted) -> Result<(), Error> {
         some_survey(charter, Self::NAME)?;
         read_of(charter, wanted);
+        charter.segments.iter().for_each(|segment| Segment::wants(&segment.when, charter, wanted));
         Ok(())
     }
 
@@ -81,6 +84,7 @@ impl Question for Options {
             answered: false,
         });
         let surveys: Vec<Asked> = surveys.collect();
+        let of_charter = &setting.charter.segments;
         let asked = self.asked.as_ref().filter(|name| setting.charter.moment(name).is_some());
         SurveysFold {
             limit: if self.limit == 0 { usize::MAX } else { self.limit },
@@ -88,9 +92,16 @@ impl Question for Options {
             asked: asked.map(|name| setting.moments.intern(name)),
             channel,
             words: setting.words.clone(),
-            tallies: vec![Tally::default(); surveys.len()],
+            tallies: vec![
+                Tally { parts: vec![Part::default(); 1 + of_charter.len()], ..Tally::default() };
+                surveys.len()
+            ],
             surveys,
+            segments: of_charter.iter().map(|segment| Segment::new(&segment.when, setting)).collect(),
+            segment_names: of_charter.iter().map(|segment| segment.name.as_str().into()).collect(),
             customer: None,
+            member: Vec::new(),
+            pending: Pending::new(setting.until_us),
         }
     }
 
@@ -160,8 +171,30 @@ pub struct Survey {
     pub by_moment: Vec<By>,
     /// By the channel of that moment.
     pub by_channel: Vec<By>,
+    /// By segment of the charter, in its order; a customer may belong to several.
+    pub by_segment: Vec<BySegment>,
     /// By the reason that was given.
     pub reasons: Vec<By>,
+}
+
+/// The answers of the customers of a segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BySegment {
+    /// The segment.
+    pub segment: Arc<str>,
+    /// How many customers of it answered.
+    pub customers: u64,
+    /// What their answers come to.
+    pub score: Score,
+    /// How often they were asked; null where nothing tells.
+    pub asked: Option<u64>,
+    /// The share of these that was answered.
+    pub response_share: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub response_share_low: Option<f64>,
+    /// Upper end.
+    pub response_share_high: Option<f64>,
 }
 
 /// How often a score was given.
@@ -206,29 +239,48 @@ pub struct SurveysFold {
     channel: usize,
     words: Words,
     surveys: Vec<Asked>,
+    segments: Vec<Segment>,
+    segment_names: Vec<Arc<str>>,
     customer: Option<i64>,
+    /// Which parts of a tally the present customer belongs to; empty while that is not known, since few answer.
+    member: Vec<usize>,
     tallies: Vec<Tally>,
+    /// Who belongs to other segments later.
+    pending: Pending,
+}
+
+/// What is counted of everybody, or of a segment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Part {
+    customers: u64,
+    scores: Scores,
+    asked: u64,
+    responded: u64,
+}
+
+impl Part {
+    fn counts(&mut self) -> [&mut u64; 3] {
+        [&mut self.customers, &mut self.asked, &mut self.responded]
+    }
 }
 
 /// What is counted of one survey; moments and words by number.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Tally {
-    customers: u64,
-    all: Scores,
+    /// Everybody, then each segment.
+    parts: Vec<Part>,
     without_score: u64,
     out_of_range: u64,
     not_whole: u64,
-    asked: u64,
-    responded: u64,
     by_moment: BTreeMap<u32, Scores>,
     by_channel: BTreeMap<u32, Scores>,
     reasons: BTreeMap<u32, Scores>,
 }
 
 impl Tally {
-    fn counts(&mut self) -> [&mut u64; 6] {
-        let Self { customers, without_score, out_of_range, not_whole, asked, responded, .. } = self;
-        [customers, without_score, out_of_range, not_whole, asked, responded]
+    fn counts(&mut self) -> impl Iterator<Item = &mut u64> {
+        let Self { parts, without_score, out_of_range, not_whole, .. } = self;
+        [without_score, out_of_range, not_whole].into_iter().chain(parts.iter_mut().flat_map(Part::counts))
     }
 
     fn groups(&mut self) -> [&mut BTreeMap<u32, Scores>; 3] {
@@ -236,8 +288,8 @@ impl Tally {
     }
 
     fn merge(&mut self, mut other: Self) {
-        self.all.merge(&other.all);
-        self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| *ours += *theirs);
+        self.counts().zip(other.counts()).for_each(|(ours, theirs)| *ours += *theirs);
+        self.parts.iter_mut().zip(&other.parts).for_each(|(ours, theirs)| ours.scores.merge(&theirs.scores));
         for (ours, theirs) in self.groups().into_iter().zip(other.groups()) {
             for (name, scores) in theirs {
                 ours.entry(*name).or_default().merge(scores);
@@ -246,8 +298,8 @@ impl Tally {
     }
 
     fn subtract(&mut self, mut other: Self) {
-        self.all.subtract(&other.all);
-        self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| *ours -= *theirs);
+        self.counts().zip(other.counts()).for_each(|(ours, theirs)| *ours -= *theirs);
+        self.parts.iter_mut().zip(&other.parts).for_each(|(ours, theirs)| ours.scores.subtract(&theirs.scores));
         for (ours, theirs) in self.groups().into_iter().zip(other.groups()) {
             for (name, scores) in theirs {
                 ours.entry(*name).or_default().subtract(scores);
@@ -258,6 +310,22 @@ impl Tally {
 }
 
 impl SurveysFold {
+    /// Finds out to which segments the present customer belongs.
+    fn enter(&mut self, journey: &Journey<'_>) {
+        if !self.member.is_empty() {
+            return;
+        }
+        self.member.push(0);
+        for (number, segment) in (1..).zip(&self.segments) {
+            if segment.holds(journey.run) {
+                self.member.push(number);
+            }
+            if let Some(due_us) = segment.due_us(journey.run) {
+                self.pending.note(journey.customer, due_us);
+            }
+        }
+    }
+
     /// Takes in the event at `i` of a journey for every survey that it answers.
     fn answer(&mut self, journey: &Journey<'_>, i: usize) {
         let run = journey.run;
@@ -278,15 +346,20 @@ impl SurveysFold {
                         NoScore::OutOfRange => tally.out_of_range += 1,
                     }
                     // Whoever gives a score that cannot count has answered all the same.
-                    if why != NoScore::Missing {
-                        tally.responded += u64::from(std::mem::replace(&mut survey.open, false));
+                    if why != NoScore::Missing && std::mem::replace(&mut survey.open, false) {
+                        self.member.iter().for_each(|part| tally.parts[*part].responded += 1);
                     }
                     continue;
                 }
             };
-            tally.customers += u64::from(!std::mem::replace(&mut survey.answered, true));
-            tally.responded += u64::from(std::mem::replace(&mut survey.open, false));
-            tally.all.add(score);
+            let first = u64::from(!std::mem::replace(&mut survey.answered, true));
+            let responded = u64::from(std::mem::replace(&mut survey.open, false));
+            for part in &self.member {
+                let part = &mut tally.parts[*part];
+                part.customers += first;
+                part.responded += responded;
+                part.scores.add(score);
+            }
             tally.by_moment.entry(before.0).or_default().add(score);
             tally.by_channel.entry(before.1).or_default().add(score);
             if let Some(reason) = survey.places.reason {
@@ -302,13 +375,18 @@ impl Fold for SurveysFold {
     fn journey(&mut self, journey: &Journey<'_>) {
         if self.customer.replace(journey.customer) != Some(journey.customer) {
             self.surveys.iter_mut().for_each(|survey| (survey.open, survey.answered) = (false, false));
+            self.member.clear();
         }
         for (i, moment) in journey.moments.iter().enumerate() {
             if Some(*moment) == self.asked {
+                self.enter(journey);
                 self.surveys.iter_mut().for_each(|survey| survey.open = true);
-                self.tallies.iter_mut().for_each(|tally| tally.asked += 1);
+                for tally in &mut self.tallies {
+                    self.member.iter().for_each(|part| tally.parts[*part].asked += 1);
+                }
             }
             if self.surveys.iter().any(|survey| survey.moment == *moment) {
+                self.enter(journey);
                 self.answer(journey, i);
             }
         }
@@ -317,6 +395,7 @@ impl Fold for SurveysFold {
     fn merge(&mut self, other: Self) {
         self.customer = None;
         self.tallies.iter_mut().zip(other.tallies).for_each(|(ours, theirs)| ours.merge(theirs));
+        self.pending.merge(other.pending);
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
@@ -336,7 +415,8 @@ impl Fold for SurveysFold {
         let mut surveys = Vec::new();
         for (survey, tally) in self.surveys.iter().zip(self.tallies) {
             let what = |what: &str| format!("{what} of {}", survey.name);
-            doubts.extend(Doubt::few(&what("answers"), tally.all.n()));
+            let [all, of_segments @ ..] = tally.parts.as_slice() else { continue };
+            doubts.extend(Doubt::few(&what("answers"), all.scores.n()));
             doubts.extend(Doubt::left_out(&what("scores"), tally.out_of_range, "they lie outside of the scale"));
             doubts.extend(Doubt::left_out(&what("scores"), tally.not_whole, "they are no whole numbers"));
             let mut list = |all: &BTreeMap<u32, Scores>, name: &dyn Fn(u32) -> Arc<str>, of: &str| {
@@ -349,23 +429,38 @@ impl Fold for SurveysFold {
                 list.truncate(self.limit);
                 list
             };
-            let response = self.asked.map(|_| Share::new(tally.responded, tally.asked));
+            let response = |part: &Part| self.asked.map(|_| Share::new(part.responded, part.asked));
+            let of_segment = |(name, part): (&Arc<str>, &Part)| {
+                let response = response(part);
+                BySegment {
+                    segment: Arc::clone(name),
+                    customers: part.customers,
+                    score: part.scores.score(survey.kind),
+                    asked: response.map(|share| share.of),
+                    response_share: response.and_then(|share| share.share),
+                    response_share_low: response.and_then(|share| share.low),
+                    response_share_high: response.and_then(|share| share.high),
+                }
+            };
+            let by_segment = self.segment_names.iter().zip(of_segments).map(of_segment).collect();
+            let response = response(all);
             surveys.push(Survey {
                 survey: survey.name.as_str().into(),
                 kind: kind_name(survey.kind).into(),
                 moment: survey.moment_name.as_str().into(),
-                customers: tally.customers,
-                score: tally.all.score(survey.kind),
-                distribution: tally.all.given().map(|(score, count)| Given { score, count }).collect(),
+                customers: all.customers,
+                score: all.scores.score(survey.kind),
+                distribution: all.scores.given().map(|(score, count)| Given { score, count }).collect(),
                 without_score: tally.without_score,
                 out_of_range: tally.out_of_range,
                 not_whole: tally.not_whole,
-                asked: self.asked.map(|_| tally.asked),
+                asked: response.map(|share| share.of),
                 response_share: response.and_then(|share| share.share),
                 response_share_low: response.and_then(|share| share.low),
                 response_share_high: response.and_then(|share| share.high),
                 by_moment: list(&tally.by_moment, &moment, "moments before"),
                 by_channel: list(&tally.by_channel, &word, "channels before"),
+                by_segment,
                 reasons: list(&tally.reasons, &word, "reasons"),
             });
         }
@@ -373,15 +468,24 @@ impl Fold for SurveysFold {
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
-        kept::keep(&self.tallies)
+        // Where nobody knows when time decides about customers, what was counted today says nothing about tomorrow.
+        self.segments.iter().all(Segment::knows_dues).then(|| kept::keep(&(&self.tallies, self.pending.keep())))?
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        kept::resume(kept).map(|tallies| self.tallies = tallies).is_some()
+        let Some((tallies, pending)) = kept::resume::<(Vec<Tally>, Dues)>(kept) else { return false };
+        self.tallies = tallies;
+        self.pending.resume(pending);
+        true
+    }
+
+    fn due(&self, until_us: i64) -> Option<Vec<i64>> {
+        self.pending.due(until_us)
     }
 
     fn subtract(&mut self, other: Self) {
         self.tallies.iter_mut().zip(other.tallies).for_each(|(ours, theirs)| ours.subtract(theirs));
+        self.pending.subtract(other.pending);
     }
 }
 
@@ -397,7 +501,7 @@ fn shares(answer: &Answer) -> Shares {
         let score = &survey.score;
         for (said, share) in [(Said::Well, score.top_share), (Said::Badly, score.low_share)] {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, times rounding")]
-            let count = (share * score.n as f64).round() as u64;
+            let count = (share.unwrap_or_default() * score.n as f64).round() as u64;
             by_name.insert(format!("{}: {}", survey.survey, said.name(kind)), Share::new(count, score.n));
         }
     }

@@ -210,19 +210,20 @@ impl View {
 
     /// Whether the answer depends on up to when events are known, however runs are cut: something in it is pending, silent
     /// or not over.
-    pub fn depends_on_the_end(&self) -> bool {
-        !matches!(
-            self,
+    pub fn depends_on_the_end(&self, charter: &Charter) -> bool {
+        match self {
             View::Map(_)
-                | View::Variants(_)
-                | View::Funnel(_)
-                | View::Steps(_)
-                | View::Sankey(_)
-                | View::Paths(_)
-                | View::Channels(_)
-                | View::Surveys(_)
-                | View::Extent(_)
-        )
+            | View::Variants(_)
+            | View::Funnel(_)
+            | View::Steps(_)
+            | View::Sankey(_)
+            | View::Paths(_)
+            | View::Channels(_)
+            | View::Extent(_) => false,
+            // Who belongs to a segment may depend on it.
+            View::Surveys(_) => !charter.segments.is_empty(),
+            _ => true,
+        }
     }
 
     /// Whether it looks at the period before the one that was asked for too.

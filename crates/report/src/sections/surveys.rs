@@ -20,20 +20,21 @@ pub(super) fn tell(answer: &Answer, words: &Words) -> Result<Told, Silence> {
     };
     let tiles = answered().map(tile).collect();
     let mut picture = table("Survey", answered().map(|survey| (name(survey), &survey.score)));
-    let by = |title: &str, all: &[By], label: &dyn Fn(&str) -> String| {
+    let rows = |title: &str, all: &mut dyn Iterator<Item = (String, &Score)>| {
         // Of few answers a picture would show mostly their interval.
-        let known = all.iter().filter(|by| by.score.n >= FEW);
+        let known: Vec<(String, &Score)> = all.filter(|(_, score)| score.n >= FEW).collect();
         let title = format!("{}, {title}", name(main));
-        if known.clone().count() > 1 {
-            table(&title, known.map(|by| (label(&by.name), &by.score)))
-        } else {
-            String::new()
-        }
+        if known.len() > 1 { table(&title, known.into_iter()) } else { String::new() }
+    };
+    let by = |title: &str, all: &[By], label: &dyn Fn(&str) -> String| {
+        rows(title, &mut all.iter().map(|by| (label(&by.name), &by.score)))
     };
     picture.push_str(&by("by the moment before the answer", &main.by_moment, &|name| words.label(name).to_owned()));
     picture.push_str(&by("by the channel of that moment", &main.by_channel, &|name| {
         words.of_kind(Noun::Channel, name).to_owned()
     }));
+    let segment = |name: &str| words.of_kind(Noun::Segment, name).to_owned();
+    picture.push_str(&rows("by segment", &mut main.by_segment.iter().map(|of| (segment(&of.segment), &of.score))));
     picture.push_str(&by("by the reason that was given", &main.reasons, &|name| name.to_owned()));
     Ok(Told { says: says(main), tiles, picture, doubts: answer.doubts.clone() })
 }

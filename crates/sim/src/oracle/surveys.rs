@@ -3,9 +3,10 @@
 use charter::journeys::Survey;
 use serde_json::{Value, json};
 
-use super::figures::{count, first, limit, most_frequent, object, wilson};
+use super::figures::{count, first, limit, most_frequent, object, share};
 use super::log::{Journey, Log, text};
 use super::scores::{Score, kind_name, read, summary};
+use super::segments::belongs;
 use crate::world::Question;
 
 /// One answer with a score that counts.
@@ -49,26 +50,40 @@ fn of_survey(log: &Log<'_>, survey: &Survey, question: &Question) -> Value {
     } else {
         Vec::new()
     };
-    let asked = question.option("asked").map(|moment| responses(log, survey, moment));
-    let response = asked.and_then(|(asked, answered)| wilson(answered, asked));
-    object([json!({
-        "survey": survey.name,
-        "kind": kind_name(survey.kind),
-        "moment": survey.moment,
-        "customers": count(answers.iter().map(|given| given.customer)).len(),
-        "score": summary(survey.kind, &scores),
-        "distribution": distribution.collect::<Vec<_>>(),
-        "without_score": number(Score::Missing),
-        "out_of_range": number(Score::OutOfRange),
-        "not_whole": number(Score::NotWhole),
-        "asked": asked.map(|(asked, _)| asked),
-        "response_share": response.map(|share| share[0]),
-        "response_share_low": response.map(|share| share[1]),
-        "response_share_high": response.map(|share| share[2]),
-        "by_moment": by(&|given| given.moment.clone()),
-        "by_channel": by(&|given| given.channel.clone()),
-        "reasons": reasons,
-    })])
+    let everybody: Vec<i64> = log.customers().iter().map(|customer| customer.number).collect();
+    let by_segment = log.charter.segments.iter().map(|segment| {
+        let all = log.customers().into_iter().filter(|customer| belongs(log, customer, &segment.when));
+        let members: Vec<i64> = all.map(|customer| customer.number).collect();
+        let of: Vec<&Given> = answers.iter().filter(|given| members.contains(&given.customer)).collect();
+        let scores: Vec<f64> = of.iter().map(|given| given.score).collect();
+        object([
+            json!({
+                "segment": segment.name,
+                "customers": count(of.iter().map(|given| given.customer)).len(),
+                "score": summary(survey.kind, &scores),
+            }),
+            response(log, survey, question, &members),
+        ])
+    });
+    let by_segment: Vec<Value> = by_segment.collect();
+    object([
+        response(log, survey, question, &everybody),
+        json!({
+            "survey": survey.name,
+            "kind": kind_name(survey.kind),
+            "moment": survey.moment,
+            "customers": count(answers.iter().map(|given| given.customer)).len(),
+            "score": summary(survey.kind, &scores),
+            "distribution": distribution.collect::<Vec<_>>(),
+            "without_score": number(Score::Missing),
+            "out_of_range": number(Score::OutOfRange),
+            "not_whole": number(Score::NotWhole),
+            "by_segment": by_segment,
+            "by_moment": by(&|given| given.moment.clone()),
+            "by_channel": by(&|given| given.channel.clone()),
+            "reasons": reasons,
+        }),
+    ])
 }
 
 fn given(log: &Log<'_>, journey: &Journey<'_>, survey: &Survey) -> Vec<Given> {
@@ -90,10 +105,17 @@ fn given(log: &Log<'_>, journey: &Journey<'_>, survey: &Survey) -> Vec<Given> {
     all
 }
 
-/// How often customers were asked, and how often they answered before they were asked again.
-fn responses(log: &Log<'_>, survey: &Survey, moment: &str) -> (u64, u64) {
+/// How often some customers were asked, and the share that they answered; null where nobody says with which moment.
+fn response(log: &Log<'_>, survey: &Survey, question: &Question, customers: &[i64]) -> Value {
+    let asked = question.option("asked").map(|moment| responses(log, survey, moment, customers));
+    let (of, count) = asked.unwrap_or_default();
+    object([json!({"asked": asked.map(|(asked, _)| asked)}), share("response_share", count, of)])
+}
+
+/// How often some customers were asked, and how often they answered before they were asked again.
+fn responses(log: &Log<'_>, survey: &Survey, moment: &str, customers: &[i64]) -> (u64, u64) {
     let (mut asked, mut answered) = (0, 0);
-    for customer in log.customers() {
+    for customer in log.customers().into_iter().filter(|customer| customers.contains(&customer.number)) {
         let own = log.journeys.iter().filter(|journey| journey.customer.number == customer.number);
         let events: Vec<_> = own.flat_map(Journey::events).collect();
         for i in (0..events.len()).filter(|i| events[*i].moment == moment) {

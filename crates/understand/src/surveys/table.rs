@@ -40,6 +40,9 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
             by(survey, "by the moment before", "moment", &survey.by_moment),
             by(survey, "by the channel before", "channel", &survey.by_channel),
         ]);
+        if !survey.by_segment.is_empty() {
+            tables.push(by_segment(survey));
+        }
         if !survey.reasons.is_empty() {
             tables.push(by(survey, "by reason", "reason", &survey.reasons));
         }
@@ -53,6 +56,16 @@ fn figures(score: &Score) -> Vec<Cell> {
     let means = [score.mean, score.mean_low, score.mean_high].map(number);
     let nps = [score.nps, score.nps_low, score.nps_high].map(number);
     [[Cell::Count(score.n)].as_slice(), &means, &shares, &nps].concat()
+}
+
+fn by_segment(survey: &Survey) -> Table {
+    let headers = [["segment", "customers"].as_slice(), &FIGURES, &["response_share"]].concat();
+    let mut table = Table::new(&format!("{}: by segment", survey.survey), &headers);
+    for of in &survey.by_segment {
+        let first = [Cell::Text(Arc::clone(&of.segment)), Cell::Count(of.customers)];
+        table.row([first.as_slice(), &figures(&of.score), &[Cell::share(of.response_share)]].concat());
+    }
+    table
 }
 
 fn by(survey: &Survey, title: &str, header: &str, all: &[By]) -> Table {

@@ -9,6 +9,9 @@ moments:
   order: {when: \"event = 'order'\"}
   invited: {when: \"event = 'invited'\"}
   survey: {when: \"event = 'survey'\"}
+segments:
+  callers: count_of.call >= 1
+  nobody: count_of.order >= 9
 surveys:
   nps: {moment: survey, score: properties.nps, kind: nps, reason: properties.why}
   csat: {moment: survey, score: properties.csat, kind: csat}
@@ -64,6 +67,22 @@ fn who_was_asked_is_known_where_a_moment_says_so() {
     let log = testkit::told(CHARTER, LOG).log(None, |charter, wanted| unknown.wants(charter, wanted).expect("surveys"));
     let error = testkit::answer(&log, &Selection::default(), || unknown.fold(&log.setting())).expect_err("unknown");
     assert!(error.to_string().contains("did you mean `invited`"), "{error}");
+}
+
+#[test]
+fn segments_answer_for_themselves() {
+    let answer = ask(&Options { asked: Some("invited".to_owned()), ..Options::default() }, LOG);
+    let [callers, nobody] = answer.surveys[0].by_segment.as_slice() else { panic!("{answer:?}") };
+    // Of 9, 3, 10 and 7 the caller gave 9 and 3, and was asked once of three times.
+    assert_eq!(
+        (&*callers.segment, callers.customers, callers.score.n, callers.score.nps),
+        ("callers", 1, 2, Some(0.0))
+    );
+    assert_eq!((callers.asked, callers.response_share), (Some(1), Some(1.0)));
+    assert_eq!((&*nobody.segment, nobody.customers, nobody.score.n, nobody.score.top_share), ("nobody", 0, 0, None));
+    assert_eq!((nobody.asked, nobody.response_share), (Some(0), None), "a share of nothing is nothing");
+    let table = Options::tables(&answer).into_iter().find(|table| table.title == "nps: by segment").expect("a table");
+    assert_eq!((table.rows.len(), table.rows[1].last()), (2, Some(&crate::Cell::Empty)));
 }
 
 #[test]
