@@ -9,8 +9,8 @@ mod answer;
 mod tests;
 
 use charter::Charter;
-use charter::journeys::{Outcome, Worth};
-use journey::{Ending, Fold, Journey, Moment, Moments, Of, Setting, Wanted};
+use charter::journeys::Outcome;
+use journey::{Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,7 @@ use crate::count::{Customers, at};
 use crate::durations::Durations;
 use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
+use crate::outcomes::Amount;
 use crate::question::{Question, number};
 use crate::table::Table;
 use crate::{Comparison, Error};
@@ -120,19 +121,10 @@ struct Priced {
     amount: Amount,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Amount {
-    Each(f64),
-    Number(usize),
-}
-
 fn worth(outcome: &Outcome, wanted: &mut Wanted) -> Option<Priced> {
     let value = outcome.value.as_ref()?;
     let holds = wanted.condition(&outcome.when);
-    let amount = match value {
-        Worth::Amount(amount) => Amount::Each(*amount),
-        Worth::Column(column) => Amount::Number(wanted.number(column, Of::Condition(holds))),
-    };
+    let amount = Amount::of(value, holds, wanted);
     Some(Priced { name: outcome.name.clone(), bad: outcome.bad, holds, amount })
 }
 

@@ -118,6 +118,8 @@ impl Question for Options {
             promised: vec![promises::Tally::default(); promised.len()],
             times,
             counts: outcomes.counts(),
+            places: Vec::new(),
+            met: Vec::new(),
             pending: Pending::new(setting.until_us),
             outcomes,
         }
@@ -162,6 +164,11 @@ pub struct ConformanceFold {
     times: Durations,
     outcomes: Outcomes,
     counts: Counts,
+    /// By the last moment that followed the plan (its number and one, 0 for the start): outcomes after journeys had come
+    /// there, of those that went on as drawn and those that parted.
+    places: Vec<Counts>,
+    /// The places where the journey at hand was, so that each counts once in it.
+    met: Vec<usize>,
     pending: Pending,
 }
 
@@ -176,6 +183,7 @@ struct Kept<'a> {
     promised: Vec<promises::Tally>,
     times: durations::Kept,
     counts: Counts,
+    places: Vec<Counts>,
     pending: Dues,
 }
 
@@ -251,6 +259,28 @@ impl ConformanceFold {
         }
     }
 
+    /// Counts what came after the journey was at each place of the plan: whether it then went on as drawn or parted is
+    /// decided by the next moment, so both are followed from the same time.
+    fn follow(&mut self, journey: &Journey<'_>, beginning: usize) {
+        let key = |i: usize| i.checked_sub(1).map_or(0, |before| journey.moments[before].index() + 1);
+        let parting = (beginning < journey.moments.len()).then(|| key(beginning));
+        self.met.clear();
+        for i in 0..(beginning + 1).min(journey.moments.len()) {
+            let (place, parted) = (key(i), i == beginning);
+            // Whoever parts from here did not go on, even if that went well an earlier time.
+            if !parted && (parting == Some(place) || self.met.contains(&place)) {
+                continue;
+            }
+            self.met.push(place);
+            if place >= self.places.len() {
+                self.places.resize(place + 1, self.outcomes.counts());
+            }
+            let (next, from_us) = (journey.start + i, journey.at_us[i.saturating_sub(1)]);
+            let (counts, pending) = (&mut self.places[place], &mut self.pending);
+            self.outcomes.count(journey, next, from_us, usize::from(parted), counts, pending);
+        }
+    }
+
     /// Aligns every variant that was met, once and for all.
     fn align(&mut self) {
         self.aligned = true;
@@ -271,7 +301,8 @@ impl Fold for ConformanceFold {
     fn journey(&mut self, journey: &Journey<'_>) {
         self.journeys += 1;
         self.customers.enter(journey.customer);
-        let parted = self.beginning(journey) < journey.moments.len();
+        let beginning = self.beginning(journey);
+        let parted = beginning < journey.moments.len();
         if !self.promised.is_empty() {
             self.look_at_promises(journey);
         }
@@ -279,6 +310,9 @@ impl Fold for ConformanceFold {
             let last = journey.moments.len() - 1;
             let (next, from_us) = (journey.start + journey.moments.len(), journey.at_us[last]);
             self.outcomes.count(journey, next, from_us, usize::from(parted), &mut self.counts, &mut self.pending);
+        }
+        if !self.outcomes.is_empty() {
+            self.follow(journey, beginning);
         }
     }
 
@@ -306,6 +340,9 @@ impl Fold for ConformanceFold {
         let same: Vec<usize> = (0..self.promised.len()).collect();
         self.times.merge(other.times, &same);
         self.counts.merge(&other.counts);
+        let most = self.places.len().max(other.places.len());
+        self.places.resize(most, self.outcomes.counts());
+        self.places.iter_mut().zip(&other.places).for_each(|(ours, theirs)| ours.merge(theirs));
         self.pending.merge(other.pending);
     }
 
@@ -319,6 +356,7 @@ impl Fold for ConformanceFold {
             promised: self.promised.clone(),
             times: self.times.keep()?,
             counts: self.counts.clone(),
+            places: self.places.clone(),
             pending: self.pending.keep(),
         })
     }
@@ -333,6 +371,7 @@ impl Fold for ConformanceFold {
         self.promised = kept.promised;
         self.times.resume(kept.times);
         self.counts = kept.counts;
+        self.places = kept.places;
         self.pending.resume(kept.pending);
         true
     }
@@ -354,6 +393,7 @@ impl Fold for ConformanceFold {
         let same: Vec<usize> = (0..self.promised.len()).collect();
         self.times.subtract(other.times, &same);
         self.counts.subtract(&other.counts);
+        self.places.iter_mut().zip(&other.places).for_each(|(ours, theirs)| ours.subtract(theirs));
         self.pending.subtract(other.pending);
     }
 

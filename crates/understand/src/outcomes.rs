@@ -6,9 +6,9 @@
 //! days.
 
 use charter::Charter;
-use charter::journeys::Outcome;
-use evidence::{Difference, Doubt, Share};
-use journey::{Journey, Run, Wanted, flag};
+use charter::journeys::{Outcome, Worth};
+use evidence::{Difference, Doubt, MeanDifference, Share, Sums};
+use journey::{Journey, Of, Run, Wanted, flag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,12 @@ pub struct OutcomeBetween {
     pub difference_low: Option<f64>,
     /// Upper end.
     pub difference_high: Option<f64>,
+    /// The mean value of the first group less that of the second; null where the charter says no value.
+    pub value_difference: Option<f64>,
+    /// Lower end of its 95 % interval (Welch).
+    pub value_difference_low: Option<f64>,
+    /// Upper end.
+    pub value_difference_high: Option<f64>,
 }
 
 /// An outcome among the cases of one group.
@@ -52,6 +58,30 @@ pub struct OutcomeAmong {
     pub share_low: Option<f64>,
     /// Upper end.
     pub share_high: Option<f64>,
+    /// What it was worth, per case, whether it came or not; null where the charter says no value.
+    pub value_mean: Option<f64>,
+    /// Lower end of its 95 % interval (Student's t).
+    pub value_mean_low: Option<f64>,
+    /// Upper end.
+    pub value_mean_high: Option<f64>,
+}
+
+/// What an event that is an outcome is worth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Amount {
+    Each(f64),
+    /// The number at this position.
+    Number(usize),
+}
+
+impl Amount {
+    /// What the charter says of an outcome, which is the condition at this position.
+    pub(crate) fn of(worth: &Worth, holds: usize, wanted: &mut Wanted) -> Self {
+        match worth {
+            Worth::Amount(amount) => Amount::Each(*amount),
+            Worth::Column(column) => Amount::Number(wanted.number(column, Of::Condition(holds))),
+        }
+    }
 }
 
 /// The charter's outcomes, as they are looked for in runs.
@@ -60,6 +90,8 @@ pub(crate) struct Outcomes {
     all: Vec<Outcome>,
     /// By outcome, the flag of events that are it.
     flags: Vec<u64>,
+    /// By outcome, what it is worth.
+    amounts: Vec<Option<Amount>>,
     horizons_us: Vec<Option<i64>>,
     until_us: i64,
     /// Whose times are known.
@@ -71,10 +103,15 @@ pub(crate) struct Outcomes {
 impl Outcomes {
     /// The outcomes of a charter, whose conditions become wanted.
     pub(crate) fn new(charter: &Charter, wanted: &mut Wanted, until_us: i64) -> Self {
-        let flags = charter.outcomes.iter().map(|outcome| flag::wanted(wanted.condition(&outcome.when))).collect();
+        let mut each = |outcome: &Outcome| {
+            let holds = wanted.condition(&outcome.when);
+            (flag::wanted(holds), outcome.value.as_ref().map(|worth| Amount::of(worth, holds, wanted)))
+        };
+        let (flags, amounts) = charter.outcomes.iter().map(&mut each).unzip();
         Self {
             all: charter.outcomes.clone(),
             flags,
+            amounts,
             horizons_us: charter.outcomes.iter().map(|outcome| outcome.horizon?.as_micros()).collect(),
             until_us,
             customer: None,
@@ -82,9 +119,14 @@ impl Outcomes {
         }
     }
 
+    /// Whether the charter has none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Nothing counted yet.
     pub(crate) fn counts(&self) -> Counts {
-        Counts(vec![[[0; 2]; 2]; self.all.len()])
+        Counts(vec![[Group::default(); 2]; self.all.len()])
     }
 
     /// Counts a case of a journey's customer in one of two groups: what came with the event at `first` of the run or later,
@@ -112,8 +154,18 @@ impl Outcomes {
             let at_us = journey.run.at_us;
             // Positions are in the order of times, so both bounds are one.
             let next = came.partition_point(|at| *at < first || at_us[*at] < from_us);
-            counts[group][0] += u64::from(came.get(next).is_some_and(|at| at_us[*at] <= end_us));
-            counts[group][1] += 1;
+            let in_time = || came[next..].iter().take_while(|at| at_us[**at] <= end_us);
+            let group = &mut counts[group];
+            group.count += u64::from(in_time().next().is_some());
+            group.of += 1;
+            if let Some(amount) = self.amounts[n] {
+                let value = |at: &usize| match amount {
+                    Amount::Each(amount) => amount,
+                    Amount::Number(position) => journey.run.details.numbers[position][journey.run.begins + at],
+                };
+                // One of which nobody said what it is worth adds nothing.
+                group.value.add(in_time().map(value).filter(|value| !value.is_nan()).sum());
+            }
         }
     }
 
@@ -134,7 +186,10 @@ impl Outcomes {
     pub(crate) fn finish(&self, counts: &Counts, groups: [&str; 2]) -> Vec<OutcomeBetween> {
         let each = self.all.iter().zip(&counts.0);
         each.map(|(outcome, counts)| {
-            let mut between = OutcomeBetween::new(&outcome.name, groups, *counts);
+            let mut between = OutcomeBetween::new(&outcome.name, groups, counts.map(|group| [group.count, group.of]));
+            if outcome.value.is_some() {
+                between.weigh(counts.map(|group| group.value));
+            }
             between.bad = outcome.bad;
             between.horizon_s = outcome.horizon.and_then(event::Span::as_micros).map(|us| us as f64 / 1e6);
             between
@@ -155,6 +210,9 @@ impl OutcomeBetween {
             share: share.share,
             share_low: share.low,
             share_high: share.high,
+            value_mean: None,
+            value_mean_low: None,
+            value_mean_high: None,
         };
         Self {
             outcome: outcome.to_owned(),
@@ -164,24 +222,49 @@ impl OutcomeBetween {
             difference,
             difference_low: low,
             difference_high: high,
+            value_difference: None,
+            value_difference_low: None,
+            value_difference_high: None,
         }
+    }
+
+    /// Says what it was worth in each group.
+    fn weigh(&mut self, values: [Sums; 2]) {
+        let means = values.map(|sums| sums.mean());
+        for (group, mean) in self.groups.iter_mut().zip(means) {
+            (group.value_mean, group.value_mean_low, group.value_mean_high) = (mean.mean, mean.low, mean.high);
+        }
+        let MeanDifference { difference, low, high } = MeanDifference::between(means[0], means[1]);
+        (self.value_difference, self.value_difference_low, self.value_difference_high) = (difference, low, high);
     }
 }
 
-/// By outcome and group: after how many cases it came, and of how many.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Counts(Vec<[[u64; 2]; 2]>);
+/// What is counted by outcome and group.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counts(Vec<[Group; 2]>);
+
+/// After how many cases an outcome came, of how many, and what it was worth after each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Group {
+    count: u64,
+    of: u64,
+    value: Sums,
+}
 
 impl Counts {
     pub(crate) fn merge(&mut self, other: &Self) {
-        for (ours, theirs) in self.0.iter_mut().flatten().flatten().zip(other.0.iter().flatten().flatten()) {
-            *ours += theirs;
+        for (ours, theirs) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            ours.count += theirs.count;
+            ours.of += theirs.of;
+            ours.value.merge(&theirs.value);
         }
     }
 
     pub(crate) fn subtract(&mut self, other: &Self) {
-        for (ours, theirs) in self.0.iter_mut().flatten().flatten().zip(other.0.iter().flatten().flatten()) {
-            *ours -= theirs;
+        for (ours, theirs) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            ours.count -= theirs.count;
+            ours.of -= theirs.of;
+            ours.value.subtract(&theirs.value);
         }
     }
 }
@@ -203,6 +286,14 @@ pub(crate) fn table(title: &str, groups: [&str; 2], between: &[OutcomeBetween]) 
         row.extend(outcome.groups.iter().map(|group| Cell::share(group.share)));
         row.extend(differences.map(Cell::difference));
         table.row(row);
+        if outcome.value_difference.is_some() {
+            let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
+            let differences = [outcome.value_difference, outcome.value_difference_low, outcome.value_difference_high];
+            let mut row = vec![Cell::Text(format!("{}{bad}: value per case", outcome.outcome).into())];
+            row.extend(outcome.groups.iter().map(|group| number(group.value_mean)));
+            row.extend(differences.map(number));
+            table.row(row);
+        }
     }
     table
 }
@@ -240,7 +331,8 @@ outcomes:
         };
         runs.feed(&log.columns(), &mut each);
         runs.finish(&mut each);
-        counts.0
+        let plain = counts.0.iter().map(|counts| counts.map(|group| [group.count, group.of]));
+        plain.collect()
     }
 
     #[test]

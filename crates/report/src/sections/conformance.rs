@@ -95,5 +95,18 @@ fn partings(answer: &Answer, words: &Words) -> String {
     };
     let rows: Vec<Pair> =
         answer.partings.iter().filter_map(|parting| Pair::of(name(parting), &parting.success)).collect();
-    pairs("Success, by where they part", ["went on as drawn", "parted here"], &rows)
+    let groups = ["went on as drawn", "parted here"];
+    let mut html = pairs("Success, by where they part", groups, &rows);
+    let of_outcomes = |parting: &Parting| {
+        let place = name(parting);
+        let each = parting.outcomes.iter().filter_map(|outcome| {
+            Pair::of(format!("{place}: {}", words.of_kind(Noun::Outcome, &outcome.outcome)), outcome)
+        });
+        each.collect::<Vec<_>>()
+    };
+    let mut rows: Vec<Pair> = answer.partings.iter().flat_map(of_outcomes).collect();
+    // What is clear comes first, since not all may be shown.
+    rows.sort_by_key(|row| !row.is_clear());
+    html.push_str(&pairs("What followed, by where they part", groups, &rows));
+    html
 }

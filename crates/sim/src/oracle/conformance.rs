@@ -240,7 +240,7 @@ fn success(over: &[&Told<'_, '_>], parted: impl Fn(&Told<'_, '_>) -> Option<bool
         let succeeded = of.clone().filter(|told| told.journey.ending == Ending::Succeeded).count();
         [succeeded as u64, of.count() as u64]
     };
-    compared("success", false, None, GROUPS, [of(false), of(true)])
+    compared("success", false, None, GROUPS, [of(false), of(true)], [Vec::new(), Vec::new()])
 }
 
 fn partings(log: &Log<'_>, told: &[Told<'_, '_>], limit: usize) -> Vec<Value> {
@@ -251,6 +251,16 @@ fn partings(log: &Log<'_>, told: &[Told<'_, '_>], limit: usize) -> Vec<Value> {
         let came = told.iter().filter(here).map(|told| told.journey.events()[told.beginning].moment.clone());
         let came = first(most_frequent(count(came)), limit).into_iter();
         let went_on = |told: &Told<'_, '_>| (0..told.beginning).any(|n| told.after(n) == after);
+        // Whoever parts here is followed from there, whoever went on from the first time that they were here.
+        let cases = told.iter().filter_map(|told| {
+            let parted = here(&told);
+            let n = if parted { told.beginning } else { (0..told.beginning).find(|n| told.after(*n) == after)? };
+            let events = told.journey.events();
+            let from_us = events[n.saturating_sub(1)].at_us;
+            let customer = &told.journey.customer;
+            Some(Case { customer, first: told.journey.start + n, from_us, group: usize::from(parted) })
+        });
+        let cases: Vec<Case<'_>> = cases.collect();
         object([
             json!({
                 "after": after,
@@ -258,6 +268,7 @@ fn partings(log: &Log<'_>, told: &[Told<'_, '_>], limit: usize) -> Vec<Value> {
                 "journeys": journeys,
                 "came": came.map(|(moment, journeys)| json!({"moment": moment, "journeys": journeys})).collect::<Vec<_>>(),
                 // Whoever parts here did not go on from here, even if that went well an earlier time.
+                "outcomes": between(log, &cases, GROUPS),
                 "success": success(&over, |told| if here(&told) { Some(true) } else { went_on(told).then_some(false) }),
             }),
             share("share", journeys, told.len() as u64),

@@ -124,6 +124,8 @@ pub struct Parting {
     pub came: Vec<Came>,
     /// Of journeys that are over, how many succeeded: those that went on from here as drawn against those that parted here.
     pub success: OutcomeBetween,
+    /// What the business got after they had come here, in the same two groups, of journeys that are over and of others.
+    pub outcomes: Vec<OutcomeBetween>,
 }
 
 /// What came where something else was drawn.

@@ -52,9 +52,14 @@ pub(super) fn answer(fold: ConformanceFold, name: &str, designed: &Pattern, mome
     } else if designed.draws_everything() {
         doubts.push(Doubt::missing("journey can part from the drawing", "it draws every journey"));
     }
-    let partings = partings(&tally.places, journeys, fold.limit, &names, owner);
-    // Each place and the journeys as a whole have a difference of their own.
-    let compared = outcomes.iter().chain([&success]).chain(partings.iter().map(|parting| &parting.success));
+    let after = |place: Option<Moment>| {
+        let counts = fold.places.get(place.map_or(0, |moment| moment.index() + 1));
+        counts.map(|counts| fold.outcomes.finish(counts, GROUPS)).unwrap_or_default()
+    };
+    let partings = partings(&tally.places, journeys, fold.limit, &names, owner, after);
+    // Each place and the journeys as a whole have differences of their own.
+    let of_places = partings.iter().flat_map(|parting| std::iter::once(&parting.success).chain(&parting.outcomes));
+    let compared = outcomes.iter().chain([&success]).chain(of_places);
     doubts.extend(outcomes::doubts(&compared.cloned().collect::<Vec<_>>()));
     Answer {
         journey: name.to_owned(),
@@ -140,13 +145,14 @@ fn partings(
     limit: usize,
     names: &Names,
     owner: impl Fn(&str) -> Option<String>,
+    outcomes: impl Fn(Option<Moment>) -> Vec<OutcomeBetween>,
 ) -> Vec<Parting> {
-    let parting = |(after, place): (&Option<Moment>, &Place)| {
+    let parting = |(place_after, place): (&Option<Moment>, &Place)| {
         let mut came: Vec<(Moment, u64)> = place.came.iter().map(|(moment, count)| (*moment, *count)).collect();
         came.sort_by_key(|(moment, count)| (Reverse(*count), names.rank(*moment)));
         let share = Share::new(came.iter().map(|(_, count)| count).sum(), journeys);
         came.truncate(if limit == 0 { came.len() } else { limit });
-        let after = after.map(|moment| names.name(moment));
+        let after = place_after.map(|moment| names.name(moment));
         Parting {
             owner: after.as_deref().and_then(&owner),
             after,
@@ -156,6 +162,7 @@ fn partings(
             share_high: share.high,
             came: came.into_iter().map(|(moment, journeys)| Came { moment: names.name(moment), journeys }).collect(),
             success: OutcomeBetween::new("success", GROUPS, place.success),
+            outcomes: outcomes(*place_after),
         }
     };
     let mut all: Vec<Parting> = places.iter().filter(|(_, place)| !place.came.is_empty()).map(parting).collect();
@@ -193,7 +200,13 @@ pub(super) fn shares(answer: &Answer) -> Shares {
 }
 
 pub(super) fn tables(answer: &Answer) -> Vec<Table> {
-    let mut tables = vec![moves(answer), partings_table(answer), endings_table(answer)];
+    let mut tables = vec![moves(answer), partings_table(answer)];
+    for parting in answer.partings.iter().filter(|parting| !parting.outcomes.is_empty()) {
+        let place =
+            parting.after.as_deref().map_or_else(|| "at the start".to_owned(), |after| format!("after `{after}`"));
+        tables.push(outcomes::table(&format!("What followed where journeys part {place}"), GROUPS, &parting.outcomes));
+    }
+    tables.push(endings_table(answer));
     if !answer.departments.is_empty() {
         let mut table = Table::new("Moves by department", &["owner", "skipped", "added"]);
         for department in &answer.departments {

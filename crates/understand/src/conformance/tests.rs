@@ -98,9 +98,25 @@ fn where_journeys_part_and_what_becomes_of_them() {
     assert_eq!(success(&answer.partings[0].success), [(1, 1), (1, 1)]);
     // a and d kept to it, b, c and e parted.
     assert_eq!(success(&answer.success), [(1, 2), (2, 3)]);
+    // What came within ten days of the visit: of a, b and c, which went on, c churned, and of e, which parted, nobody.
+    assert_eq!(success(&answer.partings[2].outcomes[0]), [(1, 3), (0, 1)]);
+    assert_eq!(success(&answer.partings[1].outcomes[0]), [(0, 1), (1, 1)], "after the search");
     // Of those that are over, c churned within ten days of its end and e did not.
     assert_eq!(success(&answer.outcomes[0]), [(0, 2), (1, 3)]);
     assert!(answer.doubts.contains(&Doubt::NotRandomised));
+}
+
+#[test]
+fn what_parting_costs_is_said_in_money_where_the_charter_says_what_an_outcome_is_worth() {
+    let charter = CHARTER.replace("outcomes:", "outcomes:\n  sale: {when: moment = 'order', value: 10, horizon: 10d}");
+    let sale = &ask_by(&charter, LOG).partings[2].outcomes[0];
+    let groups: Vec<_> = sale.groups.iter().map(|group| (group.count, group.of, group.value_mean)).collect();
+    // After the visit a, b and c went on, of whom a and b ordered; e parted with an order.
+    assert_eq!(groups, [(2, 3, Some(20.0 / 3.0)), (1, 1, Some(10.0))]);
+    assert_eq!((sale.value_difference, sale.value_difference_low), (Some(20.0 / 3.0 - 10.0), None), "e is one alone");
+    let table =
+        Options::tables(&ask_by(&charter, LOG)).into_iter().find(|table| table.title.ends_with("part after `visit`"));
+    assert_eq!(table.expect("a table").rows[1][0], crate::Cell::Text("sale: value per case".into()));
 }
 
 #[test]
