@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::lens::Looking;
 use crate::limits::{BATCH_ROWS, OF_BYTES_MAX, OF_PARTS};
 use crate::open_file::OpenFile;
-use crate::pass::{Asked, Seen, Shown, Through, lenses, merged, projection};
+use crate::pass::{Asked, Seen, Shown, Through, lenses, merged, projection, settle};
 use crate::run_file::read_run;
 use crate::scan::Projection;
 use crate::store::Lake;
@@ -80,7 +80,9 @@ impl Lake {
             }
             seen = merged(seen.into_iter().chain([more]).collect());
         }
-        let mut seen = seen.expect("there is at least one pass").into_iter();
+        let mut seen = seen.expect("there is at least one pass");
+        settle(&mut seen);
+        let mut seen = seen.into_iter();
         Ok(Answered::new(questions.iter().map(|question| question.counted(seen.by_ref())), events))
     }
 

@@ -70,8 +70,13 @@ pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Seen>,
     })?;
     let done = done.into_inner().expect("no holder of this lock panics");
     let mut seen = merged(done).expect("there is at least one core");
-    seen.iter_mut().flat_map(|seen| &mut seen.groups).flatten().for_each(|fold| fold.settle(&AllCores));
+    settle(&mut seen);
     Ok((seen, events.into_inner()))
+}
+
+/// Lets folds that have seen everything put themselves in order, one after the other, each with all cores.
+pub(crate) fn settle(seen: &mut [Seen]) {
+    seen.iter_mut().flat_map(|seen| &mut seen.groups).flatten().for_each(|fold| fold.settle(&AllCores));
 }
 
 /// What several cores have seen, as one. Different folds merge on different cores.

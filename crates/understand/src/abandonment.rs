@@ -10,7 +10,7 @@ mod tests;
 
 use charter::Charter;
 use charter::journeys::Outcome;
-use journey::{Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
+use journey::{Ending, Fold, Hands, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +265,11 @@ impl Fold for AbandonmentFold {
         let same: Vec<usize> = (0..=other.counts.moments.len()).collect();
         self.waits.merge(other.waits, &same);
         self.returns.merge(other.returns, &same);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.waits.settle(hands);
+        self.returns.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

@@ -10,7 +10,7 @@ mod tests;
 use charter::Charter;
 use event::Column;
 use hashbrown::HashMap;
-use journey::{Ending, Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
+use journey::{Ending, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
 use rapidhash::fast::SeedableState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -211,6 +211,10 @@ impl Fold for ChannelsFold {
         self.customers.merge(&other.customers);
         let slots = self.each(&other, |ours, theirs| *ours += theirs, Seen::merge);
         self.times.merge(other.times, &slots);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.times.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

@@ -5,12 +5,12 @@
 //! moment with which it no longer is the beginning of any drawn one, which needs no alignment.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use charter::journeys::Journey as Drawn;
 use charter::pattern::Aligner;
 use charter::{Charter, Pattern};
-use journey::{Dues, Ending, Fold, Journey, Moment, Moments, Setting, Wanted};
+use journey::{Dues, Ending, Fold, Hands, Journey, Moments, OneHand, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -197,6 +197,9 @@ struct Plan {
     labels: Vec<usize>,
 }
 
+/// Variants are aligned in so many heaps, by whoever has a hand free.
+const HEAPS: usize = 16;
+
 /// What is known of journeys with the same moments.
 #[derive(Debug, Clone, Copy, Default)]
 struct Variant {
@@ -282,16 +285,24 @@ impl ConformanceFold {
     }
 
     /// Aligns every variant that was met, once and for all.
-    fn align(&mut self) {
+    fn align(&mut self, hands: &dyn Hands) {
         self.aligned = true;
-        let Some(plan) = &mut self.plan else { return };
-        let mut moments: Vec<Moment> = Vec::new();
-        for (number, variant) in std::mem::take(&mut self.known).iter().enumerate() {
-            moments.clear();
-            moments.extend(decode(self.variants.bytes_of(number)));
-            let alignment = plan.aligner.align(plan.trail.moments(&moments));
-            self.tally.note(&moments, alignment, &plan.labels, &variant.endings, variant.beginning);
-        }
+        let known = std::mem::take(&mut self.known);
+        let Some(plan) = self.plan.as_ref().filter(|_| !known.is_empty()) else { return };
+        let (variants, found) = (&self.variants, vec![OnceLock::new(); HEAPS]);
+        hands.share(HEAPS, &|heap| {
+            let (mut aligner, mut trail) = (plan.aligner.clone(), plan.trail.clone());
+            let (mut tally, mut moments) = (Tally::default(), Vec::new());
+            for number in known.len() * heap / HEAPS..known.len() * (heap + 1) / HEAPS {
+                moments.clear();
+                moments.extend(decode(variants.bytes_of(number)));
+                let alignment = aligner.align(trail.moments(&moments));
+                let Variant { endings, beginning } = &known[number];
+                tally.note(&moments, alignment, &plan.labels, endings, *beginning);
+            }
+            found[heap].get_or_init(|| tally);
+        });
+        found.into_iter().filter_map(OnceLock::into_inner).for_each(|tally| self.tally.merge(tally));
     }
 }
 
@@ -320,8 +331,8 @@ impl Fold for ConformanceFold {
         self.journeys += other.journeys;
         self.customers.merge(&other.customers);
         if self.aligned || other.aligned {
-            self.align();
-            other.align();
+            self.align(&OneHand);
+            other.align(&OneHand);
             self.variants.merge(std::mem::take(&mut other.variants));
         }
         for (number, theirs) in other.known.iter().enumerate() {
@@ -346,8 +357,13 @@ impl Fold for ConformanceFold {
         self.pending.merge(other.pending);
     }
 
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.align(hands);
+        self.times.settle(hands);
+    }
+
     fn keep(&mut self) -> Option<Vec<u8>> {
-        self.align();
+        self.align(&OneHand);
         kept::keep(&Kept {
             journeys: self.journeys,
             customers: self.customers.clone(),
@@ -383,8 +399,8 @@ impl Fold for ConformanceFold {
     fn subtract(&mut self, mut other: Self) {
         self.journeys -= other.journeys;
         self.customers.subtract(&other.customers);
-        self.align();
-        other.align();
+        self.align(&OneHand);
+        other.align(&OneHand);
         self.variants.subtract(other.variants);
         self.tally.subtract(&other.tally);
         for (ours, theirs) in self.promised.iter_mut().zip(&other.promised) {
@@ -398,7 +414,7 @@ impl Fold for ConformanceFold {
     }
 
     fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {
-        self.align();
+        self.align(&OneHand);
         let drawn = self.charter.journeys.iter().filter(|journey| journey.designed.is_some());
         let drawn: BTreeMap<&str, &Pattern> =
             drawn.filter_map(|journey| Some((journey.name.as_str(), journey.designed.as_ref()?))).collect();

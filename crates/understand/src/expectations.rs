@@ -8,7 +8,7 @@ use charter::Charter;
 use charter::journeys::{Expectation, Journey as Drawn};
 use event::Column;
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moments, Of, Setting, Wanted, Word, Words};
+use journey::{Fold, Hands, Journey, Moments, Of, Setting, Wanted, Word, Words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -352,6 +352,10 @@ impl Fold for ExpectationsFold {
         let same: Vec<usize> = (0..self.counted.len()).collect();
         self.late.merge(other.late, &same);
         self.pending.merge(other.pending);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.late.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

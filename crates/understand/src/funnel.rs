@@ -5,7 +5,7 @@ use std::sync::Arc;
 use charter::Charter;
 use charter::journeys::Journey as Drawn;
 use evidence::{Doubt, Share};
-use journey::{Fold, Journey, Moment, Moments, Setting};
+use journey::{Fold, Hands, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -334,6 +334,10 @@ impl Fold for FunnelFold {
         }
         let same: Vec<usize> = (0..other.reached.len()).collect();
         self.durations.merge(other.durations, &same);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.durations.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

@@ -18,7 +18,7 @@ use charter::journeys::{Journey as Drawn, SurveyKind};
 use event::Column;
 use evidence::Sums;
 use hashbrown::HashMap;
-use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
+use journey::{Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
 use rapidhash::fast::SeedableState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -283,6 +283,10 @@ impl Fold for InteractionsFold {
         self.measures.merge(other.measures, &slots);
         self.paths.merge(other.paths);
         self.pending.merge(other.pending);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.measures.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

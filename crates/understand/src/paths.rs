@@ -5,7 +5,7 @@ use charter::journeys::Journey as Drawn;
 use charter::pattern::{Finder, MomentTest, Occurrence};
 use charter::{Charter, Pattern};
 use evidence::{Doubt, Share};
-use journey::{Dues, Fold, Journey, Moment, Moments, Setting, Wanted};
+use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -335,6 +335,10 @@ impl Fold for PathsFold {
         self.examples.merge(&other.examples);
         self.counts.merge(&other.counts);
         self.pending.merge(other.pending);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.durations.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

@@ -11,7 +11,7 @@ use charter::journeys::{SurveyKind, Worth};
 use charter::moments::Goal;
 use event::Timestamp;
 use evidence::{Doubt, Share};
-use journey::{Dues, Fold, Journey, Moment, Moments, Of, Setting, Wanted};
+use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -309,6 +309,11 @@ impl Fold for StagesFold {
         let same: Vec<usize> = (0..self.stages() * (self.stages() + 2)).collect();
         self.durations.merge(other.durations, &same);
         self.pending.merge(other.pending);
+    }
+
+    fn settle(&mut self, hands: &dyn Hands) {
+        self.leave();
+        self.durations.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {

@@ -6,7 +6,7 @@ use event::Column;
 use journey::{Journey, Moment, Moments, Of, Wanted, Word, Words};
 
 /// Turns journeys into the steps that a pattern is matched against, in a buffer of its own.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Trail {
     names: Vec<String>,
     moments: Moments,
