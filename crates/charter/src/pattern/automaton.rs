@@ -119,6 +119,8 @@ pub(super) fn put(states: &mut States, state: usize) {
 pub struct Automaton {
     tests: Vec<StepTest>,
     follow: Vec<States>,
+    /// By state, those that it follows.
+    precede: Vec<States>,
     accepting: States,
     /// By symbol, and first for moments that the pattern does not name: the states that accept it, conditions aside.
     by_symbol: Vec<States>,
@@ -138,6 +140,7 @@ impl Automaton {
         let mut automaton = Self {
             tests: Vec::new(),
             follow: vec![States::default()],
+            precede: Vec::new(),
             accepting: States::default(),
             by_symbol: Vec::new(),
             conditional: States::default(),
@@ -171,6 +174,10 @@ impl Automaton {
         }
         for (state, _) in (1..).zip(&self.tests).filter(|(_, test)| test.is_conditional()) {
             put(&mut self.conditional, state);
+        }
+        self.precede = vec![States::default(); self.follow.len()];
+        for (from, follow) in self.follow.iter().enumerate() {
+            each(follow).for_each(|to| put(&mut self.precede[to], from));
         }
     }
 
@@ -257,7 +264,11 @@ impl Automaton {
         // A symbol beyond those that are asked for is like one that the pattern does not name.
         let number = step.moment.map_or(0, |symbol| usize::from(symbol) + 1);
         let mut states = *self.by_symbol.get(number).unwrap_or(&self.by_symbol[0]);
-        for state in each(&both(&states, &self.conditional)) {
+        let conditional = both(&states, &self.conditional);
+        if conditional == States::default() {
+            return states;
+        }
+        for state in each(&conditional) {
             if !self.tests[state - 1].accepts(step) {
                 states[state / 64] &= !(1 << (state % 64));
             }
@@ -268,17 +279,13 @@ impl Automaton {
     /// The states after one more moment.
     #[inline]
     pub(super) fn step(&self, current: &States, step: &Step) -> States {
-        let mut reachable = States::default();
-        for state in each(current) {
-            (0..4).for_each(|i| reachable[i] |= self.follow[state][i]);
-        }
-        both(&reachable, &self.accepted(step))
+        both(&union(&self.follow, current), &self.accepted(step))
     }
 
-    /// Whether any of these states can be reached from `state` by one moment.
+    /// The states from which any of these can be reached by one moment.
     #[inline]
-    pub(super) fn goes_to(&self, state: usize, states: &States) -> bool {
-        both(&self.follow[state], states) != States::default()
+    pub(super) fn before(&self, states: &States) -> States {
+        union(&self.precede, states)
     }
 
     /// Whether a journey may end in any of these states.
@@ -362,6 +369,21 @@ impl Automaton {
 
 /// Before the first moment.
 pub(super) const START: States = [1, 0, 0, 0];
+
+/// All states that any state of a set has in a list of sets by state.
+#[inline]
+fn union(sets: &[States], of: &States) -> States {
+    let mut all = States::default();
+    for (block, bits) in of.iter().enumerate() {
+        let mut bits = *bits;
+        while bits != 0 {
+            let set = &sets[block * 64 + bits.trailing_zeros() as usize];
+            (0..4).for_each(|i| all[i] |= set[i]);
+            bits &= bits - 1;
+        }
+    }
+    all
+}
 
 /// The states of a set, in ascending order.
 pub(super) fn each(states: &States) -> impl Iterator<Item = usize> + '_ {

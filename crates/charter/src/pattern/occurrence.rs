@@ -83,12 +83,9 @@ impl Finder {
         let mut after = *automaton.accepting();
         for (at, i) in range.clone().enumerate().rev() {
             self.hopeful[at] = after;
-            let mut before = if anywhere { *automaton.accepting() } else { States::default() };
-            let reached = both(&after, &automaton.accepted(&journey[i]));
-            for state in (0..automaton.states()).filter(|state| automaton.goes_to(*state, &reached)) {
-                put(&mut before, state);
-            }
-            after = before;
+            let done = if anywhere { *automaton.accepting() } else { States::default() };
+            let before = automaton.before(&both(&after, &automaton.accepted(&journey[i])));
+            after = std::array::from_fn(|block| before[block] | done[block]);
         }
     }
 }
