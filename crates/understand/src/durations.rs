@@ -99,12 +99,16 @@ impl Pieces<'_> {
         self.pieces[0].slot
     }
 
+    /// The durations, piece by piece.
+    fn parts(&self) -> impl Iterator<Item = &[u64]> + Clone {
+        let blocks = self.blocks;
+        self.pieces.iter().map(|Piece { start, len, .. }| &blocks[start / BLOCK][start % BLOCK..][..*len])
+    }
+
     /// The durations one behind the other, in place of what is in `list`.
     fn join<'l>(&self, list: &'l mut Vec<u64>) -> &'l mut [u64] {
         list.clear();
-        for Piece { start, len, .. } in self.pieces {
-            list.extend_from_slice(&self.blocks[start / BLOCK][start % BLOCK..][..*len]);
-        }
+        self.parts().for_each(|part| list.extend_from_slice(part));
         list
     }
 }

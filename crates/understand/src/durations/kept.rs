@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use journey::{Hands, OneHand};
 use serde::{Deserialize, Serialize};
 
-use super::windows::{self, List};
+use super::windows::{self, List, Room};
 use super::{Durations, Times};
 use crate::sketch::Sketch;
 
@@ -108,11 +108,11 @@ impl Durations {
         let mut lists = vec![List::default(); self.cursors.len()];
         let all = self.close_all();
         let found: Vec<OnceLock<List>> = vec![OnceLock::new(); all.len()];
-        // In a few heaps, each with a part of the long lists, which were met first: so memory for joining them is used again.
+        // In a few heaps, each with a part of the long lists, which were met first: so memory is used again.
         hands.share(HEAPS, &|heap| {
-            let mut list = Vec::new();
+            let mut room = Room::default();
             for (pieces, found) in all.iter().zip(&found).skip(heap).step_by(HEAPS) {
-                found.get_or_init(|| List::of(pieces.join(&mut list)));
+                found.get_or_init(|| List::of(pieces.parts(), &mut room));
             }
         });
         for (pieces, found) in all.iter().zip(found) {

@@ -45,30 +45,98 @@ fn spans(count: u64) -> Vec<(u64, u64)> {
     if middle.1 + 1 >= at_90.0 { vec![(middle.0, at_90.1)] } else { vec![middle, at_90] }
 }
 
-impl List {
-    /// Of all durations, which are put in another order.
-    pub(super) fn of(list: &mut [u64]) -> Self {
-        let (count, sum) = (list.len() as u64, list.iter().map(|duration| u128::from(*duration)).sum());
-        let mut spans = spans(count);
-        let mut windows = Vec::with_capacity(spans.len());
-        let mut rest = list;
-        // The upper one first: the lower part alone is then selected from.
-        while let Some((first, last)) = spans.pop() {
-            let [first, length] = [first, last - first + 1].map(|n| usize::try_from(n).expect("the list is in memory"));
-            if first > 0 {
-                rest.select_nth_unstable(first);
+/// Lists of no more are sorted.
+const SORTED_MAX: u64 = 1 << 9;
+
+/// Memory for looking at one list after the other.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    list: Vec<u64>,
+    /// How many durations there are of each size: 64 sizes up to every power of two.
+    heaps: Vec<u32>,
+}
+
+/// Sizes up to every power of two, and all that there are.
+const FINE: u32 = 6;
+const SIZES: usize = (64 - FINE as usize + 1) << FINE;
+
+/// The size of a duration: longer ones are never smaller.
+#[inline]
+fn size(duration: u64) -> usize {
+    let shift = (duration >> FINE | 1).ilog2();
+    ((shift as usize) << FINE) + usize::try_from(duration >> shift).expect("a few bits")
+}
+
+/// The shortest duration of a size.
+fn shortest(size: usize) -> u64 {
+    let shift = (size >> FINE).saturating_sub(1);
+    ((size - (shift << FINE)) as u64) << shift
+}
+
+/// Where ranks lie among durations of which the first has the rank `below`.
+fn places(first: u64, last: u64, below: u64) -> std::ops::RangeInclusive<usize> {
+    let place = |rank: u64| usize::try_from(rank - below).expect("within the list");
+    place(first)..=place(last)
+}
+
+impl Room {
+    /// Counts durations by size; gives their sum.
+    fn heap_up<'a>(&mut self, parts: impl Iterator<Item = &'a [u64]>) -> u128 {
+        self.heaps.clear();
+        self.heaps.resize(SIZES, 0);
+        let mut sum = 0;
+        for part in parts {
+            for duration in part {
+                self.heaps[size(*duration)] += 1;
+                sum += u128::from(*duration);
             }
-            let (below, above) = rest.split_at_mut(first);
-            if length < above.len() {
-                above.select_nth_unstable(length);
-            }
-            let values = &mut above[..length];
-            values.sort_unstable();
-            windows.push(Window { below: first as u64, values: values.to_vec() });
-            rest = below;
         }
-        windows.reverse();
-        Self { count, sum, windows }
+        sum
+    }
+
+    /// Puts all durations of those sizes in order in which the ranks from `first` to `last` lie; gives the rank of the first.
+    fn gather<'a>(&mut self, parts: impl Iterator<Item = &'a [u64]>, first: u64, last: u64) -> u64 {
+        // The size of the duration of a rank, and the rank of the first one of that size.
+        let of_rank = |rank: u64| {
+            let mut below = 0;
+            let holds = |heap: &u32| {
+                below += u64::from(*heap);
+                below > rank
+            };
+            let size = self.heaps.iter().position(holds).expect("there are more durations than the rank");
+            (size, below - u64::from(self.heaps[size]))
+        };
+        let ((from, below), (to, _)) = (of_rank(first), of_rank(last));
+        let from = shortest(from);
+        // Beyond the largest size lies nothing, and its end wraps around.
+        let span = shortest(to + 1).wrapping_sub(1) - from;
+        self.list.clear();
+        for part in parts {
+            self.list.extend(part.iter().filter(|duration| duration.wrapping_sub(from) <= span));
+        }
+        self.list.sort_unstable();
+        below
+    }
+}
+
+impl List {
+    /// Of durations that lie in several parts.
+    pub(super) fn of<'a>(parts: impl Iterator<Item = &'a [u64]> + Clone, room: &mut Room) -> Self {
+        let count = parts.clone().map(|part| part.len() as u64).sum();
+        if count <= SORTED_MAX {
+            room.list.clear();
+            parts.for_each(|part| room.list.extend_from_slice(part));
+            room.list.sort_unstable();
+            let sum = room.list.iter().map(|duration| u128::from(*duration)).sum();
+            let window = |(first, last)| Window { below: first, values: room.list[places(first, last, 0)].to_vec() };
+            return Self { count, sum, windows: spans(count).into_iter().map(window).collect() };
+        }
+        let sum = room.heap_up(parts.clone());
+        let window = |(first, last)| {
+            let below = room.gather(parts.clone(), first, last);
+            Window { below: first, values: room.list[places(first, last, below)].to_vec() }
+        };
+        Self { count, sum, windows: spans(count).into_iter().map(window).collect() }
     }
 
     /// Puts in some durations and takes out others, which all are there; whether they were, as far as is known.
@@ -226,4 +294,41 @@ pub(super) fn packed(mut lists: Vec<List>) -> Vec<List> {
 pub(super) fn unpacked(mut lists: Vec<List>) -> Vec<List> {
     lists.iter_mut().flat_map(|list| &mut list.windows).for_each(Window::sums);
     lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn longer_durations_are_never_smaller(value in any::<u64>(), shift in 0u32..64) {
+            let duration = value >> shift;
+            let size = size(duration);
+            prop_assert!(shortest(size) <= duration);
+            prop_assert!(size + 1 == SIZES || duration < shortest(size + 1));
+            prop_assert!(duration - shortest(size) <= duration >> FINE, "close to it");
+        }
+
+        #[test]
+        fn windows_of_many_are_those_of_the_sorted_list(
+            values in prop::collection::vec((any::<u64>(), 0u32..64), 600..1500),
+            alike in 0usize..600,
+            cut in 0usize..1500,
+        ) {
+            let mut list: Vec<u64> = values.into_iter().map(|(value, shift)| value >> shift).collect();
+            list[..alike].fill(7);
+            let (one, other) = list.split_at(cut.min(list.len()));
+            let found = List::of([one, other].into_iter(), &mut Room::default());
+            list.sort_unstable();
+            prop_assert_eq!(found.count, list.len() as u64);
+            prop_assert_eq!(found.sum, list.iter().map(|duration| u128::from(*duration)).sum());
+            prop_assert_eq!(found.windows.len(), spans(found.count).len());
+            for (window, (first, last)) in found.windows.iter().zip(spans(found.count)) {
+                prop_assert_eq!(window.below, first);
+                prop_assert_eq!(&window.values, &list[places(first, last, 0)]);
+            }
+        }
+    }
 }
