@@ -1,7 +1,8 @@
 //! The counting core that views share: which pairs of moments occur, and how many customers are behind a count.
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use journey::Moment;
+use rapidhash::fast::SeedableState;
 use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
@@ -160,6 +161,16 @@ impl Seen {
     pub(crate) fn count(self) -> u64 {
         u64::from(self.customers)
     }
+}
+
+/// Empties a table for the next customer. One that has grown for a customer with very much is made anew: emptying takes as
+/// long as it is large, for everybody who comes after.
+pub(crate) fn empty<K, V>(table: &mut HashMap<K, V, SeedableState<'static>>) {
+    const ROOM_KEPT: usize = 1 << 6;
+    if table.capacity() > ROOM_KEPT && table.capacity() / 8 > table.len() {
+        *table = HashMap::with_hasher(SeedableState::fixed());
+    }
+    table.clear();
 }
 
 /// The element for a moment or a slot; everything up to it comes into being.

@@ -14,7 +14,7 @@ use rapidhash::fast::SeedableState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::count::at;
+use crate::count::{at, empty};
 use crate::table::Cell;
 
 /// What became of promises.
@@ -194,10 +194,6 @@ pub(crate) struct Watch {
     unasked: Vec<u64>,
 }
 
-/// Beyond this room a table is made anew rather than emptied, which would take as long for everybody who comes after one
-/// customer with very many promises.
-const ROOM_KEPT: usize = 1 << 10;
-
 impl Watch {
     pub(crate) fn new(rules: Vec<Rule>, calendar: &Calendar, moments: &Moments) -> Self {
         Self {
@@ -258,10 +254,7 @@ impl Watch {
         self.made.clear();
         self.open.iter_mut().for_each(VecDeque::clear);
         self.unasked.fill(0);
-        if self.by_key.capacity() > ROOM_KEPT {
-            self.by_key = HashMap::with_hasher(SeedableState::fixed());
-        }
-        self.by_key.clear();
+        empty(&mut self.by_key);
         self.without_key.fill(None);
     }
 

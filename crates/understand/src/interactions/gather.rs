@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use journey::{Journey, Moment, Of, Setting, Wanted, Word};
 use rapidhash::fast::SeedableState;
 
+use crate::count::empty;
 use crate::limits::CONTACT_US;
 
 /// No event, no interaction.
@@ -168,8 +169,8 @@ impl Gatherer {
         if !journey.moments.iter().any(|moment| kind.role(*moment) != 0) {
             return;
         }
-        self.latest.clear();
-        self.waiting.clear();
+        empty(&mut self.latest);
+        empty(&mut self.waiting);
         self.nodes.clear();
         self.next.clear();
         self.next.resize(journey.moments.len(), NONE);
