@@ -8,7 +8,14 @@ const HASH_BYTES: usize = size_of::<u64>();
 
 /// The bytes of a state.
 pub(crate) fn keep(state: &impl Serialize) -> Option<Vec<u8>> {
-    let mut bytes = postcard::to_extend(state, vec![0; HASH_BYTES]).ok()?;
+    keep_in(state, 0)
+}
+
+/// As [`keep`], of a state that will take about so many bytes, if that is known: growing takes time where they are many.
+pub(crate) fn keep_in(state: &impl Serialize, room: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(HASH_BYTES + room);
+    bytes.extend_from_slice(&[0; HASH_BYTES]);
+    let mut bytes = postcard::to_extend(state, bytes).ok()?;
     let (hash, state) = bytes.split_first_chunk_mut::<HASH_BYTES>()?;
     *hash = rapidhash_v3(state).to_le_bytes();
     Some(bytes)

@@ -17,6 +17,9 @@ const ONE_BYTE: u32 = 0x80;
 /// Of so many that were kept one may be looked for by itself; where more are, all are put into the table.
 const LISTED_ONE_IN: usize = 16;
 
+/// Bytes for whatever else is kept beside sequences.
+const ROOM: usize = 1 << 12;
+
 /// Bits by which those that are looked for are told from others: few enough for the first-level cache.
 const WANTED_BITS: usize = 1 << 17;
 
@@ -62,10 +65,8 @@ pub(crate) struct Sequences {
     table: HashTable<(u32, u32)>,
     /// The part of the hash of each; those of sequences that were kept are known once they are needed.
     parts: Vec<u32>,
-    /// Where the bytes of each end; they start where those of the one before end.
-    ends: Vec<usize>,
+    all: Vec<Sequence>,
     bytes: Vec<u8>,
-    counts: Vec<u64>,
     /// So many, the first, were kept and are in the table only where they were looked for: putting all there would take
     /// longer than everything else that a question asked again has to do.
     kept: usize,
@@ -73,10 +74,18 @@ pub(crate) struct Sequences {
     astray: bool,
 }
 
+/// What is known of one: both lie together, since whoever is found is counted.
+#[derive(Debug, Clone, Copy)]
+struct Sequence {
+    /// Where its bytes end; they start where those of the one before end.
+    end: usize,
+    count: u64,
+}
+
 /// What is kept of sequences, as they lie: how often each was added, how long it is, and all their bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept<'a> {
-    counts: Cow<'a, [u64]>,
+    counts: Vec<u64>,
     lengths: Vec<usize>,
     #[serde(borrow, with = "whole")]
     bytes: Cow<'a, [u8]>,
@@ -96,15 +105,14 @@ impl Sequences {
     #[inline]
     fn put(&mut self, part: u32, sequence: &[u8], count: u64) -> usize {
         if let Some(number) = self.find(part, sequence) {
-            self.counts[number] += count;
+            self.all[number].count += count;
             return number;
         }
         let number = u32::try_from(self.len()).expect("fewer than 2^32 sequences fit in memory");
         self.table.insert_unique(spread(part), (part, number), |(part, _)| spread(*part));
         self.parts.push(part);
         self.bytes.extend_from_slice(sequence);
-        self.ends.push(self.bytes.len());
-        self.counts.push(count);
+        self.all.push(Sequence { end: self.bytes.len(), count });
         number as usize
     }
 
@@ -141,7 +149,7 @@ impl Sequences {
         self.list(&other.parts);
         for number in 0..other.len() {
             match self.find(other.parts[number], other.bytes_of(number)) {
-                Some(ours) if self.counts[ours] >= other.counts[number] => self.counts[ours] -= other.counts[number],
+                Some(ours) if self.count(ours) >= other.count(number) => self.all[ours].count -= other.count(number),
                 _ => self.astray = true,
             }
         }
@@ -202,60 +210,61 @@ impl Sequences {
         if self.astray {
             return None;
         }
-        let (counts, bytes) = if self.counts.contains(&0) {
+        let mut bytes = Cow::Borrowed(self.bytes.as_slice());
+        if self.all.iter().any(|sequence| sequence.count == 0) {
             // Nearly all are there still, and go over in long pieces.
-            let mut bytes = Vec::with_capacity(self.bytes.len());
+            let mut left = Vec::with_capacity(self.bytes.len());
             let mut from = 0;
-            for gone in (0..self.len()).filter(|number| self.counts[*number] == 0) {
-                let end = self.ends[gone];
-                bytes.extend_from_slice(&self.bytes[from..end - self.bytes_of(gone).len()]);
+            for gone in (0..self.len()).filter(|number| self.count(*number) == 0) {
+                let end = self.all[gone].end;
+                left.extend_from_slice(&self.bytes[from..end - self.bytes_of(gone).len()]);
                 from = end;
             }
-            bytes.extend_from_slice(&self.bytes[from..]);
-            (Cow::Owned(self.numbers().map(|number| self.counts[number]).collect()), Cow::Owned(bytes))
-        } else {
-            (Cow::Borrowed(self.counts.as_slice()), Cow::Borrowed(self.bytes.as_slice()))
-        };
-        let lengths = self.numbers().map(|number| self.bytes_of(number).len()).collect();
+            left.extend_from_slice(&self.bytes[from..]);
+            bytes = Cow::Owned(left);
+        }
+        let of = self.numbers().map(|number| (self.count(number), self.bytes_of(number).len()));
+        let (counts, lengths) = of.unzip();
         Some(Kept { counts, lengths, bytes })
+    }
+
+    /// About how many bytes they take when they are kept.
+    pub(crate) fn room(&self) -> usize {
+        // Counts and lengths are small numbers mostly.
+        self.bytes.len() + 4 * self.len() + ROOM
     }
 
     /// Takes up what was kept.
     pub(crate) fn resume(&mut self, kept: Kept<'_>) {
         let mut end = 0;
-        let ends = kept.lengths.into_iter().map(|length| {
+        let sequence = |(length, count)| {
             end += length;
-            end
-        });
-        let (ends, counts) = (ends.collect(), kept.counts.into_owned());
-        *self = Self { ends, kept: counts.len(), counts, bytes: kept.bytes.into_owned(), ..Self::default() };
+            Sequence { end, count }
+        };
+        let all: Vec<Sequence> = kept.lengths.into_iter().zip(kept.counts).map(sequence).collect();
+        *self = Self { kept: all.len(), all, bytes: kept.bytes.into_owned(), ..Self::default() };
     }
 
     /// The numbers of those that were added more often than taken out.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.len()).filter(|number| self.counts[*number] > 0)
+        (0..self.len()).filter(|number| self.count(*number) > 0)
     }
 
     /// The number of distinct sequences, with those that were taken out again.
     pub(crate) fn len(&self) -> usize {
-        self.counts.len()
+        self.all.len()
     }
 
     /// The bytes of the sequence of this number.
     pub(crate) fn bytes_of(&self, number: usize) -> &[u8] {
-        slice(&self.bytes, &self.ends, number)
+        let start = if number == 0 { 0 } else { self.all[number - 1].end };
+        &self.bytes[start..self.all[number].end]
     }
 
     /// How often the sequence of this number was added.
     pub(crate) fn count(&self, number: usize) -> u64 {
-        self.counts[number]
+        self.all[number].count
     }
-}
-
-#[inline]
-fn slice<'a>(bytes: &'a [u8], ends: &[usize], number: usize) -> &'a [u8] {
-    let start = if number == 0 { 0 } else { ends[number - 1] };
-    &bytes[start..ends[number]]
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "half of the hash is enough to tell most apart")]
