@@ -59,10 +59,10 @@ pub(crate) fn go_on<'q>(
         if touched.len() as u64 > TOUCHED_MIN.max(rows / TOUCHED_ROWS) {
             continue;
         }
-        read += exchange(taken, &then, &touched, going, |going| {
+        read += exchange(taken, &then, &touched, going, |going, read| {
             let Going { number, question, mut counted, .. } = going;
             // What cannot be kept cannot be trusted to be complete either.
-            if keeping.keep(&question.names, &question.vocabulary, &mut counted) == [true] {
+            if keeping.keep(&question.names, &question.vocabulary, &mut counted, Some(read)) == [true] {
                 answers[number] = Some(counted);
             }
         })?;
@@ -100,7 +100,7 @@ fn exchange<'q>(
     then: &Mark,
     touched: &[i64],
     going: Vec<Going<'q>>,
-    mut each: impl FnMut(Going<'q>),
+    mut each: impl FnMut(Going<'q>, u64),
 ) -> Result<u64, Error> {
     let now = asked(going.iter().map(|going| going.question));
     let was: Vec<_> = going.iter().flat_map(|going| going.question.asked_before(going.before)).collect();
@@ -132,7 +132,7 @@ fn exchange<'q>(
         let both = both.by_ref().take(going.question.selected.len());
         going.counted.dues.forget(touched);
         replace(&mut going.counted, both);
-        each(going);
+        each(going, read);
     }
     Ok(read)
 }

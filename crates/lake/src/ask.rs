@@ -189,7 +189,7 @@ impl Lake {
             for n in afresh {
                 let mut found = questions[n].counted(seen.by_ref());
                 if let Some(keeping) = keeping {
-                    keeping.keep(&questions[n].names, &questions[n].vocabulary, &mut found);
+                    keeping.keep(&questions[n].names, &questions[n].vocabulary, &mut found, None);
                 }
                 counted[n] = Some(found);
             }

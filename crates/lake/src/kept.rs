@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::ask::{LeftOut, Vocabulary};
 use crate::cores::each_on_all_cores;
 use crate::error::Error;
+use crate::limits::{WRITTEN_MIN, WRITTEN_PER_EVENT};
 use crate::store::{Lake, number};
 use crate::table::Table;
 
@@ -157,14 +158,23 @@ impl Keeping {
 
     /// Keeps what each fold of a question has counted in all groups, different folds on different cores; by fold, whether it
     /// can be kept. That it could not be written does not matter here.
-    pub(crate) fn keep(&self, names: &[String], vocabulary: &Vocabulary, counted: &mut Counted) -> Vec<bool> {
+    ///
+    /// What went on from what was kept before after reading `again` events is not written where that would take longer than
+    /// reading those once more: then the next time goes on from what was kept before, too.
+    pub(crate) fn keep(
+        &self,
+        names: &[String],
+        vocabulary: &Vocabulary,
+        counted: &mut Counted,
+        again: Option<u64>,
+    ) -> Vec<bool> {
         let mut by_fold: Vec<Vec<&mut dyn AnyFold>> = names.iter().map(|_| Vec::new()).collect();
         for folds in &mut counted.groups {
             by_fold.iter_mut().zip(folds).for_each(|(groups, fold)| groups.push(fold.as_mut()));
         }
         let (left_out, dues) = (&counted.left_out, &counted.dues);
         each_on_all_cores(names.iter().zip(by_fold).collect(), |(name, groups)| {
-            self.keep_fold(name, vocabulary, groups, left_out, dues)
+            self.keep_fold(name, vocabulary, groups, (left_out, dues), again)
         })
     }
 
@@ -173,11 +183,15 @@ impl Keeping {
         name: &str,
         vocabulary: &Vocabulary,
         groups: Vec<&mut dyn AnyFold>,
-        left_out: &[LeftOut],
-        dues: &Dues,
+        (left_out, dues): (&[LeftOut], &Dues),
+        again: Option<u64>,
     ) -> bool {
         let groups: Option<Vec<Vec<u8>>> = groups.into_iter().map(AnyFold::keep).collect();
         let Some(groups) = groups else { return false };
+        let bytes = groups.iter().map(|group| group.len() as u64).sum::<u64>();
+        if again.is_some_and(|events| bytes > WRITTEN_MIN.max(events.saturating_mul(WRITTEN_PER_EVENT))) {
+            return true;
+        }
         let head = Head {
             name: self.name(name),
             mark: self.mark.clone(),

@@ -44,6 +44,11 @@ pub(crate) const NAMED_ROWS: usize = 20_000;
 /// Bytes that a home keeps of answers; those that were used least lately make room.
 pub(crate) const KEPT_BYTES_MAX: u64 = 256 << 20;
 
+/// An answer that went on from what was kept is kept anew where it takes no more bytes than this, or than so many for each
+/// event that was read for it: writing a byte takes about a hundredth of the time of reading an event.
+pub(crate) const WRITTEN_MIN: u64 = 1 << 20;
+pub(crate) const WRITTEN_PER_EVENT: u64 = 128;
+
 /// So many customers of whom something has changed are always read by themselves.
 pub(crate) const TOUCHED_MIN: u64 = 1024;
 
