@@ -233,14 +233,6 @@ impl State {
         }
     }
 
-    /// What follows from all events.
-    fn follows(&self, plan: &Plan) -> Known {
-        let mut known = self.settled.clone();
-        let mut teller = Teller::mute();
-        self.late.iter().for_each(|digest| known.apply(digest, plan, &mut teller));
-        known
-    }
-
     /// All that follows from the latest events, and all that is told of it up to now.
     fn tell(&self, plan: &Plan) -> (Known, Vec<News>) {
         let mut teller = Teller::afresh();

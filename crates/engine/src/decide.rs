@@ -57,6 +57,9 @@ pub struct Decided {
     pub charter: String,
     /// Every action, in the order of the charter: where it fell out, and how it scored.
     pub actions: Vec<Considered>,
+    /// All of this as JSON: what the log has of it.
+    #[serde(skip)]
+    pub json: String,
 }
 
 /// An action, as it came through a decision.
@@ -147,7 +150,7 @@ impl Engine {
             Wanted { generation: self.generation, keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
-        loaded.states.iter().for_each(|stored| work.admit(stored));
+        work.admit_all(&loaded);
         // The key of the highest rank that is known; where none is, the first becomes known.
         let customer = if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
             *customer
@@ -208,12 +211,12 @@ impl Engine {
 
     /// Puts a decision into the log and the state, and what it brings about into the outbox.
     fn carry_out(&self, work: &mut Work<'_>, customer: Customer, decision: &Decision, subject: &str) -> Decided {
-        let told = self.put_in_words(customer, decision);
+        let mut told = self.put_in_words(customer, decision);
+        told.json = serde_json::to_string(&told).expect("texts and numbers can be written");
         if decision.repeated {
             return told;
         }
-        let json = serde_json::to_string(&told).expect("texts and numbers can be written");
-        let stored = StoredDecision::new(decision, self.charter(), json);
+        let stored = StoredDecision::new(decision, self.charter(), &told.json);
         let bytes = entry::bytes(&stored);
         work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
         if let Some(taken) = &stored.taken {
@@ -271,6 +274,7 @@ impl Engine {
             again_at: decision.again_us.map(time),
             charter: charter.hash.clone(),
             actions: decision.candidates.iter().map(considered).collect(),
+            json: String::new(),
         }
     }
 }

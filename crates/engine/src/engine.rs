@@ -17,7 +17,9 @@ use crate::clock::Clock;
 use crate::counts::Counts;
 use crate::deliver::Outbox;
 use crate::error::Error;
+use crate::lane::Lanes;
 use crate::limits::{BATCHES_AT_ONCE, BATCHES_WAITING, CHANGES_WAITING, LINKS_REMEMBERED, NUMBERS_RESERVED};
+use crate::tail::Tail;
 
 /// How the engine is set up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,11 +48,14 @@ pub struct Engine {
     last_seq: AtomicU64,
     /// Whoever collided too often goes alone; all others go together.
     pub(crate) together: RwLock<()>,
+    pub(crate) lanes: Lanes,
     turns: Semaphore,
     waiting: AtomicUsize,
     pub(crate) models: Mutex<Models>,
     /// Whether something was learnt that is not kept yet.
     pub(crate) learnt: AtomicBool,
+    /// What was taken in since history was told last.
+    pub(crate) tail: Tail,
     changes: broadcast::Sender<Arc<Change>>,
     pub(crate) counts: Counts,
     /// Told when something is to be delivered.
@@ -84,10 +89,12 @@ impl Engine {
             linked: Mutex::new(HashMap::new()),
             last_seq: AtomicU64::new(0),
             together: RwLock::new(()),
+            lanes: Lanes::default(),
             turns: Semaphore::new(BATCHES_AT_ONCE),
             waiting: AtomicUsize::new(0),
             models: Mutex::new(models),
             learnt: AtomicBool::new(false),
+            tail: Tail::default(),
             changes,
             counts: Counts::default(),
             outbox: OnceLock::new(),

@@ -25,12 +25,12 @@ pub(crate) struct StoredMessage<'a> {
 
 /// A decision, with all that is needed to judge it later without asking again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct StoredDecision {
+pub(crate) struct StoredDecision<'a> {
     pub(crate) taken: Option<Taken>,
     /// The hash of the charter by which it was decided.
-    pub(crate) charter: String,
+    pub(crate) charter: &'a str,
     /// The decision in the words of the charter, as JSON.
-    pub(crate) told: String,
+    pub(crate) told: &'a str,
 }
 
 /// A message that was refused, for whoever looks.
@@ -64,8 +64,8 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u64) -> Re
     postcard::from_bytes(bytes).map_err(|_| Error::Damaged(format!("entry {position} of the log cannot be read")))
 }
 
-impl StoredDecision {
-    pub(crate) fn new(decision: &Decision, charter: &charter::Charter, told: String) -> Self {
-        Self { taken: decision.taken(), charter: charter.hash.clone(), told }
+impl<'a> StoredDecision<'a> {
+    pub(crate) fn new(decision: &Decision, charter: &'a charter::Charter, told: &'a str) -> Self {
+        Self { taken: decision.taken(), charter: &charter.hash, told }
     }
 }

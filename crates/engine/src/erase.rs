@@ -23,6 +23,8 @@ impl Engine {
         let known = self.keep.load(&wanted).await?.keys;
         let customers: BTreeSet<Customer> = known.into_iter().flatten().map(|(_, customer)| customer).collect();
         let gone: Vec<Customer> = customers.into_iter().chain([NOBODY]).collect();
-        Ok(self.keep.erase(&gone).await?)
+        let erased = self.keep.erase(&gone).await?;
+        self.tail.clear();
+        Ok(erased)
     }
 }

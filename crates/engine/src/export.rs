@@ -133,7 +133,17 @@ impl Engine {
         let (mut at, mut bytes) = (from.max(span.start), 0);
         let mut told = Vec::new();
         while at < span.end && bytes < EXPORT_BYTES && told.len() < EXPORT_ENTRIES {
-            let page = self.keep.log(at, LOG_AT_ONCE).await?;
+            let next = match self.tail.take(at) {
+                Ok(chunk) => {
+                    at = chunk.until;
+                    bytes += chunk.bytes;
+                    told.extend(chunk.events.into_iter().map(Told::Event));
+                    continue;
+                }
+                Err(next) => next,
+            };
+            let most = next.map_or(LOG_AT_ONCE, |next| usize::try_from(next - at).unwrap_or(LOG_AT_ONCE));
+            let page = self.keep.log(at, most.min(LOG_AT_ONCE)).await?;
             let Some(last) = page.last() else { break };
             at = last.position + 1;
             for logged in page.iter().filter(|logged| !logged.erased) {

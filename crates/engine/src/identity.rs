@@ -40,11 +40,13 @@ pub(crate) struct Seed {
     pub(crate) number: KeyNumber,
     pub(crate) customer: Customer,
     pub(crate) bytes: Vec<u8>,
+    /// It was never seen before, so that nothing stands around it.
+    pub(crate) new: bool,
 }
 
 impl From<keep::Key> for Seed {
     fn from(key: keep::Key) -> Self {
-        Self { number: key.number, customer: key.customer, bytes: key.bytes }
+        Self { number: key.number, customer: key.customer, bytes: key.bytes, new: false }
     }
 }
 
@@ -87,9 +89,10 @@ impl Around {
             found.insert(seed.number, key);
         }
         let mut kept: BTreeSet<Link> = BTreeSet::new();
-        let mut visited: BTreeSet<Customer> = BTreeSet::new();
-        let mut next: BTreeSet<Customer> = seeds.iter().map(|seed| seed.customer).collect();
-        let mut asked: BTreeSet<KeyNumber> = BTreeSet::new();
+        let new_seeds = || seeds.iter().filter(|seed| seed.new);
+        let mut visited: BTreeSet<Customer> = new_seeds().map(|seed| seed.customer).collect();
+        let mut next: BTreeSet<Customer> = seeds.iter().filter(|seed| !seed.new).map(|seed| seed.customer).collect();
+        let mut asked: BTreeSet<KeyNumber> = new_seeds().map(|seed| seed.number).collect();
         let mut crossed: BTreeSet<KeyNumber> = BTreeSet::new();
         loop {
             let customers: Vec<Customer> = next.iter().copied().collect();

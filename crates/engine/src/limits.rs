@@ -22,11 +22,20 @@ pub(crate) const LINKS_REMEMBERED: usize = 1 << 20;
 /// How often a batch is tried again at once when others were quicker; then it has its turn alone.
 pub(crate) const COLLISIONS_MAX: usize = 4;
 
-/// Batches that are taken in at the same time; more wait for their turn.
-pub(crate) const BATCHES_AT_ONCE: usize = 64;
+/// Messages of several batches that are taken in together, and their bytes: what waits beyond them has its turn after them.
+pub(crate) const TOGETHER_MESSAGES: usize = 4_096;
 
-/// Batches that wait for their turn. Beyond them the sender is told to come again.
+/// See [`TOGETHER_MESSAGES`].
+pub(crate) const TOGETHER_BYTES: usize = 8 << 20;
+
+/// Groups of batches that are on their way at the same time: one is worked on while another one is written.
+pub(crate) const LANES: usize = 2;
+
+/// Batches that wait to be taken in. Beyond them the sender is told to come again.
 pub(crate) const BATCHES_WAITING: usize = 1_024;
+
+/// Questions, and batches that take the history of a customer, that are worked on at the same time; more wait for their turn.
+pub(crate) const BATCHES_AT_ONCE: usize = 64;
 
 /// How far ahead of the clock an event may lie, in microseconds: one hour, for clocks that differ. Messages of SDKs that say
 /// more are set to their arrival; what else lies further ahead is refused, because no event could ever come after it.
@@ -44,6 +53,15 @@ pub(crate) const TIMERS_LEASE_US: i64 = 30 * 1_000_000;
 /// Entries of the log that are read at once.
 pub(crate) const LOG_AT_ONCE: usize = 4_096;
 
+/// Entries of the log, and states, that are read at once when all states are compared with the log.
+pub(crate) const ENTRIES_REPLAYED_AT_ONCE: usize = 65_536;
+
+/// See [`ENTRIES_REPLAYED_AT_ONCE`].
+pub(crate) const STATES_AT_ONCE: usize = 16_384;
+
+/// Up to so many things are not worth another core.
+pub(crate) const ALONE_MAX: usize = 512;
+
 /// Changes that wait for a listener who is slow; beyond them the oldest are passed over, and the listener is told.
 pub(crate) const CHANGES_WAITING: usize = 1_024;
 
@@ -58,6 +76,9 @@ pub(crate) const EXPORT_ENTRIES: usize = 500_000;
 
 /// Bytes of them, about.
 pub(crate) const EXPORT_BYTES: usize = 64 << 20;
+
+/// Bytes of events that wait in memory to be handed to history; beyond them it is read from the log.
+pub(crate) const TAIL_BYTES: usize = 32 << 20;
 
 /// How often what came in is handed to history, in microseconds.
 pub(crate) const EXPORT_EVERY_US: i64 = 300_000;

@@ -58,11 +58,16 @@ impl Engine {
         let seeds: Vec<Seed> = [a, b]
             .into_iter()
             .zip(keys)
-            .map(|((number, customer), bytes)| Seed { number: *number, customer: *customer, bytes: bytes.clone() })
+            .map(|((number, customer), bytes)| Seed {
+                number: *number,
+                customer: *customer,
+                bytes: bytes.clone(),
+                new: false,
+            })
             .collect();
         let undo = Link { low, high, undo: true, at_us: now_us };
         let mut work = Work::new(self, now_us);
-        loaded.states.iter().for_each(|stored| work.admit(stored));
+        work.admit_all(&loaded);
         let Some(around) = Around::look(&*self.keep, &self.rules, &seeds, &[undo], Most::IN_A_REQUEST).await? else {
             return Err(keep::Error::Invalid { what: "there are too many keys around these two".to_owned() });
         };

@@ -6,6 +6,7 @@ use keep::MessageId;
 use listen::intake::{self, Accepted, Receiver, Rejected, Sources};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Stop};
+use rapidhash::v3::rapidhash_v3;
 
 use crate::carried::Carried;
 use crate::engine::Engine;
@@ -128,6 +129,20 @@ fn ranked<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, rules: &Rules) -> 
 pub(crate) enum Item {
     Fit { id: MessageId, text: String, parsed: Parsed },
     Refused { message_id: Option<String>, reason: Reason, detail: String, text: String },
+}
+
+impl Item {
+    /// How long its text is.
+    pub(crate) fn bytes(&self) -> usize {
+        let (Item::Fit { text, .. } | Item::Refused { text, .. }) = self;
+        text.len()
+    }
+
+    /// Its keys, by their hashes.
+    pub(crate) fn key_hashes(&self) -> impl Iterator<Item = u64> {
+        let keys = if let Item::Fit { parsed, .. } = self { parsed.keys.as_slice() } else { &[] };
+        keys.iter().map(|key| rapidhash_v3(key.value.as_bytes()))
+    }
 }
 
 /// Collects the messages of a body, for [`Engine::take`].

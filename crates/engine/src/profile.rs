@@ -39,13 +39,12 @@ impl Profile {
     }
 
     pub(crate) fn to_bytes(&self, plan: &Plan) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256);
+        let mut bytes = Vec::with_capacity(768);
         bytes.push(PROFILE);
         bytes.extend_from_slice(&self.last_seq.to_le_bytes());
         bytes.extend_from_slice(&self.wake_us.unwrap_or(NEVER).to_le_bytes());
-        let mut bytes = postcard::to_extend(&self.elsewhere, bytes).expect("memory takes what is written");
-        bytes.extend_from_slice(&self.state.to_bytes(plan));
-        bytes
+        let bytes = postcard::to_extend(&self.elsewhere, bytes).expect("memory takes what is written");
+        self.state.append_to(bytes, plan)
     }
 }
 

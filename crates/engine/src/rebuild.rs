@@ -19,8 +19,8 @@ use crate::work::Work;
 /// What is known of one customer, as it went into the log.
 #[derive(Debug, Default)]
 pub(crate) struct Past {
-    /// By time and arrival.
-    events: BTreeMap<(i64, u64), Carried>,
+    /// Each with its time and arrival.
+    events: Vec<((i64, u64), Carried)>,
     consents: Vec<Consent>,
     taken: Vec<Taken>,
 }
@@ -48,14 +48,16 @@ impl Past {
     /// The state that follows, looked at until a time.
     pub(crate) fn profile(&self, engine: &Engine, until_us: i64) -> Profile {
         let plan = &engine.plan;
+        let mut in_order: Vec<&((i64, u64), Carried)> = self.events.iter().collect();
+        in_order.sort_unstable_by_key(|(place, _)| *place);
         let mut state_and_news = None;
-        lend(self.events.values(), &mut |events| {
-            let events = self.events.keys().zip(events).map(|((_, seq), event)| Input::Event { event, seq: *seq });
+        lend(in_order.iter().map(|(_, carried)| carried), &mut |events| {
+            let events = in_order.iter().zip(events).map(|(((_, seq), _), event)| Input::Event { event, seq: *seq });
             let others = self.consents.iter().map(Input::Consent).chain(self.taken.iter().map(Input::Decided));
             state_and_news = Some(replay(events.chain(others), plan, Timestamp::from_micros(until_us)));
         });
         let (state, _) = state_and_news.expect("it was lent once");
-        let last_seq = self.events.keys().map(|(_, seq)| *seq).max().unwrap_or_default();
+        let last_seq = self.events.iter().map(|((_, seq), _)| *seq).max().unwrap_or_default();
         Profile { last_seq, wake_us: state.wake_us(plan), elsewhere: Vec::new(), state }
     }
 }
@@ -186,7 +188,7 @@ impl Engine {
             }
             kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(&logged.bytes, logged.position)?))),
             kind::DECISION => {
-                let decision: StoredDecision = entry::read(&logged.bytes, logged.position)?;
+                let decision: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
                 decision.taken.map(|taken| (by_number(), Recalled::Decision(taken)))
             }
             _ => None,

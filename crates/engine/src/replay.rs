@@ -1,15 +1,17 @@
 //! All states at once: as they are, and as they follow from the log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 
 use act::{Input, Plan, State, step};
 use event::Timestamp;
-use keep::{Customer, KeyNumber};
+use hashbrown::HashMap;
+use keep::{Customer, KeyNumber, Stored};
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::identity::{Around, Most, Seed};
-use crate::limits::LOG_AT_ONCE;
+use crate::limits::{ALONE_MAX, ENTRIES_REPLAYED_AT_ONCE, LOG_AT_ONCE, STATES_AT_ONCE};
 use crate::profile::Kept;
 use crate::rebuild::Past;
 
@@ -40,26 +42,29 @@ impl Engine {
 
     /// The state of every customer as bytes, looked at until a time.
     async fn looked_at(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
-        let now = Timestamp::from_micros(now_us);
         let mut states = BTreeMap::new();
         let mut after: Option<Customer> = None;
         loop {
-            let page = self.keep.states(self.generation, after, LOG_AT_ONCE).await?;
+            let page = self.keep.states(self.generation, after, STATES_AT_ONCE).await?;
             let Some(last) = page.last() else { return Ok(states) };
             after = Some(last.customer);
-            for stored in &page {
-                match Kept::read(&stored.bytes, &self.plan) {
-                    Kept::Profile(mut profile) => {
-                        step(&mut profile.state, Input::Wake, &self.plan, now);
-                        // Of a key that came only with others nothing is known, as if it had no state.
-                        if !is_empty(&profile.state, &self.plan, now) {
-                            states.insert(stored.customer.0, profile.state.to_bytes(&self.plan));
-                        }
-                    }
-                    Kept::Stale => return Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
-                    Kept::Nobody | Kept::Moved => {}
-                }
+            for looked_at in by_all_hands(&page, |stored| self.look_at(stored, now_us)) {
+                states.extend(looked_at?);
             }
+        }
+    }
+
+    fn look_at(&self, stored: &Stored, now_us: i64) -> Result<Option<(i64, Vec<u8>)>, Error> {
+        let now = Timestamp::from_micros(now_us);
+        match Kept::read(&stored.bytes, &self.plan) {
+            Kept::Profile(mut profile) => {
+                step(&mut profile.state, Input::Wake, &self.plan, now);
+                // Of a key that came only with others nothing is known, as if it had no state.
+                let is_anybody = !is_empty(&profile.state, &self.plan, now);
+                Ok(is_anybody.then(|| (stored.customer.0, profile.state.to_bytes(&self.plan))))
+            }
+            Kept::Stale => Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
+            Kept::Nobody | Kept::Moved => Ok(None),
         }
     }
 
@@ -67,20 +72,39 @@ impl Engine {
     async fn replayed(&self, now_us: i64) -> Result<BTreeMap<i64, Vec<u8>>, Error> {
         let now = Timestamp::from_micros(now_us);
         let around = self.everybody().await?;
-        let mut pasts: BTreeMap<Customer, Past> = BTreeMap::new();
-        self.each_entry::<Error>(0, &mut |logged| {
-            if let Some((whose, recalled)) = self.recall(Some(&around), logged)? {
-                pasts.entry(whose).or_default().add(recalled);
+        let mut pasts: HashMap<Customer, Past> = HashMap::new();
+        let mut at = self.keep.log_span().await?.start;
+        loop {
+            let page = self.keep.log(at, ENTRIES_REPLAYED_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            at = last.position + 1;
+            for recalled in by_all_hands(&page, |logged| self.recall(Some(&around), logged)) {
+                if let Some((whose, recalled)) = recalled? {
+                    pasts.entry(whose).or_default().add(recalled);
+                }
             }
-            Ok(true)
-        })
-        .await?;
-        let states = pasts.iter().filter_map(|(customer, past)| {
+        }
+        let pasts: Vec<(Customer, Past)> = pasts.into_iter().collect();
+        let states = by_all_hands(&pasts, |(customer, past)| {
             let state = past.profile(self, now_us).state;
             (!is_empty(&state, &self.plan, now)).then(|| (customer.0, state.to_bytes(&self.plan)))
         });
-        Ok(states.collect())
+        Ok(states.into_iter().flatten().collect())
     }
+}
+
+/// Does something with each, by all cores where there is much to do; the results are in the same order.
+fn by_all_hands<T: Sync, R: Send>(all: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let hands = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if all.len() < ALONE_MAX {
+        return all.iter().map(work).collect();
+    }
+    std::thread::scope(|scope| {
+        let work = &work;
+        let one = |share| scope.spawn(move || <[T]>::iter(share).map(work).collect::<Vec<R>>());
+        let shares: Vec<_> = all.chunks(all.len().div_ceil(hands)).map(one).collect();
+        shares.into_iter().flat_map(|share| share.join().expect("a panic is one here, too")).collect()
+    })
 }
 
 impl Engine {

@@ -264,8 +264,8 @@ impl Engine {
                 happened(at_us, "consent", serde_json::to_string(&consent).unwrap_or_default())
             }
             kind::DECISION => {
-                let decision: StoredDecision = entry::read(&logged.bytes, logged.position)?;
-                happened(logged.at_us, "decision", decision.told)
+                let decision: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
+                happened(logged.at_us, "decision", decision.told.to_owned())
             }
             _ => Ok(None),
         }

@@ -11,14 +11,16 @@ use crate::counts::Counts;
 use crate::decide::occasion_of;
 use crate::engine::Engine;
 use crate::entry::{self, StoredRefusal, kind};
-use crate::error::Error;
 use crate::identity::{Around, Most, Seed, customer_named_by};
 use crate::limits::COLLISIONS_MAX;
-use crate::message::{Inbox, Item, Parsed, Ranked, Took};
+use crate::message::{Item, Parsed, Ranked, Took};
 use crate::work::{Aftermath, Work};
 
 /// Nobody: whose messages are that were refused.
 pub(crate) const NOBODY: Customer = Customer(-1);
+
+/// Entries of the log about which history need not ask the log.
+const IN_TAIL: [u8; 3] = [kind::MESSAGE, kind::CONSENT, kind::DECISION];
 
 /// An event that is new.
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +32,21 @@ struct Fresh<'a> {
     keys: &'a [usize],
 }
 
-/// Why a batch is not taken in as a whole.
-enum Undone {
-    /// Too much stands around some of its keys: those who have nothing to do with them must not suffer.
+/// Why messages are not taken in at once.
+#[derive(Debug, Clone)]
+pub(crate) enum Undone {
+    /// Too much stands around some of their keys: those who have nothing to do with them must not suffer.
     TooMuchAround,
+    /// A state has to be built anew from its history, and others wait.
+    TakesHistory,
     Failed(keep::Error),
+}
+
+/// Whether anybody waits besides the sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    None,
+    OthersWait,
 }
 
 impl From<keep::Error> for Undone {
@@ -52,30 +64,28 @@ struct Place {
 }
 
 impl Engine {
-    /// Takes in messages, and says what became of each, in their order. When it returns, they are durable.
-    ///
-    /// # Errors
-    /// When they cannot be taken in now; then it is safe to send all of them again, and those that were taken in are
-    /// recognised.
-    pub async fn take(&self, inbox: Inbox<'_>) -> Result<Vec<Took>, Error> {
-        let _turn = self.turn().await?;
-        let now_us = inbox.received().as_micros();
-        let (mut took, mut parts) = (Vec::with_capacity(inbox.items.len()), vec![inbox.items.as_slice()]);
+    /// Takes in a batch on its own, for as long as it takes.
+    pub(crate) async fn take_alone(&self, items: &[&Item], now_us: i64) -> Result<Vec<Took>, keep::Error> {
+        let (mut took, mut parts) = (Vec::with_capacity(items.len()), vec![items]);
         while let Some(part) = parts.pop() {
-            match self.take_part(part, now_us).await {
+            match self.take_part(part, now_us, Haste::None).await {
                 Ok(mut more) => took.append(&mut more),
-                Err(Undone::TooMuchAround) => {
+                Err(Undone::Failed(error)) => return Err(error),
+                Err(Undone::TooMuchAround | Undone::TakesHistory) => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
                 }
-                Err(Undone::Failed(error)) => return Err(error.into()),
             }
         }
-        self.count(&took);
         Ok(took)
     }
 
-    async fn take_part(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, Undone> {
+    /// Takes in messages while others wait.
+    pub(crate) async fn take_at_once(&self, items: &[&Item], now_us: i64) -> Result<Vec<Took>, Undone> {
+        self.take_part(items, now_us, Haste::OthersWait).await
+    }
+
+    async fn take_part(&self, items: &[&Item], now_us: i64, haste: Haste) -> Result<Vec<Took>, Undone> {
         let mut collisions = 0;
         loop {
             let (mut _together, mut _alone) = (None, None);
@@ -84,7 +94,7 @@ impl Engine {
             } else {
                 _alone = Some(self.together.write().await);
             }
-            match self.try_take(items, now_us).await {
+            match self.try_take(items, now_us, haste).await {
                 Err(Undone::Failed(keep::Error::Conflict(_))) if collisions < 2 * COLLISIONS_MAX => {
                     collisions += 1;
                     Counts::add(&self.counts.collisions, 1);
@@ -94,7 +104,7 @@ impl Engine {
         }
     }
 
-    fn count(&self, took: &[Took]) {
+    pub(crate) fn count(&self, took: &[Took]) {
         for took in took {
             match took {
                 Took::Stored => Counts::add(&self.counts.stored, 1),
@@ -104,7 +114,7 @@ impl Engine {
         }
     }
 
-    async fn try_take(&self, items: &[Item], now_us: i64) -> Result<Vec<Took>, Undone> {
+    async fn try_take(&self, items: &[&Item], now_us: i64, haste: Haste) -> Result<Vec<Took>, Undone> {
         let fit = || {
             items.iter().filter_map(|item| match item {
                 Item::Fit { id, text, parsed } => Some((*id, text, parsed)),
@@ -133,7 +143,7 @@ impl Engine {
         refuse(&mut work.commit, items, now_us);
         if !fresh.is_empty() {
             let (places, links) = (Vec::new(), Vec::new());
-            let mut batch = Batch { engine: self, wanted, loaded, work, places, links };
+            let mut batch = Batch { engine: self, wanted, loaded, work, places, links, haste };
             batch.place(&fresh).await?;
             batch.resolve_and_take(&fresh).await?;
             work = batch.work;
@@ -149,7 +159,13 @@ impl Engine {
     pub(crate) async fn commit(&self, commit: Commit, aftermath: Aftermath) -> Result<keep::Committed, keep::Error> {
         let links = commit.links.clone();
         let targets: BTreeSet<String> = commit.posts.iter().map(|post| post.target.clone()).collect();
+        let entries = commit.entries.len() as u64;
+        // Of what else history wants to know the log tells.
+        let is_told = commit.entries.iter().all(|entry| IN_TAIL.contains(&entry.kind));
         let committed = self.keep.commit(commit).await?;
+        if let Some(events) = aftermath.events.filter(|_| is_told) {
+            self.tail.add(committed.position, committed.position + entries, events);
+        }
         self.remember_links(&links);
         for target in &targets {
             self.posted(target);
@@ -165,7 +181,7 @@ impl Engine {
 }
 
 /// What became of each message; `new` says it of the events among them.
-fn told(items: &[Item], new: &[bool]) -> Vec<Took> {
+fn told(items: &[&Item], new: &[bool]) -> Vec<Took> {
     let mut new = new.iter();
     let took = items.iter().map(|item| match item {
         Item::Refused { message_id, reason, detail, .. } => {
@@ -180,7 +196,7 @@ fn told(items: &[Item], new: &[bool]) -> Vec<Took> {
 }
 
 /// Keeps what was refused, so that somebody can look.
-fn refuse(commit: &mut Commit, items: &[Item], now_us: i64) {
+fn refuse(commit: &mut Commit, items: &[&Item], now_us: i64) {
     for item in items {
         let Item::Refused { message_id, reason, detail, text } = item else { continue };
         let refusal = StoredRefusal { reason: reason.name(), detail, message_id: message_id.as_deref(), text };
@@ -199,6 +215,7 @@ struct Batch<'e> {
     places: Vec<Place>,
     /// Evidence that is not known to be kept.
     links: Vec<Link>,
+    haste: Haste,
 }
 
 impl Batch<'_> {
@@ -250,9 +267,7 @@ impl Batch<'_> {
 
     /// Who is who now, and every message to its customer.
     async fn resolve_and_take(&mut self, fresh: &[Fresh<'_>]) -> Result<(), Undone> {
-        for stored in &self.loaded.states {
-            self.work.admit(stored);
-        }
+        self.work.admit_all(&self.loaded);
         let unclear = self.unclear(fresh);
         let around = if unclear.is_empty() { None } else { self.look(&unclear).await? };
         if around.is_none() && !unclear.is_empty() {
@@ -297,6 +312,9 @@ impl Batch<'_> {
         }
         let anew: BTreeSet<Customer> = std::mem::take(&mut self.work.anew);
         if !anew.is_empty() {
+            if self.haste == Haste::OthersWait {
+                return Err(Undone::TakesHistory);
+            }
             self.engine.rebuild(&mut self.work, anew, around).await?;
         }
         for (customer, Fresh { id, parsed, .. }) in last {
@@ -309,7 +327,7 @@ impl Batch<'_> {
     async fn look(&self, unclear: &BTreeSet<&usize>) -> Result<Option<Around>, keep::Error> {
         let seed = |key: &&usize| {
             let (place, bytes) = (self.places[**key], self.wanted.keys[**key].clone());
-            Seed { number: place.number, customer: place.customer, bytes }
+            Seed { number: place.number, customer: place.customer, bytes, new: place.new }
         };
         let seeds: Vec<Seed> = unclear.iter().map(seed).collect();
         Around::look(&*self.engine.keep, &self.engine.rules, &seeds, &self.links, Most::IN_A_REQUEST).await

@@ -47,7 +47,7 @@ impl Engine {
         let wanted = Wanted { generation: self.generation, customers: customers.clone(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
-        loaded.states.iter().for_each(|stored| work.admit(stored));
+        work.admit_all(&loaded);
         let anew: BTreeSet<Customer> = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
             self.rebuild(&mut work, anew, None).await?;

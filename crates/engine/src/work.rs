@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use act::{Effects, Input, Lesson, step};
 use event::Timestamp;
-use keep::{Change as StateBecomes, Commit, Customer, Entry, StateChange, Stored, Timer, TimerId, Version};
+use keep::{Change as StateBecomes, Commit, Customer, Entry, Loaded, StateChange, Stored, Timer, TimerId, Version};
 
+use crate::carried::Carried;
 use crate::changes::{Change, Told};
 use crate::counts::Counts;
 use crate::engine::Engine;
@@ -39,6 +40,8 @@ pub(crate) struct Work<'e> {
     /// Customers whose state has to be built anew from their history.
     pub(crate) anew: BTreeSet<Customer>,
     pub(crate) commit: Commit,
+    /// What history wants to have; `None` where it reads it from the log.
+    events: Option<Vec<Carried>>,
     changes: Vec<Change>,
     lessons: Vec<Lesson>,
 }
@@ -46,6 +49,7 @@ pub(crate) struct Work<'e> {
 /// What follows once a batch is committed.
 #[derive(Debug)]
 pub(crate) struct Aftermath {
+    pub(crate) events: Option<Vec<Carried>>,
     pub(crate) changes: Vec<Change>,
     pub(crate) lessons: Vec<Lesson>,
 }
@@ -54,11 +58,18 @@ impl<'e> Work<'e> {
     pub(crate) fn new(engine: &'e Engine, now_us: i64) -> Self {
         let commit = Commit { now_us, generation: engine.generation, ..Commit::default() };
         let (people, anew) = (BTreeMap::new(), BTreeSet::new());
-        Self { engine, now_us, people, anew, commit, changes: Vec::new(), lessons: Vec::new() }
+        let events = engine.tail.is_wanted().then(Vec::new);
+        Self { engine, now_us, people, anew, commit, events, changes: Vec::new(), lessons: Vec::new() }
     }
 
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.now_us)
+    }
+
+    /// Puts in what was loaded before anything else.
+    pub(crate) fn admit_all(&mut self, loaded: &Loaded) {
+        self.commit.as_of = loaded.as_of;
+        loaded.states.iter().for_each(|stored| self.admit(stored));
     }
 
     /// Puts in what is kept of a customer, unless it is there already.
@@ -113,6 +124,9 @@ impl<'e> Work<'e> {
         let bytes = entry::bytes(&StoredMessage { seq, text });
         self.commit.entries.push(Entry { customer, kind: kind::MESSAGE, at_us: now_us, bytes });
         if let Some(event) = &parsed.event {
+            if let Some(events) = &mut self.events {
+                events.push(event.clone());
+            }
             event.with(|event| self.step(customer, Input::Event { event, seq }));
         }
         for consent in &parsed.consents {
@@ -216,7 +230,7 @@ impl<'e> Work<'e> {
     /// All that there is to commit, and what follows from it.
     pub(crate) fn finish(mut self) -> (Commit, Aftermath) {
         let plan = &self.engine.plan;
-        for (customer, person) in self.people {
+        for (customer, mut person) in self.people {
             if !person.touched {
                 continue;
             }
@@ -225,18 +239,21 @@ impl<'e> Work<'e> {
                 self.commit.cleared.extend(person.timer_us.map(|_| id()));
                 Kept::MOVED_BYTES.to_vec()
             } else {
-                match person.profile.wake_us {
-                    Some(due_us) if person.timer_us != Some(due_us) => {
+                match (person.timer_us, person.profile.wake_us) {
+                    // One that goes off early sets the right one. Most events only put off what is due, so that setting it
+                    // each time would cost more than the state itself.
+                    (Some(set_us), Some(due_us)) if set_us <= due_us => person.profile.wake_us = Some(set_us),
+                    (_, Some(due_us)) => {
                         self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes: Vec::new() });
                     }
-                    None if person.timer_us.is_some() => self.commit.cleared.push(id()),
-                    _ => {}
+                    (Some(_), None) => self.commit.cleared.push(id()),
+                    (None, None) => {}
                 }
                 person.profile.to_bytes(plan)
             };
             let change = StateBecomes::Put(bytes);
             self.commit.states.push(StateChange { customer, expected: person.version, change });
         }
-        (self.commit, Aftermath { changes: self.changes, lessons: self.lessons })
+        (self.commit, Aftermath { events: self.events, changes: self.changes, lessons: self.lessons })
     }
 }

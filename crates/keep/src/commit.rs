@@ -12,6 +12,10 @@ use crate::loaded::{Customer, Key, KeyNumber, Lease, MessageId, TimerId, Version
 pub struct Commit {
     /// What time it is: decides for how long the messages are known.
     pub now_us: i64,
+    /// The [`as_of`](crate::Loaded::as_of) of the first load that it stands on, where all of its messages, states and keys were
+    /// looked up by then or later: homes that can tell what changed since need not read them again. [`Version::NONE`] where
+    /// that is not so.
+    pub as_of: Version,
     /// The generation of `states`, `fired`, `cleared` and `timers`.
     pub generation: u32,
     /// Messages that are taken in. A known one is a conflict.

@@ -8,6 +8,7 @@ mod keys;
 mod lease;
 mod parcel;
 mod read;
+mod recent;
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
@@ -26,6 +27,7 @@ pub(crate) use parcel::shortened;
 pub(crate) use read::{
     dead, keys_by_number, keys_of, links, load, log, log_of, log_span, queues, records, states, waiting,
 };
+use recent::Recent;
 
 /// The key of the only row of its table.
 const HEAD: [u8; 1] = [0];
@@ -120,6 +122,7 @@ pub(crate) struct Ledger {
     head: Head,
     known_us: i64,
     shared: Arc<Shared>,
+    recent: Recent,
 }
 
 impl Ledger {
@@ -132,7 +135,7 @@ impl Ledger {
         shared.numbers.fetch_max(head.number, Ordering::Relaxed);
         // Whether what was decided last is written, the tables tell: what is not there cannot be given back again.
         shared.leases().hold_on();
-        Ok(Self { head, known_us, shared })
+        Ok(Self { head, known_us, shared, recent: Recent::since(head.version) })
     }
 
     /// Decides about a group of commits, one after the other: what is to be written, and what to answer once it is.
@@ -149,13 +152,14 @@ impl Ledger {
         // Left from a group of which something could not be read.
         leases.hold_on();
         for prepared in group {
-            let conflict = check::check(&draft, &leases, &prepared.commit)?;
+            let conflict = check::check(&draft, &leases, &self.recent, &prepared.commit)?;
             if !conflict.is_empty() {
                 answers.push(Err(Error::Conflict(Box::new(conflict))));
                 continue;
             }
             head.version += 1;
             let committed = Committed { position: head.next, version: Version(head.version) };
+            check::note(&mut self.recent, &prepared.commit, head.version);
             apply::apply(&mut draft, &mut leases, &prepared, &mut head, self.known_us)?;
             answers.push(Ok(committed));
         }
@@ -219,12 +223,18 @@ impl Ledger {
         tables.iter().filter(old).copied().collect()
     }
 
+    /// Something changes that is no commit: those that were loaded before have to be checked by reading.
+    pub(crate) fn changed(&mut self) {
+        self.recent = Recent::since(self.head.version + 1);
+    }
+
     /// Erases customers; see [`erase::erase`].
     pub(crate) fn erase(
-        &self,
+        &mut self,
         read: &dyn Read,
         customers: &[crate::Customer],
     ) -> Result<(Writes, crate::Erased), Error> {
+        self.changed();
         erase::erase(read, &mut self.shared.leases(), customers)
     }
 }

@@ -63,6 +63,10 @@ pub(crate) const ROOM_BYTES: usize = 16 << 20;
 /// When a journal of an embedded home is full, as its store has it.
 pub(crate) const JOURNAL_BYTES: usize = 64_000_000;
 
+/// Rows of which it is remembered which commit changed them last: 16 bytes each. A commit that was loaded before all of them is
+/// checked by reading.
+pub(crate) const RECENT_ROWS: usize = 1 << 17;
+
 /// Connections of a node to `PostgreSQL` for reading, besides the one that commits.
 pub(crate) const READERS: usize = 3;
 

@@ -11,7 +11,7 @@ pub struct Customer(pub i64);
 pub struct KeyNumber(pub u32);
 
 /// Which writing of a state or record this is. No two writings of a home share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version(pub u64);
 
 impl Version {
@@ -78,6 +78,8 @@ pub struct Wanted {
 /// What is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loaded {
+    /// The last commit that is in it, for [`Commit::as_of`](crate::Commit::as_of).
+    pub as_of: Version,
     /// For each message of [`Wanted`], in its order: whether it is known.
     pub known: Vec<bool>,
     /// For each key of [`Wanted`], in its order: its number and its customer, if it is known.

@@ -227,6 +227,7 @@ impl Keep for Memory {
 
     async fn drop_generation(&self, generation: u32) -> Result<(), Error> {
         self.run(Operation::Write, |inner| {
+            inner.ledger.changed();
             for table in [Table::States(generation), Table::Timers(generation), Table::TimersDue(generation)] {
                 inner.tables.0.remove(&table);
             }

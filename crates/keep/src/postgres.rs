@@ -169,6 +169,8 @@ impl Keep for Postgres {
             }
         }
         Ok(Loaded {
+            // The database looks at every row that it writes in any case.
+            as_of: Version::NONE,
             known: wanted.messages.iter().map(|message| known.contains(message)).collect(),
             keys: wanted.keys.iter().map(|key| keys.get(key).copied()).collect(),
             states: states.into_values().collect(),

@@ -117,7 +117,7 @@ impl Graph {
             if self.kinds.len() == KINDS_MAX {
                 return KINDS_MAX - 1;
             }
-            self.kinds.push(self.rules.rule(kind));
+            self.kinds.push(KeyRule { kind: kind.to_owned(), ..self.rules.rule(kind).clone() });
             self.kinds.len() - 1
         });
         u8::try_from(index).expect("fewer kinds than 256")

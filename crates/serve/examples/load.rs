@@ -4,7 +4,8 @@
 //! cargo run --release --workspace --example load -- ingest 127.0.0.1:8099 wk_… --events 1000000 --customers 100000
 //! cargo run --release --workspace --example load -- decide 127.0.0.1:8099 ak_… --questions 100000 --customers 100000
 //! ```
-//! `--per-second` holds the rate down; what was asked late because of that counts as waiting.
+//! `--per-second` holds the rate down; what was asked late because of that counts as waiting. `--with-event 1` has every question
+//! say something that just happened.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for whoever measures")]
 
 use std::fmt::Write as _;
@@ -23,6 +24,7 @@ struct Wanted {
     customers: u64,
     connections: u64,
     per_second: u64,
+    with_event: u64,
     run: u64,
 }
 
@@ -42,6 +44,7 @@ fn wanted() -> Wanted {
         customers: option("--customers", 100_000),
         connections: option("--connections", 16),
         per_second: option("--per-second", 0),
+        with_event: option("--with-event", 0),
         run: option("--run", u64::from(std::process::id())),
         what,
     }
@@ -80,7 +83,12 @@ fn request(wanted: &Wanted, at: u64) -> (String, u64) {
         ("/v1/batch", format!("Authorization: Basic {}", base64(format!("{}:", wanted.key).as_bytes())), n)
     } else {
         let user = mix(at.wrapping_add(wanted.run << 40)) % wanted.customers;
-        write!(body, "{{\"keys\":{{\"user_id\":\"u{user}\"}}}}").unwrap();
+        write!(body, "{{\"keys\":{{\"user_id\":\"u{user}\"}}").unwrap();
+        if wanted.with_event > 0 {
+            let (run, event) = (wanted.run, "\"type\":\"track\",\"event\":\"Page Viewed\"");
+            write!(body, ",\"event\":{{{event},\"messageId\":\"load-{run}-{at}\",\"userId\":\"u{user}\"}}").unwrap();
+        }
+        body.push('}');
         ("/api/v1/decide", format!("X-API-Key: {}", wanted.key), 1)
     };
     let head = format!(

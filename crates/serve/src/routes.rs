@@ -26,7 +26,7 @@ use axum::http::Request;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 
-pub(crate) use call::{Call, Pending, Place, json};
+pub(crate) use call::{Call, Pending, Place, json, written};
 pub(crate) use live::EVENTS;
 pub(crate) use route::{Handler, Route, Where};
 

@@ -6,6 +6,7 @@ use super::{Consent, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, LATE_EVENTS_MAX};
+use crate::news::Teller;
 use crate::plan::{Plan, index};
 use crate::value::Kept;
 
@@ -29,7 +30,8 @@ pub enum StateError {
     Damaged,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What is read. [`Writing`] is the same, borrowed.
+#[derive(Deserialize)]
 struct Stored {
     seen_us: i64,
     settled: Known,
@@ -40,7 +42,7 @@ struct Stored {
 }
 
 /// An event, by how it differs from the one before.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StoredEvent {
     after_us: i64,
     seq_more: i64,
@@ -50,33 +52,58 @@ struct StoredEvent {
     values: Vec<Kept>,
 }
 
+#[derive(Serialize)]
+struct Writing<'a> {
+    seen_us: i64,
+    settled: &'a Known,
+    late: Vec<WritingEvent<'a>>,
+    latest: &'a [Kept],
+    consents: &'a [Consent],
+    decided: &'a [Taken],
+}
+
+#[derive(Serialize)]
+struct WritingEvent<'a> {
+    after_us: i64,
+    seq_more: i64,
+    received_more: i64,
+    moment: u32,
+    outcomes: &'a [u32],
+    values: &'a [Kept],
+}
+
 impl State {
     /// The state as bytes.
     pub fn to_bytes(&self, plan: &Plan) -> Vec<u8> {
+        self.append_to(Vec::with_capacity(512), plan)
+    }
+
+    /// The state as bytes, after these.
+    pub fn append_to(&self, mut bytes: Vec<u8>, plan: &Plan) -> Vec<u8> {
         let (mut before_us, mut before_seq) = self.settled.last.unwrap_or_default();
         let late = self.late.iter().map(|digest| {
-            let stored = StoredEvent {
+            let writing = WritingEvent {
                 after_us: digest.at_us.wrapping_sub(before_us),
                 seq_more: digest.seq.wrapping_sub(before_seq).cast_signed(),
                 received_more: digest.received_us.wrapping_sub(digest.at_us),
                 moment: digest.moment,
-                outcomes: digest.outcomes.clone(),
-                values: digest.values.clone(),
+                outcomes: &digest.outcomes,
+                values: &digest.values,
             };
             (before_us, before_seq) = digest.place();
-            stored
+            writing
         });
-        let stored = Stored {
+        let writing = Writing {
             seen_us: self.seen_us,
-            settled: self.settled.clone(),
+            settled: &self.settled,
             late: late.collect(),
-            latest: self.latest.clone(),
-            consents: self.consents.clone(),
-            decided: self.decided.clone(),
+            latest: &self.latest,
+            consents: &self.consents,
+            decided: &self.decided,
         };
-        let mut bytes = vec![VERSION];
+        bytes.push(VERSION);
         bytes.extend_from_slice(&plan.fingerprint);
-        postcard::to_extend(&stored, bytes).expect("memory takes what is written")
+        postcard::to_extend(&writing, bytes).expect("memory takes what is written")
     }
 
     /// Reads a state.
@@ -96,6 +123,14 @@ impl State {
         let state = stored.state(plan).filter(|_| rest.is_empty());
         state.ok_or(StateError::Damaged)
     }
+}
+
+/// What follows from all events.
+fn follows(settled: &Known, late: &[Digest], plan: &Plan) -> Known {
+    let mut known = settled.clone();
+    let mut teller = Teller::mute();
+    late.iter().for_each(|digest| known.apply(digest, plan, &mut teller));
+    known
 }
 
 impl Stored {
@@ -130,16 +165,14 @@ impl Stored {
         if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest) {
             return None;
         }
-        let mut state = State {
+        Some(State {
             seen_us: self.seen_us,
-            known: self.settled.clone(),
+            known: follows(&self.settled, &late, plan),
             settled: self.settled,
             late,
             latest: self.latest,
             consents: self.consents,
             decided: self.decided,
-        };
-        state.known = state.follows(plan);
-        Some(state)
+        })
     }
 }

@@ -168,7 +168,8 @@ impl Writer {
     }
 
     pub(super) fn drop_generation(&mut self, generation: u32) -> Result<(), Error> {
-        let (files, _) = self.ready()?;
+        let (files, ledger) = self.ready()?;
+        ledger.changed();
         files.drop_tables(&[Table::States(generation), Table::Timers(generation), Table::TimersDue(generation)])
     }
 

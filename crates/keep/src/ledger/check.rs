@@ -4,26 +4,34 @@ use crate::bytes::Eye;
 use crate::commit::Commit;
 use crate::error::{Conflict, Error};
 use crate::ledger::lease::Leases;
+use crate::ledger::recent::{Recent, Row};
 use crate::ledger::{apply, keys};
 use crate::loaded::{TimerId, Version};
 use crate::store::{Draft, Table};
 
 /// Everything in which somebody else was quicker.
-pub(super) fn check(draft: &Draft<'_>, leases: &Leases, commit: &Commit) -> Result<Conflict, Error> {
+pub(super) fn check(draft: &Draft<'_>, leases: &Leases, recent: &Recent, commit: &Commit) -> Result<Conflict, Error> {
     let mut conflict = Conflict::default();
+    let is_as_loaded = |table, key: &[u8]| recent.is_as_of(Row::of(table, key), commit.as_of);
+    let states = Table::States(commit.generation);
     for change in &commit.states {
         let key = keys::customer(change.customer);
-        if version(draft, Table::States(commit.generation), &key)? != change.expected {
+        // That there is none is cheap to see, and easy to believe without having looked.
+        let stands = change.expected != Version::NONE && is_as_loaded(states, &key);
+        if !stands && version(draft, states, &key)? != change.expected {
             conflict.customers.push(change.customer);
         }
     }
     let seen = apply::seen_tables(draft);
     for message in &commit.messages {
-        if is_known(draft, &seen, &message.0)? {
+        if !is_as_loaded(Table::Seen(0), &message.0) && is_known(draft, &seen, &message.0)? {
             conflict.messages.push(*message);
         }
     }
     for key in &commit.keys {
+        if is_as_loaded(Table::Keys, &key.bytes) && is_as_loaded(Table::Numbers, &keys::number(key.number)) {
+            continue;
+        }
         let by_bytes = draft.get(Table::Keys, &key.bytes)?;
         let by_number = draft.get(Table::Numbers, &keys::number(key.number))?;
         let other_number = by_bytes.is_some_and(|row| !row.starts_with(&keys::number(key.number)));
@@ -52,6 +60,16 @@ pub(super) fn check(draft: &Draft<'_>, leases: &Leases, commit: &Commit) -> Resu
         }
     }
     Ok(conflict)
+}
+
+/// Takes note of what a commit changes of what others may stand on.
+pub(super) fn note(recent: &mut Recent, commit: &Commit, version: u64) {
+    let states = Table::States(commit.generation);
+    let changed = commit.states.iter().map(|change| Row::of(states, &keys::customer(change.customer)));
+    let seen = commit.messages.iter().map(|message| Row::of(Table::Seen(0), &message.0));
+    let by_bytes = commit.keys.iter().map(|key| Row::of(Table::Keys, &key.bytes));
+    let by_number = commit.keys.iter().map(|key| Row::of(Table::Numbers, &keys::number(key.number)));
+    changed.chain(seen).chain(by_bytes).chain(by_number).for_each(|row| recent.note(row, version));
 }
 
 /// The version of a state or record, with which its row begins.

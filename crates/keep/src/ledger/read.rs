@@ -43,7 +43,7 @@ pub(crate) fn load(read: &dyn Read, wanted: &Wanted) -> Result<Loaded, Error> {
         let none = Stored { customer, version: Version::NONE, bytes: Vec::new() };
         states.push(row.map(|row| stored(customer, &row)).transpose()?.unwrap_or(none));
     }
-    Ok(Loaded { known, keys: found, states })
+    Ok(Loaded { as_of: Version(Head::read(read)?.version), known, keys: found, states })
 }
 
 fn number_and_customer(row: &[u8]) -> Result<(KeyNumber, Customer), Error> {

@@ -94,7 +94,7 @@ impl Random {
 }
 
 /// What was committed, told simply.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Model {
     messages: BTreeSet<MessageId>,
     states: BTreeMap<Customer, (Version, Vec<u8>)>,
@@ -179,6 +179,16 @@ impl Model {
             }),
             ..Commit::default()
         }
+    }
+
+    /// A commit that stands on what there was when this was the model, and says so.
+    fn loaded_commit(&self, as_of: Version, random: &mut Random, n: i64) -> Commit {
+        let mut commit = Commit { as_of, ..self.random_commit(random, n) };
+        commit.states.iter_mut().for_each(|state| state.expected = self.version(state.customer));
+        let Conflict { messages, keys, .. } = self.conflict(&commit);
+        commit.messages.retain(|message| !messages.contains(message));
+        commit.keys.retain(|key| !keys.contains(&key.bytes));
+        commit
     }
 
     fn conflict(&self, commit: &Commit) -> Conflict {
@@ -336,12 +346,20 @@ impl Model {
 pub(crate) async fn run(home: &mut Home, seed: u64, commits: i64) {
     let mut random = Random(seed);
     let mut model = Model::default();
+    let mut past = vec![(Version::NONE, model.clone())];
     home.clear().await;
     for n in 0..commits {
         let keep = if random.below(2) == 0 { home.keep() } else { home.another() };
         // So much later each time that what was taken before is free again.
         let now_us = NOW_US + n * 60 * SECOND_US;
-        let mut commit = model.random_commit(&mut random, n);
+        let mut commit = if random.below(2) == 0 {
+            model.random_commit(&mut random, n)
+        } else {
+            // Others may have committed since.
+            let back = usize::try_from(random.below(4)).unwrap().min(past.len() - 1);
+            let (as_of, then) = &past[past.len() - 1 - back];
+            then.loaded_commit(*as_of, &mut random, n)
+        };
         if random.below(3) == 0 {
             let due = keep.due(0, take(now_us, 4)).await.unwrap();
             assert_eq!(
@@ -377,6 +395,7 @@ pub(crate) async fn run(home: &mut Home, seed: u64, commits: i64) {
             Err(error) => panic!("seed {seed}, commit {n}: {error:?}"),
         }
         assert_eq!(Picture::take(&*keep).await, model.picture(), "seed {seed}, commit {n}");
+        past.push((keep.load(&Wanted::default()).await.unwrap().as_of, model.clone()));
         if random.below(20) == 0 {
             home.restart().await;
         }

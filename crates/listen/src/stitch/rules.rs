@@ -44,6 +44,10 @@ const PRIORITY_FIRST_FREE: u32 = 100;
 /// The priority of a kind that no rule names: behind those that one does.
 const PRIORITY_UNNAMED: u32 = 1_000;
 
+/// The rule of a kind that no rule names.
+static UNNAMED: KeyRule =
+    KeyRule { kind: String::new(), priority: PRIORITY_UNNAMED, unique: true, limit: None, normalise: Normalise::Trim };
+
 impl Default for Rules {
     /// What holds without a charter: the rules of its usual keys.
     fn default() -> Self {
@@ -99,14 +103,9 @@ impl Rules {
         !self.rule(kind).unique && self.rule(of).most().is_some_and(|most| count > most)
     }
 
-    pub(super) fn rule(&self, kind: &str) -> KeyRule {
-        self.kinds.iter().find(|rule| rule.kind == kind).cloned().unwrap_or_else(|| KeyRule {
-            kind: kind.to_owned(),
-            priority: PRIORITY_UNNAMED,
-            unique: true,
-            limit: None,
-            normalise: Normalise::Trim,
-        })
+    /// The rule of a kind, under whatever name.
+    pub(super) fn rule(&self, kind: &str) -> &KeyRule {
+        self.kinds.iter().find(|rule| rule.kind == kind).unwrap_or(&UNNAMED)
     }
 
     pub(super) fn is_junk(&self, value: &str) -> bool {

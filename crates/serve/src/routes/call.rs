@@ -151,7 +151,12 @@ impl Call {
 /// An answer in JSON.
 pub(crate) fn json(value: &impl Serialize) -> Result<Response, Problem> {
     let body = serde_json::to_vec(value).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
-    let mut response = Response::new(Body::from(body));
+    Ok(written(body))
+}
+
+/// An answer that is JSON already.
+pub(crate) fn written(json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(response)
+    response
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::intake;
-use super::{Call, Route, json as answer};
+use super::{Call, Route, written};
 use crate::access::Access;
 use crate::keys::Role;
 use crate::problem::{Code, Problem};
@@ -76,7 +76,7 @@ async fn decide(mut call: Call) -> Result<Response, Problem> {
     let deciding = tokio::spawn(async move { engine.decide(ask).await });
     let decided = deciding.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))??;
     call.app.metrics.decision.observe(began.elapsed());
-    answer(&decided)
+    Ok(written(decided.json))
 }
 
 /// Takes in what happened; the question is about its customer and its occasion, unless it says otherwise.

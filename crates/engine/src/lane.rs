@@ -1,0 +1,200 @@
+//! Batches that come at the same time are taken in together: one load, one step for each customer, one commit. So no two of
+//! them are in each other's way, and what a commit costs is shared.
+//!
+//! There is no task for it. Whoever gets a lane takes along all that waits, its own batch with the others, while those that come
+//! meanwhile gather for the next turn. There are a few lanes, so that one group is worked on while another one is written, and a
+//! batch about somebody who is in another lane just now waits for that one. A batch that takes the history of a customer is left
+//! to its sender, so that it holds up nobody else.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashSet;
+use tokio::sync::{Notify, Semaphore, oneshot};
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::limits::{BATCHES_WAITING, LANES, TOGETHER_BYTES, TOGETHER_MESSAGES};
+use crate::message::{Inbox, Item, Took};
+use crate::take::Undone;
+
+/// Where batches wait, and what is on its way.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    inner: Mutex<Inner>,
+    turns: Semaphore,
+    /// Told when a group is through.
+    through: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    waiting: VecDeque<Batch>,
+    /// Keys, by their hashes, of all groups that are on their way.
+    busy: HashSet<u64>,
+}
+
+/// A batch of one sender.
+#[derive(Debug)]
+struct Batch {
+    items: Vec<Item>,
+    /// By their hashes. Two that share one wait for each other, no more.
+    keys: Vec<u64>,
+    now_us: i64,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What its sender is told.
+#[derive(Debug)]
+enum Answer {
+    Done(Result<Vec<Took>, Error>),
+    /// It takes the history of a customer, which takes time.
+    Alone(Vec<Item>),
+}
+
+/// Batches that are on their way; they are through when it is dropped.
+struct Group<'l> {
+    lanes: &'l Lanes,
+    batches: Vec<Batch>,
+    keys: Vec<u64>,
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.lanes.inner();
+        for key in &self.keys {
+            inner.busy.remove(key);
+        }
+        drop(inner);
+        self.lanes.through.notify_waiters();
+    }
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { inner: Mutex::default(), turns: Semaphore::new(LANES), through: Notify::new() }
+    }
+}
+
+impl Lanes {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(&self, items: Vec<Item>, now_us: i64) -> Result<oneshot::Receiver<Answer>, Error> {
+        let (answer, answered) = oneshot::channel();
+        let keys = items.iter().flat_map(Item::key_hashes).collect();
+        let mut inner = self.inner();
+        if inner.waiting.len() >= BATCHES_WAITING {
+            return Err(Error::Busy);
+        }
+        inner.waiting.push_back(Batch { items, keys, now_us, answer });
+        Ok(answered)
+    }
+
+    /// Those that have been waiting for longest and can go, as many as are taken in together.
+    fn next(&self) -> Group<'_> {
+        let mut group = Group { lanes: self, batches: Vec::new(), keys: Vec::new() };
+        let mut inner = self.inner();
+        let (mut messages, mut bytes) = (0, 0);
+        for batch in std::mem::take(&mut inner.waiting) {
+            let full = messages >= TOGETHER_MESSAGES || bytes >= TOGETHER_BYTES;
+            if full || batch.keys.iter().any(|key| inner.busy.contains(key)) {
+                inner.waiting.push_back(batch);
+            } else {
+                messages += batch.items.len();
+                bytes += batch.items.iter().map(Item::bytes).sum::<usize>();
+                group.batches.push(batch);
+            }
+        }
+        group.keys = group.batches.iter_mut().flat_map(|batch| std::mem::take(&mut batch.keys)).collect();
+        inner.busy.extend(&group.keys);
+        drop(inner);
+        group
+    }
+}
+
+impl Engine {
+    /// Takes in messages, and says what became of each, in their order. When it returns, they are durable.
+    ///
+    /// # Errors
+    /// When they cannot be taken in now; then it is safe to send all of them again, and those that were taken in are
+    /// recognised.
+    pub async fn take(&self, inbox: Inbox<'_>) -> Result<Vec<Took>, Error> {
+        let now_us = inbox.received().as_micros();
+        let mut answered = self.lanes.join(inbox.items, now_us)?;
+        let answer = loop {
+            tokio::select! {
+                biased;
+                // Whoever took it along may have gone.
+                answer = &mut answered => break answer.map_err(|_| Error::Busy)?,
+                turn = self.lanes.turns.acquire() => {
+                    let through = self.lanes.through.notified();
+                    let group = self.lanes.next();
+                    if !group.batches.is_empty() {
+                        self.take_together(group).await;
+                        continue;
+                    }
+                    drop(turn);
+                    tokio::select! {
+                        biased;
+                        answer = &mut answered => break answer.map_err(|_| Error::Busy)?,
+                        () = through => {}
+                    }
+                }
+            }
+        };
+        let took = match answer {
+            Answer::Done(took) => took?,
+            Answer::Alone(items) => {
+                let _turn = self.turn().await?;
+                self.take_alone(&items.iter().collect::<Vec<_>>(), now_us).await?
+            }
+        };
+        self.count(&took);
+        Ok(took)
+    }
+
+    /// Takes in what is together, and answers.
+    async fn take_together(&self, mut group: Group<'_>) {
+        let batches = std::mem::take(&mut group.batches);
+        // What is received a moment later than it says is received all the same.
+        let Some(now_us) = batches.iter().map(|batch| batch.now_us).max() else { return };
+        let items: Vec<&Item> = batches.iter().flat_map(|batch| &batch.items).collect();
+        match self.take_at_once(&items, now_us).await {
+            Ok(took) => {
+                drop(group);
+                let mut took = took.into_iter();
+                for batch in batches {
+                    let own = took.by_ref().take(batch.items.len()).collect();
+                    batch.tell(Answer::Done(Ok(own)));
+                }
+            }
+            // What is in the way of one is not to be in the way of the others.
+            Err(_) if batches.len() > 1 => {
+                for batch in batches {
+                    let items: Vec<&Item> = batch.items.iter().collect();
+                    let took = self.take_at_once(&items, batch.now_us).await;
+                    batch.end(took);
+                }
+            }
+            Err(undone) => batches.into_iter().for_each(|batch| batch.end(Err(undone.clone()))),
+        }
+    }
+}
+
+impl Batch {
+    fn end(mut self, took: Result<Vec<Took>, Undone>) {
+        let answer = match took {
+            Ok(took) => Answer::Done(Ok(took)),
+            Err(Undone::TooMuchAround | Undone::TakesHistory) => Answer::Alone(std::mem::take(&mut self.items)),
+            Err(Undone::Failed(error)) => Answer::Done(Err(error.into())),
+        };
+        self.tell(answer);
+    }
+
+    fn tell(self, answer: Answer) {
+        // Whoever asked may have gone; what was done is done all the same.
+        let _ = self.answer.send(answer);
+    }
+}
