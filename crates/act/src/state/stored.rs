@@ -129,7 +129,9 @@ impl State {
 fn follows(settled: &Known, late: &[Digest], plan: &Plan) -> Known {
     let mut known = settled.clone();
     let mut teller = Teller::mute();
-    late.iter().for_each(|digest| known.apply(digest, plan, &mut teller));
+    for digest in late {
+        known.apply(digest, plan, &mut teller);
+    }
     known
 }
 
