@@ -60,14 +60,19 @@ impl Asked {
     }
 }
 
-/// The charter's view of an event.
-fn lens_of(charter: &Charter) -> Lens {
+/// The moments of a charter, as they are seen in events.
+pub(crate) fn seen_in(charter: &Charter) -> Vec<Seen> {
     let seen = |moment: &charter::moments::Moment| Seen {
         name: moment.name.clone(),
         stage: moment.stage.clone(),
         when: moment.when.clone(),
     };
-    Lens { moments: charter.moments.iter().map(seen).collect(), channels: charter.channels.clone(), ..Lens::default() }
+    charter.moments.iter().map(seen).collect()
+}
+
+/// The charter's view of an event.
+fn lens_of(charter: &Charter) -> Lens {
+    Lens { moments: seen_in(charter), channels: charter.channels.clone(), ..Lens::default() }
 }
 
 /// Turns options into what is looked at; `moments` learns the charter's, `until_us` is up to when events are known.

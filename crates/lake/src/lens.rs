@@ -324,7 +324,7 @@ impl<'a> Looking<'a> {
 }
 
 /// An event of which only the name is known.
-struct Named<'a>(&'a str);
+pub(crate) struct Named<'a>(pub(crate) &'a str);
 
 impl Facts for Named<'_> {
     fn get(&self, column: &Column) -> Answer<'_> {

@@ -1,34 +1,22 @@
 //! SQL over everything, by `DataFusion`: the tables of the lake as they are read by folds, so that both see the same rows.
 
+mod events;
 mod json_get;
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result as SqlResult;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::{MemTable, TableType};
+use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::Expr;
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::stream::RecordBatchReceiverStream;
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
-};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use listen::stitch::Rules;
 
 use crate::error::Error;
 use crate::identity::read_all;
-use crate::run_file::read_schema;
-use crate::scan::{Part, Projection, Rerouted, read_part};
+use crate::lens::Seen;
 use crate::schema::arrow_schema;
+use crate::sql::events::Events;
 use crate::store::{EVIDENCE, KEYS, Lake};
 
 /// What a query gave.
@@ -56,14 +44,15 @@ impl Rows {
 }
 
 impl Lake {
-    /// Runs a query over the tables `events`, `customers` and `links`; `json_get(properties, 'a.b')`, or
+    /// Runs a query over the tables `events`, `customers` and `links`. The columns `moment` and `stage` of an event say what the
+    /// first of `moments` is that it is, or its name where there are none; `json_get(properties, 'a.b')`, or
     /// `properties->>'a.b'`, is a member of what is kept as JSON. It only reads: whatever would write or open a file, or
     /// change what the tables are, is refused before anything of it is carried out.
     ///
     /// # Errors
     /// When it is no SQL, is no question, names what does not exist, or a file cannot be read.
-    pub async fn sql(&self, query: &str, rules: &Rules) -> Result<Rows, Error> {
-        let context = self.session(rules).await?;
+    pub async fn sql(&self, query: &str, rules: &Rules, moments: &[Seen]) -> Result<Rows, Error> {
+        let context = self.session(rules, moments).await?;
         let plan = context.state().create_logical_plan(query).await.map_err(|error| unknown_table(error, &context))?;
         let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_reads.verify_plan(&plan).map_err(|refused| Error::Invalid {
@@ -92,7 +81,7 @@ impl Lake {
         Ok(Rows { columns, rows, batches })
     }
 
-    async fn session(&self, rules: &Rules) -> Result<SessionContext, Error> {
+    async fn session(&self, rules: &Rules, moments: &[Seen]) -> Result<SessionContext, Error> {
         let context = SessionContext::new_with_config(SessionConfig::new().with_information_schema(true));
         json_get::register(&context)?;
         let taken = self.settled(async |lake| {
@@ -103,7 +92,8 @@ impl Lake {
             Ok((lake.parts(rules).await?, tables))
         });
         let ((parts, rerouted), tables) = taken.await?;
-        let events = Events { parts: Arc::new(parts), rerouted: rerouted.map(Arc::new) };
+        let (parts, rerouted) = (Arc::new(parts), rerouted.map(Arc::new));
+        let events = Events { parts, rerouted, moments: moments.into() };
         context.register_table("events", Arc::new(events))?;
         for (which, batches) in tables {
             let schema = arrow_schema(which.columns);
@@ -128,126 +118,4 @@ fn unknown_table(error: DataFusionError, context: &SessionContext) -> Error {
     let near = event::nearest(name, known.iter().map(String::as_str));
     let near = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
     Error::Invalid { what: format!("there is no table `{name}`{near}; there are {}", known.join(", ")) }
-}
-
-/// The events table.
-#[derive(Debug)]
-struct Events {
-    parts: Arc<Vec<Part>>,
-    rerouted: Option<Arc<Rerouted>>,
-}
-
-#[async_trait]
-impl TableProvider for Events {
-    fn schema(&self) -> SchemaRef {
-        read_schema(false)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        _: Option<usize>,
-    ) -> SqlResult<Arc<dyn ExecutionPlan>> {
-        let wanted = projection.cloned().unwrap_or_else(|| (0..read_schema(false).fields().len()).collect());
-        Ok(Arc::new(EventsScan::new(Arc::clone(&self.parts), self.rerouted.clone(), wanted)?))
-    }
-}
-
-/// Reads the parts of the events table, one a partition, each sorted by customer and time.
-#[derive(Debug)]
-struct EventsScan {
-    parts: Arc<Vec<Part>>,
-    rerouted: Option<Arc<Rerouted>>,
-    wanted: Vec<usize>,
-    properties: Arc<PlanProperties>,
-}
-
-impl EventsScan {
-    fn new(parts: Arc<Vec<Part>>, rerouted: Option<Arc<Rerouted>>, wanted: Vec<usize>) -> SqlResult<Self> {
-        let schema = Arc::new(read_schema(false).project(&wanted)?);
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(parts.len().max(1)),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
-        Ok(Self { parts, rerouted, wanted, properties: Arc::new(properties) })
-    }
-}
-
-impl DisplayAs for EventsScan {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventsScan: parts={}", self.parts.len())
-    }
-}
-
-impl ExecutionPlan for EventsScan {
-    fn name(&self) -> &'static str {
-        "EventsScan"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> SqlResult<TreeNodeRecursion>,
-    ) -> SqlResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        _: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> SqlResult<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> SqlResult<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> SqlResult<SendableRecordBatchStream> {
-        let schema = Arc::new(read_schema(false).project(&self.wanted)?);
-        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&schema), 2);
-        let sender = stream.tx();
-        let (parts, rerouted, wanted) = (Arc::clone(&self.parts), self.rerouted.clone(), self.wanted.clone());
-        stream.spawn_blocking(move || {
-            let Some(part) = parts.get(partition) else { return Ok(()) };
-            // Rows that moved are told by their customer, so that column is read even when it is not wanted.
-            let mut columns = wanted.clone();
-            columns.push(crate::schema::event_column("customer"));
-            columns.sort_unstable();
-            columns.dedup();
-            let order: Vec<usize> =
-                wanted.iter().map(|c| columns.binary_search(c).expect("all that is wanted is read")).collect();
-            let projection = Projection { columns, dictionaries: false };
-            let result = read_part(part, &projection, rerouted.as_deref(), |batch| {
-                let batch = RecordBatch::try_new_with_options(
-                    Arc::clone(&schema),
-                    order.iter().map(|i| Arc::clone(batch.column(*i))).collect(),
-                    &arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
-                )?;
-                // A receiver that is gone wants no more (LIMIT), which ends the reading.
-                sender.blocking_send(Ok(batch)).map_err(|_| Error::Interrupted)
-            });
-            match result {
-                Ok(()) | Err(Error::Interrupted) => Ok(()),
-                Err(error) => Err(DataFusionError::External(Box::new(error))),
-            }
-        });
-        Ok(stream.build())
-    }
 }

@@ -9,10 +9,12 @@ use crate::args::SqlArgs;
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
+use crate::question::seen_in;
 
 /// Runs a query.
 pub(crate) async fn run(home: &Home, args: &SqlArgs, as_json: bool) -> Result<ExitCode, Error> {
-    let rows = Lake::open(&home.path).await?.sql(&args.query, &home.rules()).await?;
+    let moments = seen_in(&home.charter);
+    let rows = Lake::open(&home.path).await?.sql(&args.query, &home.rules(), &moments).await?;
     home.say_simulated();
     if as_json {
         draw::data(&rows.json()?);

@@ -10,4 +10,5 @@ mod home;
 mod asking;
 mod journeys;
 mod keys;
+mod moments;
 mod sources;

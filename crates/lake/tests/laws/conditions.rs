@@ -139,7 +139,7 @@ proptest! {
                 let lens = Lens { events: Some(condition), ..Lens::default() };
                 let ours = answer::<Events>(&lake, &Rules::default(), lens).await;
                 let query = format!("select count(*) from events where {text}");
-                let theirs = lake.sql(&query, &Rules::default()).await;
+                let theirs = lake.sql(&query, &Rules::default(), &[]).await;
                 let theirs = theirs.map_err(|error| TestCaseError::fail(format!("{text}: {error:?}")))?;
                 let theirs = theirs.rows[0][0].clone().expect("a count");
                 prop_assert_eq!(ours.to_string(), theirs, "{}", text);

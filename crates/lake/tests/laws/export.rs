@@ -121,7 +121,7 @@ const PROPERTIES: &str = "select properties from events order by at";
 
 async fn ask(home: &Path, query: &str) -> Vec<Vec<Option<String>>> {
     let lake = Lake::open(home).await.expect("a lake");
-    lake.sql(query, &Rules::default()).await.expect("rows").rows
+    lake.sql(query, &Rules::default(), &[]).await.expect("rows").rows
 }
 
 /// The properties of every event, in order of time. Formats that have no room for what is nested give the text of its JSON,

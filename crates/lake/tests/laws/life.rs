@@ -114,7 +114,7 @@ async fn told_by_sql(home: &std::path::Path, by: &Rules) -> crate::home::Told {
     let lake = Lake::open(home).await.expect("a lake");
     let query = "select customer, event, cast(at as bigint), seq from events where event <> 'ballast' order by 1, 3, 4";
     let mut by_customer: std::collections::BTreeMap<String, Vec<(String, i64)>> = std::collections::BTreeMap::new();
-    for row in lake.sql(query, by).await.expect("an answer").rows {
+    for row in lake.sql(query, by, &[]).await.expect("an answer").rows {
         let [customer, event, at, _] =
             <[Option<String>; 4]>::try_from(row).expect("four columns").map(|v| v.expect("no null"));
         by_customer.entry(customer).or_default().push((event, at.parse().expect("a number")));

@@ -160,7 +160,7 @@ fn an_event_that_customers_share_is_one_event_as_long_as_one_of_them_is_there() 
         let mut lake = Lake::open(home.path()).await.expect("a lake");
         lake.erase(("user_id", "u1"), &Rules::default(), "now").await.expect("erased");
         assert_eq!(ask(home.path(), &of).await.expect("an answer"), expected);
-        let left = lake.sql("select properties from events", &Rules::default()).await.expect("rows").rows;
+        let left = lake.sql("select properties from events", &Rules::default(), &[]).await.expect("rows").rows;
         let all = [object("o1", "order"), object("u2", "Client"), object("u2", "order")];
         let about = json!({"n": 1.5, "objects": all, "same_event": "e1"}).to_string();
         assert_eq!(left, [[Some(about)]], "the other customer's row names them no more");

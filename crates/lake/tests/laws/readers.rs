@@ -38,7 +38,7 @@ async fn told(lake: &Lake, before: impl Fn() + Sync) -> Told {
 
 async fn count(lake: &Lake) -> Option<String> {
     let query = "select count(*) from events e join customers c on c.number = e.customer";
-    lake.sql(query, &Rules::default()).await.expect("rows").rows.remove(0).remove(0)
+    lake.sql(query, &Rules::default(), &[]).await.expect("rows").rows.remove(0).remove(0)
 }
 
 async fn exported(lake: &Lake, folder: &Path) -> u64 {

@@ -123,7 +123,7 @@ fn nothing_of_an_erased_customer_is_left_in_any_file() {
             "the kiosk had no events before, and is the third's now"
         );
         let rows = lake
-            .sql("select keys from events where event = 'visit' order by at", &Rules::default())
+            .sql("select keys from events where event = 'visit' order by at", &Rules::default(), &[])
             .await
             .expect("rows");
         let keys: Vec<_> = rows.rows.into_iter().flatten().flatten().collect();
