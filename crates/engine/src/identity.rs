@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 use keep::{Customer, Keep, KeyNumber, Link};
-use listen::stitch::{Customers, Graph, Node, Rules};
+use listen::stitch::{Customers, Graph, Node, Rules, said};
 
 use crate::limits::{AROUND_KEYS_MAX, AROUND_LINKS_MAX};
 use crate::message::key_of;
@@ -223,9 +223,9 @@ fn graph(
     for link in links {
         let (Some(low), Some(high)) = (node_of.get(&link.low), node_of.get(&link.high)) else { continue };
         if link.undo {
-            graph.undo(*low, *high);
+            graph.restore_undo(*low, *high, link.at_us);
         } else {
-            graph.link(&[*low, *high], link.at_us);
+            graph.restore_link(*low, *high, link.at_us);
         }
     }
     (graph, node_of)
@@ -264,12 +264,13 @@ fn beyond(
     rules: &Rules,
     crossed: &BTreeSet<KeyNumber>,
 ) -> BTreeSet<Customer> {
-    let undone: BTreeSet<(KeyNumber, KeyNumber)> =
-        links.iter().filter(|link| link.undo).map(|link| (link.low, link.high)).collect();
-    let followed = || links.iter().filter(|link| !link.undo && !undone.contains(&(link.low, link.high)));
+    let undone: BTreeMap<(KeyNumber, KeyNumber), i64> =
+        links.iter().filter(|link| link.undo).map(|link| ((link.low, link.high), link.at_us)).collect();
+    let in_force = |link: &&Link| said::holds(link.at_us, undone.get(&(link.low, link.high)).copied());
+    let followed = || links.iter().filter(|link| !link.undo).filter(in_force);
     let kind = |number: KeyNumber| found.get(&number).and_then(|key| key_of(&key.bytes)).map(|(kind, _)| kind);
     let mut neighbours: BTreeMap<(KeyNumber, &str), u32> = BTreeMap::new();
-    for link in followed() {
+    for link in followed().filter(|link| !said::is_said(link.at_us)) {
         for (near, far) in [(link.low, link.high), (link.high, link.low)] {
             if let Some(kind) = kind(far) {
                 *neighbours.entry((near, kind)).or_default() += 1;
@@ -285,7 +286,8 @@ fn beyond(
     for link in followed() {
         for (near, far) in [(link.low, link.high), (link.high, link.low)] {
             let (Some(near_key), Some(far_key)) = (found.get(&near), found.get(&far)) else { continue };
-            if near_key.inside && (crossed.contains(&near) || !shared.contains(&near)) {
+            let glues = said::is_said(link.at_us) || !shared.contains(&near);
+            if near_key.inside && (crossed.contains(&near) || glues) {
                 beyond.insert(far_key.before);
             }
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use hashbrown::{HashMap, HashSet};
 use keep::{Commit, Customer, Entry, Key, KeyNumber, Link, Loaded, MessageId, Wanted};
+use listen::stitch::said;
 
 use crate::counts::Counts;
 use crate::decide::occasion_of;
@@ -245,8 +246,9 @@ impl Batch<'_> {
             for other in others.iter().map(|other| self.places[*other].number) {
                 let pair = (first.min(other), first.max(other));
                 if !self.engine.is_linked(pair.0, pair.1, parsed.at_us) {
-                    let at_us = pairs.entry(pair).or_insert(parsed.at_us);
-                    *at_us = parsed.at_us.min(*at_us);
+                    let evidence_us = said::evidence_us(parsed.at_us);
+                    let at_us = pairs.entry(pair).or_insert(evidence_us);
+                    *at_us = evidence_us.min(*at_us);
                 }
             }
         }

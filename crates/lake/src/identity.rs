@@ -112,9 +112,9 @@ impl Identity {
                 let a = this.graph.restore(text(1).value(i), text(2).value(i));
                 let b = this.graph.restore(text(3).value(i), text(4).value(i));
                 if undo.value(i) {
-                    this.graph.undo(a, b);
+                    this.graph.restore_undo(a, b, at.value(i));
                 } else {
-                    this.graph.link(&[a, b], at.value(i));
+                    this.graph.restore_link(a, b, at.value(i));
                 }
             }
         }
@@ -136,10 +136,10 @@ impl Identity {
         }
         let stays = |a: &Node, b: &Node| !gone.contains(a) && !gone.contains(b);
         for (a, b, at) in self.graph.links().into_iter().filter(|(a, b, _)| stays(a, b)) {
-            graph.link(&[a, b], at);
+            graph.restore_link(a, b, at);
         }
-        for (a, b) in self.graph.undone().filter(|(a, b)| stays(a, b)) {
-            graph.undo(a, b);
+        for (a, b, at) in self.graph.undone().filter(|(a, b, _)| stays(a, b)) {
+            graph.restore_undo(a, b, at);
         }
         Self { graph, filed: self.filed.clone(), links_known: BTreeMap::new(), shared_when_filed: None }
     }
@@ -243,7 +243,7 @@ impl Identity {
 
     /// Writes what will take the place of all links; gives the version to [`complete`].
     pub(crate) fn prepare_links(&self, table: &Table) -> Result<i64, Error> {
-        let undone: Vec<_> = self.graph.undone().map(|(a, b)| (a, b, 0)).collect();
+        let undone: Vec<_> = self.graph.undone().collect();
         let batches = [self.links_batch(&self.graph.links(), false)?, self.links_batch(&undone, true)?];
         prepare(table, LINKS, &arrow::compute::concat_batches(&arrow_schema(LINKS), &batches)?)
     }

@@ -19,7 +19,7 @@ use crate::rebuild::{Known, SeenIds, build_run, filed_under, keys_without, unfil
 use crate::schema::LINKS;
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
-use crate::table::{DataFile, Purpose};
+use crate::table::{DataFile, Purpose, Table};
 use crate::words::Words;
 
 /// What compaction did.
@@ -158,7 +158,7 @@ impl Lake {
         let mut identity = self.identity(rules.clone()).await?;
         let graph = &mut identity.graph;
         let (a, b) = (find(graph, a)?, find(graph, b)?);
-        let taken_back = graph.undone().any(|pair| pair == (a.min(b), a.max(b)));
+        let taken_back = graph.is_undone(a, b);
         if !taken_back && !graph.neighbours(a).contains(&b) {
             let name = |node: Node| format!("{}:{}", graph.key(node).0, graph.key(node).1);
             let linked = |node: Node| match graph.neighbours(node).as_slice() {
@@ -175,8 +175,34 @@ impl Lake {
         // Once is enough, but a process that was killed may not have come further than this.
         if !taken_back {
             graph.undo(a, b);
-            append(&mut links, LINKS, &identity.links_batch(&[(a, b, 0)], true)?).await?;
+            let last = graph.undone().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
+            append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), true)?).await?;
         }
+        self.links_are(&links).await
+    }
+
+    /// Takes in that two keys are one customer's because a person says so, whatever the rules have to say about it. Rows stay
+    /// where they are; whose they are is resolved when they are read, and by the next compaction.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when one of the keys is unknown.
+    pub async fn merge(&mut self, a: (&str, &str), b: (&str, &str), rules: &Rules) -> Result<(), Error> {
+        let lock = self.lock().await?;
+        let mut identity = self.identity(rules.clone()).await?;
+        let graph = &mut identity.graph;
+        let (a, b) = (find(graph, a)?, find(graph, b)?);
+        let (_, mut links) = self.identity_tables(&lock).await?;
+        // Once is enough, but a process that was killed may not have come further than this.
+        if a != b && !graph.is_said(a, b) {
+            graph.say(a, b);
+            let last = graph.links().into_iter().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
+            append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), false)?).await?;
+        }
+        self.links_are(&links).await
+    }
+
+    /// Has the events know all links that have been written.
+    async fn links_are(&mut self, links: &Table) -> Result<(), Error> {
         let version = i64::try_from(links.version()).unwrap_or(i64::MAX);
         self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await
     }

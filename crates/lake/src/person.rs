@@ -135,9 +135,8 @@ impl Lake {
             (kind.to_owned(), value.to_owned())
         };
         let theirs = |node: &Node| customers.of(*node) == customer;
-        let undone: Vec<(Node, Node)> = graph.undone().collect();
         let links = graph.links().into_iter().filter(|(a, b, _)| theirs(a) || theirs(b)).map(|(a, b, at_us)| {
-            let standing = if undone.contains(&(a, b)) {
+            let standing = if graph.is_undone(a, b) {
                 Standing::TakenBack
             } else if theirs(&a) && theirs(&b) {
                 Standing::Followed

@@ -6,10 +6,12 @@
 //!
 //! Gluing two people together is worse than missing one, so in doubt a link is refused, and the refusal is reported:
 //! a key that is seen with more keys of a kind than one person may have (a kiosk, a family phone, `support@`) is *shared* and
-//! glues nobody; a link that would give a customer two unique keys, or more of a kind than its limit, is not followed.
+//! glues nobody; a link that would give a customer two unique keys, or more of a kind than its limit, is not followed. What a
+//! person [says](Graph::say) is followed before all evidence and whatever the rules have to say about it.
 
 mod names;
 mod rules;
+pub mod said;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +72,8 @@ pub struct Graph {
     hasher: RandomState,
     /// Pairs (smaller, larger) with the time of the first evidence, in microseconds since 1970.
     links: HashMap<(Node, Node), i64, RandomState>,
-    undone: BTreeSet<(Node, Node)>,
+    /// Pairs that were taken back, with the time of the last word.
+    undone: BTreeMap<(Node, Node), i64>,
     /// Reused for normalising.
     last: Option<(u8, String, Node)>,
 }
@@ -90,7 +93,7 @@ impl Graph {
             by_value: HashTable::new(),
             hasher: RandomState::default(),
             links: HashMap::with_hasher(RandomState::default()),
-            undone: BTreeSet::new(),
+            undone: BTreeMap::new(),
             last: None,
         }
     }
@@ -197,22 +200,62 @@ impl Graph {
         let Some(first) = keys.iter().copied().min_by_key(|n| self.rank(*n)) else { return false };
         let mut new = false;
         for other in keys.iter().copied().filter(|n| *n != first) {
-            let pair = (first.min(other), first.max(other));
-            let entry = self.links.entry(pair);
-            new |= matches!(entry, hashbrown::hash_map::Entry::Vacant(_));
-            let earliest = entry.or_insert(at_us);
-            *earliest = at_us.min(*earliest);
+            new |= self.restore_link(first, other, said::evidence_us(at_us));
         }
         new
     }
 
-    /// Takes the link of two keys back, for good: evidence for it that comes later is kept and not followed.
+    /// A link as it is kept, be it evidence or what a person said. Returns whether it is new.
+    pub fn restore_link(&mut self, a: Node, b: Node, at_us: i64) -> bool {
+        let entry = self.links.entry((a.min(b), a.max(b)));
+        let new = matches!(entry, hashbrown::hash_map::Entry::Vacant(_));
+        let earliest = entry.or_insert(at_us);
+        *earliest = at_us.min(*earliest);
+        new
+    }
+
+    /// That a link was taken back, as it is kept.
+    pub fn restore_undo(&mut self, a: Node, b: Node, at_us: i64) {
+        let last = self.undone.entry((a.min(b), a.max(b))).or_insert(at_us);
+        *last = at_us.min(*last);
+    }
+
+    /// Takes the link of two keys back, for good: evidence for it that comes later is kept and not followed. Only a person can
+    /// [say](Self::say) otherwise.
     ///
     /// Returns whether there is such a link.
     pub fn undo(&mut self, a: Node, b: Node) -> bool {
+        self.restore_undo(a, b, self.next_word_us(a, b));
+        self.links.contains_key(&(a.min(b), a.max(b)))
+    }
+
+    /// Takes in that two keys are one customer's because a person says so.
+    pub fn say(&mut self, a: Node, b: Node) {
+        self.restore_link(a, b, self.next_word_us(a, b));
+    }
+
+    fn next_word_us(&self, a: Node, b: Node) -> i64 {
         let pair = (a.min(b), a.max(b));
-        self.undone.insert(pair);
-        self.links.contains_key(&pair)
+        said::next_us(self.links.get(&pair).into_iter().chain(self.undone.get(&pair)).copied())
+    }
+
+    /// Whether the link of two keys was taken back, and no person has said otherwise since.
+    pub fn is_undone(&self, a: Node, b: Node) -> bool {
+        let pair = (a.min(b), a.max(b));
+        let link_us = self.links.get(&pair).copied().unwrap_or(i64::MAX);
+        !said::holds(link_us, self.undone.get(&pair).copied())
+    }
+
+    /// Whether two keys are one customer's because a person says so.
+    pub fn is_said(&self, a: Node, b: Node) -> bool {
+        let link_us = self.links.get(&(a.min(b), a.max(b)));
+        link_us.is_some_and(|at_us| said::is_said(*at_us)) && !self.is_undone(a, b)
+    }
+
+    /// Links in force, whether they are followed or not, each with its time.
+    fn in_force(&self) -> impl Iterator<Item = (&(Node, Node), i64)> {
+        let each = self.links.iter().map(|(pair, at_us)| (pair, *at_us));
+        each.filter(|(pair, at_us)| said::holds(*at_us, self.undone.get(*pair).copied()))
     }
 
     /// All links with the time of their first evidence, in order of their nodes.
@@ -222,18 +265,16 @@ impl Graph {
         links
     }
 
-    /// The links that were taken back, in order of their nodes.
-    pub fn undone(&self) -> impl Iterator<Item = (Node, Node)> {
-        self.undone.iter().copied()
+    /// The links that were ever taken back, with the time of the last word about it, in order of their nodes.
+    pub fn undone(&self) -> impl Iterator<Item = (Node, Node, i64)> {
+        self.undone.iter().map(|((a, b), at_us)| (*a, *b, *at_us))
     }
 
     /// The nodes that are linked with this one directly.
     pub fn neighbours(&self, node: Node) -> Vec<Node> {
         let mut all: Vec<Node> = self
-            .links
-            .keys()
-            .filter(|pair| !self.undone.contains(*pair))
-            .filter_map(|(a, b)| if *a == node { Some(*b) } else { (*b == node).then_some(*a) })
+            .in_force()
+            .filter_map(|((a, b), _)| if *a == node { Some(*b) } else { (*b == node).then_some(*a) })
             .collect();
         all.sort_unstable();
         all
@@ -253,15 +294,15 @@ impl Graph {
     pub fn resolve(&self) -> Customers {
         let mut refused = Vec::new();
         let shared = self.shared(&mut refused);
-        let mut links: Vec<_> = self.links.iter().filter(|(pair, _)| !self.undone.contains(*pair)).collect();
-        links.retain(|((a, b), _)| !shared.contains(a) && !shared.contains(b));
+        let mut links: Vec<_> = self.in_force().collect();
+        links.retain(|((a, b), at)| said::is_said(*at) || (!shared.contains(a) && !shared.contains(b)));
         links.sort_by_cached_key(|((a, b), at)| {
             let (a, b) = (self.key(*a), self.key(*b));
-            (**at, a.min(b), a.max(b))
+            (*at, a.min(b), a.max(b))
         });
         let mut union = Union::new(self.len());
         let mut counts: HashMap<u32, BTreeMap<u8, u32>, RandomState> = HashMap::with_hasher(RandomState::default());
-        for ((a, b), _) in links {
+        for ((a, b), at) in links {
             let (a_root, b_root) = (union.find(a.0), union.find(b.0));
             if a_root == b_root {
                 continue;
@@ -269,12 +310,16 @@ impl Graph {
             let count_of = |root: u32, counts: &HashMap<_, BTreeMap<u8, u32>, _>| {
                 counts.get(&root).cloned().unwrap_or_else(|| BTreeMap::from([(self.kind_of[root as usize], 1)]))
             };
-            let mut together = count_of(a_root, &counts);
-            for (kind, n) in count_of(b_root, &counts) {
-                *together.entry(kind).or_default() += n;
+            let (of_a, of_b) = (count_of(a_root, &counts), count_of(b_root, &counts));
+            let mut together = of_a.clone();
+            for (kind, n) in &of_b {
+                *together.entry(*kind).or_default() += n;
             }
             let most = |kind: u8| self.kinds[usize::from(kind)].most();
-            if let Some((kind, _)) = together.iter().find(|(kind, n)| most(**kind).is_some_and(|most| **n > most)) {
+            // Whoever has too many because a person said so may still get others that are not.
+            let grows = |kind: &u8| of_a.contains_key(kind) && of_b.contains_key(kind);
+            let too_many = |(kind, n): &(&u8, &u32)| grows(kind) && most(**kind).is_some_and(|most| **n > most);
+            if let Some((kind, _)) = together.iter().find(too_many).filter(|_| !said::is_said(at)) {
                 let [from, to] = [a, b].map(|node| self.key(*node)).map(|(k, value)| (k.to_owned(), value.to_owned()));
                 let of = self.kinds[usize::from(*kind)].kind.clone();
                 refused.push(Refusal::Conflict { from, to, of });
@@ -292,7 +337,7 @@ impl Graph {
     /// too much for it is refused link by link.
     fn shared(&self, refused: &mut Vec<Refusal>) -> BTreeSet<Node> {
         let mut neighbours: HashMap<(Node, u8), u32, RandomState> = HashMap::with_hasher(RandomState::default());
-        for pair in self.links.keys().filter(|pair| !self.undone.contains(*pair)) {
+        for (pair, _) in self.in_force().filter(|(_, at)| !said::is_said(*at)) {
             for (node, other) in [(pair.0, pair.1), (pair.1, pair.0)] {
                 if !self.rule_of(node).unique {
                     *neighbours.entry((node, self.kind_of[other.0 as usize])).or_default() += 1;

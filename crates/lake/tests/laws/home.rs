@@ -163,8 +163,7 @@ impl Model {
     /// Links that are followed or could be, by their keys.
     pub(crate) fn links(&self, rules: &Rules) -> Vec<[(String, String); 2]> {
         let (graph, _) = self.graph(rules);
-        let undone: BTreeSet<(Node, Node)> = graph.undone().collect();
-        let all = graph.links().into_iter().filter(|(a, b, _)| !undone.contains(&(*a, *b)));
+        let all = graph.links().into_iter().filter(|(a, b, _)| !graph.is_undone(*a, *b));
         all.map(|(a, b, _)| [own(graph.key(a)), own(graph.key(b))]).collect()
     }
 

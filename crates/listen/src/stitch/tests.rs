@@ -203,3 +203,45 @@ fn further_keys_are_taken_where_the_charter_says_and_the_event_lacks_them() {
     let number = Event { traits: Some(r#"{"phone":4930123456}"#), keys: &keys[..1], ..event };
     assert_eq!(rules.further_keys(&number), [("phone".to_owned(), "4930123456".to_owned())]);
 }
+
+#[test]
+fn a_word_of_a_person_is_followed_before_all_evidence_and_the_last_one_counts() {
+    let mut graph = Graph::new(Rules::default());
+    let node = |graph: &mut Graph, kind: &str, value: &str| graph.admit(kind, value).expect("it names somebody");
+    let [u1, u2] = ["u1", "u2"].map(|value| node(&mut graph, "user_id", value));
+    let [a1, a2] = ["a1", "a2"].map(|value| node(&mut graph, "anonymous_id", value));
+    graph.link(&[u1, a1], 10);
+    graph.link(&[u2, a2], 20);
+    // An event that pretends to be a word is evidence, and is refused like any other.
+    graph.link(&[u1, u2], said::next_us([]));
+    assert_ne!(graph.resolve().of(u1), graph.resolve().of(u2));
+    for word in 0..4 {
+        graph.say(u1, u2);
+        let (customers, last) = (graph.resolve(), graph.links()[0].2);
+        assert!(graph.is_said(u1, u2) && [u2, a1, a2].iter().all(|of| customers.of(*of) == customers.of(u1)), "{word}");
+        assert!(customers.refused.is_empty());
+        // Whoever has two because a person said so may get others still.
+        let late = node(&mut graph, "anonymous_id", "late");
+        graph.link(&[u2, late], 30);
+        assert_eq!(graph.resolve().of(late), graph.resolve().of(u1));
+        assert!(graph.undo(u1, u2) && graph.is_undone(u1, u2));
+        graph.link(&[u1, u2], 5);
+        assert_ne!(graph.resolve().of(u1), graph.resolve().of(u2), "evidence is not enough");
+        assert!(said::is_said(last) && graph.links()[0].2 == last);
+    }
+    // In whatever order what is kept comes back.
+    let mut again = Graph::new(Rules::default());
+    for (kind, value) in [("user_id", "u1"), ("user_id", "u2"), ("anonymous_id", "a1")] {
+        again.restore(kind, value);
+    }
+    let words: Vec<i64> = (0..3)
+        .scan(Vec::new(), |known, _| {
+            known.push(said::next_us(known.iter().copied()));
+            known.last().copied()
+        })
+        .collect();
+    again.restore_link(u1, u2, words[2]);
+    again.restore_undo(u1, u2, words[1]);
+    again.restore_link(u1, u2, words[0]);
+    assert!(again.is_said(u1, u2));
+}
