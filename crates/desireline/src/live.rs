@@ -63,8 +63,12 @@ pub(crate) struct LakeHistory {
     rules: Rules,
 }
 
-/// The link of two keys that was taken back, each key as kind and value.
-type Unlinked = ((String, String), (String, String));
+/// What a person said of two keys, each as kind and value: whether they are one customer's.
+struct Word {
+    linked: bool,
+    a: (String, String),
+    b: (String, String),
+}
 
 impl LakeHistory {
     async fn importer(&self, log_position: Option<u64>) -> Result<Importer, lake::Error> {
@@ -73,28 +77,32 @@ impl LakeHistory {
     }
 
     async fn take_in(&self, part: &Part) -> Result<(), lake::Error> {
-        let mut unlinked: Vec<Unlinked> = Vec::new();
+        let mut said: Vec<Word> = Vec::new();
         part.tell(&mut |telling| {
-            if let Telling::Unlinked { a, b } = telling {
-                let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());
-                unlinked.push((owned(a), owned(b)));
+            let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());
+            match telling {
+                Telling::Linked { a, b } => said.push(Word { linked: true, a: owned(a), b: owned(b) }),
+                Telling::Unlinked { a, b } => said.push(Word { linked: false, a: owned(a), b: owned(b) }),
+                Telling::Event(_) | Telling::Refused { .. } => {}
             }
             Ok::<(), lake::Error>(())
         })?;
         // The position may only be there once all is; without it the same part comes again, and changes nothing.
         let position = Some(part.until());
-        let mut importer = self.importer(position.filter(|_| unlinked.is_empty())).await?;
+        let mut importer = self.importer(position.filter(|_| said.is_empty())).await?;
         importer.begin_file("live")?;
         part.tell(&mut |telling| hear(&mut importer, &telling))?;
         let (mut lake, _) = importer.finish().await?;
-        for (a, b) in &unlinked {
-            match lake.unmerge((&a.0, &a.1), (&b.0, &b.1), &self.rules).await {
-                // It was taken back before there was any evidence for it here.
+        for Word { linked, a, b } in &said {
+            let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
+            let rules = &self.rules;
+            match if *linked { lake.merge(a, b, rules).await } else { lake.unmerge(a, b, rules).await } {
+                // No event came with one of the keys, or there was no evidence here for what was taken back.
                 Ok(()) | Err(lake::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        if !unlinked.is_empty() {
+        if !said.is_empty() {
             self.importer(position).await?.finish().await?;
         }
         Ok(())
@@ -118,7 +126,7 @@ fn hear(importer: &mut Importer, telling: &Telling<'_>) -> Result<(), lake::Erro
                 row: text.as_bytes(),
             })
         }
-        Telling::Unlinked { .. } => Ok(()),
+        Telling::Linked { .. } | Telling::Unlinked { .. } => Ok(()),
     };
     outcome.map_err(|Stop(error)| match error.downcast::<lake::Error>() {
         Ok(error) => *error,

@@ -12,6 +12,7 @@ pub(crate) mod kind {
     pub(crate) const DECISION: u8 = 3;
     pub(crate) const REFUSED: u8 = 4;
     pub(crate) const UNLINK: u8 = 5;
+    pub(crate) const LINK: u8 = 6;
 }
 
 /// A message that was taken in.
@@ -44,9 +45,9 @@ pub(crate) struct StoredRefusal<'a> {
     pub(crate) text: &'a str,
 }
 
-/// A link that was taken back: two keys, each as kind and value.
+/// Two keys of which a person said that they are one customer's, or not: each as kind and value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StoredUnlink {
+pub(crate) struct StoredPair {
     pub(crate) a: (String, String),
     pub(crate) b: (String, String),
 }

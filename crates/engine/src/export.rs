@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::carried::Carried;
 use crate::engine::Engine;
-use crate::entry::{self, StoredMessage, StoredRefusal, StoredUnlink, kind};
+use crate::entry::{self, StoredMessage, StoredPair, StoredRefusal, kind};
 use crate::error::Error;
 use crate::limits::{EXPORT_BYTES, EXPORT_ENTRIES, EXPORT_EVERY_US, EXPORT_RETRY_US, LOG_AT_ONCE};
 use crate::message::Parsed;
@@ -42,7 +42,8 @@ pub struct Part {
 enum Told {
     Event(Carried),
     Refused { position: u64, reason: String, detail: String, text: String },
-    Unlinked(StoredUnlink),
+    Linked(StoredPair),
+    Unlinked(StoredPair),
 }
 
 /// What history is told.
@@ -60,6 +61,13 @@ pub enum Telling<'a> {
         detail: &'a str,
         /// The message.
         text: &'a str,
+    },
+    /// Two keys, each as kind and value, are one customer's because a person says so.
+    Linked {
+        /// One of them.
+        a: (&'a str, &'a str),
+        /// The other one.
+        b: (&'a str, &'a str),
     },
     /// The link of two keys, each as kind and value, was taken back.
     Unlinked {
@@ -87,7 +95,8 @@ impl Part {
                 Told::Refused { position, reason, detail, text } => {
                     hear(Telling::Refused { position: *position, reason, detail, text })?;
                 }
-                Told::Unlinked(StoredUnlink { a, b }) => {
+                Told::Linked(StoredPair { a, b }) => hear(Telling::Linked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?,
+                Told::Unlinked(StoredPair { a, b }) => {
                     hear(Telling::Unlinked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?;
                 }
             }
@@ -179,6 +188,7 @@ impl Engine {
                     text: stored.text.to_owned(),
                 })
             }
+            kind::LINK => Some(Told::Linked(entry::read(&logged.bytes, logged.position)?)),
             kind::UNLINK => Some(Told::Unlinked(entry::read(&logged.bytes, logged.position)?)),
             _ => None,
         })

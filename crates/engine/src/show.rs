@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use act::{Consent, JourneysStanding, Plan};
 use event::{Timestamp, Value};
 use keep::{Customer, KeyNumber, Logged, Wanted};
+use listen::stitch::said;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -63,8 +64,10 @@ pub struct ShownLink {
     pub from: ShownKey,
     /// The other end.
     pub to: ShownKey,
-    /// When it was first seen, or taken back.
-    pub at: String,
+    /// When it was first seen, or taken back; not known of what a person said.
+    pub at: Option<String>,
+    /// Whether a person said it; otherwise two keys came together.
+    pub said: bool,
     /// Whether it was taken back.
     pub undone: bool,
 }
@@ -223,7 +226,9 @@ impl Engine {
             self.keep.keys(&ends).await?.into_iter().map(|key| (key.number, shown_key(&key.bytes))).collect();
         let links = links.iter().filter_map(|link| {
             let (from, to) = (ends.get(&link.low)?.clone(), ends.get(&link.high)?.clone());
-            Some(ShownLink { from, to, at: time(link.at_us), undone: link.undo })
+            let said = link.undo || said::is_said(link.at_us);
+            let at = (!said::is_said(link.at_us)).then(|| time(link.at_us));
+            Some(ShownLink { from, to, at, said, undone: link.undo })
         });
         Ok((keys.iter().map(|key| shown_key(&key.bytes)).collect(), links.collect()))
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use evidence::counted;
 use lake::{Lake, Standing};
+use listen::stitch::said;
 use serde_json::json;
 use understand::person::{self, LinkStanding};
 
@@ -35,7 +36,11 @@ pub(crate) async fn show(home: &Home, args: &CustomerArgs, as_json: bool) -> Res
     let link = |link: &lake::Link| person::Link {
         a: shown(&link.a),
         b: shown(&link.b),
-        since: person::shown(link.at_us, &home.charter),
+        since: if said::is_said(link.at_us) {
+            "said by a person".to_owned()
+        } else {
+            person::shown(link.at_us, &home.charter)
+        },
         standing: match link.standing {
             Standing::Followed => LinkStanding::Followed,
             Standing::TakenBack => LinkStanding::TakenBack,

@@ -52,7 +52,7 @@ pub(super) fn routes() -> Vec<Route> {
             "Takes back that two keys are one customer's.",
             |call| Box::pin(unlink(call)),
         )
-        .takes("application/json", pair)
+        .takes("application/json", pair.clone())
         .answers(
             200,
             "application/json",
@@ -80,4 +80,28 @@ async fn unlink(mut call: Call) -> Result<Response, Problem> {
     let of = format!("a {} and a {}", from.kind, to.kind);
     call.app.store.note(call.now_us, call.who(), "link taken back", &of).await?;
     answer(&json!({ "found": found }))
+}
+        Route::post(
+            "/api/v1/links",
+            Access::Role(Role::Admin),
+            "Says that two keys are one customer's, even where the rules would keep them apart.",
+            |call| Box::pin(link(call)),
+        )
+        .takes("application/json", pair)
+        .answers(
+            200,
+            "application/json",
+            json!({
+                "type": "object",
+                "required": ["changed"],
+                "properties": {"changed": {"type": "boolean", "description": "Whether that was not said before."}},
+            }),
+        ),
+
+async fn link(mut call: Call) -> Result<Response, Problem> {
+    let Pair { from, to } = call.json()?;
+    let changed = call.app.engine.link((&from.kind, &from.value), (&to.kind, &to.value)).await?;
+    let of = format!("a {} and a {}", from.kind, to.kind);
+    call.app.store.note(call.now_us, call.who(), "keys linked", &of).await?;
+    answer(&json!({ "changed": changed }))
 }
