@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide};
 use charter::actions::Delivery;
 use event::Timestamp;
-use keep::{Customer, Entry, Wanted};
+use keep::{Customer, Entry, Key, Loaded, Wanted};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use crate::deliver::{Message, message_id};
 use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, kind};
 use crate::error::Error;
+use crate::identity::customer_named_by;
 use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
 use crate::message::{Ranked, key_bytes};
 use crate::work::Work;
@@ -150,20 +151,7 @@ impl Engine {
             Wanted { generation: self.generation, keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
-        work.admit_all(&loaded);
-        // The key of the highest rank that is known; where none is, the first becomes known.
-        let customer = if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
-            *customer
-        } else {
-            let number = self.new_numbers(1).await?[0];
-            let customer = crate::identity::customer_named_by(number);
-            work.commit.keys.push(keep::Key { number, customer, bytes: keys[0].bytes() });
-            customer
-        };
-        let anew = std::mem::take(&mut work.anew);
-        if !anew.is_empty() {
-            self.rebuild(&mut work, anew, None).await?;
-        }
+        let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
         let decision = self.consider(&mut work, customer, occasion);
         let told = self.carry_out(&mut work, customer, &decision, &keys[0].value);
         let (commit, aftermath) = work.finish();
@@ -176,6 +164,28 @@ impl Engine {
     /// Whether an event can bring about an action by itself.
     pub(crate) fn acts_by_itself(&self) -> bool {
         self.charter().actions.iter().any(|action| action.deliver.is_some())
+    }
+
+    /// Puts in who was loaded, and finds the customer: by the key of the highest rank that is known; where none is, `first`
+    /// becomes known.
+    pub(crate) async fn whose(
+        &self,
+        work: &mut Work<'_>,
+        loaded: &Loaded,
+        first: &Ranked,
+    ) -> Result<Customer, keep::Error> {
+        work.admit_all(loaded);
+        let anew = std::mem::take(&mut work.anew);
+        if !anew.is_empty() {
+            self.rebuild(work, anew, None).await?;
+        }
+        if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
+            return Ok(*customer);
+        }
+        let number = self.new_numbers(1).await?[0];
+        let customer = customer_named_by(number);
+        work.commit.keys.push(Key { number, customer, bytes: first.bytes() });
+        Ok(customer)
     }
 
     /// After something happened to a customer: decides whether an action is to be delivered for it. One that is not delivered

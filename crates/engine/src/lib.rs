@@ -10,6 +10,7 @@
 mod carried;
 mod changes;
 mod clock;
+mod consent;
 mod counts;
 mod decide;
 pub mod deliver;

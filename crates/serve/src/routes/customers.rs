@@ -1,5 +1,7 @@
 //! Customers as they are now, and the links between their keys that a person sets right.
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
@@ -46,6 +48,27 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/v1/customers/{key}", Access::Role(Role::Read), about, |call| Box::pin(customer(call)))
             .with(Where::Path, "key", json!({"type": "string"}), "A key as `kind:value`, percent-encoded.")
             .answers(200, "application/json", json!({"$ref": "#/components/schemas/Customer"})),
+        Route::put(
+            "/api/v1/customers/{key}/consent",
+            Access::Role(Role::Ingest),
+            "Takes in what a customer says about purposes: whether each may be done, from now on.",
+            |call| Box::pin(consent(call)),
+        )
+        .with(Where::Path, "key", json!({"type": "string"}), "A key as `kind:value`, percent-encoded.")
+        .takes(
+            "application/json",
+            json!({
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "boolean"},
+                "description": "By purpose: {\"marketing\": true, \"analytics\": false}.",
+            }),
+        )
+        .answers(
+            200,
+            "application/json",
+            json!({"type": "object", "required": ["customer"], "properties": {"customer": {"type": "integer"}}}),
+        ),
         Route::delete(
             "/api/v1/links",
             Access::Role(Role::Admin),
@@ -62,25 +85,6 @@ pub(super) fn routes() -> Vec<Route> {
                 "properties": {"found": {"type": "boolean", "description": "Whether there was such a link."}},
             }),
         ),
-    ]
-}
-
-async fn customer(call: Call) -> Result<Response, Problem> {
-    let Some((kind, value)) = call.path("key").split_once(':') else {
-        return Err(Problem::invalid("a key has a kind and a value, such as user_id:42"));
-    };
-    let shown = call.app.engine.customer(kind, value).await?;
-    answer(&shown.ok_or_else(|| Problem::from(Code::UnknownCustomer))?)
-}
-
-async fn unlink(mut call: Call) -> Result<Response, Problem> {
-    let Pair { from, to } = call.json()?;
-    let found = call.app.engine.unlink((&from.kind, &from.value), (&to.kind, &to.value)).await?;
-    // Values are personal, so they do not stand in the list of changes.
-    let of = format!("a {} and a {}", from.kind, to.kind);
-    call.app.store.note(call.now_us, call.who(), "link taken back", &of).await?;
-    answer(&json!({ "found": found }))
-}
         Route::post(
             "/api/v1/links",
             Access::Role(Role::Admin),
@@ -97,6 +101,35 @@ async fn unlink(mut call: Call) -> Result<Response, Problem> {
                 "properties": {"changed": {"type": "boolean", "description": "Whether that was not said before."}},
             }),
         ),
+    ]
+}
+
+fn key(call: &Call) -> Result<(&str, &str), Problem> {
+    let wrong = || Problem::invalid("a key has a kind and a value, such as user_id:42");
+    call.path("key").split_once(':').ok_or_else(wrong)
+}
+
+async fn customer(call: Call) -> Result<Response, Problem> {
+    let (kind, value) = key(&call)?;
+    let shown = call.app.engine.customer(kind, value).await?;
+    answer(&shown.ok_or_else(|| Problem::from(Code::UnknownCustomer))?)
+}
+
+async fn consent(mut call: Call) -> Result<Response, Problem> {
+    let said: BTreeMap<String, bool> = call.json()?;
+    let (kind, value) = key(&call)?;
+    let customer = call.app.engine.consent(kind, value, &said).await?;
+    answer(&json!({ "customer": customer }))
+}
+
+async fn unlink(mut call: Call) -> Result<Response, Problem> {
+    let Pair { from, to } = call.json()?;
+    let found = call.app.engine.unlink((&from.kind, &from.value), (&to.kind, &to.value)).await?;
+    // Values are personal, so they do not stand in the list of changes.
+    let of = format!("a {} and a {}", from.kind, to.kind);
+    call.app.store.note(call.now_us, call.who(), "link taken back", &of).await?;
+    answer(&json!({ "found": found }))
+}
 
 async fn link(mut call: Call) -> Result<Response, Problem> {
     let Pair { from, to } = call.json()?;
