@@ -55,8 +55,12 @@ pub(crate) enum Command {
     /// Takes events in as they happen, over HTTP, keeps every customer's state current and decides what to do next.
     #[command(after_help = "Example: desireline serve --listen 127.0.0.1:8099")]
     Serve(ServeArgs),
-    /// Builds the state of every customer anew from the log, and compares it with the one that is kept.
-    Replay(LiveArgs),
+    /// Builds the state of every customer anew from the log, and compares it with the one that is kept; or says what
+    /// another charter would have decided.
+    #[command(
+        after_help = "Examples: desireline replay\n          desireline replay --policy new-charter.yaml --examples 5"
+    )]
+    Replay(ReplayArgs),
     /// Runs SQL over the tables events, customers and links.
     #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
     Sql(SqlArgs),
@@ -147,6 +151,24 @@ pub(crate) struct LiveArgs {
     /// The database in which live state is kept, and which other processes may share; otherwise it is kept in the home.
     #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP", hide_env_values = true)]
     pub(crate) keep: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    /// Another charter: what it would have decided over the same log, and how that differs. Nothing is sent or written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Only decisions from this time on.
+    #[arg(long, value_name = "TIME", requires = "policy")]
+    pub(crate) from: Option<String>,
+    /// Only decisions before this time.
+    #[arg(long, value_name = "TIME", requires = "policy")]
+    pub(crate) to: Option<String>,
+    /// Show so many of the decisions that differ, each with a key of its customer.
+    #[arg(long, value_name = "N", requires = "policy", default_value_t = 0)]
+    pub(crate) examples: usize,
 }
 
 #[derive(Debug, ClapArgs)]

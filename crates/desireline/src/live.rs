@@ -13,7 +13,7 @@ use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use crate::home::Home;
 
 /// The folder of live state in a home.
-const LIVE: &str = "live";
+pub(crate) const LIVE: &str = "live";
 
 /// The live side of a home.
 pub(crate) struct Live {
@@ -38,14 +38,21 @@ impl Live {
         Ok(Self { keep, engine, history })
     }
 
-    /// Opens it if there is one, and brings the lake up to date with it.
-    pub(crate) async fn exported(home: &Home, url: Option<&str>) -> Result<Option<Self>, crate::error::Error> {
+    /// Opens it if there is one.
+    pub(crate) async fn existing(home: &Home, url: Option<&str>) -> Result<Option<Self>, crate::error::Error> {
         if url.is_none() && !home.path.join(LIVE).is_dir() {
             return Ok(None);
         }
-        let live = Self::open(home, url).await?;
-        live.export().await?;
-        Ok(Some(live))
+        Self::open(home, url).await.map(Some)
+    }
+
+    /// Opens it if there is one, and brings the lake up to date with it.
+    pub(crate) async fn exported(home: &Home, url: Option<&str>) -> Result<Option<Self>, crate::error::Error> {
+        let live = Self::existing(home, url).await?;
+        if let Some(live) = &live {
+            live.export().await?;
+        }
+        Ok(live)
     }
 
     /// Hands everything to the lake that it does not have.

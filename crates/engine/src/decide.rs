@@ -48,6 +48,8 @@ pub struct Decided {
     pub explored: bool,
     /// Whether it was decided before, on the same occasion.
     pub repeated: bool,
+    /// Whether somebody asked; otherwise an event, or time passing, gave rise to it.
+    pub asked: bool,
     /// The webhook by which it is delivered.
     pub delivered_to: Option<String>,
     /// How probable it was that nothing would be chosen.
@@ -146,24 +148,20 @@ impl Engine {
         }
     }
 
-    async fn try_decide(&self, keys: &[Ranked], occasion: u64, now_us: i64) -> Result<Decided, keep::Error> {
+    pub(crate) async fn try_decide(&self, keys: &[Ranked], occasion: u64, now_us: i64) -> Result<Decided, keep::Error> {
         let wanted =
             Wanted { generation: self.generation, keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
         let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
         let decision = self.consider(&mut work, customer, occasion);
-        let told = self.carry_out(&mut work, customer, &decision, &keys[0].value);
+        let told = self.put_in_words(customer, &decision, true);
+        self.carry_out(&mut work, customer, &decision, &told, &keys[0].value);
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
         let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
         Counts::add(counter, 1);
         Ok(told)
-    }
-
-    /// Whether an event can bring about an action by itself.
-    pub(crate) fn acts_by_itself(&self) -> bool {
-        self.charter().actions.iter().any(|action| action.deliver.is_some())
     }
 
     /// Puts in who was loaded, and finds the customer: by the key of the highest rank that is known; where none is, `first`
@@ -188,6 +186,11 @@ impl Engine {
         Ok(customer)
     }
 
+    /// Whether an event can bring about an action by itself.
+    pub(crate) fn acts_by_itself(&self) -> bool {
+        self.charter().actions.iter().any(|action| action.deliver.is_some())
+    }
+
     /// After something happened to a customer: decides whether an action is to be delivered for it. One that is not delivered
     /// waits for somebody who asks.
     pub(crate) fn decide_after(
@@ -206,7 +209,8 @@ impl Engine {
         let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
         let delivers = chosen.is_some_and(|action| action.deliver.is_some());
         if !decision.repeated && passed && (delivers || chosen.is_none()) {
-            self.carry_out(work, customer, &decision, subject);
+            let told = self.put_in_words(customer, &decision, false);
+            self.carry_out(work, customer, &decision, &told, subject);
             let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
         }
@@ -220,11 +224,9 @@ impl Engine {
     }
 
     /// Puts a decision into the log and the state, and what it brings about into the outbox.
-    fn carry_out(&self, work: &mut Work<'_>, customer: Customer, decision: &Decision, subject: &str) -> Decided {
-        let mut told = self.put_in_words(customer, decision);
-        told.json = serde_json::to_string(&told).expect("texts and numbers can be written");
+    fn carry_out(&self, work: &mut Work<'_>, customer: Customer, decision: &Decision, told: &Decided, subject: &str) {
         if decision.repeated {
-            return told;
+            return;
         }
         let stored = StoredDecision::new(decision, self.charter(), &told.json);
         let bytes = entry::bytes(&stored);
@@ -252,10 +254,9 @@ impl Engine {
             };
             work.commit.posts.push(message.post(target, customer, work.now_us));
         }
-        told
     }
 
-    fn put_in_words(&self, customer: Customer, decision: &Decision) -> Decided {
+    fn put_in_words(&self, customer: Customer, decision: &Decision, asked: bool) -> Decided {
         let charter = self.charter();
         let action = |of: u32| charter.actions.get(of as usize);
         let chosen = decision.chosen.and_then(action);
@@ -270,7 +271,7 @@ impl Engine {
             score: candidate.score,
             probability: candidate.probability,
         };
-        Decided {
+        let mut told = Decided {
             customer: customer.0,
             at: time(decision.at_us),
             occasion: format!("{:016x}", decision.occasion),
@@ -279,12 +280,15 @@ impl Engine {
             arm: decision.arm,
             explored: decision.explored,
             repeated: decision.repeated,
+            asked,
             delivered_to: chosen.and_then(|action| action.deliver.as_ref()).map(|Delivery::Webhook(name)| name.clone()),
             none_probability: decision.none_probability,
             again_at: decision.again_us.map(time),
             charter: charter.hash.clone(),
             actions: decision.candidates.iter().map(considered).collect(),
             json: String::new(),
-        }
+        };
+        told.json = serde_json::to_string(&told).expect("texts and numbers can be written");
+        told
     }
 }

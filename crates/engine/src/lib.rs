@@ -27,6 +27,7 @@ mod message;
 mod models;
 mod profile;
 mod rebuild;
+mod redecide;
 mod replay;
 mod run;
 mod show;
@@ -43,6 +44,7 @@ pub use engine::{Engine, Options};
 pub use error::Error;
 pub use export::{History, Part, Telling};
 pub use message::{Inbox, Took};
+pub use redecide::{Differs, Redecided, ThenAndNow};
 pub use replay::Compared;
 pub use show::{
     Happened, Shown, ShownConsent, ShownDecided, ShownExpectations, ShownInteractions, ShownJourneys, ShownKey,

@@ -131,6 +131,15 @@ pub(crate) enum Item {
     Refused { message_id: Option<String>, reason: Reason, detail: String, text: String },
 }
 
+/// The id of a message by its event. Where the sender gives none, the same content is the same message, whenever it comes.
+fn id_of(event: &Event<'_>) -> MessageId {
+    if let Some(id) = event.message_id {
+        return MessageId::of(id.as_bytes());
+    }
+    let untimed = Event { received_at: None, ..*event };
+    MessageId::of(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
+}
+
 impl Item {
     /// How long its text is.
     pub(crate) fn bytes(&self) -> usize {
@@ -142,6 +151,17 @@ impl Item {
     pub(crate) fn key_hashes(&self) -> impl Iterator<Item = u64> {
         let keys = if let Item::Fit { parsed, .. } = self { parsed.keys.as_slice() } else { &[] };
         keys.iter().map(|key| rapidhash_v3(key.value.as_bytes()))
+    }
+
+    /// A message that was taken in before, as it came; `None` where it says nothing, or nothing any more.
+    pub(crate) fn again(text: &str, sources: &Sources, rules: &Rules) -> Option<Self> {
+        let mut item = None;
+        let read = intake::replay(text, sources, &mut |event| {
+            let parsed = Parsed::new(event, text, rules).ok();
+            item = parsed.map(|parsed| Item::Fit { id: id_of(event), text: text.to_owned(), parsed });
+            Ok(())
+        });
+        read.ok().and(item)
     }
 }
 
@@ -156,11 +176,16 @@ pub struct Inbox<'e> {
 impl Engine {
     /// Takes messages that are received now.
     pub fn inbox(&self) -> Inbox<'_> {
-        Inbox { engine: self, received: Timestamp::from_micros(self.clock.now_us()), items: Vec::new() }
+        Inbox::of(self, Timestamp::from_micros(self.clock.now_us()), Vec::new())
     }
 }
 
-impl Inbox<'_> {
+impl<'e> Inbox<'e> {
+    /// Messages that were received at a time.
+    pub(crate) fn of(engine: &'e Engine, received: Timestamp, items: Vec<Item>) -> Self {
+        Self { engine, received, items }
+    }
+
     /// When its messages are received, by our clock.
     pub fn received(&self) -> Timestamp {
         self.received
@@ -202,13 +227,9 @@ impl Receiver for Inbox<'_> {
             return Ok(());
         }
         let id = match (accepted.message_id, accepted.event) {
-            (Some(id), _) => MessageId::of(id.as_bytes()),
-            // Where the sender gives none, the same content is the same message, whenever it comes.
-            (None, Some(event)) => {
-                let untimed = Event { received_at: None, ..*event };
-                MessageId::of(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
-            }
             (None, None) => MessageId::of(accepted.text.as_bytes()),
+            (Some(id), _) => MessageId::of(id.as_bytes()),
+            (None, Some(event)) => id_of(event),
         };
         self.items.push(Item::Fit { id, text: accepted.text.to_owned(), parsed });
         Ok(())

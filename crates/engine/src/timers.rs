@@ -42,7 +42,7 @@ impl Engine {
         Ok(due.len())
     }
 
-    async fn try_wake(&self, due: &[Due], now_us: i64) -> Result<(), keep::Error> {
+    pub(crate) async fn try_wake(&self, due: &[Due], now_us: i64) -> Result<(), keep::Error> {
         let customers: Vec<Customer> = due.iter().map(|due| due.timer.customer).collect();
         let wanted = Wanted { generation: self.generation, customers: customers.clone(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
@@ -66,7 +66,10 @@ impl Engine {
                 let named = keys.iter().filter(|key| key.customer == customer).filter_map(|key| key_of(&key.bytes));
                 let subject = named.min_by_key(|(kind, value)| (self.rules.priority(kind), *kind, *value));
                 let subject = subject.map_or_else(String::new, |(_, value)| value.to_owned());
-                let occasion = occasion_of(format!("wake/{}/{now_us}", customer.0).as_bytes());
+                // Not the time at which it goes off, which no two runs have in common.
+                let of_customer = due.iter().find(|due| due.timer.customer == customer);
+                let due_us = of_customer.map_or(now_us, |due| due.timer.due_us);
+                let occasion = occasion_of(format!("wake/{}/{due_us}", customer.0).as_bytes());
                 self.decide_after(&mut work, customer, occasion, now_us, &subject);
             }
         }

@@ -1,5 +1,6 @@
 //! Small stories: messages as senders write them, and what is known of customers afterwards.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -299,4 +300,118 @@ fn who_has_nothing_to_do_with_a_crowd_does_not_suffer_from_it() {
     assert_eq!(shop.customer("user_id", "other").expect("known").keys.len(), 2);
     assert_eq!(shop.customer("anonymous_id", "a7000").expect("known").keys.len(), 1, "its evidence waits");
     assert_eq!(shop.engine.counts().unresolved.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_word_of_a_person_counts_before_the_rules_until_it_is_taken_back() {
+    let shop = Shop::new();
+    shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
+    shop.send(&track("Order", r#""userId":"u2","anonymousId":"a2""#, ""));
+    let link = || block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2"))).expect("both are known");
+    let unlink = || block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2"))).expect("both are known");
+    assert!(!unlink(), "there is no such link");
+    for _ in 0..3 {
+        assert!(link() && !link(), "once is enough");
+        for (kind, value) in [("user_id", "u1"), ("user_id", "u2"), ("anonymous_id", "a1"), ("anonymous_id", "a2")] {
+            assert_eq!(shop.customer(kind, value).expect("known").events, 2, "{value}");
+        }
+        shop.is_its_replay();
+        assert!(unlink() && unlink(), "it stays taken back");
+        assert_eq!(shop.customer("user_id", "u1").expect("known").events, 1);
+        assert_eq!(shop.customer("anonymous_id", "a2").expect("known").events, 1);
+        shop.is_its_replay();
+    }
+    link();
+    // Evidence about others is followed still, and no event can say what a person says.
+    shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a3""#, ""));
+    assert_eq!(shop.customer("anonymous_id", "a3").expect("known").keys.len(), 5);
+    shop.send(&track("Visit", r#""userId":"u3""#, ""));
+    shop.send(r#"{"type":"alias","previousId":"u1","userId":"u3","timestamp":"0001-01-01T12:00:00Z"}"#);
+    assert_ne!(
+        shop.customer("user_id", "u3").expect("known").customer,
+        shop.customer("user_id", "u1").expect("known").customer
+    );
+    shop.is_its_replay();
+    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "nobody"))).is_err());
+    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u1"))).is_err());
+}
+
+#[test]
+fn consent_that_is_given_elsewhere_is_an_entry_of_the_log() {
+    let shop = Shop::new();
+    let say = |granted| {
+        let said = BTreeMap::from([("service".to_owned(), granted)]);
+        block_on(shop.engine.consent("user_id", "u1", &said)).expect("memory is there")
+    };
+    say(true);
+    let ticket = track("Ticket", r#""userId":"u1""#, "");
+    shop.at("2026-03-02T10:00").send(&[ticket.as_str(), ticket.as_str()].join(","));
+    assert_eq!(shop.deliveries("crm").len(), 1, "it was given before the first event");
+    shop.at("2026-03-20T10:00");
+    say(false);
+    shop.send(&[ticket.as_str(), ticket.as_str()].join(","));
+    let shown = shop.customer("user_id", "u1").expect("known");
+    assert!(!shown.consents[0].granted);
+    assert_eq!(shop.deliveries("crm").len(), 1, "and taken back before the others");
+    shop.is_its_replay();
+    for said in [BTreeMap::new(), BTreeMap::from([(" ".to_owned(), true)])] {
+        assert!(block_on(shop.engine.consent("user_id", "u1", &said)).is_err());
+    }
+}
+
+/// A day of a shop that leaves some of its decisions to chance, and the days after it, in which promises break.
+fn day_of_chance() -> (Shop, String) {
+    let chance = format!("{SHOP}deciding: {{explore_share: 0.3, random_share: 0.2, none_share: 0.1}}\n");
+    let mut shop = Shop::new();
+    shop.engine = open(&chance, &shop.keep, &shop.clock, Options { seed: 5, node: 1 }).expect("memory is there");
+    let mut lot: u64 = 1;
+    for minute in 0..4 * 24 * 60 {
+        shop.clock.0.fetch_add(60_000_000, Ordering::Relaxed);
+        shop.wake();
+        if minute >= 24 * 60 {
+            continue;
+        }
+        lot = lot.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (event, of) = (["Visit", "Order", "Ticket", "Delivered"][(lot >> 33) as usize % 4], (lot >> 40) % 12);
+        let ids = match (lot >> 50) % 3 {
+            0 => format!(r#""userId":"u{of}""#),
+            1 => format!(r#""anonymousId":"a{of}""#),
+            _ => format!(r#""userId":"u{of}","anonymousId":"a{of}""#),
+        };
+        let consent = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
+        shop.send(&[track(event, &ids, consent), track("Ticket", &ids, "")].join(","));
+        if minute % 7 == 0 {
+            let ask = Ask { keys: vec![("user_id".to_owned(), format!("u{of}"))], occasion: Some(format!("{minute}")) };
+            block_on(shop.engine.decide(ask)).expect("memory is there");
+        }
+        if minute % 200 == 10 {
+            let _ = block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2")));
+        } else if minute % 200 == 100 {
+            let _ = block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2")));
+        }
+    }
+    (shop, chance)
+}
+
+#[test]
+fn the_same_charter_decides_the_same_and_another_one_otherwise() {
+    let (shop, charter) = day_of_chance();
+    let redecide = |text: &str| {
+        let charter = charter::Charter::parse(text).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let all = i64::MIN..i64::MAX;
+        block_on(shop.engine.redecide(Arc::new(charter), all, 3)).expect("memory is there")
+    };
+    let entries = block_on(shop.keep.log_span()).expect("memory is there").end;
+    let same = redecide(&charter);
+    assert_eq!((same.differing, &same.examples), (0, &Vec::new()), "{same:?}");
+    assert!(same.occasions > 100 && same.actions.len() == 3, "{same:?}");
+    assert!(same.actions.iter().all(|of| of.then > 5 && of.then == of.now && of.now == of.both), "{same:?}");
+
+    let other = redecide(&charter.replace("tickets_7d >= 2", "tickets_7d >= 2000"));
+    let of = |name: &str| other.actions.iter().find(|of| of.action == name).expect("it was chosen").clone();
+    assert_eq!(of("call").now, 0);
+    assert!(of("call").then > 5 && of("banner").then > 5 && other.differing >= of("call").then, "{other:?}");
+    assert_eq!(other.examples.len(), 3);
+    assert!(other.examples.iter().all(|one| one.then != one.now && one.customer.contains(':')), "{other:?}");
+    assert_eq!(block_on(shop.keep.log_span()).expect("memory is there").end, entries, "nothing is written");
 }

@@ -138,6 +138,7 @@ fn decision() -> Value {
                     "value": {"type": "number"},
                     "propensity": {"type": "number"},
                     "context_weight": {"type": "number"},
+            "asked": {"type": "boolean", "description": "Whether somebody asked; otherwise an event or time gave rise to it."},
                     "lever": {"type": "number"},
                     "score": {"type": "number"},
                     "probability": {"type": "number"},
