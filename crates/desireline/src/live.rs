@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
-use keep::{Embedded, EmbeddedOptions, Keep, Postgres};
-use lake::{ImportOptions, Importer, Lake};
+use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange};
+use lake::{ImportOptions, Importer, Lake, Said};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 
+use crate::draw;
 use crate::home::Home;
 
 /// The folder of live state in a home.
@@ -55,11 +57,81 @@ impl Live {
         Ok(live)
     }
 
+    /// Tells it everything that was imported before it was there, so that it knows customers as if all had been sent, once;
+    /// says how many events that were. What was told already when somebody ended it is not taken in twice.
+    pub(crate) async fn learn(&self, home: &Home) -> Result<u64, Error> {
+        if !self.keep.records(TOLD, None, 1).await?.is_empty() {
+            return Ok(0);
+        }
+        let learnt = match Lake::open(&home.path).await {
+            Ok(lake) => self.learn_from(lake, home.rules()).await?,
+            Err(lake::Error::NoLake { .. }) => 0,
+            Err(error) => return Err(unavailable(error)),
+        };
+        let record = RecordChange { name: TOLD.to_owned(), expected: None, bytes: Some(Vec::new()) };
+        let now_us = self.engine.clock().now_us();
+        self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await?;
+        Ok(learnt)
+    }
+
+    async fn learn_from(&self, lake: Lake, rules: Rules) -> Result<u64, Error> {
+        draw::note("learning from what was imported: this start takes longer");
+        let (engine, runtime) = (Arc::clone(&self.engine), tokio::runtime::Handle::current());
+        let told = Arc::new(AtomicU64::new(0));
+        let (events, of) = (Arc::clone(&told), rules.clone());
+        let telling = tokio::task::spawn_blocking(move || {
+            let telling = lake.tell(&of, |all| {
+                for part in all.chunks(TOLD_AT_ONCE) {
+                    let mut inbox = engine.inbox();
+                    for event in part {
+                        match inbox.event(event) {
+                            // By a charter that was changed since, its keys name nobody.
+                            Err(Stop(error)) if error.is::<NamesNobody>() => {}
+                            done => done.map_err(|Stop(error)| Stopped(Error::Damaged(error.to_string())))?,
+                        }
+                    }
+                    runtime.block_on(engine.take(inbox)).map_err(Stopped)?;
+                    events.fetch_add(part.len() as u64, Ordering::Relaxed);
+                }
+                Ok::<(), Stopped>(())
+            });
+            runtime.block_on(telling).map(|()| lake)
+        });
+        let lake = telling.await.map_err(|error| Error::Damaged(error.to_string()))?.map_err(|Stopped(error)| error)?;
+        for Said { linked, a, b } in lake.said(&rules).await.map_err(unavailable)? {
+            let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
+            match if linked { self.engine.link(a, b).await } else { self.engine.unlink(a, b).await } {
+                // No event that is still there came with one of the keys.
+                Ok(_) | Err(Error::Invalid(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // The lake has all of it, so nothing of it has to go there.
+        let end = self.keep.log_span().await?.end;
+        let importer = self.history.importer(Some(end)).await.map_err(unavailable)?;
+        importer.finish().await.map_err(unavailable)?;
+        Ok(told.load(Ordering::Relaxed))
+    }
+
     /// Hands everything to the lake that it does not have.
     pub(crate) async fn export(&self) -> Result<(), Error> {
         let mut position = None;
         while self.engine.export_some(&*self.history, &mut position).await? {}
         Ok(())
+    }
+}
+
+/// The record that says that live state was told what had been imported.
+const TOLD: &str = "told what was imported";
+/// Events that are told at once.
+const TOLD_AT_ONCE: usize = 2_000;
+
+/// Why telling ended.
+struct Stopped(Error);
+
+impl From<lake::Error> for Stopped {
+    fn from(error: lake::Error) -> Self {
+        Self(unavailable(error))
     }
 }
 

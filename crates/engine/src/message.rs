@@ -5,7 +5,7 @@ use event::{Event, Key, Timestamp};
 use keep::MessageId;
 use listen::intake::{self, Accepted, Receiver, Rejected, Sources};
 use listen::stitch::Rules;
-use listen::{NamesNobody, Reason, Stop};
+use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use rapidhash::v3::rapidhash_v3;
 
 use crate::carried::Carried;
@@ -199,6 +199,27 @@ impl<'e> Inbox<'e> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+}
+
+/// Events that were read from files go in as if they had been sent.
+impl Sink for Inbox<'_> {
+    fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
+        let text = intake::record(event);
+        match Parsed::new(event, &text, &self.engine.rules) {
+            Ok(parsed) => self.items.push(Item::Fit { id: id_of(event), text, parsed }),
+            Err(Unfit::Nobody(detail)) => return Err(Stop::new(NamesNobody { detail, row: text })),
+            Err(Unfit::Other(reason, detail)) => {
+                let message_id = event.message_id.map(str::to_owned);
+                self.items.push(Item::Refused { message_id, reason, detail, text });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever reads the file keeps what is rejected of it.
+    fn reject(&mut self, _: &Rejection<'_>) -> Result<(), Stop> {
+        Ok(())
     }
 }
 

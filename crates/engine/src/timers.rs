@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::{TIMERS_AT_ONCE, TIMERS_LEASE_US};
 use crate::message::key_of;
-use crate::work::Work;
+use crate::work::{PAST, Work};
 
 impl Engine {
     /// Works off timers that are due, a few at a time; says how many there were. When there are none left it is 0.
@@ -59,7 +59,10 @@ impl Engine {
             .iter()
             .map(|due| Fired { customer: due.timer.customer, id: due.timer.id.clone(), lease: due.lease })
             .collect();
-        let told = work.told();
+        let of_the_past =
+            |customer: &Customer| due.iter().any(|due| due.timer.customer == *customer && due.timer.bytes == PAST);
+        let mut told = work.told();
+        told.retain(|customer| !of_the_past(customer));
         if !told.is_empty() && self.acts_by_itself() {
             let keys = self.keep.keys_of(&told).await?;
             for customer in told {

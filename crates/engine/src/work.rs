@@ -11,11 +11,14 @@ use crate::changes::{Change, Told};
 use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, kind};
+use crate::limits::ACTED_ON_US;
 use crate::message::Parsed;
 use crate::profile::{Kept, Profile};
 
 /// The one timer of a customer.
 pub(crate) const WAKE: &[u8] = b"wake";
+/// What a timer says that was due long before it was set, by events of the past: it brings about no action by itself.
+pub(crate) const PAST: &[u8] = b"past";
 
 /// A customer in the middle of a batch.
 #[derive(Debug)]
@@ -230,6 +233,7 @@ impl<'e> Work<'e> {
     /// All that there is to commit, and what follows from it.
     pub(crate) fn finish(mut self) -> (Commit, Aftermath) {
         let plan = &self.engine.plan;
+        let long_ago_us = self.now_us.saturating_sub(ACTED_ON_US);
         for (customer, mut person) in self.people {
             if !person.touched {
                 continue;
@@ -244,7 +248,8 @@ impl<'e> Work<'e> {
                     // each time would cost more than the state itself.
                     (Some(set_us), Some(due_us)) if set_us <= due_us => person.profile.wake_us = Some(set_us),
                     (_, Some(due_us)) => {
-                        self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes: Vec::new() });
+                        let bytes = if due_us < long_ago_us { PAST.to_vec() } else { Vec::new() };
+                        self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes });
                     }
                     (Some(_), None) => self.commit.cleared.push(id()),
                     (None, None) => {}

@@ -34,6 +34,7 @@ mod spill;
 mod sql;
 mod store;
 mod table;
+mod told;
 mod touched;
 mod words;
 
@@ -52,3 +53,4 @@ pub use parquet_in::{ParquetError, parquet_rows, plan_parquet, read_parquet};
 pub use person::{Link, Person, PersonEvent, Standing};
 pub use sql::Rows;
 pub use store::Lake;
+pub use told::Said;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use engine::deliver::{Outbox, SystemLookup, Webhooks};
+use evidence::counted;
 use serve::{Given, Role, Server};
 use tokio::sync::watch;
 
@@ -15,7 +16,12 @@ use crate::live::Live;
 
 /// Serves until Ctrl-C, or a request to end.
 pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error> {
-    let Live { keep, engine, history } = Live::open(home, args.live.keep.as_deref()).await?;
+    let live = Live::open(home, args.live.keep.as_deref()).await?;
+    match live.learn(home).await? {
+        0 => {}
+        learnt => draw::note(&format!("learnt from {}", counted(learnt, "event", "events"))),
+    }
+    let Live { keep, engine, history } = live;
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
     let outbox = Arc::new(Outbox::new(Arc::clone(&keep), Arc::clone(engine.clock()), wire));
     engine.tell_outbox(Arc::clone(&outbox));

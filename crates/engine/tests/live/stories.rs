@@ -156,6 +156,33 @@ fn a_broken_promise_is_noticed_by_time_alone_and_answered_once() {
 }
 
 #[test]
+fn what_is_learnt_of_the_past_is_known_and_brings_about_nothing() {
+    let shop = Shop::new();
+    let tell = |event: &str, at: &str| {
+        let keys = [event::Key { kind: "user_id", value: "u1" }];
+        let at = Timestamp::from_micros(us(at));
+        let event = event::Event { message_id: Some(event), ..event::Event::new(event, at, &keys) };
+        let mut inbox = shop.engine.inbox();
+        listen::Sink::event(&mut inbox, &event).expect("it names somebody");
+        block_on(shop.engine.take(inbox)).expect("memory takes it")
+    };
+    assert_eq!(tell("Order", "2025-12-24T09:00"), [Took::Stored]);
+    assert_eq!(tell("Order", "2025-12-24T09:00"), [Took::Duplicate]);
+    while shop.wake() > 0 {}
+    let shown = shop.customer("user_id", "u1").expect("known");
+    assert_eq!((shown.expectations[0].broken, shown.expectations[0].pending), (1, 0), "nobody delivered");
+    assert_eq!(shown.timeline.len(), 1);
+    assert_eq!(shop.deliveries("mail"), [""; 0], "that was months ago");
+    shop.is_its_replay();
+    // A promise of now is one whose breaking is answered.
+    shop.send(&track("Order", r#""userId":"u1""#, ""));
+    shop.at("2026-03-04T09:01");
+    while shop.wake() > 0 {}
+    assert_eq!(shop.deliveries("mail").len(), 1);
+    shop.is_its_replay();
+}
+
+#[test]
 fn consent_cap_and_occasion_are_kept() {
     let shop = Shop::new();
     let ticket = track("Ticket", r#""userId":"u1""#, "");

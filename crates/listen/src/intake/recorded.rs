@@ -1,10 +1,12 @@
 //! What was kept of a message, read again: as the event that it is, and as it looks to those who sent it.
 
-use event::{Event, Key};
+use std::borrow::Cow;
+
+use event::{Event, Key, Timestamp};
 
 use crate::json::{self, Members};
 use crate::segment::{self, Arrival, Doubts, Ids, Kind, MessageError, Taken, times};
-use crate::sink::Stop;
+use crate::sink::{Reason, Stop};
 
 use super::rows::{self, Sources};
 
@@ -19,6 +21,9 @@ pub fn replay(
     take: &mut dyn FnMut(&Event<'_>) -> Result<(), Stop>,
 ) -> Result<(), MessageError> {
     let kept = segment::members(text)?;
+    if let Some(event) = imported(&kept) {
+        return read_imported(event, take);
+    }
     match row(&kept) {
         Some(row) => rows::replay(&kept, row, sources, take),
         None => event_of(&kept, &mut |event, _, _| event.map_or(Ok(()), &mut *take)),
@@ -28,6 +33,73 @@ pub fn replay(
 /// The row that was kept; messages have a type instead.
 fn row<'a>(kept: &Members<'a>) -> Option<&'a str> {
     if kept.get("type").is_none() { kept.get("row") } else { None }
+}
+
+/// The member under which an event stands that did not come as a message.
+const IMPORTED: &str = "imported";
+
+/// The event that was imported; messages have a type instead.
+fn imported<'a>(kept: &Members<'a>) -> Option<&'a str> {
+    if kept.get("type").is_none() { kept.get(IMPORTED) } else { None }
+}
+
+/// The text that is kept of an event that did not come as a message, such as one of a file: [`replay`] gives it again.
+pub fn record(event: &Event<'_>) -> String {
+    let mut out = format!("{{\"{IMPORTED}\":{{\"at_us\":{}", event.at.as_micros());
+    let mut write = |name: &str, json: Option<&str>| {
+        if let Some(json) = json {
+            json::push_name(&mut out, name);
+            out.push_str(json);
+        }
+    };
+    write("received_us", event.received_at.map(|at| at.as_micros().to_string()).as_deref());
+    let texts = [
+        ("event", Some(event.event)),
+        ("message_id", event.message_id),
+        ("source", event.source),
+        ("channel", event.channel),
+        ("resource", event.resource),
+        ("department", event.department),
+        ("case_id", event.case_id),
+        ("phase", event.phase),
+    ];
+    for (name, text) in texts {
+        write(name, text.map(json::quoted).as_deref());
+    }
+    let keys = event.keys.iter().map(|key| format!("[{},{}]", json::quoted(key.kind), json::quoted(key.value)));
+    write("keys", Some(&format!("[{}]", keys.collect::<Vec<_>>().join(","))));
+    write("properties", event.properties);
+    write("traits", event.traits);
+    out.push_str("}}");
+    out
+}
+
+fn read_imported(raw: &str, take: &mut dyn FnMut(&Event<'_>) -> Result<(), Stop>) -> Result<(), MessageError> {
+    let refused = |what: &str| MessageError::Refused { reason: Reason::BadField, detail: what.to_owned() };
+    let kept = segment::members(raw)?;
+    let text = |name: &str| kept.get(name).and_then(json::text);
+    let time = |name: &str| kept.get(name).and_then(|us| us.parse().ok()).map(Timestamp::from_micros);
+    let at = time("at_us").ok_or_else(|| refused("what was kept does not say when it happened"))?;
+    let name = text("event").ok_or_else(|| refused("what was kept does not say what happened"))?;
+    let keys: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        serde_json::from_str(kept.get("keys").unwrap_or("[]")).map_err(|_| refused("what was kept has no keys"))?;
+    let keys: Vec<Key<'_>> = keys.iter().map(|(kind, value)| Key { kind, value }).collect();
+    let [message_id, source, channel, resource, department, case_id, phase] =
+        ["message_id", "source", "channel", "resource", "department", "case_id", "phase"].map(text);
+    take(&Event {
+        received_at: time("received_us"),
+        message_id: message_id.as_deref(),
+        source: source.as_deref(),
+        channel: channel.as_deref(),
+        resource: resource.as_deref(),
+        department: department.as_deref(),
+        case_id: case_id.as_deref(),
+        phase: phase.as_deref(),
+        properties: kept.get("properties"),
+        traits: kept.get("traits"),
+        ..Event::new(&name, at, &keys)
+    })
+    .map_err(MessageError::from)
 }
 
 type Take<'t> = dyn FnMut(Option<&Event<'_>>, &[Key<'_>], Doubts) -> Result<(), Stop> + 't;
@@ -53,13 +125,13 @@ pub(super) fn event_of(merged: &Members<'_>, take: &mut Take<'_>) -> Result<(), 
 /// Identifiers are texts, and `null` where there is none; `timestamp` is when it happened, corrected by the sender's
 /// clock; the traits of an identify are those of its context too.
 ///
-/// A row is shown as a track message with its name, time, user id, anonymous id, properties and traits.
+/// A row, or what was imported, is shown as a track message with its name, time, user id, anonymous id, properties and traits.
 ///
 /// # Errors
 /// As [`replay`].
 pub fn normalised(text: &str, sources: &Sources) -> Result<String, MessageError> {
     let message = segment::members(text)?;
-    if row(&message).is_none() {
+    if row(&message).is_none() && imported(&message).is_none() {
         return normal(&message);
     }
     let mut out = String::new();

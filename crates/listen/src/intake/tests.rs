@@ -281,3 +281,39 @@ fn halves_of_characters_do_not_cost_a_message() {
     assert_eq!(check(r#""\ude00\ud83d\ud83d\ude00\u""#), r#""\ufffd\ufffd\ud83d\ude00\u""#);
     assert_eq!(check(r"\ud83"), r"\ud83");
 }
+
+#[test]
+fn an_event_of_a_file_is_kept_as_it_is() {
+    let keys = [
+        Key { kind: "user_id", value: "ä\"1\"" },
+        Key { kind: "user_id", value: "2" },
+        Key { kind: "phone", value: "+49" },
+    ];
+    let all = Event {
+        received_at: Some(Timestamp::from_micros(-7)),
+        channel: Some("shop"),
+        source: Some("crm\n"),
+        message_id: Some("~00ff"),
+        resource: Some("ann"),
+        department: Some(""),
+        case_id: Some("c/1"),
+        phase: Some("start"),
+        properties: Some(r#"{"a":{"b":[1,"ü"]}}"#),
+        traits: Some("{}"),
+        ..Event::new("Order", Timestamp::from_micros(1_700_000_000_000_001), &keys)
+    };
+    for event in [all, Event::new("", Timestamp::from_micros(i64::MIN), &[])] {
+        let text = record(&event);
+        let mut found = Vec::new();
+        replay(&text, &Sources::default(), &mut |again| {
+            found.push(*again == event);
+            Ok(())
+        })
+        .expect(&text);
+        assert_eq!(found, [true], "{text}");
+        let view: serde_json::Value =
+            serde_json::from_str(&normalised(&text, &Sources::default()).unwrap_or_else(|_| "null".to_owned()))
+                .expect("JSON");
+        assert!(view.is_null() || view["event"] == event.event, "{view}");
+    }
+}
