@@ -61,6 +61,12 @@ pub(crate) enum Command {
         after_help = "Examples: desireline replay\n          desireline replay --policy new-charter.yaml --examples 5"
     )]
     Replay(ReplayArgs),
+    /// Copies everything of a home into a folder. A server that runs makes backups itself: see `docs/guide/operating.md`.
+    #[command(after_help = "Example: desireline backup /mnt/backups/monday")]
+    Backup(BackupArgs),
+    /// Makes a home of a backup.
+    #[command(after_help = "Example: desireline --home restored restore /mnt/backups/monday")]
+    Restore(RestoreArgs),
     /// Runs SQL over the tables events, customers and links.
     #[command(after_help = "Example: desireline sql 'select event, count(*) from events group by 1 order by 2 desc'")]
     Sql(SqlArgs),
@@ -141,6 +147,9 @@ pub(crate) struct ServeArgs {
     /// The address under which it is known outside.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// The folder for backups that are asked for over the API; otherwise `backups` in the home.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backups: Option<PathBuf>,
     /// A proxy that may say on whose behalf a request is made.
     #[arg(long = "proxy", value_name = "ADDRESS")]
     pub(crate) proxies: Vec<IpAddr>,
@@ -169,6 +178,20 @@ pub(crate) struct ReplayArgs {
     /// Show so many of the decisions that differ, each with a key of its customer.
     #[arg(long, value_name = "N", requires = "policy", default_value_t = 0)]
     pub(crate) examples: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BackupArgs {
+    /// The folder, which is empty or not there.
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreArgs {
+    /// The folder of the backup.
+    pub(crate) from: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

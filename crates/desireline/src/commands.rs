@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod backup;
 mod charter;
 mod customer;
 mod demo;
@@ -36,6 +37,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::View(view) => view::run(&Home::open(args)?, view, args.json).await,
             Command::Replay(replay) => replay::run(&Home::open(args)?, replay, args.json).await,
             Command::Serve(serve) => serve::run(&Home::open(args)?, serve).await,
+            Command::Backup(backup) => backup::run(&Home::open(args)?, backup, args.json).await,
+            Command::Restore(from) => backup::restore(args, from),
             Command::Sql(sql) => sql::run(&Home::open(args)?, sql, args.json).await,
             Command::Report(report) => report::run(&Home::open(args)?, report, args.json).await,
             Command::Export(export) => export::run(&Home::open(args)?, export, args.json).await,

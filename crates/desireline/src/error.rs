@@ -72,6 +72,17 @@ impl Error {
         Error::Input { path: path.into(), what }
     }
 
+    /// What happened, with what lies behind it.
+    pub(crate) fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut behind = std::error::Error::source(self);
+        while let Some(source) = behind {
+            text = format!("{text}: {source}");
+            behind = source.source();
+        }
+        text
+    }
+
     /// What the command ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         let code = match self {

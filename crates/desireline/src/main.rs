@@ -4,6 +4,7 @@
 
 mod args;
 mod asking;
+mod backup;
 mod commands;
 mod draw;
 mod error;

@@ -105,16 +105,6 @@ impl Embedded {
         Ok(Self { inner, jobs, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Writes a copy, as of now, into a folder that is empty or not there, while commits go on: a backup, which is opened like any
-    /// other home.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] where something is in the folder, or whatever a disk has to say.
-    pub async fn copy_to(&self, folder: impl AsRef<Path>) -> Result<(), Error> {
-        let (files, folder) = (self.inner.files()?, folder.as_ref().to_owned());
-        blocking(move || copy::copy(&files, &folder)).await
-    }
-
     /// Reads as of one moment. A few rows are read right here, because handing them to another thread costs more than they do;
     /// many, which may have to wait for a disk, where nothing else waits for this thread.
     async fn read<T: Send + 'static>(
@@ -294,6 +284,11 @@ impl Keep for Embedded {
 
     async fn skew_us(&self, _now_us: i64) -> Result<i64, Error> {
         Ok(0)
+    }
+
+    async fn copy_to(&self, folder: &Path) -> Result<(), Error> {
+        let (files, folder) = (self.inner.files()?, folder.to_owned());
+        blocking(move || copy::copy(&files, &folder)).await
     }
 
     async fn close(&self) {

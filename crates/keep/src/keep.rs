@@ -1,6 +1,7 @@
 //! The trait: what a home of live state can do.
 
 use std::ops::Range;
+use std::path::Path;
 
 use async_trait::async_trait;
 
@@ -115,6 +116,12 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
 
     /// What has to be added to the caller's clock so that all nodes of this home agree; 0 where there is one node.
     async fn skew_us(&self, now_us: i64) -> Result<i64, Error>;
+
+    /// Writes a copy, as of now, into a folder that is empty or not there, while commits go on: a backup, which is opened like
+    /// any other home. [`Error::Invalid`] where something is in the folder, or where this home is copied by other means.
+    async fn copy_to(&self, _folder: &Path) -> Result<(), Error> {
+        Err(Error::Invalid { what: "this home of live state has to be backed up where it is".to_owned() })
+    }
 
     /// Finishes what was begun and lets go of files and connections. Afterwards everything is [`Error::Unavailable`].
     async fn close(&self);

@@ -52,5 +52,5 @@ pub use of::Of;
 pub use parquet_in::{ParquetError, parquet_rows, plan_parquet, read_parquet};
 pub use person::{Link, Person, PersonEvent, Standing};
 pub use sql::Rows;
-pub use store::Lake;
+pub use store::{Held, Lake};
 pub use told::Said;

@@ -67,6 +67,12 @@ pub(crate) struct Lock {
     _file: File,
 }
 
+/// As long as it is there, nobody writes to the lake.
+#[derive(Debug)]
+pub struct Held {
+    _lock: Lock,
+}
+
 impl Lake {
     /// Opens the lake in this home.
     ///
@@ -155,6 +161,14 @@ impl Lake {
             Ok(())
         })?;
         Ok((events.into_inner(), customers.into_inner()))
+    }
+
+    /// Keeps everybody from writing: what a process that was killed has left is cleared away, and all files stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process writes; file and table errors.
+    pub async fn hold(&mut self) -> Result<Held, Error> {
+        Ok(Held { _lock: self.lock().await? })
     }
 
     /// Takes the right to write; completes and clears away what a process that was killed has left.

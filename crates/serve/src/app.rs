@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub(crate) room: Room,
     /// Places for readers of streams.
     pub(crate) streams: Arc<Semaphore>,
+    /// The place for a backup that is being made.
+    pub(crate) backing_up: Arc<Semaphore>,
     /// Whether the server is to stop.
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -52,6 +54,7 @@ impl App {
             metrics: Metrics::default(),
             room: Room::new(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            backing_up: Arc::new(Semaphore::new(1)),
             engine,
             outbox,
             options,

@@ -7,6 +7,7 @@
 
 mod access;
 mod app;
+mod backups;
 mod body;
 mod cors;
 mod keys;
@@ -17,6 +18,7 @@ mod problem;
 mod routes;
 mod server;
 
+pub use backups::{Backup, Backups};
 pub use keys::{Given, Role};
 pub use problem::Code;
 pub use server::{Error, FirstKeys, Log, Options, Server};

@@ -21,6 +21,12 @@ pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long an answer may take.
 pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// How long an answer waits for a backup; a longer one goes on without it.
+pub(crate) const BACKUP_TIME_MAX: Duration = Duration::from_secs(25);
+
+/// Bytes of the name of a backup.
+pub(crate) const BACKUP_NAME_MAX: usize = 100;
+
 /// How long a TLS handshake may take.
 pub(crate) const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
 

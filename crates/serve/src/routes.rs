@@ -3,6 +3,7 @@
 mod call;
 mod route;
 
+mod backups;
 mod charter;
 mod cloud_events;
 mod customers;
@@ -47,6 +48,7 @@ pub(crate) fn all() -> Vec<Route> {
         live::routes(),
         targets::routes(),
         charter::routes(),
+        backups::routes(),
         keys::routes(),
         health::routes(),
     ]

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::App;
+use crate::backups::Backups;
 use crate::keys::{Given, KeysError, Making, Role};
 use crate::limits::{CONNECTIONS_MAX, KEYS_READ_EVERY, REQUESTS_PER_SECOND_MAX, STOP_TIME_MAX};
 use crate::routes;
@@ -36,6 +37,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// Who may say on whose behalf a request is made (`X-Forwarded-For`).
     pub proxies: Vec<IpAddr>,
+    /// Whoever makes backups; otherwise there are none.
+    pub backups: Option<Arc<dyn Backups>>,
     /// Connections at a time; beyond them, new ones wait.
     pub connections_max: usize,
     /// Requests per second of a key that says nothing else.
@@ -53,6 +56,7 @@ impl Options {
             keys: Vec::new(),
             public_url: None,
             proxies: Vec::new(),
+            backups: None,
             connections_max: CONNECTIONS_MAX,
             requests_per_second: REQUESTS_PER_SECOND_MAX,
             log: Arc::new(|_| {}),

@@ -9,6 +9,7 @@ use serde_json::json;
 use understand::person::{self, LinkStanding};
 
 use crate::args::{CustomerArgs, EraseArgs, UnmergeArgs};
+use crate::backup::BACKUPS;
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
@@ -120,6 +121,10 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
         });
     }
     draw::data(&format!("{shown:#}"));
+    let backups = home.path.join(BACKUPS);
+    if std::fs::read_dir(&backups).is_ok_and(|mut there| there.next().is_some()) {
+        draw::note(&format!("backups still hold what was erased: those in {}, and all others", backups.display()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

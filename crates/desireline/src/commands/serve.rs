@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use engine::deliver::{Outbox, SystemLookup, Webhooks};
 use evidence::counted;
+use keep::Keep;
 use serve::{Given, Role, Server};
 use tokio::sync::watch;
 
 use crate::args::ServeArgs;
+use crate::backup::{BACKUPS, Shelf, Whole};
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
@@ -31,7 +33,8 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     let _ = ctrlc::set_handler(move || {
         let _ = stop.send(true);
     });
-    let server = Server::open(options(args), Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
+    let options = serve::Options { backups: Some(shelf(home, args, &keep)), ..options(args) };
+    let server = Server::open(options, Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
     greet(&server, args.tls_cert.is_some());
     let background = [
         tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
@@ -45,6 +48,13 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     keep.close().await;
     draw::note("stopped: everything that was answered is kept");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where backups are made. What is in a database is backed up there.
+fn shelf(home: &Home, args: &ServeArgs, keep: &Arc<dyn Keep>) -> Arc<Shelf> {
+    let live = args.live.keep.is_none().then(|| Arc::clone(keep));
+    let folder = args.backups.clone().unwrap_or_else(|| home.path.join(BACKUPS));
+    Arc::new(Shelf { whole: Whole::new(home, live), folder })
 }
 
 fn options(args: &ServeArgs) -> serve::Options {
