@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// Copies everything of a home into a folder. A server that runs makes backups itself: see `docs/guide/operating.md`.
     #[command(after_help = "Example: desireline backup /mnt/backups/monday")]
     Backup(BackupArgs),
+    /// Looks at everything that a server needs, and says what to do where it is not as it should be.
+    #[command(after_help = "Example: desireline doctor --listen 127.0.0.1:8099")]
+    Doctor(DoctorArgs),
     /// Makes a home of a backup.
     #[command(after_help = "Example: desireline --home restored restore /mnt/backups/monday")]
     Restore(RestoreArgs),
@@ -178,6 +181,15 @@ pub(crate) struct ReplayArgs {
     /// Show so many of the decisions that differ, each with a key of its customer.
     #[arg(long, value_name = "N", requires = "policy", default_value_t = 0)]
     pub(crate) examples: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Where the server is to listen, or does.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,6 +5,7 @@ mod charter;
 mod customer;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
 pub(crate) mod import;
 mod init;
@@ -38,6 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Replay(replay) => replay::run(&Home::open(args)?, replay, args.json).await,
             Command::Serve(serve) => serve::run(&Home::open(args)?, serve).await,
             Command::Backup(backup) => backup::run(&Home::open(args)?, backup, args.json).await,
+            Command::Doctor(doctor) => doctor::run(args, doctor).await,
             Command::Restore(from) => backup::restore(args, from),
             Command::Sql(sql) => sql::run(&Home::open(args)?, sql, args.json).await,
             Command::Report(report) => report::run(&Home::open(args)?, report, args.json).await,
