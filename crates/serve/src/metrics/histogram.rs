@@ -17,7 +17,7 @@ const ENDS: [(u64, &str); 11] = [
     (100_000, "0.1"),
     (250_000, "0.25"),
     (500_000, "0.5"),
-    (1_000_000, "1"),
+    (1_000_000, "1.0"),
 ];
 
 /// How long things took.
@@ -61,10 +61,13 @@ mod tests {
         }
         let mut text = Text::default();
         histogram.write(&mut text, "x");
-        let text = text.into_string();
-        for line in
-            ["x_bucket{le=\"0.0005\"} 2", "x_bucket{le=\"0.001\"} 3", "x_bucket{le=\"1\"} 4", "x_bucket{le=\"+Inf\"} 5"]
-        {
+        let (_, text) = text.finish();
+        for line in [
+            "x_bucket{le=\"0.0005\"} 2",
+            "x_bucket{le=\"0.001\"} 3",
+            "x_bucket{le=\"1.0\"} 4",
+            "x_bucket{le=\"+Inf\"} 5",
+        ] {
             assert!(text.contains(line), "{line} in {text}");
         }
         assert!(text.ends_with("x_sum 2.001002\nx_count 5\n"), "{text}");

@@ -35,9 +35,12 @@ pub(super) fn routes() -> Vec<Route> {
         .answers(200, "application/json", ok.clone()),
         Route::get("/readyz", Access::Open, "Whether the server can take events in.", |call| Box::pin(ready(call)))
             .answers(200, "application/json", ok),
-        Route::get("/metrics", Access::Open, "What is counted, for Prometheus.", |call| {
-            Box::pin(async move { Ok(metrics(&call)) })
-        })
+        Route::get(
+            "/metrics",
+            Access::Open,
+            "What is counted, for Prometheus; as OpenMetrics where that is asked for.",
+            |call| Box::pin(async move { Ok(metrics(&call)) }),
+        )
         .answers(200, "text/plain", json!({"type": "string"})),
         document("/openapi.json"),
         document("/api/v1/openapi.json"),
@@ -56,13 +59,13 @@ async fn ready(call: Call) -> Result<Response, Problem> {
 
 fn metrics(call: &Call) -> Response {
     let app = &call.app;
-    let mut text = Text::default();
+    let mut text = Text::accepted(call.header("accept").unwrap_or_default());
     let routes = app.routes.iter().zip(&app.answers);
     app.metrics.write(&mut text, routes.map(|(route, answers)| (route.method.as_str(), route.path, answers)));
     engine_counts(app, &mut text);
-    let mut response = Response::new(Body::from(text.into_string()));
-    let content = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, content);
+    let (content, text) = text.finish();
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));
     response
 }
 

@@ -127,3 +127,57 @@ async fn it_says_how_it_is_and_what_it_counted() {
     server.keep.order_faults(|_| None);
     server.stop().await;
 }
+
+/// What a text of metrics says of each family: its kind, and its samples by name and labels.
+fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(String, String)>)> {
+    let mut families: std::collections::BTreeMap<String, (String, Vec<(String, String)>)> = Default::default();
+    let mut last = String::new();
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        if let Some(typed) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = typed.split_once(' ').expect("a name and a kind");
+            last = name.to_owned();
+            assert!(families.insert(last.clone(), (kind.to_owned(), Vec::new())).is_none(), "{name} is there twice");
+        } else if !line.starts_with("# HELP ") {
+            let (series, value) = line.rsplit_once(' ').expect("a series and a value");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            let family = families.get_mut(&last).expect("it begins with a family");
+            assert!(series.starts_with(last.as_str()), "{series} stands in {last}");
+            assert!(!family.1.iter().any(|(known, _)| known == series), "{series} is there twice");
+            family.1.push((series.to_owned(), value.to_owned()));
+        }
+    }
+    families
+}
+
+#[tokio::test]
+async fn metrics_are_text_of_prometheus_and_open_metrics_where_it_is_asked_for() {
+    let server = start().await;
+    server.post("/v1/track", r#"{"userId":"u","event":"A \"quoted\"\n\\ one"}"#).await;
+    server.post("/v1/track", r#"{"userId":"u"}"#).await;
+    let plain = server.ask("GET", "/metrics", &[], "").await;
+    assert!(plain.header("content-type").starts_with("text/plain; version=0.0.4"));
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.7,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    let open = server.ask("GET", "/metrics", &[("Accept", accept)], "").await;
+    assert_eq!(open.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(open.body.ends_with("\n# EOF\n") && open.body.matches("# EOF").count() == 1);
+    let (plain, open) = (families(&plain.body), families(&open.body));
+    assert_eq!(plain.len(), open.len());
+    for (name, (kind, samples)) in &open {
+        assert!(!name.ends_with("_total"), "{name}");
+        for (series, value) in samples {
+            let rest = &series[name.len()..];
+            let suffix = rest.split('{').next().unwrap_or_default();
+            let fits = match kind.as_str() {
+                "counter" => suffix == "_total",
+                "gauge" => suffix.is_empty(),
+                _ => ["_bucket", "_sum", "_count"].contains(&suffix),
+            };
+            assert!(fits, "{series} in a {kind}");
+            let end = rest.split("le=\"").nth(1).and_then(|rest| rest.split('"').next());
+            assert!(end.is_none_or(|end| end == "+Inf" || end.contains('.')), "{series} {value}");
+        }
+    }
+    let events = &open["desireline_events"].1;
+    assert!(events.contains(&("desireline_events_total{result=\"stored\"}".to_owned(), "1".to_owned())), "{events:?}");
+    server.stop().await;
+}
