@@ -1,0 +1,110 @@
+//! Backups: of a home, of a server that runs, half ones, and what is restored of them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::CHARTER;
+use crate::support::{Place, Running, ask, desireline};
+
+fn restore(from: &Path, home: &Path) -> (i32, String) {
+    let output = desireline().arg("--home").arg(home).arg("restore").arg(from).output().expect("the program starts");
+    (output.status.code().expect("it ends"), String::from_utf8(output.stderr).expect("text"))
+}
+
+fn count(home: &Path) -> i64 {
+    let sql = ["--json", "sql", "select count(*) as n from events"];
+    let output = desireline().arg("--home").arg(home).args(sql).output().expect("the program starts");
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let text = rows.to_string();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("{text}"))
+}
+
+#[test]
+fn a_server_that_runs_is_backed_up_under_load_and_goes_on_elsewhere() {
+    let place = Place::new(CHARTER);
+    let running = place.start();
+    running.send(r#"{"userId":"first","event":"Order","messageId":"m0"}"#);
+    let (stop, address) = (Arc::new(AtomicBool::new(false)), running.address.clone());
+    let sender = std::thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            let mut sent: u64 = 0;
+            while !stop.load(Ordering::Relaxed) {
+                sent += 1;
+                let message = format!(r#"{{"userId":"u{}","event":"Visit","messageId":"m{sent}"}}"#, sent % 20);
+                assert_eq!(ask(&address, "POST /v1/track", "", &message).expect("it answers").0, 200);
+            }
+            sent
+        }
+    });
+    let (status, made) = running.admin("POST /api/v1/backups", r#"{"name":"monday"}"#);
+    assert_eq!((status, &made["whole"], &made["live"]), (201, &true.into(), &true.into()), "{made}");
+    stop.store(true, Ordering::Relaxed);
+    let sent = i64::try_from(sender.join().expect("it does not panic")).expect("few");
+    assert_eq!(running.admin("POST /api/v1/backups", r#"{"name":"monday"}"#).0, 409);
+    assert_eq!(running.admin("POST /api/v1/backups", r#"{"name":"../monday"}"#).0, 400);
+    assert_eq!(running.admin("POST /api/v1/backups", "").0, 201, "called by the time");
+    let listed = running.admin("GET /api/v1/backups", "").1;
+    assert_eq!(listed["backups"].as_array().map(Vec::len), Some(2), "{listed}");
+    let audit = running.admin("GET /api/v1/audit", "").1.to_string();
+    assert!(audit.contains("backup begun"), "{audit}");
+    running.stop();
+
+    let (again, backup) = (place.beside("again"), place.home.join("backups/monday"));
+    let (code, said) = restore(&backup, &again);
+    assert_eq!(code, 0, "{said}");
+    // What the lake lacked is handed to it, and all states are what follows from the log.
+    let running = Running::start(&again);
+    let (status, shown) = running.admin("GET /api/v1/customers/user_id:first", "");
+    assert_eq!((status, &shown["events"]), (200, &1.into()));
+    running.send(r#"{"userId":"first","event":"Order","messageId":"m0"}"#);
+    assert_eq!(running.admin("GET /api/v1/customers/user_id:first", "").1["events"], 1, "it is known still");
+    running.stop();
+    let replay = desireline().arg("--home").arg(&again).args(["--json", "replay"]).output().expect("it starts");
+    let replay: serde_json::Value = serde_json::from_slice(&replay.stdout).expect("JSON");
+    assert_eq!(replay["equal"], true, "{replay}");
+    let entries = replay["entries"].as_i64().expect("a number");
+    assert!((1..=sent + 1).contains(&entries) && count(&again) == entries, "{entries} of {sent}: {}", count(&again));
+    // A home that is there is never replaced.
+    let (code, said) = restore(&backup, &again);
+    assert!(code == 2 && said.contains("not empty"), "{code} {said}");
+}
+
+#[test]
+fn half_a_backup_says_so_and_so_does_a_damaged_one() {
+    let place = Place::new(CHARTER);
+    let running = place.start();
+    running.send(r#"{"userId":"ann","event":"Order"}"#);
+    let to = place.beside("tuesday");
+    let (code, _, said) = place.run(&["backup", to.to_str().expect("text")]);
+    assert!(code == 5 && said.contains("/api/v1/backups"), "a server runs: {code} {said}");
+    running.stop();
+    let made = place.json(&["backup", to.to_str().expect("text")]);
+    assert!(made["files"].as_u64().is_some_and(|files| files > 5), "{made}");
+    let (code, _, said) = place.run(&["backup", to.to_str().expect("text")]);
+    assert!(code == 2 && said.contains("not empty"), "{code} {said}");
+
+    let home = place.beside("restored");
+    let list = to.join("backup.json");
+    let text = std::fs::read(&list).expect("it is there");
+    std::fs::remove_file(&list).expect("it is there");
+    let (code, said) = restore(&to, &home);
+    assert!(code == 3 && said.contains("no whole backup") && !home.exists(), "{code} {said}");
+    std::fs::write(&list, &text).expect("a file");
+    let charter = to.join("charter.yaml");
+    std::fs::write(&charter, CHARTER.replace("1d", "2d")).expect("a file");
+    let (code, said) = restore(&to, &home);
+    assert!(code == 3 && said.contains("charter.yaml") && !home.exists(), "{code} {said}");
+    std::fs::remove_file(&charter).expect("it is there");
+    let (code, said) = restore(&to, &home);
+    assert!(code == 3 && said.contains("missing") && !home.exists(), "{code} {said}");
+    // Restoring that was cut off before is begun anew.
+    std::fs::write(&charter, CHARTER).expect("a file");
+    let (code, said) = restore(&to, &home);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(count(&home), 1);
+    let (code, said) = restore(&place.beside("nowhere"), &place.beside("other"));
+    assert!(code == 3 && said.contains("no such file"), "{code} {said}");
+}

@@ -1,0 +1,58 @@
+//! Who is erased, and who is taken apart, with a server and without.
+
+use std::path::Path;
+
+use crate::CHARTER;
+use crate::support::{Running, ask, desireline};
+
+/// Files under a folder that hold these bytes.
+fn files_with(folder: &Path, bytes: &[u8]) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            found.extend(files_with(&path, bytes));
+        } else if std::fs::read(&path).expect("a file").windows(bytes.len()).any(|window| window == bytes) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn who_is_erased_is_in_no_file_and_who_is_taken_apart_is_two_everywhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(&home).expect("a folder");
+    std::fs::write(home.join("charter.yaml"), CHARTER).expect("a file");
+    let run = |arguments: &[&str]| {
+        let output = desireline().arg("--home").arg(&home).args(arguments).output().expect("the program starts");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let running = Running::start(&home);
+    let send = |message: &str| ask(&running.address, "POST /v1/track", "", message).expect("it answers").0;
+    assert_eq!(send(r#"{"userId":"gone-person","anonymousId":"gone-device","event":"Order"}"#), 200);
+    assert_eq!(send(r#"{"userId":"gone-person"}"#), 400, "it says not what happened");
+    assert_eq!(send(r#"{"userId":"stays","anonymousId":"shared","event":"Visit"}"#), 200);
+    assert_eq!(send(r#"{"userId":"stays","event":"Order"}"#), 200);
+    let busy = desireline().arg("--home").arg(&home).args(["erase", "user_id:gone-person"]).output();
+    assert_eq!(busy.expect("the program starts").status.code(), Some(5), "a server runs on this home");
+    running.stop();
+
+    let receipt: serde_json::Value = serde_json::from_str(&run(&["erase", "user_id:gone-person"])).expect("JSON");
+    assert_eq!((&receipt["events"], &receipt["live"]["states"]), (&1.into(), &1.into()), "{receipt}");
+    for name in ["gone-person", "gone-device"] {
+        assert_eq!(files_with(&home, name.as_bytes()), [""; 0].map(std::path::PathBuf::from), "{name}");
+    }
+    run(&["unmerge", "user_id:stays", "anonymous_id:shared"]);
+    run(&["replay"]);
+    let running = Running::start(&home);
+    let read = |key: &str| ask(&running.address, &format!("GET /api/v1/customers/{key}"), "ak_test", "");
+    assert_eq!(read("user_id:gone-person").expect("it answers").0, 404);
+    assert!(read("user_id:stays").expect("it answers").1.contains("\"events\":2"));
+    assert!(read("anonymous_id:shared").expect("it answers").1.contains("\"events\":0"));
+    running.stop();
+    let links = run(&["--json", "customer", "user_id:stays"]);
+    assert!(links.contains("taken_back"), "{links}");
+}

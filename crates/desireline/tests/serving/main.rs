@@ -1,0 +1,21 @@
+//! The server as a process, with the commands around it.
+
+mod backup;
+mod doctor;
+mod erased;
+mod killed;
+mod policy;
+mod saying;
+mod support;
+
+pub(crate) const CHARTER: &str = "\
+charter: 1
+stages: {choice: {}, use: {}}
+moments:
+  visit: {stage: choice, when: event = 'Visit'}
+  order: {stage: use, when: event = 'Order'}
+expectations:
+  again: {after: order, promise: visit, within: 1d}
+features:
+  visits: {count: visit}
+";
