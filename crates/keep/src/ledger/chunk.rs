@@ -100,3 +100,28 @@ pub(crate) fn without(
     });
     Ok(Some((pack(&pen.done()), count)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_that_is_damaged_is_read_or_refused() {
+        for repeats in [1, 100] {
+            let bytes = b"what came in ".repeat(repeats);
+            let entry = |n| Entry { customer: Customer(n), kind: 1, at_us: -n, bytes: bytes.clone() };
+            let chunk = encode(&[entry(1), entry(2)]);
+            assert_eq!(decode(1, &chunk).expect("it is whole").len(), 2);
+            for at in 0..chunk.len() {
+                for change in [1, 0x80, 0xFF] {
+                    let mut damaged = chunk.clone();
+                    damaged[at] ^= change;
+                    // What the store's own checksum lets through must not panic, nor ask for memory without bounds.
+                    let _ = decode(1, &damaged);
+                    let _ = without(1, &damaged, |_| true);
+                }
+                let _ = decode(1, &chunk[..at]);
+            }
+        }
+    }
+}

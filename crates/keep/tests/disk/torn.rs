@@ -116,3 +116,43 @@ async fn damage_before_what_was_answered_is_an_error_and_cuts_off_nothing() {
         assert!(fs::read(journal(damaged.path())).unwrap() == before);
     }
 }
+
+/// Numbers that look like chance: `SplitMix64`.
+fn chance(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    usize::try_from((mixed ^ (mixed >> 31)) >> 33).unwrap()
+}
+
+#[tokio::test]
+async fn whatever_is_changed_in_a_journal_it_opens_or_says_that_it_is_damaged() {
+    let image = image().await;
+    let mut opened = 0;
+    for seed in 0..150 {
+        let mut lots = seed;
+        let damaged = damaged(&image, |journal| {
+            for _ in 0..=chance(&mut lots) % 3 {
+                let at = chance(&mut lots) % image.end;
+                let many = chance(&mut lots) % 40;
+                match chance(&mut lots) % 4 {
+                    0 => journal[at] ^= 1 << (chance(&mut lots) % 8),
+                    1 => journal[at..at + many].fill(u8::try_from(chance(&mut lots) % 256).unwrap()),
+                    2 => drop(journal.drain(at..at + many)),
+                    _ => journal.copy_within(at / 2..at / 2 + many, at),
+                }
+            }
+        });
+        match Embedded::open(damaged.path(), EmbeddedOptions::default()) {
+            Ok(keep) => {
+                opened += 1;
+                assert!(log(&keep).await.len() <= COMMITS, "seed {seed}");
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::Corrupt { .. } | Error::NewerFormat { .. }), "{seed}: {error:?}")
+            }
+        }
+    }
+    // What never happens proves nothing.
+    assert!((5..145).contains(&opened), "{opened} of 150 opened");
+}
