@@ -36,11 +36,12 @@ pub(crate) use as_sqlite::read_sqlite;
 pub(crate) use as_xml::read_xml;
 
 /// Everything of a file, which has to fit the bound.
-fn hold(input: impl Read) -> Result<Vec<u8>, ReadError> {
+fn hold(mut input: impl Read) -> Result<Vec<u8>, ReadError> {
+    let failed = |source| ReadError::from_io(source, &Summary::default());
     let mut bytes = Vec::new();
-    let read = input.take(OCEL_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(|source| ReadError::from_io(source, &Summary::default()))?;
-    if bytes.len() as u64 > OCEL_BYTES_MAX {
+    input.by_ref().take(OCEL_BYTES_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    // Whether there is more is asked apart: one byte beyond the bound would double the room.
+    if bytes.len() as u64 == OCEL_BYTES_MAX && input.take(1).read_to_end(&mut Vec::new()).map_err(failed)? > 0 {
         let what = format!(
             "an OCEL file may have {} MiB, because it is held in memory; this one is larger",
             OCEL_BYTES_MAX >> 20
