@@ -7,6 +7,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 EVENTS ?= 10000000
 RUNS ?= 5
+LIVE_EVENTS ?= 1000000
 
 # A target folder outside of the checkout is used where there is one, so that a fresh checkout does not begin cold.
 OUTSIDE := $(HOME)/.cache/desireline/target
@@ -25,11 +26,11 @@ endif
 export CARGO_TARGET_DIR PATH RUSTFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check fmt tidy deny advisories clippy docs bench tools
+.PHONY: help demo build test check fmt tidy deny advisories clippy docs bench bench-live tools
 
 help: ## list the targets
 	@echo 'make TARGET, where TARGET is one of'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: build ## build, import the two example organisations, print findings, write their reports
 	$(TARGET)/release/desireline demo
@@ -73,6 +74,11 @@ bench: build ## measure against other tools (EVENTS=10000000 RUNS=5); needs Pyth
 	bench/.venv/bin/python -m pip install --quiet -r bench/requirements.txt
 	bench/.venv/bin/python bench/run.py --desireline $(TARGET)/release/desireline --sim $(TARGET)/release/sim \
 		--events $(EVENTS) --runs $(RUNS) --work $(TARGET)/bench
+
+bench-live: tools ## measure the live side (LIVE_EVENTS=1000000 RUNS=5); needs Python
+	$(CARGO) build --release --workspace --bins --examples
+	$(PYTHON) bench/live.py --desireline $(TARGET)/release/desireline --load $(TARGET)/release/examples/load \
+		--ceiling $(TARGET)/release/examples/ceiling --events $(LIVE_EVENTS) --runs $(RUNS) --work $(TARGET)/bench-live
 
 tools: ## check what building needs, and say what is missing
 	@./.ci/tools

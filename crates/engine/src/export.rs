@@ -11,7 +11,7 @@ use crate::carried::Carried;
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, StoredPair, StoredRefusal, kind};
 use crate::error::Error;
-use crate::limits::{EXPORT_BYTES, EXPORT_ENTRIES, EXPORT_EVERY_US, EXPORT_RETRY_US, LOG_AT_ONCE};
+use crate::limits::{EXPORT_AT_ONCE, EXPORT_BYTES, EXPORT_ENTRIES, EXPORT_EVERY_US, EXPORT_RETRY_US, LOG_AT_ONCE};
 use crate::message::Parsed;
 
 /// Where events are kept for good.
@@ -112,8 +112,9 @@ impl Engine {
         loop {
             let stopping = *stop.borrow();
             let wait_us = match self.export_some(&*history, &mut position).await {
-                Ok(true) => continue,
-                Ok(false) => EXPORT_EVERY_US,
+                // Writing a little costs nearly as much as writing a lot.
+                Ok(true) if stopping || self.is_behind(position).await => continue,
+                Ok(_) => EXPORT_EVERY_US,
                 Err(_) => {
                     position = None;
                     EXPORT_RETRY_US
@@ -127,6 +128,12 @@ impl Engine {
                 _ = stop.changed() => {}
             }
         }
+    }
+
+    /// Whether so much waits to be handed over that it is worth not to wait for more.
+    async fn is_behind(&self, position: Option<u64>) -> bool {
+        let end = self.keep.log_span().await.map_or(0, |span| span.end);
+        position.is_none_or(|position| end.saturating_sub(position) > EXPORT_AT_ONCE)
     }
 
     /// Hands over the next part of the log, from `position` on, which moves; says whether there was any.

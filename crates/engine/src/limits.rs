@@ -80,6 +80,9 @@ pub(crate) const EXPORT_BYTES: usize = 64 << 20;
 /// Bytes of events that wait in memory to be handed to history; beyond them it is read from the log.
 pub(crate) const TAIL_BYTES: usize = 32 << 20;
 
+/// From so many entries on they are handed over without waiting for more.
+pub(crate) const EXPORT_AT_ONCE: u64 = 50_000;
+
 /// How often what came in is handed to history, in microseconds.
 pub(crate) const EXPORT_EVERY_US: i64 = 300_000;
 

@@ -54,7 +54,7 @@ pub(crate) const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 /// Rows that are new are held in memory up to this size for each table, and then written in order.
 pub(crate) const FRESH_BYTES: u64 = 8 << 20;
 
-/// The same for the tables that change most: states, message ids, the log.
+/// The same for the tables that change most: states, the log.
 pub(crate) const FRESH_BYTES_BUSY: u64 = 32 << 20;
 
 /// Room that there has to be on the disk again before writing goes on after it was full.

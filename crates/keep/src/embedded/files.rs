@@ -116,7 +116,8 @@ fn mend_alone(folder: &Path) -> Result<(), Error> {
 }
 
 fn settings(table: Table) -> KeyspaceCreateOptions {
-    let busy = matches!(table, Table::States(_) | Table::Log | Table::Seen(_));
+    // Message ids are many, small, and looked for all the time: a small table of them stays in the caches of the processor.
+    let busy = matches!(table, Table::States(_) | Table::Log);
     KeyspaceCreateOptions::default().max_memtable_size(if busy { FRESH_BYTES_BUSY } else { FRESH_BYTES })
 }
 
