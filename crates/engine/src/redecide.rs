@@ -193,7 +193,7 @@ impl Redecided {
 
 fn words(logged: &Logged) -> Result<Words, Error> {
     let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
-    serde_json::from_str(&stored.told)
+    serde_json::from_str(stored.told)
         .map_err(|_| Error::Damaged(format!("the decision at {} of the log cannot be read", logged.position)))
 }
 

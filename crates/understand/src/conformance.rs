@@ -293,11 +293,11 @@ impl ConformanceFold {
         hands.share(HEAPS, &|heap| {
             let (mut aligner, mut trail) = (plan.aligner.clone(), plan.trail.clone());
             let (mut tally, mut moments) = (Tally::default(), Vec::new());
-            for number in known.len() * heap / HEAPS..known.len() * (heap + 1) / HEAPS {
+            let mine = known.len() * heap / HEAPS..known.len() * (heap + 1) / HEAPS;
+            for (number, Variant { endings, beginning }) in mine.clone().zip(&known[mine]) {
                 moments.clear();
                 moments.extend(decode(variants.bytes_of(number)));
                 let alignment = aligner.align(trail.moments(&moments));
-                let Variant { endings, beginning } = &known[number];
                 tally.note(&moments, alignment, &plan.labels, endings, *beginning);
             }
             found[heap].get_or_init(|| tally);
