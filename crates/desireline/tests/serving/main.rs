@@ -4,6 +4,7 @@ mod backup;
 mod doctor;
 mod erased;
 mod killed;
+mod learnt;
 mod policy;
 mod saying;
 mod support;
