@@ -11,8 +11,9 @@ use crate::take::NOBODY;
 
 impl Engine {
     /// Erases the customers whose these keys are, each as kind and value: states, timers, deliveries, keys, links, and what
-    /// the log has of them. Messages that were refused go with them, whoever sent them, because nobody knows whose they are:
-    /// history must have all of the log before.
+    /// the log has of them. Messages that were refused go with them, whoever sent them, because nobody knows whose they are, and
+    /// so do entries about what people said of two keys, which may name them: what was said stays in force, and history must
+    /// have all of the log before.
     ///
     /// # Errors
     /// When what is kept cannot be reached. It may be repeated.
