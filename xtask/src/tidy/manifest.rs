@@ -38,9 +38,11 @@ pub(crate) struct Manifest<'a> {
 }
 
 impl<'a> Manifest<'a> {
-    /// Reads a file, if it is a manifest.
+    /// Reads a file, if it is a manifest of this workspace. One that is a workspace of its own, as that of the fuzz targets, has
+    /// its own versions, and nothing of ours is built with it.
     pub(crate) fn read(file: &'a File) -> Option<Self> {
-        if file.path != "Cargo.toml" && !file.is("/Cargo.toml") {
+        let is_root = file.path == "Cargo.toml";
+        if !is_root && (!file.is("/Cargo.toml") || file.lines().any(|(_, line)| line.trim() == "[workspace]")) {
             return None;
         }
         let mut manifest = Manifest { path: &file.path, name: "", dependencies: Vec::new(), unread: Vec::new() };

@@ -46,6 +46,9 @@ fn one(changed: &[(&str, &str)], begins: &str) {
 fn a_repository_in_order_is_left_alone() {
     assert_eq!(complaints(&[]), [""; 0]);
     assert_eq!(complaints(&[("target/x.md", "[a](nowhere.md)")]), [""; 0], "what is built is not looked at");
+    let apart =
+        "[package]\nname = \"fuzz\"\n[workspace]\n[dependencies]\nevent = { path = \"../crates/event\" }\nx = \"1\"\n";
+    assert_eq!(complaints(&[("fuzz/Cargo.toml", apart)]), [""; 0], "a workspace of its own");
 }
 
 #[test]

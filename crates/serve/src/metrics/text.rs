@@ -1,7 +1,7 @@
 //! The text that Prometheus reads, in either of its forms.
 //!
-//! Source: Prometheus, "Exposition formats", text format 0.0.4; OpenMetrics 1.0, where a counter is called without the `_total`
-//! of its samples, and the text says where it ends.
+//! Source: Prometheus, "Exposition formats", text format 0.0.4; `OpenMetrics` 1.0, where a counter is called without the
+//! `_total` of its samples, and the text says where it ends.
 
 use std::fmt::{Display, Write as _};
 

@@ -28,23 +28,9 @@ struct Named {
 }
 
 pub(super) fn routes() -> Vec<Route> {
-    let key = || {
-        json!({
-            "type": "object",
-            "required": ["kind", "value"],
-            "additionalProperties": false,
-            "properties": {"kind": {"type": "string"}, "value": {"type": "string"}},
-        })
-    };
-    let pair = json!({
-        "type": "object",
-        "required": ["from", "to"],
-        "additionalProperties": false,
-        "properties": {"from": key(), "to": key()},
-    });
     let about =
         "A customer as it is now: stage, journeys, interactions, promises, features, consents, decisions, timeline.";
-    vec![
+    [
         Route::get("/api/v1/customers/{key}", Access::Role(Role::Read), about, |call| Box::pin(customer(call)))
             .with(Where::Path, "key", json!({"type": "string"}), "A key as `kind:value`, percent-encoded.")
             .answers(200, "application/json", json!({"$ref": "#/components/schemas/Customer"})),
@@ -69,6 +55,29 @@ pub(super) fn routes() -> Vec<Route> {
             "application/json",
             json!({"type": "object", "required": ["customer"], "properties": {"customer": {"type": "integer"}}}),
         ),
+    ]
+    .into_iter()
+    .chain(links())
+    .collect()
+}
+
+/// What a person says of two keys.
+fn links() -> [Route; 2] {
+    let key = || {
+        json!({
+            "type": "object",
+            "required": ["kind", "value"],
+            "additionalProperties": false,
+            "properties": {"kind": {"type": "string"}, "value": {"type": "string"}},
+        })
+    };
+    let pair = json!({
+        "type": "object",
+        "required": ["from", "to"],
+        "additionalProperties": false,
+        "properties": {"from": key(), "to": key()},
+    });
+    [
         Route::delete(
             "/api/v1/links",
             Access::Role(Role::Admin),
