@@ -40,8 +40,8 @@ struct Message<'a> {
     r#type: Cow<'a, str>,
     #[serde(borrow)]
     event: Cow<'a, str>,
-    #[serde(borrow)]
-    message_id: Cow<'a, str>,
+    #[serde(borrow, rename = "messageId")]
+    id: Cow<'a, str>,
     #[serde(borrow)]
     user_id: Cow<'a, str>,
     #[serde(borrow)]
@@ -52,7 +52,7 @@ struct Message<'a> {
 
 impl Message<'_> {
     fn is_whole(&self) -> bool {
-        let texts = [&self.r#type, &self.event, &self.message_id, &self.user_id, &self.anonymous_id];
+        let texts = [&self.r#type, &self.event, &self.id, &self.user_id, &self.anonymous_id];
         texts.iter().all(|text| !text.is_empty()) && self.properties.is_object() && self.context.is_object()
     }
 }
