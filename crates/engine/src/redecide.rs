@@ -314,8 +314,10 @@ impl Life {
                 return Ok(());
             }
             for one in &due {
-                self.clock.0.store(one.timer.due_us, Ordering::Relaxed);
-                self.engine.try_wake(std::slice::from_ref(one), one.timer.due_us).await?;
+                // One that was due before it was set, for something that became known late, goes off at once.
+                let now_us = one.timer.due_us.max(self.clock.now_us());
+                self.clock.0.store(now_us, Ordering::Relaxed);
+                self.engine.try_wake(std::slice::from_ref(one), now_us).await?;
             }
         }
     }
