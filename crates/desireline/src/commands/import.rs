@@ -17,6 +17,7 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
+use crate::live::LIVE;
 use crate::question::against;
 use crate::reread::{self, ReadAs};
 use crate::sources::{self, ReadFailure, Source};
@@ -28,6 +29,9 @@ pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result
         return Ok(ExitCode::SUCCESS);
     }
     let mut done = import(home, &args.read).await?;
+    if home.path.join(LIVE).is_dir() {
+        done.warnings.push("the server of this home knew what had been imported when it first started, and does not learn of this; post rows to /v1/import to have them in both".to_owned());
+    }
     let doubts = against(&Lake::open(&home.path).await?, home).await?;
     done.warnings.extend(doubts.iter().map(ToString::to_string));
     if as_json {

@@ -49,7 +49,16 @@ const STAGE: &str = "stage";
 /// What the charter sees in events, remembered by name where the name is enough.
 struct Sight<'a> {
     moments: &'a [Seen],
-    by_name: HashMap<String, Option<Option<&'a Seen>>>,
+    by_name: HashMap<String, Name<'a>>,
+}
+
+/// What the name of an event says.
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    Moment(&'a Seen),
+    NoMoment,
+    /// It depends on more.
+    Depends,
 }
 
 impl<'a> Sight<'a> {
@@ -58,7 +67,11 @@ impl<'a> Sight<'a> {
         if !self.by_name.contains_key(name) {
             self.by_name.insert(name.to_owned(), by_name(moments, name));
         }
-        self.by_name[name].unwrap_or_else(|| moments.iter().find(|seen| seen.when.eval(row) == Truth::True))
+        match self.by_name[name] {
+            Name::Moment(seen) => Some(seen),
+            Name::NoMoment => None,
+            Name::Depends => moments.iter().find(|seen| seen.when.eval(row) == Truth::True),
+        }
     }
 
     /// Moments and stages of a batch.
@@ -80,16 +93,16 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// Which moment an event of this name is; `None` where that depends on more.
-fn by_name<'a>(moments: &'a [Seen], name: &str) -> Option<Option<&'a Seen>> {
+/// What is known by this name alone.
+fn by_name<'a>(moments: &'a [Seen], name: &str) -> Name<'a> {
     for seen in moments {
         match seen.when.eval(&Named(name)) {
-            Truth::True => return Some(Some(seen)),
-            Truth::Pending => return None,
+            Truth::True => return Name::Moment(seen),
+            Truth::Pending => return Name::Depends,
             Truth::False | Truth::Null => {}
         }
     }
-    Some(None)
+    Name::NoMoment
 }
 
 #[async_trait]
@@ -194,12 +207,12 @@ impl ExecutionPlan for EventsScan {
             let mut sight = Sight { moments: &moments, by_name: HashMap::new() };
             let result = read_part(part, &projection, rerouted.as_deref(), |batch| {
                 let told = is_told.then(|| sight.columns(batch, &projection));
-                let column = |column: &usize| match (&told, column.checked_sub(stored)) {
-                    (Some(told), Some(which)) => Arc::clone(&told[which]),
-                    _ => {
-                        let place = projection.columns.binary_search(column).expect("all that is wanted is read");
-                        Arc::clone(batch.column(place))
+                let column = |column: &usize| {
+                    if let (Some(told), Some(which)) = (&told, column.checked_sub(stored)) {
+                        return Arc::clone(&told[which]);
                     }
+                    let place = projection.columns.binary_search(column).expect("all that is wanted is read");
+                    Arc::clone(batch.column(place))
                 };
                 let batch = RecordBatch::try_new_with_options(
                     Arc::clone(&schema),

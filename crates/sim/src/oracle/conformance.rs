@@ -240,7 +240,7 @@ fn success(over: &[&Told<'_, '_>], parted: impl Fn(&Told<'_, '_>) -> Option<bool
         let succeeded = of.clone().filter(|told| told.journey.ending == Ending::Succeeded).count();
         [succeeded as u64, of.count() as u64]
     };
-    compared("success", false, None, GROUPS, [of(false), of(true)], [Vec::new(), Vec::new()])
+    compared("success", false, None, GROUPS, [of(false), of(true)], &[Vec::new(), Vec::new()])
 }
 
 fn partings(log: &Log<'_>, told: &[Told<'_, '_>], limit: usize) -> Vec<Value> {

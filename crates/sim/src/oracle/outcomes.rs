@@ -36,7 +36,7 @@ pub(super) fn between(log: &Log<'_>, cases: &[Case<'_>], groups: [&str; 2]) -> V
             values[case.group].push(came.iter().filter_map(|seen| worth(outcome, seen)).sum::<f64>());
         }
         let values = values.map(|values| if outcome.value.is_some() { values } else { Vec::new() });
-        compared(&outcome.name, outcome.bad, horizon_us.map(seconds), groups, counts, values)
+        compared(&outcome.name, outcome.bad, horizon_us.map(seconds), groups, counts, &values)
     };
     log.charter.outcomes.iter().map(outcome).collect()
 }
@@ -56,7 +56,7 @@ pub(super) fn compared(
     horizon_s: Option<f64>,
     groups: [&str; 2],
     counts: [[u64; 2]; 2],
-    values: [Vec<f64>; 2],
+    values: &[Vec<f64>; 2],
 ) -> Value {
     let value = |name: &str, [value, low, high]: [Option<f64>; 3]| json!({name: value, format!("{name}_low"): low, format!("{name}_high"): high});
     let group = |((group, [count, of]), values): ((&str, [u64; 2]), &Vec<f64>)| {
@@ -68,7 +68,7 @@ pub(super) fn compared(
             "outcome": name,
             "bad": bad,
             "horizon_s": horizon_s,
-            "groups": groups.into_iter().zip(counts).zip(&values).map(group).collect::<Vec<_>>(),
+            "groups": groups.into_iter().zip(counts).zip(values).map(group).collect::<Vec<_>>(),
         }),
         interval("difference", newcombe(counts[0], counts[1])),
         value("value_difference", welch(&values[0], &values[1])),
