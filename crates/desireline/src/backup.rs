@@ -264,7 +264,7 @@ fn read(path: &Path, name: String, see: &mut dyn FnMut(&[u8]) -> Result<(), Erro
         see(&buffer[..n])?;
         bytes += n as u64;
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     Ok(Listed { path: name, bytes, sha256 })
 }
 

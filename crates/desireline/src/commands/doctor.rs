@@ -47,7 +47,7 @@ enum Standing {
 
 /// What was found about one thing.
 #[derive(Debug, Serialize)]
-struct Found {
+struct Checked {
     check: &'static str,
     standing: Standing,
     found: String,
@@ -56,16 +56,16 @@ struct Found {
     todo: String,
 }
 
-fn good(check: &'static str, found: impl Into<String>) -> Found {
-    Found { check, standing: Standing::Good, found: found.into(), todo: String::new() }
+fn good(check: &'static str, found: impl Into<String>) -> Checked {
+    Checked { check, standing: Standing::Good, found: found.into(), todo: String::new() }
 }
 
-fn doubtful(check: &'static str, found: impl Into<String>, todo: impl Into<String>) -> Found {
-    Found { check, standing: Standing::Doubtful, found: found.into(), todo: todo.into() }
+fn doubtful(check: &'static str, found: impl Into<String>, todo: impl Into<String>) -> Checked {
+    Checked { check, standing: Standing::Doubtful, found: found.into(), todo: todo.into() }
 }
 
-fn bad(check: &'static str, found: impl Into<String>, todo: impl Into<String>) -> Found {
-    Found { check, standing: Standing::Bad, found: found.into(), todo: todo.into() }
+fn bad(check: &'static str, found: impl Into<String>, todo: impl Into<String>) -> Checked {
+    Checked { check, standing: Standing::Bad, found: found.into(), todo: todo.into() }
 }
 
 /// Looks at everything, and says what to do.
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: &Args, doctor: &DoctorArgs) -> Result<ExitCode, Er
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn say(found: &Found) {
+fn say(found: &Checked) {
     let standing = match found.standing {
         Standing::Good => "good",
         Standing::Doubtful => "look",
@@ -100,7 +100,7 @@ fn say(found: &Found) {
     }
 }
 
-fn home(path: &Path) -> Found {
+fn home(path: &Path) -> Checked {
     if !path.is_dir() {
         let todo = "`desireline import FILE` or `desireline serve` makes it; another one is named by --home";
         return doubtful("home", format!("{} is not there yet", path.display()), todo);
@@ -116,7 +116,7 @@ fn home(path: &Path) -> Found {
     }
 }
 
-fn charter(args: &Args) -> (Option<Arc<Charter>>, Found) {
+fn charter(args: &Args) -> (Option<Arc<Charter>>, Checked) {
     match Home::open(args) {
         Ok(home) => {
             let found = match &home.charter_path {
@@ -134,7 +134,7 @@ fn charter(args: &Args) -> (Option<Arc<Charter>>, Found) {
 }
 
 /// The room on the disk of the home, as `df` tells it; nothing where there is no `df`.
-fn room(home: &Path) -> Option<Found> {
+fn room(home: &Path) -> Option<Checked> {
     let there = home.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     let told = Command::new("df").arg("-Pk").arg(there).output().ok().filter(|told| told.status.success())?;
     let text = String::from_utf8_lossy(&told.stdout).into_owned();
@@ -149,7 +149,7 @@ fn room(home: &Path) -> Option<Found> {
 }
 
 /// How the lake stands, and up to which position of the log it knows everything.
-async fn lake(home: &Path) -> (u64, Found) {
+async fn lake(home: &Path) -> (u64, Checked) {
     let read = async || {
         let lake = Lake::open(home).await?;
         Ok::<_, lake::Error>((lake.since_us().await?, lake.log_position().await?))
@@ -168,7 +168,7 @@ async fn lake(home: &Path) -> (u64, Found) {
 }
 
 /// What is kept live: whether it can be read, whether the clock fits it, whether the lake follows, how targets stand.
-async fn live(home: &Path, url: Option<&str>, charter: Option<&Charter>, position: u64) -> Vec<Found> {
+async fn live(home: &Path, url: Option<&str>, charter: Option<&Charter>, position: u64) -> Vec<Checked> {
     let keep: Arc<dyn Keep> = match url {
         Some(url) => match Postgres::connect(url, keep::limits::MESSAGES_KNOWN_US).await {
             Ok(keep) => Arc::new(keep),
@@ -199,7 +199,7 @@ async fn live(home: &Path, url: Option<&str>, charter: Option<&Charter>, positio
     })
 }
 
-async fn look(keep: &Arc<dyn Keep>, charter: Option<&Charter>, position: u64) -> Result<Vec<Found>, Error> {
+async fn look(keep: &Arc<dyn Keep>, charter: Option<&Charter>, position: u64) -> Result<Vec<Checked>, Error> {
     let now_us = SystemClock.now_us();
     let span = keep.log_span().await?;
     let last = keep.log(span.end.saturating_sub(1).max(span.start), 1).await?;
@@ -246,7 +246,7 @@ async fn look(keep: &Arc<dyn Keep>, charter: Option<&Charter>, position: u64) ->
 }
 
 /// Whether the clock fits what was stored last, and the clock of a database.
-fn clock(last_us: Option<i64>, skew_us: i64) -> Found {
+fn clock(last_us: Option<i64>, skew_us: i64) -> Checked {
     let now_us = SystemClock.now_us();
     let now = event::Timestamp::from_micros(now_us);
     let todo = "set the clock, and have it set from the network";
@@ -265,7 +265,7 @@ fn clock(last_us: Option<i64>, skew_us: i64) -> Found {
     good("clock", format!("it says {now}"))
 }
 
-fn target(target: &engine::deliver::ShownTarget) -> Found {
+fn target(target: &engine::deliver::ShownTarget) -> Checked {
     let name = &target.name;
     let (waiting, dead) = (grouped(target.waiting), grouped(target.dead));
     let queue = format!("{waiting} wait, {dead} given up");
@@ -291,7 +291,7 @@ fn target(target: &engine::deliver::ShownTarget) -> Found {
     good("target", format!("`{name}`: {queue}"))
 }
 
-fn address(listen: SocketAddr) -> Found {
+fn address(listen: SocketAddr) -> Checked {
     match TcpListener::bind(listen) {
         Ok(_) => good("address", format!("{listen} is free to listen on")),
         Err(_) if answers(listen) => good("address", format!("a server answers on {listen}")),
@@ -320,7 +320,7 @@ fn answers(address: SocketAddr) -> bool {
     ask().is_ok_and(|answer| answer.contains("{\"ok\":true}"))
 }
 
-fn backups(home: &Path) -> Found {
+fn backups(home: &Path) -> Checked {
     let folder = home.join(BACKUPS);
     let entries = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
     let last = entries.filter_map(|entry| Contents::read(&entry.path()).ok()).map(|contents| contents.made_at).max();

@@ -130,12 +130,13 @@ async fn it_says_how_it_is_and_what_it_counted() {
 
 /// What a text of metrics says of each family: its kind, and its samples by name and labels.
 fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(String, String)>)> {
-    let mut families: std::collections::BTreeMap<String, (String, Vec<(String, String)>)> = Default::default();
+    let mut families: std::collections::BTreeMap<String, (String, Vec<(String, String)>)> =
+        std::collections::BTreeMap::new();
     let mut last = String::new();
     for line in text.lines().filter(|line| *line != "# EOF") {
         if let Some(typed) = line.strip_prefix("# TYPE ") {
             let (name, kind) = typed.split_once(' ').expect("a name and a kind");
-            last = name.to_owned();
+            name.clone_into(&mut last);
             assert!(families.insert(last.clone(), (kind.to_owned(), Vec::new())).is_none(), "{name} is there twice");
         } else if !line.starts_with("# HELP ") {
             let (series, value) = line.rsplit_once(' ').expect("a series and a value");
@@ -165,7 +166,7 @@ async fn metrics_are_text_of_prometheus_and_open_metrics_where_it_is_asked_for()
     for (name, (kind, samples)) in &open {
         assert!(!name.ends_with("_total"), "{name}");
         for (series, value) in samples {
-            let rest = &series[name.len()..];
+            let rest = series.strip_prefix(name.as_str()).expect("a series begins with its family");
             let suffix = rest.split('{').next().unwrap_or_default();
             let fits = match kind.as_str() {
                 "counter" => suffix == "_total",
