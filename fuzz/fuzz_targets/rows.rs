@@ -21,5 +21,4 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(source) = SOURCES.named(if which % 2 == 0 { "tickets" } else { "calls" }) else { return };
     let mut checking = Checking::new(&SOURCES);
     rows.read(source, &received(), &mut checking).expect("nobody stops it");
-    assert_eq!(checking.count(), rows.len());
 });
