@@ -198,3 +198,99 @@ impl Batch {
         let _ = self.answer.send(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use charter::Charter;
+    use futures::executor::block_on;
+    use futures::future::{join, join_all};
+    use keep::{Keep, Memory, Wanted};
+    use listen::intake::{Body, Endpoint, Received};
+
+    use super::*;
+    use crate::{Options, SystemClock};
+
+    const SHOP: &str = "charter: 1\nmoments: {visit: {when: event = 'Visit'}}\nfeatures: {visits: {count: visit}}\n";
+
+    fn engine() -> (Arc<Memory>, Arc<Engine>) {
+        let charter = Charter::parse(SHOP).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
+        let keep = Arc::new(Memory::default());
+        let opened =
+            Engine::open(Arc::<Memory>::clone(&keep), Arc::new(charter), Arc::new(SystemClock), Options::default());
+        (keep, block_on(opened).expect("memory is there"))
+    }
+
+    fn visits<'e>(engine: &'e Engine, user: &str, times: &[&str]) -> Inbox<'e> {
+        let visit = |time: &&str| {
+            format!(
+                r#"{{"type":"track","event":"Visit","userId":"{user}","messageId":"{user} {time}","timestamp":"{time}"}}"#
+            )
+        };
+        let body = format!("{{\"batch\":[{}]}}", times.iter().map(visit).collect::<Vec<_>>().join(","));
+        let mut inbox = engine.inbox();
+        let received = Received { at: inbox.received(), source: None, peer: None };
+        let body = Body::parse(body.as_bytes(), Endpoint::Batch).expect("a body");
+        body.read(&received, &mut inbox).expect("nobody stops it");
+        inbox
+    }
+
+    /// Has these taken in once all of them wait.
+    fn take_all(engine: &Engine, inboxes: Vec<Inbox<'_>>) -> Vec<Vec<Took>> {
+        let held = engine.lanes.turns.try_acquire_many(u32::try_from(LANES).expect("few")).expect("they are free");
+        let all = join_all(inboxes.into_iter().map(|inbox| engine.take(inbox)));
+        let (took, ()) = block_on(join(all, async { drop(held) }));
+        took.into_iter().map(|took| took.expect("memory takes it")).collect()
+    }
+
+    fn commits(keep: &Memory) -> u64 {
+        block_on(keep.load(&Wanted::default())).expect("memory is there").as_of.0
+    }
+
+    fn is_its_replay(engine: &Engine) {
+        let compared = block_on(engine.compare_with_log()).expect("memory is there");
+        assert_eq!(compared.differing, [0; 0], "of {} customers", compared.customers);
+    }
+
+    #[test]
+    fn batches_that_wait_go_together_and_each_hears_of_its_own() {
+        let (keep, engine) = engine();
+        let inboxes = vec![
+            visits(&engine, "ann", &["2026-01-01", "2026-01-02"]),
+            visits(&engine, "bob", &[]),
+            visits(&engine, "ann", &["2026-01-02", "2026-01-03"]),
+        ];
+        let took = take_all(&engine, inboxes);
+        assert_eq!(took, [vec![Took::Stored, Took::Stored], vec![], vec![Took::Duplicate, Took::Stored]]);
+        assert_eq!(commits(&keep), 1);
+        is_its_replay(&engine);
+    }
+
+    #[test]
+    fn one_that_takes_history_goes_alone() {
+        let (keep, engine) = engine();
+        let days: Vec<String> = (10..28).map(|day| format!("2026-01-{day}")).collect();
+        let days: Vec<&str> = days.iter().map(String::as_str).collect();
+        take_all(&engine, vec![visits(&engine, "ann", &days)]);
+        let inboxes = vec![visits(&engine, "ann", &["2026-01-01"]), visits(&engine, "bob", &["2026-01-01"])];
+        assert_eq!(take_all(&engine, inboxes), [[Took::Stored], [Took::Stored]]);
+        assert_eq!((commits(&keep), engine.counts().rebuilt.load(Ordering::Relaxed)), (3, 1));
+        is_its_replay(&engine);
+    }
+
+    #[test]
+    fn whoever_is_about_somebody_on_the_way_waits() {
+        let (_, engine) = engine();
+        let lanes = &engine.lanes;
+        let join = |user| lanes.join(visits(&engine, user, &["2026-01-01"]).items, 0).expect("there is room");
+        let _ann = join("ann");
+        let group = lanes.next();
+        let _others = (join("ann"), join("bob"));
+        assert_eq!(lanes.next().batches.len(), 1, "bob need not wait");
+        assert!(lanes.next().batches.is_empty());
+        drop(group);
+        assert_eq!(lanes.next().batches.len(), 1);
+    }
+}
