@@ -51,7 +51,8 @@ impl Recent {
     /// Whether a row is certainly as it was when this was the last commit.
     pub(super) fn is_as_of(&self, row: Row, as_of: Version) -> bool {
         let changed = self.newer.get(&row).or_else(|| self.older.get(&row));
-        as_of.0 >= self.since && changed.is_none_or(|version| *version <= as_of.0)
+        // A commit that does not say when it was loaded is looked up whole.
+        as_of != Version::NONE && as_of.0 >= self.since && changed.is_none_or(|version| *version <= as_of.0)
     }
 }
 
