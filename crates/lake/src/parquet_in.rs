@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchReader};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Fields, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use event::Timestamp;
 use jiff::tz::TimeZone;
@@ -116,6 +116,8 @@ pub fn read_parquet(
     let mut mapper = RowMapper::new(&plan.mapping, &plan.columns, plan.zone.clone())?;
     let reader = open(path, BATCH_ROWS)?.build().map_err(|source| ParquetError::Broken { events: 0, source })?;
     let mut rows = 0;
+    // Those in UTC are taken as what they are, and not counted one by one.
+    let naive = plan.zone == TimeZone::UTC && has_naive_times(plan, reader.schema().fields());
     for batch in reader {
         let column = |source, events| ParquetError::Column { events, source };
         let batch = batch.map_err(|source| column(source, sink.summary().events))?;
@@ -131,9 +133,17 @@ pub fn read_parquet(
     mapper.finish(&mut sink)?;
     let mut summary = sink.into_summary();
     summary.rows = rows;
-    summary.naive = mapper.naive();
+    summary.naive = mapper.naive() + if naive { summary.events } else { 0 };
     summary.warnings.extend(mapper.warnings());
     Ok(summary)
+}
+
+/// Whether the column of when things happened has times without a zone.
+fn has_naive_times(plan: &Plan, fields: &Fields) -> bool {
+    let when = [&plan.mapping.at, &plan.mapping.start, &plan.mapping.end];
+    let names = when.into_iter().flatten().map(|time| &time.column);
+    let is_naive = |kind: &DataType| matches!(kind, DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64);
+    names.filter_map(|name| fields.find(name)).any(|(_, field)| is_naive(field.data_type()))
 }
 
 /// A rejected row as text: a JSON array of its values.
@@ -152,6 +162,8 @@ struct Readers(Vec<Reader>);
 enum Reader {
     Text(ArrayRef),
     Int(ArrayRef),
+    /// Numbers that the other two cannot hold, all of them: as texts.
+    Exact(ArrayRef),
     Float(ArrayRef),
     Bool(ArrayRef),
     /// Microseconds in UTC.
@@ -188,10 +200,16 @@ impl Reader {
             DataType::Null => Reader::Nothing,
             DataType::Boolean => Reader::Bool(Arc::clone(column)),
             DataType::Utf8 => Reader::Text(Arc::clone(column)),
-            kind if kind.is_integer() => Reader::Int(cast(column, &DataType::Int64)?),
+            kind if kind.is_integer() => {
+                let numbers = cast(column, &DataType::Int64)?;
+                if numbers.null_count() > column.null_count() {
+                    return Ok(Reader::Exact(cast(column, &DataType::Utf8)?));
+                }
+                Reader::Int(numbers)
+            }
             kind if kind.is_floating() => Reader::Float(cast(column, &DataType::Float64)?),
             DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
-                Reader::Float(cast(column, &DataType::Float64)?)
+                Reader::Exact(cast(column, &DataType::Utf8)?)
             }
             // What nanoseconds have below a microsecond is cut off; what does not fit becomes NULL and is rejected by name.
             DataType::Timestamp(_, Some(_)) => Reader::Time(cast(column, &micros(Some("UTC".into())))?),
@@ -202,13 +220,17 @@ impl Reader {
                 Reader::Local(cast(column, &micros(None))?)
             }
             kind if kind.is_nested() => Reader::Json(json_texts(column)),
-            _ => Reader::Text(cast(column, &DataType::Utf8)?),
+            DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+                Reader::Text(cast(column, &DataType::Utf8)?)
+            }
+            _ => Reader::Text(texts(column)),
         })
     }
 
     fn cell(&self, row: usize) -> Cell<'_> {
         let (Reader::Text(column)
         | Reader::Int(column)
+        | Reader::Exact(column)
         | Reader::Float(column)
         | Reader::Bool(column)
         | Reader::Time(column)
@@ -223,6 +245,7 @@ impl Reader {
         match self {
             Reader::Text(column) => Cell::Text(column.as_string::<i32>().value(row)),
             Reader::Int(column) => Cell::Int(column.as_primitive::<Int64Type>().value(row)),
+            Reader::Exact(column) => exact(column.as_string::<i32>().value(row)),
             Reader::Float(column) => Cell::Float(column.as_primitive::<Float64Type>().value(row)),
             Reader::Bool(column) => Cell::Bool(column.as_boolean().value(row)),
             Reader::Time(column) => Cell::Time(Timestamp::from_micros(micros_at(column, row))),
@@ -238,6 +261,49 @@ impl Reader {
 
 fn micros_at(column: &ArrayRef, row: usize) -> i64 {
     column.as_primitive::<TimestampMicrosecondType>().value(row)
+}
+
+/// A number as exactly as a cell can hold it: as a text where it has more digits than a number would keep.
+fn exact(text: &str) -> Cell<'_> {
+    if let Ok(number) = text.parse() {
+        return Cell::Int(number);
+    }
+    let digits = text.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    match text.parse() {
+        Ok(number) if digits <= f64::DIGITS as usize && text.contains('.') => Cell::Float(number),
+        _ => Cell::Text(text),
+    }
+}
+
+/// Values of any other kind as texts. Bytes that are no text are written in hexadecimal digits, 16 of one length as a UUID.
+fn texts(column: &ArrayRef) -> ArrayRef {
+    let of_bytes = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => text.to_owned(),
+        _ => hex(bytes),
+    };
+    let text = |row: usize| match column.data_type() {
+        DataType::Binary => of_bytes(column.as_binary::<i32>().value(row)),
+        DataType::LargeBinary => of_bytes(column.as_binary::<i64>().value(row)),
+        DataType::BinaryView => of_bytes(column.as_binary_view().value(row)),
+        DataType::FixedSizeBinary(16) => uuid(&hex(column.as_fixed_size_binary().value(row))),
+        DataType::FixedSizeBinary(_) => of_bytes(column.as_fixed_size_binary().value(row)),
+        _ => match ArrayFormatter::try_new(column, &FormatOptions::default()) {
+            Ok(formatter) => formatter.value(row).to_string(),
+            Err(_) => String::new(),
+        },
+    };
+    let texts: arrow::array::StringArray =
+        (0..column.len()).map(|row| column.is_valid(row).then(|| text(row))).collect();
+    Arc::new(texts)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+fn uuid(hex: &str) -> String {
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|digits| hex.get(digits).unwrap_or_default()).join("-")
 }
 
 /// Nested values as JSON texts.
@@ -268,6 +334,7 @@ fn json_of(column: &ArrayRef, row: usize) -> serde_json::Value {
         }
         DataType::Map(..) => list(Arc::new(column.as_map().value(row))),
         DataType::Boolean => Value::Bool(column.as_boolean().value(row)),
+        DataType::UInt64 => Value::from(column.as_primitive::<UInt64Type>().value(row)),
         kind if kind.is_integer() => match cast(&column.slice(row, 1), &DataType::Int64) {
             Ok(one) if one.is_valid(0) => Value::from(one.as_primitive::<Int64Type>().value(0)),
             _ => Value::Null,
@@ -280,5 +347,40 @@ fn json_of(column: &ArrayRef, row: usize) -> serde_json::Value {
             Ok(formatter) => Value::from(formatter.value(row).to_string()),
             Err(_) => Value::Null,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{BinaryArray, Decimal128Array, FixedSizeBinaryArray, UInt64Array};
+
+    use super::*;
+
+    fn cells(column: ArrayRef) -> Vec<String> {
+        let reader = Reader::new(&column, true).expect("it can be read");
+        (0..column.len()).map(|row| format!("{:?}", reader.cell(row))).collect()
+    }
+
+    #[test]
+    fn no_digit_of_a_number_is_lost() {
+        let decimals = |values: Vec<i128>, scale| {
+            let array = Decimal128Array::from(values).with_precision_and_scale(38, scale).expect("it fits");
+            cells(Arc::new(array))
+        };
+        let key = 1_234_567_890_123_456_789;
+        let cents = vec![2_000, 1_234_567_890_123_456_789, -5];
+        assert_eq!(decimals(vec![key, key + 1], 0), ["Int(1234567890123456789)", "Int(1234567890123456790)"]);
+        assert_eq!(decimals(vec![key * 1_000], 0), [r#"Text("1234567890123456789000")"#]);
+        assert_eq!(decimals(cents, 2), ["Float(20.0)", r#"Text("12345678901234567.89")"#, "Float(-0.05)"]);
+        let ids = UInt64Array::from(vec![Some(7), None, Some(u64::MAX)]);
+        assert_eq!(cells(Arc::new(ids)), ["Int(7)", "Empty", r#"Text("18446744073709551615")"#]);
+    }
+
+    #[test]
+    fn bytes_are_texts_or_digits() {
+        let bytes = BinaryArray::from(vec![b"ann".as_slice(), &[0xff, 0x01], &[0, 1]]);
+        assert_eq!(cells(Arc::new(bytes)), [r#"Text("ann")"#, r#"Text("ff01")"#, r#"Text("0001")"#]);
+        let ids = FixedSizeBinaryArray::try_from_iter([[0x0f; 16]].into_iter()).expect("16 bytes each");
+        assert_eq!(cells(Arc::new(ids)), [r#"Text("0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f")"#]);
     }
 }
