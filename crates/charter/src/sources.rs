@@ -93,8 +93,11 @@ impl Taking {
         let function = function.to_ascii_lowercase();
         let named = Aggregate::NAMED.iter().find(|(name, _)| *name == function);
         let Some((_, aggregate)) = named else {
-            // Meant as a call by whoever knows SQL.
-            return if ["avg", "average", "median"].contains(&function.as_str()) { None } else { column() };
+            // Meant as a call: by whoever knows SQL, or misspelt.
+            let names = Aggregate::NAMED.iter().map(|(name, _)| *name);
+            let is_call =
+                ["avg", "average", "median"].contains(&function.as_str()) || event::nearest(&function, names).is_some();
+            return if is_call { None } else { column() };
         };
         let aggregate = *aggregate;
         match inner.trim() {
@@ -320,10 +323,31 @@ fn read_taken(reader: &mut Reader<'_>, node: &Node) -> Option<Taken> {
     Some(literal(&text).map_or(Taken::Column { column: text, format: None }, Taken::Literal))
 }
 
+const FORMAT_HINT: &str = "%Y %m %d %H %M %S %f %z and others of strftime, such as \"%d/%m/%Y %H:%M\"";
+
+/// What is wrong with a form of times: it cannot be carried out, or what is written by it has no date.
+fn wrong_in(format: &str) -> Option<String> {
+    let moment = jiff::civil::date(2001, 12, 31).at(23, 58, 59, 0).to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    let written = match jiff::fmt::strtime::format(format, &moment) {
+        Ok(written) => written,
+        Err(error) => return Some(format!("is no form of times: {error}")),
+    };
+    match jiff::fmt::strtime::parse(format, &written) {
+        Err(error) => Some(format!("is no form of times: {error}")),
+        Ok(parts) if parts.to_date().is_err() && parts.to_timestamp().is_err() => Some("has no whole date".to_owned()),
+        Ok(_) => None,
+    }
+}
+
 fn read_format(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let format = reader.text(node)?;
-    if format.contains('%') || TIME_FORMS.contains(&format.as_str()) {
+    if TIME_FORMS.contains(&format.as_str()) {
         return Some(format);
+    }
+    if format.contains('%') {
+        let Some(wrong) = wrong_in(&format) else { return Some(format) };
+        reader.report(Code::BadTime, node.bytes.clone(), format!("`{format}` {wrong}"), Some(FORMAT_HINT.to_owned()));
+        return None;
     }
     let hint = Some(format!("such as \"%d/%m/%Y %H:%M\", or one of: {}", TIME_FORMS.join(", ")));
     reader.report(Code::BadTime, node.bytes.clone(), format!("`{format}` does not say how times are written"), hint);

@@ -52,6 +52,23 @@ fn a_drawing_that_says_nothing_of_any_journey_is_told() {
 }
 
 #[test]
+fn a_form_of_times_and_a_call_that_cannot_be_carried_out_are_told() {
+    let source = |at: &str, total: &str| {
+        let text = format!(
+            "charter: 1\nsources:\n  a.csv: {{event: e, user_id: u, at: {{column: t, format: \"{at}\"}}, properties: {{x: {total}}}}}\n"
+        );
+        Charter::parse(&text)
+            .map_err(|problems| problems.iter().map(|problem| problem.reason.clone()).collect::<Vec<_>>())
+    };
+    assert!(source("%d.%m.%Y %H:%M", "Total (EUR)").is_ok());
+    assert!(source("%s", "total").is_ok(), "seconds since 1970 are a date");
+    assert_eq!(source("%H:%M", "total").expect_err("no date"), ["`%H:%M` has no whole date"]);
+    let told = source("%d/%m/%K", "summ(total)").expect_err("both are wrong");
+    assert!(told[0].starts_with("`%d/%m/%K` is no form of times: "), "{told:?}");
+    assert_eq!(told[1], "`summ(total)` does not say what to take");
+}
+
+#[test]
 fn the_example_reads_as_it_is_meant() {
     let charter = telecom();
     assert_eq!(charter.organisation.as_deref(), Some("Example Telecom"));

@@ -98,7 +98,7 @@ fn charters_that_parse_are_valid() {
         include_str!("../../tests/golden/telecom.yaml"),
         "charter: 1",
         "charter: 1\nchannels:\n  web:\n  shop: {}\ndepartments:\nmoments: {a: {when: true}}\ncaps: {per: 7d, times: 1}",
-        "charter: 1\nsources: {\"*.csv\": {event: 5, customer: id, at: {column: d, format: \"%d\"}, properties: all, unknown: [0, x]}}",
+        "charter: 1\nsources: {\"*.csv\": {event: 5, customer: id, at: {column: d, format: \"%d.%m.%Y\"}, properties: all, unknown: [0, x]}}",
         "charter: 1\nsources: {\"*.csv\": {one_per: b, properties: [a, 5, {t: sum(v)}], traits: {x: y}}}",
         "charter: 1\ncalendar: {days: [mon, tue], holidays: 2026-12-25}\nkeys: {junk: x, email: }",
         "charter: 1\nfeatures: {f: {last: a, value: properties.x, within: 3d}}\nactions: {a: {when: f > 1, propensity: 0.5}}",
