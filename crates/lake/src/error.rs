@@ -47,6 +47,15 @@ pub enum Error {
     /// A Parquet file could not be read or written.
     #[error("a Parquet file failed")]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// A file of the lake does not hold what was written to it.
+    #[error("the lake is damaged: {} cannot be read", path.display())]
+    RunFile {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A batch of columns could not be made.
     #[error("columns failed")]
     Arrow(#[from] arrow::error::ArrowError),

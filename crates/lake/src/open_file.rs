@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub(crate) struct OpenFile {
     file: Arc<File>,
+    path: Arc<PathBuf>,
     bytes: u64,
     rows: u64,
     version: u64,
@@ -29,7 +30,13 @@ impl OpenFile {
         let file = File::open(path).map_err(Error::file("open", path))?;
         let bytes = file.metadata().map_err(Error::file("look at", path))?.len();
         let version = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).unwrap_or(u64::MAX);
-        Ok(Self { file: Arc::new(file), bytes, rows: 0, version })
+        Ok(Self { file: Arc::new(file), path: Arc::new(path.to_owned()), bytes, rows: 0, version })
+    }
+
+    /// An error because what is in it cannot be read.
+    pub(crate) fn unreadable<E: std::error::Error + Send + Sync + 'static>(&self) -> impl Fn(E) -> Error + use<E> {
+        let path = Arc::clone(&self.path);
+        move |source| Error::RunFile { path: path.to_path_buf(), source: Box::new(source) }
     }
 
     /// The same, with how many rows it has.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
-use arrow::error::ArrowError;
 use event::Timestamp;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
@@ -134,7 +133,8 @@ pub(crate) fn read_run(
     let schema = read_schema(dictionaries);
     let options =
         ArrowReaderOptions::new().with_schema(Arc::clone(&schema)).with_page_index_policy(PageIndexPolicy::Skip);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options)?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options);
+    let builder = builder.map_err(file.unreadable())?;
     let schema: SchemaRef = Arc::new(schema.project(columns)?);
     let mut empty = vec![false; columns.len()];
     for ((empty, column), field) in empty.iter_mut().zip(columns).zip(schema.fields()) {
@@ -143,7 +143,8 @@ pub(crate) fn read_run(
     }
     let read = columns.iter().zip(&empty).filter(|(_, empty)| !**empty).map(|(column, _)| *column);
     let mask = ProjectionMask::leaves(builder.parquet_schema(), read);
-    Ok(RunReader { reader: builder.with_projection(mask).with_batch_size(batch_rows).build()?, schema, empty })
+    let reader = builder.with_projection(mask).with_batch_size(batch_rows).build().map_err(file.unreadable())?;
+    Ok(RunReader { file: file.clone(), reader, schema, empty })
 }
 
 /// Whether a column of words has none in any row: then its dictionaries are empty. Decoding ten million rows that say nothing
@@ -162,6 +163,7 @@ fn has_no_word(file: &OpenFile, metadata: &ParquetMetaData, column: usize) -> Re
 
 /// Reads a run batch by batch.
 pub(crate) struct RunReader {
+    file: OpenFile,
     reader: ParquetRecordBatchReader,
     /// Of all columns that were asked for.
     schema: SchemaRef,
@@ -170,10 +172,10 @@ pub(crate) struct RunReader {
 }
 
 impl Iterator for RunReader {
-    type Item = Result<RecordBatch, ArrowError>;
+    type Item = Result<RecordBatch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
+        let batch = self.reader.next()?.map_err(self.file.unreadable());
         if !self.empty.contains(&true) {
             return Some(batch);
         }
@@ -185,7 +187,7 @@ impl Iterator for RunReader {
                 }
                 Arc::clone(read.next().expect("what is not empty is read"))
             });
-            RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())
+            Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())?)
         }))
     }
 }

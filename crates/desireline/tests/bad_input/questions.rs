@@ -99,6 +99,24 @@ journeys:
 ";
 
 #[test]
+fn a_damaged_file_of_the_lake_is_named() {
+    let home = Home::new();
+    home.import(&home.file("x.csv", many(300, 20)), &[]);
+    let folder = std::fs::read_dir(home.path().join("lake/events")).unwrap();
+    let buckets =
+        folder.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir() && !path.ends_with("_delta_log"));
+    let file = buckets.flat_map(|bucket| std::fs::read_dir(bucket).unwrap()).next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    let said = ["the lake is damaged: ", file.file_name().unwrap().to_str().unwrap(), " cannot be read"];
+    for left in [whole.len() - 20, whole.len() / 2] {
+        std::fs::write(&file, &whole[..left]).unwrap();
+        home.run(&["view", "map", "--afresh"]).expect(1, &said);
+    }
+    std::fs::write(&file, &whole).unwrap();
+    home.run(&["view", "map", "--afresh"]).expect(0, &[]);
+}
+
+#[test]
 fn a_lake_of_a_newer_program() {
     let home = with_events();
     let log = home.path().join("lake/events/_delta_log/00000000000000000000.json");
