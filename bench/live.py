@@ -48,7 +48,7 @@ def charter_of(work):
         for n in range(ACTIONS - 2)
     ]
     path = work / "charter.yaml"
-    path.write_text(CHARTER.read_text(encoding="utf-8").replace("actions:\n", "actions:\n" + "\n".join(more) + "\n", 1))
+    path.write_text(CHARTER.read_text(encoding="utf-8").replace("\nactions:\n", "\nactions:\n" + "\n".join(more) + "\n", 1))
     return path
 
 
