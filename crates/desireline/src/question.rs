@@ -340,7 +340,7 @@ impl Pass<'_> {
         let finished = lake::each_on_all_cores(finishes, |finish| finish());
         for ((asking, left_out), finished) in places.into_iter().zip(finished) {
             let (view, answer) = finished?;
-            answers[asking][view] = Some(self.complete(answer, left_out, askings[asking].0.charter).await?);
+            answers[asking][view] = Some(self.complete(answer, left_out, askings[asking].0).await?);
         }
         let every = |answers: Vec<Option<Box<dyn Answered>>>| {
             answers.into_iter().map(|answer| answer.expect("every view was asked")).collect()
@@ -353,12 +353,13 @@ impl Pass<'_> {
         &self,
         answer: Box<dyn Answered>,
         left_out: LeftOut,
-        charter: &Charter,
+        asking: &Asking<'_>,
     ) -> Result<Box<dyn Answered>, Error> {
         if let Some(found) = answer.answer().downcast_ref::<quality::Answer>() {
             let found = found.clone();
-            let besides = besides(self.lake, self.home, left_out).await?;
-            return Ok(quality::complete(found, &besides, charter));
+            let whole = asking.select.is_whole();
+            let besides = quality::Besides { whole, ..besides(self.lake, self.home, left_out).await? };
+            return Ok(quality::complete(found, &besides, asking.charter));
         }
         let found = answer.answer().downcast_ref::<extent::Answer>().cloned();
         Ok(found.map_or(answer, |found| extent::complete(found, left_out.into_keys())))
@@ -377,6 +378,7 @@ fn in_flags(error: lake::Error) -> lake::Error {
 async fn besides(lake: &Lake, home: &Home, left_out: LeftOut) -> Result<quality::Besides, Error> {
     let history = history::read(&home.path);
     Ok(quality::Besides {
+        whole: false,
         left_out,
         rejected: history.rejected,
         sent_again: history.duplicates,

@@ -178,6 +178,14 @@ fn the_quality_of_data_knows_what_no_moment_is_and_what_was_rejected() {
     assert_eq!((&found["stitched_customers"], &found["unknown"]["events"]), (&json!(1), &json!(1)));
     assert_eq!(found["unknown"]["names"][0]["nearest"], "order");
     home.ok(&["view", "quality", "--csv"]);
+    // Of a part of the events, what is counted of all of them is no share.
+    for part in
+        [["--from", "2026-03-03"], ["--to", "2026-03-05"], ["--segment", "regulars"], ["--where", "channel = 'web'"]]
+    {
+        let found = home.json(&[["view", "quality"], part].concat());
+        assert_eq!([&found["unknown"], &found["stitched_customers"], &found["stitched_share"]], [&json!(null); 3]);
+        assert!(found["findings"].as_array().unwrap().iter().all(|f| f["kind"] != "unknown_moments"), "{found}");
+    }
     home.ok(&["view", "quality", "--compare", "2026-03-01..2026-03-03,2026-03-03.."]);
 }
 

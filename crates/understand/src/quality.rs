@@ -136,7 +136,7 @@ pub struct Answer {
     pub midnight_share_low: Option<f64>,
     /// Upper end.
     pub midnight_share_high: Option<f64>,
-    /// Customers to whom more than one key leads; null where keys were not looked at.
+    /// Customers to whom more than one key leads; null where keys were not looked at, or of a part of the lake.
     pub stitched_customers: Option<u64>,
     /// As a share of all customers.
     pub stitched_share: Option<f64>,
@@ -144,7 +144,7 @@ pub struct Answer {
     pub stitched_share_low: Option<f64>,
     /// Upper end.
     pub stitched_share_high: Option<f64>,
-    /// Events that are no moment of the charter; null where that was not counted.
+    /// Events that are no moment of the charter; null where that was not counted, or of a part of the lake.
     pub unknown: Option<Unknown>,
     /// The channels, by name; an event without one has the channel `(none)`.
     pub channels: Vec<Feed>,

@@ -127,6 +127,8 @@ pub struct UnknownName {
 /// What only imports, keys and the lake know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Besides {
+    /// Whether the answer is about the whole lake, as the rest is: of a part of it, that would be shares of something else.
+    pub whole: bool,
     /// By name: events that are no moment of the charter.
     pub left_out: BTreeMap<String, u64>,
     /// By reason: rows that were not read.
@@ -429,10 +431,27 @@ fn imported(besides: &Besides, found: &mut Vec<Finding>) {
 
 /// The answer with what the fold could not see.
 pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box<dyn Answered> {
-    let stitched = Share::new(besides.stitched_customers.min(answer.customers), answer.customers);
-    answer.stitched_customers = Some(besides.stitched_customers);
-    [answer.stitched_share, answer.stitched_share_low, answer.stitched_share_high] =
-        [stitched.share, stitched.low, stitched.high];
+    if besides.whole {
+        let stitched = Share::new(besides.stitched_customers.min(answer.customers), answer.customers);
+        answer.stitched_customers = Some(besides.stitched_customers);
+        [answer.stitched_share, answer.stitched_share_low, answer.stitched_share_high] =
+            [stitched.share, stitched.low, stitched.high];
+        unknown(&mut answer, besides, charter);
+    }
+    for finding in answer.findings.iter_mut().filter(|finding| finding.kind == Kind::MomentNeverOccurs) {
+        let moment = charter.moments.iter().find(|moment| finding.place == format!("moment {}", moment.name));
+        let Some(moment) = moment else { continue };
+        if let Some(near) = near(moment, &besides.left_out.keys().map(String::as_str)) {
+            finding.to_do = near;
+        }
+    }
+    imported(besides, &mut answer.findings);
+    answer.findings = sorted(answer.findings, answer.events);
+    answered(&Options::default(), answer)
+}
+
+/// Says which events are no moment.
+fn unknown(answer: &mut Answer, besides: &Besides, charter: &Charter) {
     let unknown: u64 = besides.left_out.values().sum();
     let share = Share::new(unknown, answer.events + unknown);
     let mut names: Vec<(&String, &u64)> = besides.left_out.iter().collect();
@@ -475,14 +494,4 @@ pub fn complete(mut answer: Answer, besides: &Besides, charter: &Charter) -> Box
         share_high: share.high,
         names: listed,
     });
-    for finding in answer.findings.iter_mut().filter(|finding| finding.kind == Kind::MomentNeverOccurs) {
-        let moment = charter.moments.iter().find(|moment| finding.place == format!("moment {}", moment.name));
-        let Some(moment) = moment else { continue };
-        if let Some(near) = near(moment, &besides.left_out.keys().map(String::as_str)) {
-            finding.to_do = near;
-        }
-    }
-    imported(besides, &mut answer.findings);
-    answer.findings = sorted(answer.findings, answer.events);
-    answered(&Options::default(), answer)
 }

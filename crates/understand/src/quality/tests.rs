@@ -80,6 +80,7 @@ fn moments_that_never_occur_and_events_that_are_none() {
     let found = ask(&told, &Options::default());
     assert_eq!(kinds(&found), [(Kind::MomentNeverOccurs, "moment order", 0)]);
     let besides = Besides {
+        whole: true,
         left_out: [("Order Completed".to_owned(), 1), ("other".to_owned(), 3)].into(),
         rejected: [("bad_time".to_owned(), 4)].into(),
         sent_again: 2,
