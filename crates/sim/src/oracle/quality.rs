@@ -58,7 +58,7 @@ pub(super) fn answer(log: &Log<'_>) -> Value {
     let channels = feeds(&|seen| seen.channel.clone());
     let sources = feeds(&|seen| seen.event.columns.get("source").cloned());
     let all: Hours = count(events.iter().map(|seen| hour(log, seen.at_us)));
-    let end = trimmed(&all).last().map_or(0, |(hour, _)| *hour);
+    let end = trimmed(&all, 168).last().map_or(0, |(hour, _)| *hour);
     let mut found = Found::new();
     let moments = log.charter.moments.iter().map(|moment| &moment.name);
     let never = moments.filter(|name| !events.iter().any(|seen| seen.moment == **name));
@@ -137,13 +137,19 @@ fn days(hours: &Hours) -> Hours {
     days
 }
 
-/// Without the first and the last, as long as they are at most one event in a thousand.
-fn trimmed(slots: &Hours) -> Vec<(i64, u64)> {
+/// Without the first and the last, as long as they are at most one event in a thousand and more than a week lies between
+/// them and the rest; a week is so many slots.
+fn trimmed(slots: &Hours, week: i64) -> Vec<(i64, u64)> {
     let all: Vec<(i64, u64)> = slots.iter().map(|(slot, n)| (*slot, *n)).collect();
     let stray = slots.values().sum::<u64>() / 1_000;
     let before = |i: usize| all[..=i].iter().map(|(_, n)| n).sum::<u64>();
     let after = |i: usize| all[i..].iter().map(|(_, n)| n).sum::<u64>();
-    (0..all.len()).filter(|i| before(*i) > stray && after(*i) > stray).map(|i| all[i]).collect()
+    // Between a slot and the next.
+    let far = |i: usize| all[i + 1].0 - all[i].0 > week;
+    let gaps = all.len().saturating_sub(1);
+    let first = (0..gaps).filter(|i| before(*i) <= stray && far(*i)).max().map_or(0, |i| i + 1);
+    let last = (0..gaps).filter(|i| after(i + 1) <= stray && far(*i)).min().map_or(all.len(), |i| i + 1);
+    all.get(first..last).map_or_else(Vec::new, <[_]>::to_vec)
 }
 
 /// Of ten times from one day with events to the next, nine are at most so long.
@@ -194,12 +200,12 @@ fn series(
         series.extend(several.map(|(name, hours)| (format!("{kind} {name}"), hours.clone())));
     }
     for (i, (place, hours)) in series.iter().enumerate() {
-        let of_days = gaps(&trimmed(&days(hours)), 7, 1, &|day| holidays.contains(&day));
+        let of_days = gaps(&trimmed(&days(hours), 7), 7, 1, &|day| holidays.contains(&day));
         let known = |hour: i64| {
             let day = hour.div_euclid(24);
             holidays.contains(&day) || of_days.iter().any(|(from, to, _)| (*from..*to).contains(&day))
         };
-        let of_hours = gaps(&trimmed(hours), 168, 24, &known);
+        let of_hours = gaps(&trimmed(hours, 168), 168, 24, &known);
         found.extend(of_days.iter().map(|(_, _, usual)| ("gap_days", *usual, place.clone())));
         found.extend(of_hours.iter().map(|(_, _, usual)| ("gap_hours", *usual, place.clone())));
         let (silent, usual) = (silent_days(hours, end), usual_gap(&days(hours)).max(1));

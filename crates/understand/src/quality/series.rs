@@ -35,8 +35,12 @@ pub(super) struct Gap {
 const USUAL_MIN: u64 = 20;
 /// From so many weeks on, a day or hour is compared with the same one of other weeks.
 const WEEKS_MIN: i64 = 4;
-/// One in so many events at either end may be a wrong time, so the range of a series begins and ends without it.
+/// One in so many events at either end may be a wrong time where more than a week lies between it and the others, so the
+/// range of a series begins and ends without it. Few events that follow on others are no wrong times: they may be all that
+/// comes since the largest channel broke.
 const STRAY_SHARE: u64 = 1_000;
+const WEEK_DAYS: i64 = 7;
+const WEEK_HOURS: i64 = 168;
 
 fn name(word: u32, names: &[Arc<str>]) -> Arc<str> {
     match Word(word) {
@@ -84,25 +88,26 @@ impl Series {
         Series::of(self.0.iter().map(|(hour, n)| (hour.div_euclid(24), *n)).collect())
     }
 
-    /// The part without the few earliest and latest events.
-    fn trimmed(&self) -> &[(i64, u64)] {
-        let stray = self.events() / STRAY_SHARE;
-        let outside = |slots: &mut dyn Iterator<Item = &(i64, u64)>| {
-            let mut sum = 0;
-            slots
-                .take_while(|(_, n)| {
-                    sum += n;
-                    sum <= stray
-                })
-                .count()
-        };
-        let (start, end) = (outside(&mut self.0.iter()), outside(&mut self.0.iter().rev()));
+    /// The part without the few earliest and latest events that lie apart; a week is so many slots.
+    fn trimmed(&self, week: i64) -> &[(i64, u64)] {
+        let (start, end) = (self.apart(self.0.iter(), week), self.apart(self.0.iter().rev(), week));
         self.0.get(start..self.0.len() - end).unwrap_or(&[])
     }
 
-    /// The last hour, but for the few latest events.
+    /// How many of these slots, from the first on, are few events that lie apart from the rest.
+    fn apart<'s>(&self, slots: impl Iterator<Item = &'s (i64, u64)> + Clone, week: i64) -> usize {
+        let (stray, mut sum) = (self.events() / STRAY_SHARE, 0);
+        let few = slots.clone().zip(slots.skip(1)).take_while(|((_, n), _)| {
+            sum += n;
+            sum <= stray
+        });
+        let apart = few.enumerate().filter(|(_, (slot, next))| (next.0 - slot.0).abs() > week);
+        apart.last().map_or(0, |(i, _)| i + 1)
+    }
+
+    /// The last hour, but for the few latest events that lie apart.
     pub(super) fn end(&self) -> i64 {
-        self.trimmed().last().map_or(0, |(hour, _)| *hour)
+        self.trimmed(WEEK_HOURS).last().map_or(0, |(hour, _)| *hour)
     }
 
     /// What it is like, when the data end at an hour.
@@ -126,7 +131,7 @@ impl Series {
     /// Days without any event.
     pub(super) fn day_gaps(&self, holidays: &[i64]) -> Vec<Gap> {
         let days = self.days();
-        gaps(days.trimmed(), 7, 1, |day| holidays.contains(&day))
+        gaps(days.trimmed(WEEK_DAYS), WEEK_DAYS, 1, |day| holidays.contains(&day))
     }
 
     /// Hours without any event, on days that have some.
@@ -136,7 +141,7 @@ impl Series {
             let day = hour.div_euclid(24);
             holidays.contains(&day) || known.iter().any(|gap| (gap.from..gap.to).contains(&day))
         };
-        gaps(self.trimmed(), 168, 24, free)
+        gaps(self.trimmed(WEEK_HOURS), WEEK_HOURS, 24, free)
     }
 }
 
@@ -218,6 +223,15 @@ mod tests {
         let series = Series::of(slots);
         assert_eq!(series.day_gaps(&[]), [Gap { from: 12, to: 13, usual: 30 }]);
         assert_eq!(series.end(), office(40, 15, &[]).end());
+    }
+
+    #[test]
+    fn a_small_channel_that_goes_on_is_no_wrong_time() {
+        let main = (0..107).map(|day| (day * 24 + 9, 1_000));
+        let small = (0..120).map(|day| (day * 24 + 10, 5));
+        let all = Series::of(main.clone().chain(small).collect());
+        assert_eq!(all.end(), 119 * 24 + 10, "the last thirteen days have 65 of 107,600 events");
+        assert_eq!(Series::of(main.collect()).summary(all.end()).silent_days, 13);
     }
 
     #[test]
