@@ -9,8 +9,8 @@ use crate::share::Z;
 /// from -100 to 100, with its 95 % interval.
 ///
 /// The standard error is that of the difference of two shares of one multinomial sample:
-/// √((p + d − (p − d)²) / n). It assumes independent answers, and is 0 where all answers are alike, so that with few
-/// answers the interval is too narrow.
+/// √((p + d − (p − d)²) / n). It assumes independent answers. Of fewer than 10 answers, or where all are alike, it would
+/// be far too small (0, where two customers give a 9), so nothing is said of it then.
 /// Source: Reichheld, "The one number you need to grow", Harvard Business Review 81, 2003, for the score; Goodman, "On
 /// simultaneous confidence intervals for multinomial proportions", Technometrics 7, 1965, for the variance.
 ///
@@ -30,7 +30,7 @@ pub struct Nps {
     pub detractors: u64,
     /// The score in points; null without answers.
     pub score: Option<f64>,
-    /// Its standard error in points.
+    /// Its standard error in points; null with fewer than 10 answers and where all are alike, as the interval is.
     pub standard_error: Option<f64>,
     /// Lower end of the 95 % interval.
     pub low: Option<f64>,
@@ -38,33 +38,31 @@ pub struct Nps {
     pub high: Option<f64>,
 }
 
+/// Of fewer answers the variance says too little.
+const ANSWERS_MIN: u64 = 10;
+
 impl Nps {
     /// The score of so many answers.
     pub fn new(promoters: u64, passives: u64, detractors: u64) -> Self {
-        let n = (promoters + passives + detractors) as f64;
-        let figures = (n > 0.0).then(|| {
+        let answers = promoters + passives + detractors;
+        let n = answers as f64;
+        let score = (answers > 0).then(|| 100.0 * (promoters as f64 - detractors as f64) / n);
+        let alike = [promoters, passives, detractors].contains(&answers);
+        let standard_error = (answers >= ANSWERS_MIN && !alike).then(|| {
             let (p, d) = (promoters as f64 / n, detractors as f64 / n);
-            let error = ((p + d - (p - d).powi(2)).max(0.0) / n).sqrt() * 100.0;
-            let score = 100.0 * (promoters as f64 - detractors as f64) / n;
-            (score, error, (score - Z * error).max(-100.0), (score + Z * error).min(100.0))
+            ((p + d - (p - d).powi(2)).max(0.0) / n).sqrt() * 100.0
         });
-        Self {
-            promoters,
-            passives,
-            detractors,
-            score: figures.map(|f| f.0),
-            standard_error: figures.map(|f| f.1),
-            low: figures.map(|f| f.2),
-            high: figures.map(|f| f.3),
-        }
+        let ends = score.zip(standard_error).map(|(score, error)| (score - Z * error, score + Z * error));
+        let (low, high) = (ends.map(|ends| ends.0.max(-100.0)), ends.map(|ends| ends.1.min(100.0)));
+        Self { promoters, passives, detractors, score, standard_error, low, high }
     }
 
     /// How many points higher this score is than `other`, of other customers, with the lower and upper end of the 95 %
-    /// interval; `None` where there is no answer on either side.
-    pub fn difference(&self, other: &Self) -> Option<(f64, f64, f64)> {
+    /// interval where both have one; `None` where there is no answer on either side.
+    pub fn difference(&self, other: &Self) -> Option<(f64, Option<(f64, f64)>)> {
         let difference = self.score? - other.score?;
-        let spread = Z * self.standard_error?.hypot(other.standard_error?);
-        Some((difference, difference - spread, difference + spread))
+        let spread = self.standard_error.zip(other.standard_error).map(|(a, b)| Z * a.hypot(b));
+        Some((difference, spread.map(|spread| (difference - spread, difference + spread))))
     }
 }
 
@@ -81,7 +79,8 @@ mod tests {
         assert!((error - 7.399_324).abs() < 1e-6);
         let (low, high) = nps.low.zip(nps.high).expect("answers");
         assert!((low - 30.497_591).abs() < 1e-5 && (high - 59.502_409).abs() < 1e-5, "{nps:?}");
-        let (difference, low, high) = nps.difference(&Nps::new(10, 80, 10)).expect("answers");
+        let (difference, ends) = nps.difference(&Nps::new(10, 80, 10)).expect("answers");
+        let (low, high) = ends.expect("enough answers");
         assert!((difference - 45.0).abs() < 1e-12 && (low + high - 90.0).abs() < 1e-9);
     }
 
@@ -99,6 +98,15 @@ mod tests {
     fn without_answers_nothing_is_known() {
         let none = Nps::new(0, 0, 0);
         assert_eq!((none.score, none.low, none.difference(&none)), (None, None, None));
-        assert_eq!(Nps::new(3, 0, 0).high, Some(100.0));
+    }
+
+    #[test]
+    fn few_answers_and_answers_that_are_all_alike_have_no_interval() {
+        for nps in [Nps::new(2, 0, 0), Nps::new(5, 0, 4), Nps::new(40, 0, 0), Nps::new(0, 40, 0), Nps::new(0, 0, 40)] {
+            assert_eq!((nps.standard_error, nps.low, nps.high), (None, None, None), "{nps:?}");
+            assert!(nps.score.is_some());
+            assert_eq!(nps.difference(&Nps::new(6, 0, 4)).map(|(_, ends)| ends), Some(None));
+        }
+        assert!(Nps::new(6, 0, 4).low.is_some());
     }
 }

@@ -194,7 +194,7 @@ pub struct Score {
     pub low_share_high: Option<f64>,
     /// The net promoter score in points from -100 to 100; null on other scales.
     pub nps: Option<f64>,
-    /// Lower end of its 95 % interval, from the multinomial variance.
+    /// Lower end of its 95 % interval, from the multinomial variance; null of fewer than 10 or all alike.
     pub nps_low: Option<f64>,
     /// Upper end.
     pub nps_high: Option<f64>,

@@ -408,6 +408,7 @@ impl Fold for StagesFold {
                 .chain(approximate)
                 .chain(without)
                 .chain(self.empty())
+                .chain(self.few())
                 .collect(),
         })
     }
@@ -431,6 +432,22 @@ impl StagesFold {
         };
         let what = format!("moment from {} to {}", time(from_us), time(to_us));
         Some(Doubt::missing(&what, "nothing is said of changes"))
+    }
+
+    /// The doubts that few answered a survey that measures a stage, on the whole or in one of the two times.
+    fn few(&self) -> Vec<Doubt> {
+        let measured = self.charter.stages.iter().zip(&self.asked).enumerate();
+        let measured = measured.filter(|(_, (stage, _))| stage.goal == Some(Goal::Advocacy));
+        let of_stage = |(number, (_, asked)): (usize, (_, &Option<Asked>))| {
+            let survey = &self.charter.surveys[asked.as_ref()?.survey].name;
+            let few = |window: usize, when: &str| {
+                let n = self.visits.counts.tallies[window][number].scores.n();
+                Doubt::few(&format!("answers of {survey}{when}"), n)
+            };
+            let halves = || few(1, " in the earlier part").or_else(|| few(2, " in the later part"));
+            few(0, "").or_else(|| self.halves.and_then(|_| halves()))
+        };
+        measured.filter_map(of_stage).collect()
     }
 
     fn stage(&self, number: usize, medians: &[Option<f64>]) -> Stage {

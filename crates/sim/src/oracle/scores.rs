@@ -64,12 +64,16 @@ pub(super) fn kind_name(kind: SurveyKind) -> &'static str {
     }
 }
 
-/// The net promoter score with its standard error from the multinomial variance, in points; nothing without answers.
-pub(super) fn nps(scores: &[f64]) -> Option<(f64, f64)> {
+/// The net promoter score with its standard error from the multinomial variance, in points; nothing without answers. Of
+/// fewer than ten answers and of answers that are all alike there is no error.
+pub(super) fn nps(scores: &[f64]) -> Option<(f64, Option<f64>)> {
     let n = scores.len() as f64;
     let part = |of: Said| scores.iter().filter(|score| said(SurveyKind::Nps, **score) == of).count() as f64 / n;
     let (p, d) = (part(Said::Well), part(Said::Badly));
-    (!scores.is_empty()).then(|| (100.0 * (p - d), 100.0 * ((p + d - (p - d).powi(2)) / n).max(0.0).sqrt()))
+    let alike = scores.iter().all(|score| said(SurveyKind::Nps, *score) == said(SurveyKind::Nps, scores[0]));
+    let known = scores.len() >= 10 && !alike;
+    let error = known.then(|| 100.0 * ((p + d - (p - d).powi(2)) / n).max(0.0).sqrt());
+    (!scores.is_empty()).then_some((100.0 * (p - d), error))
 }
 
 /// What scores come to.
@@ -85,9 +89,9 @@ pub(super) fn summary(kind: SurveyKind, scores: &[f64]) -> Value {
             "mean_low": mean_low,
             "mean_high": mean_high,
             "nps": nps.map(|nps| nps.0),
-            "nps_standard_error": nps.map(|nps| nps.1),
-            "nps_low": nps.map(|(score, error)| (score - Z * error).max(-100.0)),
-            "nps_high": nps.map(|(score, error)| (score + Z * error).min(100.0)),
+            "nps_standard_error": nps.and_then(|nps| nps.1),
+            "nps_low": nps.and_then(|(score, error)| Some((score - Z * error?).max(-100.0))),
+            "nps_high": nps.and_then(|(score, error)| Some((score + Z * error?).min(100.0))),
         }),
         share("top_share", number(Said::Well), n),
         share("low_share", number(Said::Badly), n),

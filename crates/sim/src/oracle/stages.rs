@@ -248,14 +248,17 @@ fn of_means(name: &str, unit: &str, [whole, earlier, later]: [&Vec<f64>; 3]) -> 
 }
 
 fn of_nps(name: &str, [whole, earlier, later]: [&Vec<f64>; 3]) -> Value {
-    let figures =
-        nps(whole).map(|(score, error)| [score, (score - Z * error).max(-100.0), (score + Z * error).min(100.0)]);
-    let change = nps(later).zip(nps(earlier)).map(|((later, of_later), (earlier, of_earlier))| {
-        let spread = Z * (of_later.powi(2) + of_earlier.powi(2)).sqrt();
-        [later - earlier, later - earlier - spread, later - earlier + spread]
-    });
-    let [value, changed] = [figures, change].map(|f| [0, 1, 2].map(|i: usize| f.map(|f| f[i])));
-    let halves = [nps(earlier), nps(later)].map(|nps| nps.map(|nps| nps.0));
+    let score = |scores: &[f64]| nps(scores).map(|nps| nps.0);
+    let ends =
+        nps(whole).and_then(|(score, error)| Some([(score - Z * error?).max(-100.0), (score + Z * error?).min(100.0)]));
+    let value = [score(whole), ends.map(|ends| ends[0]), ends.map(|ends| ends[1])];
+    let change = score(later).zip(score(earlier)).map(|(later, earlier)| later - earlier);
+    let error = |scores: &[f64]| nps(scores).and_then(|nps| nps.1);
+    let spread = error(later).zip(error(earlier)).map(|(a, b)| Z * (a.powi(2) + b.powi(2)).sqrt());
+    let around = change.zip(spread);
+    let changed =
+        [change, around.map(|(change, spread)| change - spread), around.map(|(change, spread)| change + spread)];
+    let halves = [score(earlier), score(later)];
     measure((name, "points"), (whole.len() as u64, None), value, halves, changed)
 }
 

@@ -23,7 +23,8 @@ pub struct Measure {
     pub count: Option<u64>,
     /// The figure for the whole period; null where nothing is known.
     pub value: Option<f64>,
-    /// Lower end of its 95 % interval: Wilson's of a share, Student's t of a mean, from the multinomial variance of NPS.
+    /// Lower end of its 95 % interval: Wilson's of a share, Student's t of a mean, from the multinomial variance of NPS
+    /// (null of fewer than 10 answers, and where all are alike).
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
@@ -148,6 +149,7 @@ fn of_means(measure: &str, unit: &str, [whole, earlier, later]: [Mean; WINDOWS])
 
 fn of_nps(survey: &str, [whole, earlier, later]: [Nps; WINDOWS]) -> Measure {
     let change = later.difference(&earlier);
+    let ends = change.and_then(|change| change.1);
     Measure {
         measure: survey.to_owned(),
         unit: "points".to_owned(),
@@ -159,7 +161,7 @@ fn of_nps(survey: &str, [whole, earlier, later]: [Nps; WINDOWS]) -> Measure {
         earlier: earlier.score,
         later: later.score,
         change: change.map(|change| change.0),
-        change_low: change.map(|change| change.1),
-        change_high: change.map(|change| change.2),
+        change_low: ends.map(|ends| ends.0),
+        change_high: ends.map(|ends| ends.1),
     }
 }

@@ -78,6 +78,9 @@ fn every_goal_by_hand() {
     // An NPS goes before other surveys: one promoter, one detractor.
     let nps = measure(&answer, "review", 0);
     assert_eq!((nps.measure.as_str(), nps.unit.as_str(), nps.n, nps.value), ("nps", "points", 2, Some(0.0)));
+    assert_eq!((nps.low, nps.change_low, nps.change_high), (None, None, None), "two answers say nothing");
+    let said: Vec<String> = answer.doubts.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|said| said.starts_with("only 2 answers of nps; ")), "{said:?}");
     assert_eq!((answer.middle.as_deref(), &*answer.stages[4].label), (Some("1970-04-11T00:00:00+00:00"), "Review"));
 }
 
