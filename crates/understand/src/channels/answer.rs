@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use evidence::{Doubt, Share};
+use evidence::{Doubt, Share, counted};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -275,8 +275,8 @@ pub(super) fn shares(answer: &Answer) -> Shares {
         by_name.insert(format!("journeys on {}", channel.channel), Share::new(channel.journeys, answer.journeys));
     }
     for spread in &answer.spread {
-        by_name
-            .insert(format!("journeys on {} channels", spread.channels), Share::new(spread.journeys, answer.journeys));
+        let channels = counted(spread.channels, "channel", "channels");
+        by_name.insert(format!("journeys on {channels}"), Share::new(spread.journeys, answer.journeys));
     }
     if let Some(context) = answer.context {
         by_name.insert("context carried over".to_owned(), Share::new(context.carried_over, context.switches));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use evidence::counted;
+
 use super::answer::{Answer, Context, Loss};
 use crate::table::{Cell, Table};
 
@@ -35,21 +37,28 @@ fn channels(answer: &Answer) -> Table {
         return table.doubts(&answer.doubts);
     }
     if let Some(share) = answer.switching_share.map(Cell::Share) {
-        let [switching, all] = [answer.switching_journeys, answer.journeys].map(Cell::Count);
-        table.notes.push(format!("{switching} journeys change the channel, {share} of {all}"));
+        let switching = counted(answer.switching_journeys, "journey changes", "journeys change");
+        table.notes.push(format!("{switching} the channel, {share} of {}", Cell::Count(answer.journeys)));
     }
     table.doubts(&answer.doubts)
 }
 
-fn carried(context: Option<&Context>) -> Cell {
-    context.map_or(Cell::Empty, |context| Cell::share(context.carried_over_share))
+/// Of how many changes inside of interactions which share carried the context over, and the ends of its interval.
+fn carried(context: Option<&Context>) -> [Cell; 4] {
+    let none = [Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty];
+    context.map_or(none, |context| {
+        let share = [context.carried_over_share, context.carried_over_share_low, context.carried_over_share_high];
+        let [share, low, high] = share.map(Cell::share);
+        [Cell::Count(context.switches), share, low, high]
+    })
 }
 
 fn switches(answer: &Answer) -> Table {
-    let headers = ["from", "to", "count", "customers", "lost", "lost_share", "median_s", "p90_s", "carried_over_share"];
-    let mut table = Table::new("Changes of channel", &headers);
+    let headers = ["from", "to", "count", "customers", "lost", "lost_share", "median_s", "p90_s"];
+    let of_context = ["switches", "carried_over_share", "carried_over_share_low", "carried_over_share_high"];
+    let mut table = Table::new("Changes of channel", &[headers.as_slice(), &of_context].concat());
     for pair in &answer.pairs {
-        table.row([
+        let row = [
             Cell::Text(Arc::clone(&pair.from)),
             Cell::Text(Arc::clone(&pair.to)),
             Cell::Count(pair.count),
@@ -58,8 +67,8 @@ fn switches(answer: &Answer) -> Table {
             Cell::share(pair.lost_share),
             Cell::Seconds(pair.median_s),
             Cell::Seconds(pair.p90_s),
-            carried(pair.context.as_ref()),
-        ]);
+        ];
+        table.row([row.as_slice(), &carried(pair.context.as_ref())].concat());
     }
     table.notes.push(
         match answer.loss {
@@ -69,10 +78,14 @@ fn switches(answer: &Answer) -> Table {
         .to_owned(),
     );
     if let Some(context) = &answer.context {
-        let (switches, share) = (Cell::Count(context.switches), carried(Some(context)));
         table.notes.push(match context.switches {
             0 => "no interaction of the charter goes over more than one channel".to_owned(),
-            _ => format!("inside of interactions: {switches} changes, context carried over in {share}"),
+            switches => {
+                let [_, share, low, high] = carried(Some(context));
+                let (changes, within) =
+                    (counted(switches, "change", "changes"), Cell::Within([share, low, high].into()));
+                format!("switches: inside of interactions; {changes} together, context carried over in {within}")
+            }
         });
     }
     table

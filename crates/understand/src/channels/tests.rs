@@ -117,6 +117,23 @@ fn context_is_carried_over_or_not() {
 }
 
 #[test]
+fn one_is_said_as_one_and_shares_come_with_their_intervals() {
+    let one = ask_with("ann: ask@0{channel=web id=1} form@1h{channel=call id=1}", None, "");
+    let tables = Options::tables(&one);
+    assert_eq!(tables[0].notes[1], "1 journey changes the channel, 100.0 % of 1");
+    let changes = tables[1].csv();
+    assert!(changes.contains(",switches,carried_over_share,carried_over_share_low,carried_over_share_high\r\n"));
+    assert!(changes.contains(",3600,1,1,0.20"), "{changes}");
+    let said = "switches: inside of interactions; 1 change together, context carried over in 100.0 % (20.7–100.0)";
+    assert_eq!(tables[1].notes[1], said);
+    let named: Vec<String> =
+        answer::shares(&one).by_name.into_keys().filter(|name| name.ends_with("channels")).collect();
+    assert_eq!(named, ["journeys on 2 channels"]);
+    let plain = ask_with("ann: ask@0{channel=web}", None, "");
+    assert!(answer::shares(&plain).by_name.contains_key("journeys on 1 channel"));
+}
+
+#[test]
 fn a_misspelt_moment_is_told() {
     let log = log("ann: ask@0{channel=web}", None);
     let options = Options { identifies: vec!["logn".to_owned()] };
