@@ -130,10 +130,10 @@ fn segments_that_do_not_exist() {
 #[test]
 fn a_moment_that_never_occurs_is_said_at_import_and_in_answers_about_it() {
     let home = Home::new();
-    let said = "no event is a `order`: what needs one never happens; did you mean `Order Completed`?";
+    let said = "no event is of the moment `order`: what needs one never happens; did you mean `Order Completed`?";
     let doubts = |args: &[&str]| home.json(args)["doubts"].to_string();
     assert!(home.ok(&["view", "funnel", "--steps", "visit,order"]).contains(said));
-    assert!(doubts(&["view", "paths", "--pattern", "visit .. order"]).contains("event is a `order`"));
+    assert!(doubts(&["view", "paths", "--pattern", "visit .. order"]).contains("event is of the moment `order`"));
     assert!(!doubts(&["view", "funnel", "--steps", "visit,help"]).contains("missing"));
     let more = home.file("more.csv", "user_id,event,at\nu9,visit,2026-03-09T10:00:00Z\n");
     let again = home.run(&["import", &more]);

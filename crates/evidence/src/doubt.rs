@@ -141,6 +141,7 @@ impl fmt::Display for Doubt {
                 write!(f, "{} {are} left out: {why}", counted(*n, &one(what), what))
             }
             Doubt::Unclear { what, n, of, why } => {
+                let why = if *n == 1 { it(why) } else { why.clone() };
                 write!(f, "{} of {} {why}", grouped(*n), counted(*of, &one(what), what))
             }
             Doubt::Missing { what, why } => write!(f, "no {what}: {why}"),
@@ -182,6 +183,13 @@ fn one(what: &str) -> String {
     format!("{}{rest}", many.strip_suffix('s').unwrap_or(many))
 }
 
+/// What is said of several things, said of one: `have few` is `has few`.
+fn it(why: &str) -> String {
+    let verbs = [("have ", "has "), ("were ", "was "), ("are ", "is ")];
+    let of_one = verbs.iter().find_map(|(many, one)| Some(format!("{one}{}", why.strip_prefix(many)?)));
+    of_one.unwrap_or_else(|| why.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +219,7 @@ mod tests {
             "1,200 scores of nps are left out: too high"
         );
         assert_eq!(said(Doubt::unclear("promises", 2, 9, "were made twice")), "2 of 9 promises were made twice");
+        assert_eq!(said(Doubt::unclear("cohorts", 1, 4, "have few customers")), "1 of 4 cohorts has few customers");
         assert_eq!(Doubt::missing("event", "nothing follows").to_string(), "no event: nothing follows");
     }
 

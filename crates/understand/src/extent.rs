@@ -73,7 +73,10 @@ impl Answer {
         let doubt = |moment: &charter::moments::Moment| {
             let near = quality::near(moment, &self.others.iter().map(String::as_str));
             let near = near.map_or_else(String::new, |near| format!("; {near}"));
-            Doubt::missing(&format!("event is a `{}`", moment.name), &format!("what needs one never happens{near}"))
+            Doubt::missing(
+                &format!("event is of the moment `{}`", moment.name),
+                &format!("what needs one never happens{near}"),
+            )
         };
         let never = |moment: &&charter::moments::Moment| {
             of.contains(&moment.name) && !self.events.contains_key(moment.name.as_str())
@@ -171,6 +174,6 @@ mod tests {
         let found = Answer { others: ["orders".to_owned()].into(), ..found };
         let doubts: Vec<String> = found.never(&log.setting().charter, &asked).iter().map(Doubt::to_string).collect();
         let near = "did you mean `orders`? events of this name are no moment";
-        assert_eq!(doubts, [format!("no event is a `order`: what needs one never happens; {near}")]);
+        assert_eq!(doubts, [format!("no event is of the moment `order`: what needs one never happens; {near}")]);
     }
 }

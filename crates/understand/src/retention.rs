@@ -422,7 +422,7 @@ impl Fold for RetentionFold {
             Cohort { cohort: self.cohorts.name(number), begins, customers, periods }
         };
         let few = cohorts.values().filter(|(customers, _)| *customers < FEW).count() as u64;
-        let why = format!("have fewer than {FEW} customers, so that their shares say little");
+        let why = format!("have fewer than {FEW} customers, so that a share says little");
         let small = Doubt::unclear("cohorts", few, cohorts.len() as u64, &why);
         let outside = Doubt::left_out(
             "customers",

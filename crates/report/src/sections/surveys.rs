@@ -1,6 +1,6 @@
 //! What customers say.
 
-use evidence::{FEW, Share, grouped};
+use evidence::{FEW, Share, counted, grouped};
 use understand::Score;
 use understand::surveys::{Answer, By, Survey};
 
@@ -52,15 +52,14 @@ fn summary(score: &Score) -> ([Option<f64>; 3], bool) {
 }
 
 fn tile(survey: &Survey) -> Tile {
+    let answers = counted(survey.score.n, "answer", "answers");
     match summary(&survey.score) {
         ([Some(nps), Some(low), Some(high)], true) => Tile {
             figure: plain(nps.round()),
             besides: format!("{} to {}", plain(low.round()), plain(high.round())),
-            what: format!("{}, in points from −100 to 100; {} answers", name(survey), grouped(survey.score.n)),
+            what: format!("{}, in points from −100 to 100; {answers}", name(survey)),
         },
-        (share, _) => {
-            Tile::share(share, &format!("{}: high scores; {} answers", name(survey), grouped(survey.score.n)))
-        }
+        (share, _) => Tile::share(share, &format!("{}: high scores; {answers}", name(survey))),
     }
 }
 

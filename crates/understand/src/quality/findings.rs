@@ -237,7 +237,7 @@ fn never(seen: &Seen<'_>, found: &mut Vec<Finding>) {
                 kind: Kind::MomentNeverOccurs,
                 place: format!("moment {}", moment.name),
                 count: 0,
-                what: format!("no event is a `{}`: {}", moment.name, moment.when.text()),
+                what: format!("no event is of the moment `{}`: {}", moment.name, moment.when.text()),
                 why: "journeys, promises and outcomes that need it never happen".to_owned(),
                 to_do: "compare its `when:` with the names in the data, or import what is missing".to_owned(),
             });
