@@ -28,7 +28,7 @@ pub use answer::{Answer, Ended, Figures, Group, Kind, Recontact, Request, Usual}
 
 use crate::count::{Customers, at};
 use crate::durations::Durations;
-use crate::interactions::gather::{Gatherer, Interaction, NONE, State};
+use crate::interactions::gather::{Gatherer, Interaction, State};
 use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::pending::Pending;
@@ -373,9 +373,7 @@ impl InteractionsFold {
             // What is open by then is given up, and what was resolved is judged.
             self.pending.note(journey.customer, last_us.saturating_add(window_us).saturating_add(1));
         }
-        let again = (interaction.again != NONE).then_some(interaction.again as usize);
-        let again =
-            again.filter(|event| resolved && kind.window_us.is_some() && !kind.silent(last_us, journey.at_us[*event]));
+        let again = kind.again(journey, interaction);
         let elapsed = last_us.wrapping_sub(first_us).cast_unsigned();
         let measures = [interaction.contacts * ONE, walk.switches * ONE, walk.repeats * ONE, elapsed];
         let mut effort = [Sums::default(); MEASURES];

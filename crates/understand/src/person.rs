@@ -1,11 +1,13 @@
 //! One person's journey as a timeline: what happened, at which stage, in which journeys and requests, and what was
 //! promised. A pure function of the charter and the events, for whoever talks to that person next.
 
+mod requests;
+
 use std::sync::Arc;
 
-use charter::journeys::{Interaction, Worth};
+use charter::journeys::Worth;
 use charter::{Charter, EventFacts, Facts};
-use event::{Column, Event, Span, Timestamp, Value};
+use event::{Column, Event, Timestamp, Value};
 use journey::{Cut, Ending, Moment, Moments, Run, Selection};
 use rapidhash::v3::rapidhash_v3;
 use schemars::{JsonSchema, schema_for};
@@ -125,12 +127,14 @@ pub struct OneInteraction {
     pub key: Option<String>,
     /// When it was opened.
     pub opened: String,
-    /// When it was resolved last; null while it is open.
+    /// `resolved`, `abandoned` or `open`.
+    pub ending: String,
+    /// When it was resolved; null where it was not.
     pub resolved: Option<String>,
-    /// How often it was opened: by the first contact and by those after it.
+    /// How often the customer made contact until then, as the view `interactions` counts it.
     pub contacts: u64,
-    /// How often it was opened again after it had been resolved.
-    pub reopened: u64,
+    /// The first contact on the same request within the charter's window after it was resolved; null where there was none.
+    pub again: Option<String>,
 }
 
 /// A promise.
@@ -183,6 +187,16 @@ struct Told<'a> {
     at_us: i64,
 }
 
+impl Told<'_> {
+    /// The name of the moment; without a list, every event is a moment of its own name.
+    fn name<'n>(&'n self, charter: &'n Charter) -> Option<&'n str> {
+        match self.moment {
+            Some(moment) => Some(&charter.moments[moment].name),
+            None => charter.moments.is_empty().then_some(self.event.event),
+        }
+    }
+}
+
 /// The timeline of one person from events in order of time; `until_us` is up to when anything is known, in microseconds since
 /// 1970. Keys and links are for whoever knows them.
 pub fn timeline(charter: &Charter, events: &[Event<'_>], until_us: i64) -> Answer {
@@ -197,7 +211,7 @@ pub fn timeline(charter: &Charter, events: &[Event<'_>], until_us: i64) -> Answe
         stage: happened.iter().rev().find_map(|one| one.stage.clone()),
         events: happened,
         journeys: journeys(charter, &told, until_us),
-        interactions: charter.interactions.iter().flat_map(|one| interactions(charter, one, &told)).collect(),
+        interactions: requests::interactions(charter, &told, until_us),
         promises: promises(charter, &told, until_us),
     }
 }
@@ -205,8 +219,7 @@ pub fn timeline(charter: &Charter, events: &[Event<'_>], until_us: i64) -> Answe
 fn one_event(charter: &Charter, told: &Told<'_>) -> Happened {
     let event = told.event;
     let moment = told.moment.map(|moment| &charter.moments[moment]);
-    // Without a list, every event is a moment of its own name.
-    let name = moment.map(|m| m.name.as_str()).or(charter.moments.is_empty().then_some(event.event));
+    let name = told.name(charter);
     let stage = moment.and_then(|moment| moment.stage.as_deref());
     let facts = EventFacts { event, moment: name, stage };
     let outcomes = charter.outcomes.iter().filter(|outcome| outcome.when.holds(&facts)).map(|outcome| Outcome {
@@ -217,19 +230,23 @@ fn one_event(charter: &Charter, told: &Told<'_>) -> Happened {
             Some(Worth::Column(column)) => number(event, column),
         },
     });
-    let channel = charter.channel_of(event).map(|channel| charter.channels[channel].name.as_str());
     Happened {
         at: shown(told.at_us, charter),
         event: event.event.to_owned(),
         moment: name.map(str::to_owned),
         stage: stage.map(str::to_owned),
-        channel: channel.or(event.channel).map(str::to_owned),
+        channel: channel(charter, event).map(str::to_owned),
         resource: event.resource.map(str::to_owned),
         department: event.department.map(str::to_owned),
         case_id: event.case_id.map(str::to_owned),
         outcomes: outcomes.collect(),
         properties: event.properties.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
     }
+}
+
+/// The channel of an event, as the charter sees it.
+fn channel<'a>(charter: &'a Charter, event: &Event<'a>) -> Option<&'a str> {
+    charter.channel_of(event).map(|channel| charter.channels[channel].name.as_str()).or(event.channel)
 }
 
 fn number(event: &Event<'_>, column: &Column) -> Option<f64> {
@@ -246,6 +263,7 @@ fn text(event: &Event<'_>, column: Option<&Column>) -> Option<String> {
         Value::Text(text) => Some(text.to_owned()),
         Value::Int(number) => Some(number.to_string()),
         Value::Float(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
     }
 }
@@ -255,12 +273,8 @@ fn journeys(charter: &Charter, told: &[Told<'_>], until_us: i64) -> Vec<OneJourn
     charter.moments.iter().for_each(|moment| {
         numbers.intern(&moment.name);
     });
-    let known = |told: &&Told<'_>| charter.moments.is_empty() || told.moment.is_some();
-    let name = |told: &Told<'_>| {
-        told.moment.map_or(told.event.event, |moment| charter.moments[moment].name.as_str()).to_owned()
-    };
-    let moments: Vec<Moment> = told.iter().filter(known).map(|told| numbers.intern(&name(told))).collect();
-    let at_us: Vec<i64> = told.iter().filter(known).map(|told| told.at_us).collect();
+    let seen = told.iter().filter_map(|told| Some((told.name(charter)?, told.at_us)));
+    let (moments, at_us): (Vec<Moment>, Vec<i64>) = seen.map(|(name, at_us)| (numbers.intern(name), at_us)).unzip();
     let names = numbers.names();
     let mut found = Vec::new();
     for journey in charter.journeys.iter().filter(|_| !moments.is_empty()) {
@@ -281,55 +295,6 @@ fn journeys(charter: &Charter, told: &[Told<'_>], until_us: i64) -> Vec<OneJourn
         });
     }
     found
-}
-
-/// An interaction that is being followed, and when it was last heard of.
-struct Followed {
-    one: OneInteraction,
-    last_us: i64,
-}
-
-/// The requests of one kind. A contact belongs to the request with its key; where there are no keys, to the one about the
-/// same topic that was last heard of within the charter's window. What resolves nothing that was opened is no request.
-fn interactions(charter: &Charter, of: &Interaction, told: &[Told<'_>]) -> Vec<OneInteraction> {
-    let mut all: Vec<Followed> = Vec::new();
-    let window_us = of.window.and_then(Span::as_micros).unwrap_or(i64::MAX);
-    for told in told {
-        let Some(moment) = told.moment.map(|moment| &charter.moments[moment].name) else { continue };
-        let (opens, resolves) = (of.opens.contains(moment), of.resolves.contains(moment));
-        if !opens && !resolves {
-            continue;
-        }
-        let (request, key) = (text(told.event, of.request.as_ref()), text(told.event, of.key.as_ref()));
-        let same = |one: &&mut Followed| {
-            if of.key.is_some() {
-                return one.one.key == key;
-            }
-            let about = one.one.request == request || (resolves && request.is_none());
-            about && told.at_us.saturating_sub(one.last_us) <= window_us
-        };
-        let known = all.iter_mut().rev().find(same);
-        let at = shown(told.at_us, charter);
-        match known {
-            Some(known) if opens => {
-                known.one.contacts += 1;
-                known.one.reopened += u64::from(known.one.resolved.take().is_some());
-                known.last_us = told.at_us;
-            }
-            Some(known) => {
-                known.one.resolved = Some(at);
-                known.last_us = told.at_us;
-            }
-            None if opens => {
-                let interaction = of.name.clone();
-                let one =
-                    OneInteraction { interaction, request, key, opened: at, resolved: None, contacts: 1, reopened: 0 };
-                all.push(Followed { one, last_us: told.at_us });
-            }
-            None => {}
-        }
-    }
-    all.into_iter().map(|followed| followed.one).collect()
 }
 
 /// What was promised, and what became of it, as the view `expectations` sees it; the promises of one kind after the other.
@@ -414,17 +379,20 @@ pub fn tables(answer: &Answer) -> Vec<Table> {
             cell(&one.moments.join(" ")),
         ]);
     }
-    let mut interactions =
-        Table::new("Interactions", &["interaction", "request", "key", "opened", "resolved", "contacts", "reopened"]);
+    let mut interactions = Table::new(
+        "Interactions",
+        &["interaction", "request", "key", "opened", "ending", "resolved", "contacts", "again"],
+    );
     for one in &answer.interactions {
         interactions.row([
             cell(&one.interaction),
             maybe(one.request.as_ref()),
             maybe(one.key.as_ref()),
             cell(&one.opened),
+            cell(&one.ending),
             maybe(one.resolved.as_ref()),
             Cell::Count(one.contacts),
-            Cell::Count(one.reopened),
+            maybe(one.again.as_ref()),
         ]);
     }
     let mut promises =

@@ -1,15 +1,15 @@
 //! Which events are about one request of one customer.
 //!
-//! Two views speak of interactions, so both gather them here: one pass over a customer's events, in which every event
-//! finds the interaction of its key (or of its topic) by one lookup, and each interaction is a chain through the events.
-//! Nothing is allocated but when a customer has more than any before.
+//! Two views and the timeline of a person speak of interactions, so all gather them here: one pass over a customer's
+//! events, in which every event finds the interaction of its key (or of its topic) by one lookup, and each interaction is
+//! a chain through the events. Nothing is allocated but when a customer has more than any before.
 
 use std::sync::Arc;
 
 use charter::Charter;
 use charter::journeys::Interaction as Definition;
 use hashbrown::HashMap;
-use journey::{Journey, Moment, Of, Setting, Wanted, Word};
+use journey::{Journey, Moment, Moments, Of, Setting, Wanted, Word};
 use rapidhash::fast::SeedableState;
 
 use crate::count::empty;
@@ -56,19 +56,23 @@ fn columns(interaction: &Definition, wanted: &mut Wanted) -> (Option<usize>, Opt
 impl Kind {
     /// All of the charter's interactions.
     pub(crate) fn all(setting: &Setting) -> Vec<Kind> {
-        let mut wanted = (*setting.wanted).clone();
+        Self::of(&setting.charter, &setting.moments, &mut (*setting.wanted).clone())
+    }
+
+    /// All of a charter's interactions, with what they want to know of events.
+    pub(crate) fn of(charter: &Charter, moments: &Moments, wanted: &mut Wanted) -> Vec<Kind> {
         let kind = |interaction: &Definition| {
-            let (key, request) = columns(interaction, &mut wanted);
+            let (key, request) = columns(interaction, wanted);
             let mut roles = Vec::new();
             for (names, role) in [(&interaction.opens, OPENS), (&interaction.resolves, RESOLVES)] {
                 for name in names {
-                    *crate::count::at(&mut roles, setting.moments.intern(name).index()) |= role;
+                    *crate::count::at(&mut roles, moments.intern(name).index()) |= role;
                 }
             }
             let window_us = interaction.window.and_then(event::Span::as_micros);
             Kind { name: interaction.name.as_str().into(), roles, window_us, key, request }
         };
-        setting.charter.interactions.iter().map(kind).collect()
+        charter.interactions.iter().map(kind).collect()
     }
 
     #[inline]
@@ -83,6 +87,13 @@ impl Kind {
 
     pub(crate) fn silent(&self, from_us: i64, to_us: i64) -> bool {
         self.window_us.is_some_and(|window| to_us.saturating_sub(from_us) > window)
+    }
+
+    /// The first contact on the same request within the window after an interaction was resolved.
+    pub(crate) fn again(&self, journey: &Journey<'_>, interaction: &Interaction) -> Option<usize> {
+        let again = (interaction.again != NONE).then_some(interaction.again as usize)?;
+        let judged = interaction.state == State::Resolved && self.window_us.is_some();
+        (judged && !self.silent(journey.at_us[interaction.last as usize], journey.at_us[again])).then_some(again)
     }
 
     /// What a later contact has to have in common with one so that both are about the same request; 0 for nothing.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::question::Question;
 
 const CHARTER: &str = "\
 charter: 1
@@ -69,7 +70,7 @@ fn a_life_from_visit_to_answer() {
     assert_eq!(journeys, [("succeeded", 2), ("open", 1)]);
     let request = &found.interactions[0];
     assert_eq!(found.interactions.len(), 1);
-    assert_eq!((request.key.as_deref(), request.contacts, request.reopened), (Some("7"), 2, 0));
+    assert_eq!((request.key.as_deref(), request.contacts, request.ending.as_str()), (Some("7"), 2, "resolved"));
     assert_eq!(request.resolved.as_deref(), Some("2026-03-06T10:00:00+01:00"));
     let promises: Vec<_> = found.promises.iter().map(|p| (p.expectation.as_str(), p.standing, p.late_s)).collect();
     assert_eq!(
@@ -98,7 +99,7 @@ fn what_is_not_yet_due_is_pending_and_what_comes_in_time_is_kept() {
 }
 
 #[test]
-fn what_resolves_nothing_is_no_request_and_what_comes_back_is_opened_again() {
+fn what_resolves_nothing_is_no_request_and_what_comes_back_is_another() {
     let id = |n: u32| format!(r#"{{"id": {n}}}"#);
     let (one, two) = (id(1), id(2));
     let found = known(
@@ -111,9 +112,46 @@ fn what_resolves_nothing_is_no_request_and_what_comes_back_is_opened_again() {
             event("call", "2026-03-05", Some(&one)),
         ],
     );
-    let shown: Vec<_> =
-        found.interactions.iter().map(|i| (i.key.as_deref(), i.contacts, i.reopened, i.resolved.is_some())).collect();
-    assert_eq!(shown, [(Some("1"), 2, 1, false), (Some("2"), 1, 0, false)]);
+    let shown: Vec<_> = found.interactions.iter().map(|i| (i.key.as_deref(), i.contacts, i.ending.as_str())).collect();
+    assert_eq!(shown, [(Some("1"), 1, "resolved"), (Some("2"), 1, "open"), (Some("1"), 1, "open")]);
+}
+
+#[test]
+fn requests_are_those_of_the_view() {
+    let text = "charter: 1\nmoments: {ask: {when: \"event = 'ask'\"}, done: {when: \"event = 'done'\"}}\n\
+                interactions: {help: {opens: [ask], resolves: [done], window: 7d}}\n";
+    let charter = Charter::parse(text).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+    let on = |channel, name, when| Event { channel: Some(channel), ..event(name, when, None) };
+    let events = [
+        on("web", "ask", "2026-03-02T08:00"),
+        on("web", "ask", "2026-03-02T08:20"),
+        on("call", "ask", "2026-03-02T09:00"),
+        on("call", "done", "2026-03-02T10:00"),
+        on("shop", "ask", "2026-03-04T10:00"),
+        on("shop", "done", "2026-03-04T11:00"),
+        on("web", "ask", "2026-04-01T08:00"),
+    ];
+    let found = timeline(&charter, &events, at("2026-04-20").as_micros()).interactions;
+    let shown: Vec<_> = found.iter().map(|i| (i.contacts, i.ending.as_str(), i.again.as_deref())).collect();
+    let again = Some("2026-03-04T10:00:00+00:00");
+    assert_eq!(shown, [(2, "resolved", again), (1, "resolved", None), (1, "abandoned", None)]);
+
+    let mut line = "a:".to_owned();
+    for event in &events {
+        let [name, channel] = [event.event, event.channel.expect("a channel")];
+        line += &format!(
+            " {name}@{}m{{channel={channel}}}",
+            (event.at.as_micros() - events[0].at.as_micros()) / 60_000_000
+        );
+    }
+    let options = crate::interactions::Options::default();
+    let mut log = testkit::told(text, &line).log(None, |charter, wanted| {
+        options.wants(charter, wanted).expect("the charter has interactions");
+    });
+    log.setting.until_us += 19 * 86_400_000_000;
+    let view = testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("an answer");
+    let figures = &view.interactions[0].figures;
+    assert_eq!((figures.opened, figures.resolved, figures.abandoned, figures.contacts_mean), (3, 2, 1, Some(1.5)));
 }
 
 #[test]
