@@ -8,7 +8,7 @@ use evidence::Doubt;
 use journey::{Cut, Member, Moments, Segment, Selection, Setting};
 use lake::{Ends, Keeping, Lake, LeftOut, Lens, Of, Seen, Vocabulary};
 use listen::stitch::Rules;
-use understand::{Answered, View, extent, quality};
+use understand::{Answered, View, extent, person, quality};
 
 use crate::args::SelectArgs;
 use crate::error::Error;
@@ -262,9 +262,7 @@ pub(crate) async fn against(lake: &Lake, home: &Home) -> Result<Vec<Doubt>, Erro
 }
 
 fn ahead(ends: Ends, charter: &Charter) -> Option<Doubt> {
-    let until = Timestamp::from_micros(ends.until_us).to_jiff().to_zoned(charter.timezone.clone());
-    let until = until.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
-    (ends.ahead > 0).then_some(Doubt::Ahead { n: ends.ahead, until })
+    (ends.ahead > 0).then(|| Doubt::Ahead { n: ends.ahead, until: person::shown(ends.until_us, charter) })
 }
 
 impl Asking<'_> {

@@ -5,10 +5,11 @@
 //! away.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use charter::Charter;
 use charter::journeys::Journey as Drawn;
-use event::{Period, Periods, Timestamp};
+use event::{Period, Periods};
 use evidence::{Doubt, FEW, Share};
 use journey::{Fold, Journey, Moment, Moments, Run, Setting};
 use schemars::JsonSchema;
@@ -18,6 +19,7 @@ use crate::compare::Shares;
 use crate::count::{Customers, at};
 use crate::kept;
 use crate::limits::RETENTION_PERIODS_MAX;
+use crate::person::shown;
 use crate::question::{Question, known_moment, number};
 use crate::{Comparison, Error, Table};
 
@@ -135,6 +137,7 @@ impl Question for Options {
         let counted = if self.mode == Mode::Bounded { Period::Day } else { self.by };
         RetentionFold {
             options: self.clone(),
+            charter: Arc::clone(&setting.charter),
             moments: setting.moments.clone(),
             until_us: setting.until_us,
             periods: Periods::new(counted, zone.clone()),
@@ -176,7 +179,7 @@ pub struct Answer {
     pub moment: Option<String>,
     /// The moment that counts as coming back; null: any event.
     pub returns: Option<String>,
-    /// Up to when events are known (RFC 3339): what is not over by then is pending.
+    /// Up to when events are known (RFC 3339, in the charter's time zone): what is not over by then is pending.
     pub until: String,
     /// The number of customers who are in a cohort.
     pub customers: u64,
@@ -196,7 +199,7 @@ pub struct Answer {
 pub struct Cohort {
     /// The period: `2025-03-31`, `2025-W14` or `2025-03`, in the time zone of the charter.
     pub cohort: String,
-    /// When the period begins (RFC 3339, UTC).
+    /// When the period begins (RFC 3339, in the charter's time zone).
     pub begins: String,
     /// How many customers.
     pub customers: u64,
@@ -230,6 +233,7 @@ pub struct Cell {
 #[derive(Debug)]
 pub struct RetentionFold {
     options: Options,
+    charter: Arc<Charter>,
     moments: Moments,
     until_us: i64,
     /// What is counted in.
@@ -418,7 +422,7 @@ impl Fold for RetentionFold {
         }
         let customers = cohorts.values().map(|(customers, _)| customers).sum();
         let cohort = |(number, (customers, periods))| {
-            let begins = Timestamp::from_micros(self.cohorts.start(number).unwrap_or_default()).to_string();
+            let begins = shown(self.cohorts.start(number).unwrap_or_default(), &self.charter);
             Cohort { cohort: self.cohorts.name(number), begins, customers, periods }
         };
         let few = cohorts.values().filter(|(customers, _)| *customers < FEW).count() as u64;
@@ -434,7 +438,7 @@ impl Fold for RetentionFold {
             mode: self.options.mode,
             moment: self.options.moment.clone(),
             returns: self.options.returns.clone(),
-            until: Timestamp::from_micros(self.until_us).to_string(),
+            until: shown(self.until_us, &self.charter),
             customers,
             without_moment: self.counts.without_moment,
             all,

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use charter::Charter;
 use charter::journeys::{SurveyKind, Worth};
 use charter::moments::Goal;
-use event::Timestamp;
 use evidence::{Doubt, Share};
 use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted};
 use schemars::JsonSchema;
@@ -20,6 +19,7 @@ use crate::durations::{self, Durations, Times};
 use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
 use crate::pending::Pending;
+use crate::person::shown;
 use crate::question::Question;
 use crate::scores::{Places, read};
 use crate::sketch::RELATIVE_ERROR;
@@ -412,12 +412,6 @@ impl Fold for StagesFold {
                 .collect(),
         })
     }
-}
-
-/// A time in the charter's time zone, to the second.
-fn shown(us: i64, charter: &Charter) -> String {
-    let zoned = Timestamp::from_micros(us).to_jiff().to_zoned(charter.timezone.clone());
-    zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
 impl StagesFold {

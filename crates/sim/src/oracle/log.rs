@@ -165,6 +165,12 @@ pub(super) fn asked<'a>(charter: &'a Charter, events: &'a [Event], question: &Qu
     (Vec::new(), vec![asked])
 }
 
+/// A time as answers show it: in the charter's zone, to the second.
+pub(super) fn shown(charter: &Charter, at_us: i64) -> String {
+    let zoned = Timestamp::from_micros(at_us).to_jiff().to_zoned(charter.timezone.clone());
+    zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
 fn day_start(charter: &Charter, at_us: i64) -> i64 {
     let zoned = Timestamp::from_micros(at_us).to_jiff().to_zoned(charter.timezone.clone());
     zoned.start_of_day().expect("a day has a start").timestamp().as_microsecond()

@@ -9,7 +9,7 @@ use jiff::{Span, ToSpan};
 use serde_json::{Value, json};
 
 use super::figures::wilson;
-use super::log::{Customer, Log};
+use super::log::{Customer, Log, shown};
 use crate::world::Question;
 
 /// When each period begins, and its first day.
@@ -64,7 +64,7 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
         let (start_us, day) = cohorts[*number];
         json!({
             "cohort": name(by, day),
-            "begins": Timestamp::from_micros(start_us).to_string(),
+            "begins": shown(log.charter, start_us),
             "customers": customers,
             "periods": cells(of_cohort),
         })
@@ -74,7 +74,7 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
         "mode": mode,
         "moment": question.option("moment"),
         "returns": question.option("returns"),
-        "until": Timestamp::from_micros(log.until_us).to_string(),
+        "until": shown(log.charter, log.until_us),
         "customers": all.values().map(|(customers, _)| customers).sum::<u64>(),
         "without_moment": without,
         "all": cells(&together),

@@ -2,11 +2,10 @@
 
 use charter::journeys::{Survey, SurveyKind, Worth};
 use charter::moments::Goal;
-use event::Timestamp;
 use serde_json::{Value, json};
 
 use super::figures::{Z, count, mean, median, most_frequent, newcombe, object, seconds, share, student, welch, wilson};
-use super::log::{Journey, Log, Seen, number};
+use super::log::{Journey, Log, Seen, number, shown};
 use super::scores::{Score, nps, read};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -54,10 +53,7 @@ pub(super) fn answer(log: &Log<'_>) -> Option<Value> {
         ],
         None => [(i64::MIN, i64::MAX), (0, -1), (0, -1)].map(|bounds| window(&log.journeys, bounds, (0, 0))),
     };
-    let time = |us: i64| {
-        let zoned = Timestamp::from_micros(us).to_jiff().to_zoned(charter.timezone.clone());
-        zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-    };
+    let time = |us: i64| shown(charter, us);
     let end = |until_us: i64| if log.to_us == Some(until_us + 1) { until_us + 1 } else { until_us };
     let long = halves.is_some_and(|(since, middle, _)| middle - since > 30 * DAY_US);
     let (transitions, back, all) = transitions(log);

@@ -1,3 +1,4 @@
+use event::Timestamp;
 use journey::Selection;
 
 use super::*;
@@ -59,6 +60,15 @@ const WEEKS: &str = "1: a@2021-01-04 a@2021-01-05 b@2021-01-12 a@2021-01-26;
     2: a@2021-01-06T12:00 b@2021-01-20; 3: b@2021-01-10T23:59 a@2021-01-11T00:00; 4: a@2021-01-12";
 
 #[test]
+fn times_are_those_of_the_charters_zone() {
+    let answer = ask(&by(Period::Day, Mode::Classic, 1), &log("Europe/Berlin", "2026-07-02T09:42", "1: a@2026-01-05"));
+    assert_eq!(
+        (answer.cohorts[0].begins.as_str(), answer.until.as_str()),
+        ("2026-01-05T00:00:00+01:00", "2026-07-02T09:42:00+02:00")
+    );
+}
+
+#[test]
 fn weeks_by_hand() {
     // Known to the end of the week of 18 January: for the first week two are over, for the second one.
     let log = log("UTC", "2021-01-25", WEEKS);
@@ -72,7 +82,7 @@ fn weeks_by_hand() {
     let share = Share::new(2, 4);
     assert_eq!((classic.all[0].share, classic.all[0].share_low), (share.share, share.low));
     assert_eq!((classic.all[2].share, classic.all[2].share_high), (None, None));
-    assert_eq!((classic.cohorts[0].begins.as_str(), classic.customers), ("2021-01-04T00:00:00Z", 4));
+    assert_eq!((classic.cohorts[0].begins.as_str(), classic.customers), ("2021-01-04T00:00:00+00:00", 4));
 
     let rolling = ask(&by(Period::Week, Mode::Rolling, 3), &log);
     // The first came again in the fourth week, so also "in week 2 or later".
