@@ -104,6 +104,15 @@ const OF: [(&str, Kind, Makes, Type); 11] = [
     ("value_of", Kind::Outcome, CustomerFact::ValueOf, Type::Float),
 ];
 
+impl CustomerFact {
+    /// Whether a name is one of customers, of whatever moment, channel, journey or outcome, known or not.
+    pub fn is_named(name: &str) -> bool {
+        let (first, of) = name.split_once('.').map_or((name, false), |(first, _)| (first, true));
+        let is = |known: &str| known.eq_ignore_ascii_case(first);
+        if of { OF.iter().any(|(known, ..)| is(known)) } else { ALONE.iter().any(|(known, ..)| is(known)) }
+    }
+}
+
 pub(crate) const SEGMENT: &[&str] = &["label", "when"];
 
 /// The vocabulary of conditions over [`CustomerFact`]s.

@@ -1,6 +1,6 @@
 //! Segments by name or as SQL over the facts of a customer: whom `--segment` keeps and `--compare` sets side by side.
 
-use charter::{Charter, Condition, CustomerFact};
+use charter::{Charter, Condition, ConditionError, CustomerFact, Fault};
 
 use crate::args::SelectArgs;
 use crate::error::Error;
@@ -46,8 +46,9 @@ pub(crate) fn chosen(select: &SelectArgs, charter: &Charter) -> Result<Chosen, E
 }
 
 /// The segment that a text names, or what it says of customers where it cannot be about events.
-fn customers(option: &str, text: &str, charter: &Charter) -> Result<Option<OfCustomers>, Error> {
-    let of_events = charter.condition(text).is_ok();
+fn customers(option: &'static str, text: &str, charter: &Charter) -> Result<Option<OfCustomers>, Error> {
+    let about_events = charter.condition(text);
+    let of_events = about_events.is_ok();
     match charter.segment(text.trim()) {
         Some(_) if of_events => Err(Error::Usage(format!(
             "{option}: `{text}` is a segment of the charter and a condition over events: rename the segment, or write the condition in parentheses"
@@ -55,7 +56,28 @@ fn customers(option: &str, text: &str, charter: &Charter) -> Result<Option<OfCus
         Some(segment) => Ok(Some(segment.when.clone())),
         None if of_events => Ok(None),
         None if is_a_name(text) && !charter.segments.is_empty() => Err(unknown(option, text.trim(), charter)),
-        None => Ok(charter.customer_condition(text).ok()),
+        None => match (charter.customer_condition(text), about_events) {
+            (Ok(condition), _) => Ok(Some(condition)),
+            (Err(wrong), Err(of_events)) if meant(&of_events, charter) => Err(explained(option, text, wrong, charter)),
+            (Err(_), _) => Ok(None),
+        },
+    }
+}
+
+/// Whether the name that no event has is one of customers.
+fn meant(of_events: &ConditionError, charter: &Charter) -> bool {
+    let Fault::UnknownName { name } = &of_events.fault else { return false };
+    CustomerFact::is_named(name) || charter.segment(name).is_some()
+}
+
+/// Why a text is no condition over customers.
+fn explained(option: &'static str, text: &str, wrong: ConditionError, charter: &Charter) -> Error {
+    match &wrong.fault {
+        Fault::UnknownName { name } if charter.segment(name).is_some() => Error::Usage(format!(
+            "{option}: `{name}` is a segment of the charter, and stands alone: ask for it with `--segment {name}`, and write the rest in {}",
+            if option == "--segment" { "--where" } else { option }
+        )),
+        _ => Error::Condition { option, text: text.to_owned(), wrong },
     }
 }
 
@@ -66,11 +88,7 @@ fn by_name_or_sql(text: &str, charter: &Charter) -> Result<OfCustomers, Error> {
     if is_a_name(text) {
         return Err(unknown("--segment", text.trim(), charter));
     }
-    charter.customer_condition(text).map_err(|wrong| Error::Condition {
-        option: "--segment",
-        text: text.to_owned(),
-        wrong,
-    })
+    charter.customer_condition(text).map_err(|wrong| explained("--segment", text, wrong, charter))
 }
 
 /// `NAME`, SQL over customers, or `A,B`; `None` where it is about something else than customers.

@@ -125,6 +125,19 @@ fn segments_that_do_not_exist() {
     home.fails(&["view", "map", "--segment", "count_of.visits > 1"], 3, "did you mean `count_of.visit`?");
     home.fails(&["view", "segments", "--sql", "events"], 2, "true or false is needed");
     home.fails(&["view", "map", "--where", "regular"], 4, "--where: the charter has no segment `regular`");
+    // What is said of customers is not told as if it were said of events.
+    home.fails(
+        &["view", "map", "--where", "count_of.order >= 'x'"],
+        3,
+        "`count_of.order` (a number) cannot be compared",
+    );
+    home.fails(&["view", "map", "--where", "share_of_channel.fax > 'x'"], 3, "`share_of_channel.fax` (a number)");
+    home.fails(&["view", "map", "--compare", "count_of.oder >= 3"], 3, "did you mean `count_of.order`?");
+    let alone = "`callers` is a segment of the charter, and stands alone: ask for it with `--segment callers`";
+    home.fails(&["view", "map", "--where", "callers and count_of.order >= 2"], 2, alone);
+    home.fails(&["view", "map", "--where", "count_of.order >= 2 and callers"], 2, alone);
+    home.fails(&["view", "map", "--segment", "count_of.order >= 2 and callers"], 2, alone);
+    home.fails(&["view", "map", "--where", "evnt = 'visit'"], 3, "did you mean `event`?");
 }
 
 #[test]

@@ -72,6 +72,16 @@ fn what_is_misspelt_or_of_another_type_is_explained() {
 }
 
 #[test]
+fn names_of_customers_are_told_from_others() {
+    for name in ["count_of.oder", "Share_Of_Channel.fax", "days_since_last", "count_of.a.b"] {
+        assert!(CustomerFact::is_named(name), "{name}");
+    }
+    for name in ["event", "properties.total", "count_of", "events.x", "days_since_lst"] {
+        assert!(!CustomerFact::is_named(name), "{name}");
+    }
+}
+
+#[test]
 fn without_a_list_any_moment_may_be_meant() {
     let charter = Charter::without_file();
     let found = charter.customer_condition("count_of.\"Order Completed\" > 1").expect("a name in quotes");
