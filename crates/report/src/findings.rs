@@ -143,7 +143,14 @@ fn loss(answer: &funnel::Answer, answers: &Answers<'_>) -> Option<Finding> {
         telling.say(" (").figure(Figure::Share(Share::new(lost(at), before.customers))).say(") who come so far ");
         telling.say(if lost(at) == 1 { "has no " } else { "have no " });
         // Who had it before the others, and not after them, is among these and need not be lost.
-        telling.moment(words.label(&after.moment)).say(" after that; what they had before does not count.");
+        telling.moment(words.label(&after.moment)).say(" after that");
+        // Who had it when the window was over is among these too.
+        if let Some(within) = answer.within_s {
+            telling.say(" within ").figure(Figure::Seconds(within)).say(" of the first step");
+            telling.say("; what they had before or later does not count.");
+        } else {
+            telling.say("; what they had before does not count.");
+        }
     }
     let share = (first.customers - last.customers) as f64 / first.customers as f64;
     // What becomes of steps that somebody chose is never quite dull.

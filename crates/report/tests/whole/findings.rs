@@ -264,6 +264,21 @@ fn a_loss_says_which_journeys_and_that_the_order_counts() {
     assert!(of(&usual, Kind::Loss).strength < of(&found, Kind::Loss).strength);
 }
 
+/// Who has the last step when the window is over does have it: the loss does not say that nobody of them has.
+#[test]
+fn a_loss_inside_a_window_says_so() {
+    let log = repeated(&[(80, "visit@0 cart@1d order@2d"), (120, "visit@0 cart@1d order@40d")]);
+    let steps = ["visit", "cart", "order"].map(str::to_owned).to_vec();
+    let funnel = ask(&log, &funnel::Options { steps, within: Some("14d".to_owned()), ..funnel::Options::default() });
+    let words = Words::default();
+    let found = findings(&Answers { funnel: Some(&funnel), steps_chosen: true, ..nothing(&words) });
+    let told = &of(&found, Kind::Loss).text;
+    assert!(told.contains(": 120 of 200 "), "{told}");
+    let end = "who come so far have no ‘order’ after that within 14 days of the first step; what they had before or later \
+               does not count.";
+    assert!(told.ends_with(end), "{told}");
+}
+
 #[test]
 fn the_loss_of_a_shop_counted_by_hand() {
     let log = logs::shop();
