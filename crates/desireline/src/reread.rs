@@ -41,10 +41,11 @@ impl ReadAs {
         json!({ "content": self.content, "reading": self.reading })
     }
 
-    /// How the same content was read the last time, if it never was as it is now.
+    /// How the same content was read the last time that it gave events, if it never was as it is now. Of a reading that
+    /// gave none, nothing is there that could stay.
     pub(crate) fn before(&self, files: &[Value]) -> Option<Reading> {
         let content = self.content.as_deref()?;
-        let same = files.iter().filter(|file| file["content"] == content);
+        let same = files.iter().filter(|file| file["content"] == content && file["events"] != 0);
         let readings = same.filter_map(|file| serde_json::from_value(file["reading"].clone()).ok());
         let readings: Vec<Reading> = readings.collect();
         if readings.contains(&self.reading) { None } else { readings.into_iter().next_back() }
@@ -104,5 +105,11 @@ mod tests {
         let both = [&known[..], &[other.json()]].concat();
         assert_eq!(other.before(&both), None, "it was read like this before");
         assert_eq!(read_as("9-a", "date").before(&both), None, "and like this too");
+        let with = |events: u64| {
+            let mut file = read_as("9-a", "date").json();
+            file["events"] = json!(events);
+            other.before(&[file])
+        };
+        assert!(with(0).is_none() && with(1).is_some(), "a reading that gave no events leaves nothing");
     }
 }

@@ -82,9 +82,6 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let sources = plan_all(home, args)?;
     sources.iter().for_each(sources::describe);
     let (read_as, reread) = read_otherwise(home, &sources);
-    for (_, warning) in &reread {
-        draw::note(&format!("warning: {warning}"));
-    }
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     // Only the first handler of a process counts, which is this one unless the demo imports twice.

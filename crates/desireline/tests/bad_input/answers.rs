@@ -91,8 +91,19 @@ fn another_reading_of_the_same_file_is_told() {
     assert_eq!(home.events(), 4);
     let same = home.import(&home.file("y.csv", rows), &["--map", &map("date+time"), "--timezone", "UTC"]);
     assert!(same["warnings"].as_array().unwrap().is_empty() && home.events() == 4, "{same}");
-    home.run(&["import", &file, "--map", &map("date+time"), "--timezone", "Europe/Berlin"])
-        .expect(0, &["warning: x.csv was imported before and read otherwise", "timezone from `Europe/Berlin`"]);
+    let again = home.run(&["import", &file, "--map", &map("date+time"), "--timezone", "Europe/Berlin"]);
+    again.expect(0, &["note: x.csv was imported before and read otherwise", "timezone from `Europe/Berlin`"]);
+    assert_eq!(again.err.matches("was imported before").count(), 1, "{}", again.err);
+}
+
+/// Of a reading that gave no events nothing is there, so nothing can stay of it.
+#[test]
+fn a_reading_that_gave_nothing_is_not_told() {
+    let home = Home::new();
+    let file = home.file("x.csv", "customer,event,at\na,visit,2026-01-01\na,order,2026-01-02\n");
+    home.run(&["import", &file, "--map", "at=at:%d/%m/%Y"]).expect(3, &["none of the 2 rows is an event"]);
+    let done = home.import(&file, &["--timezone", "UTC"]);
+    assert!(done["warnings"].as_array().unwrap().is_empty() && done["events"] == 2, "{done}");
 }
 
 #[test]
