@@ -333,7 +333,10 @@ fn funnel_section(data: &ReportData) -> Option<Part> {
         .map_or_else(|| "in any time".to_owned(), |within| format!("within {} of the first step", safe(&time(within))));
     let counts = match answer.semantics {
         funnel::Semantics::Window => "each customer counts once, at the furthest step that any chain of theirs reaches",
-        funnel::Semantics::FromFirst => "each customer counts once, in the chain from their earliest first step",
+        funnel::Semantics::FromFirst => {
+            "in each journey the chain from its earliest first step counts, and each customer once, by the furthest of \
+             these"
+        }
     };
     let mut html = format!(
         "<p>Customers who take these steps in this order, {within}, with anything in between; {counts}. {} in all, \

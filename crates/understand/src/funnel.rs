@@ -111,7 +111,7 @@ fn steps(value: &str) -> Result<Vec<String>, Error> {
 pub enum Semantics {
     /// The furthest step that any chain from any first step reaches.
     Window,
-    /// The furthest step that the chain from the earliest first step reaches.
+    /// The furthest step that the chain from the earliest first step of a journey reaches.
     FromFirst,
 }
 
@@ -423,7 +423,9 @@ fn table(answer: &Answer) -> Table {
     }
     let chain = match answer.semantics {
         Semantics::Window => "each customer counts once, by the best chain from any first step",
-        Semantics::FromFirst => "each customer counts once, by the chain from the earliest first step",
+        Semantics::FromFirst => {
+            "each journey counts by the chain from its earliest first step, each customer once by the best of these"
+        }
     };
     let window = answer.within_s.map_or(String::new(), |s| format!(", within {} of it", Cell::Seconds(s)));
     table.notes.push(format!("{chain}{window}"));

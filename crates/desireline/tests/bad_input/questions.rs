@@ -216,3 +216,20 @@ fn two_groups_stand_under_their_names_and_lists_are_cut_where_somebody_says_so()
     assert!(csv.starts_with("what,a_group,a,a_count,a_of,b_group,b,b_count,b_of,difference,low,high\r\n"), "{csv}");
     assert!(home.run(&["view", "map"]).out.contains("1,200 events in 20 journeys of 20 customers"));
 }
+
+/// Where journeys are cut, each has an earliest first step of its own: a funnel from the first says that.
+#[test]
+fn a_funnel_from_the_first_says_which_first() {
+    let home = Home::new();
+    let rows = "customer,event,at\na,visit,2026-01-10\na,visit,2026-03-10\na,order,2026-03-11\n";
+    home.import(&home.file("x.csv", rows), &["--timezone", "UTC"]);
+    let charter = home.file("charter.yaml", "charter: 1\njourneys: {p: {abandoned_after: 30d}}\n");
+    let asked = ["view", "funnel", "--steps", "visit,order", "--within", "30d", "--from-first", "--charter", &charter];
+    let buyers =
+        |args: &[&str]| home.run(&[&asked[..], args, &["--json"]].concat()).json()["steps"][1]["customers"].clone();
+    assert_eq!((buyers(&[]), buyers(&["--journey", "p"])), (0.into(), 1.into()));
+    let told = "each journey counts by the chain from its earliest first step, each customer once by the best of these";
+    let shown =
+        home.run(&[&asked[..], &["--journey", "p"]].concat()).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains(told), "{shown}");
+}
