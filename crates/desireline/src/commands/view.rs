@@ -25,6 +25,9 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
             "--csv answers one view at a time: ask for them one by one, or use --json".to_owned(),
         ));
     }
+    if args.svg && views.len() > 1 {
+        return Err(Error::Usage("--svg draws one map: ask for `view map --svg` alone".to_owned()));
+    }
     let lake = Lake::open(&home.path).await?;
     let answered = match objects(args, &views)?.as_slice() {
         several @ [_, _, ..] => map_by_type(&lake, home, &args.select, &views, several).await.map(|map| vec![map]),

@@ -233,3 +233,12 @@ fn a_funnel_from_the_first_says_which_first() {
         home.run(&[&asked[..], &["--journey", "p"]].concat()).out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(shown.contains(told), "{shown}");
 }
+
+#[test]
+fn one_picture_is_drawn_of_one_map() {
+    let home = Home::new();
+    home.import(&home.file("x.csv", "customer,event,at\na,visit,2026-01-10\na,order,2026-03-11\n"), &[]);
+    let several = ["view", "map,funnel", "--steps", "visit,order", "--svg"];
+    home.run(&several).expect(2, &["--svg draws one map: ask for `view map --svg` alone"]);
+    assert!(home.run(&["view", "map", "--svg"]).out.starts_with("<svg"));
+}
