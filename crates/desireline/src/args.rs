@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Shows the journeys that customers really take.
 #[derive(Debug, Parser)]
@@ -17,6 +18,9 @@ pub(crate) struct Args {
     /// The folder in which everything is kept.
     #[arg(long, global = true, value_name = "DIR", env = "DESIRELINE_HOME", default_value = "desireline-home")]
     pub(crate) home: PathBuf,
+    /// Whether the home was typed, and is not one that the surroundings or nobody named.
+    #[arg(skip)]
+    pub(crate) home_typed: bool,
     /// The charter; without it, `charter.yaml` in the home, if there is one.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) charter: Option<PathBuf>,
@@ -25,6 +29,16 @@ pub(crate) struct Args {
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// What was typed; ends the program where that is wrong.
+    pub(crate) fn typed() -> Self {
+        let matches = Self::command().get_matches();
+        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        args.home_typed = matches.value_source("home") == Some(ValueSource::CommandLine);
+        args
+    }
 }
 
 #[derive(Debug, Subcommand)]

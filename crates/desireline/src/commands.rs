@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Customer(one) => customer::show(&Home::open(args)?, one, args.json).await,
             Command::Erase(key) => customer::erase(&Home::open(args)?, key).await,
             Command::Unmerge(keys) => customer::unmerge(&Home::open(args)?, keys, args.json).await,
-            Command::Demo(demo) => demo::run(demo, args.json).await,
+            Command::Demo(demo) => demo::run(args, demo).await,
         }
     })
 }

@@ -20,13 +20,11 @@ mod sources;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = args::Args::typed();
     match commands::run(&args) {
         Ok(code) => code,
         Err(error) => {

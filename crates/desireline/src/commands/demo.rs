@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ::report::Finding;
 use serde_json::{Value, json};
 
-use crate::args::{DemoArgs, ReadArgs, SelectArgs};
+use crate::args::{Args, DemoArgs, ReadArgs, SelectArgs};
 use crate::commands::{import, report};
 use crate::draw;
 use crate::error::Error;
@@ -55,7 +55,13 @@ const EXAMPLES: [Example; 2] = [
 ];
 
 /// Imports both and says what is found.
-pub(crate) async fn run(args: &DemoArgs, as_json: bool) -> Result<ExitCode, Error> {
+pub(crate) async fn run(all: &Args, args: &DemoArgs) -> Result<ExitCode, Error> {
+    if all.home_typed || all.charter.is_some() {
+        let what = "demo makes a home of its own for each example, inside --output, with the example's charter: leave out \
+                    --home and --charter";
+        return Err(Error::Usage(what.to_owned()));
+    }
+    let as_json = all.json;
     let mut organisations = Vec::new();
     for example in &EXAMPLES {
         let shown = Shown::of(example, &args.charters.join(example.name), &args.output).await?;

@@ -242,3 +242,10 @@ fn one_picture_is_drawn_of_one_map() {
     home.run(&several).expect(2, &["--svg draws one map: ask for `view map --svg` alone"]);
     assert!(home.run(&["view", "map", "--svg"]).out.starts_with("<svg"));
 }
+
+#[test]
+fn a_demo_takes_no_home_and_no_charter() {
+    let home = Home::new();
+    home.run(&["demo"]).expect(2, &["demo makes a home of its own for each example", "leave out --home and --charter"]);
+    assert!(!home.path().exists());
+}
