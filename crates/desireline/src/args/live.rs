@@ -1,0 +1,96 @@
+//! Arguments of what serves, and of what looks after it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Where to listen. Other machines reach it only where keys were made before.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    /// The certificate, for HTTPS, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A key that may send events, besides those that are kept.
+    #[arg(
+        long = "write-key",
+        value_name = "KEY",
+        env = "DESIRELINE_WRITE_KEYS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) write_keys: Vec<String>,
+    /// A key that may do everything, besides those that are kept.
+    #[arg(
+        long = "api-key",
+        value_name = "KEY",
+        env = "DESIRELINE_API_KEYS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) api_keys: Vec<String>,
+    /// The address under which it is known outside.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// The folder for backups that are asked for over the API; otherwise `backups` in the home.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) backups: Option<PathBuf>,
+    /// A proxy that may say on whose behalf a request is made.
+    #[arg(long = "proxy", value_name = "ADDRESS")]
+    pub(crate) proxies: Vec<IpAddr>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LiveArgs {
+    /// The database in which live state is kept, and which other processes may share; otherwise it is kept in the home.
+    #[arg(long, value_name = "postgres://…", env = "DESIRELINE_KEEP", hide_env_values = true)]
+    pub(crate) keep: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+    /// Another charter: what it would have decided over the same log, and how that differs. Nothing is sent or written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Only decisions from this time on.
+    #[arg(long, value_name = "TIME", requires = "policy")]
+    pub(crate) from: Option<String>,
+    /// Only decisions before this time.
+    #[arg(long, value_name = "TIME", requires = "policy")]
+    pub(crate) to: Option<String>,
+    /// Show so many of the decisions that differ, each with a key of its customer.
+    #[arg(long, value_name = "N", requires = "policy", default_value_t = 0)]
+    pub(crate) examples: usize,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Where the server is to listen, or does.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BackupArgs {
+    /// The folder, which is empty or not there.
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreArgs {
+    /// The folder of the backup.
+    pub(crate) from: PathBuf,
+}
