@@ -180,6 +180,7 @@ impl Part {
     pub(crate) fn finishes(self, mut folds: impl Iterator<Item = Folds>) -> Vec<Finish> {
         let moments = &self.setting.moments;
         let shared = self.asked.may_share_customers();
+        let longer = self.asked.followed_longer(self.setting.until_us);
         let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
         let Some([a, b]) = self.asked.groups else {
             let finish = |((place, view), fold): (Placed<View>, _)| -> Finish {
@@ -190,11 +191,14 @@ impl Part {
         };
         let both = first.zip(folds.next().expect("a comparison has two groups"));
         let compare = |(((place, view), x), y): ((Placed<View>, _), _)| -> Finish {
-            let (x, y, moments) = ((a.clone(), x), (b.clone(), y), moments.clone());
+            let (x, y, moments, longer) = ((a.clone(), x), (b.clone(), y), moments.clone(), longer.clone());
             Box::new(move || {
                 let mut answer = view.compare(x, y, &moments)?;
                 if shared {
                     answer.doubt(Doubt::InBothGroups);
+                }
+                if let Some(longer) = longer {
+                    answer.doubt(longer);
                 }
                 Ok((place, answer))
             })

@@ -1,10 +1,11 @@
 //! Typed options into a question to the lake: which cut, which conditions, which period, compared with what.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
 use event::{Column, Timestamp};
-use evidence::Doubt;
+use evidence::{Doubt, counted};
 use journey::{Cut, Member, Moments, Segment, Selection, Setting};
 use lake::{Ends, Keeping, Lake, LeftOut, Lens, Of, Seen, Vocabulary};
 use listen::stitch::Rules;
@@ -29,6 +30,27 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The doubt that journeys of one of two periods had longer for what may follow: all are followed to the end of the data.
+    pub(crate) fn followed_longer(&self, until_us: i64) -> Option<Doubt> {
+        let ([(_, first), (_, second)], [a, b]) = (self.selected.as_slice(), self.groups.as_ref()?) else {
+            return None;
+        };
+        let bounds = |period: &Selection| (period.to_us.unwrap_or(until_us).min(until_us), period.from_us);
+        let (of_a, of_b) = (bounds(first), bounds(second));
+        let (longer, shorter) = match of_a.cmp(&of_b) {
+            Ordering::Less => (a, b),
+            Ordering::Greater => (b, a),
+            Ordering::Equal => return None,
+        };
+        let days = (of_a.0 - of_b.0).unsigned_abs() / 86_400_000_000;
+        let by = if days > 0 { format!(", by {}", counted(days, "day", "days")) } else { String::new() };
+        let why = format!(
+            "all journeys are followed to the end of the data, so those of {longer} had longer than those of {shorter} for \
+             what may follow{by}"
+        );
+        Some(Doubt::missing("equal time for both periods", &why))
+    }
+
     /// Whether time alone changes which customers count.
     pub(crate) fn depends_on_now(&self) -> bool {
         let members = self.selected.iter().flat_map(|(_, selection)| &selection.segments);

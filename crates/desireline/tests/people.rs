@@ -203,6 +203,23 @@ fn the_quality_of_data_knows_what_no_moment_is_and_what_was_rejected() {
 }
 
 #[test]
+fn of_two_periods_the_earlier_one_is_followed_for_longer() {
+    let home = Home::new();
+    let said = |compare: &str| {
+        let found = home.json(&["view", "map", "--compare", compare]);
+        let why = found["doubts"].as_array().unwrap().iter().filter(|d| d["what"] == "equal time for both periods");
+        why.map(|doubt| doubt["why"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let longer = "those of 2026-03-01..2026-03-03 had longer than those of 2026-03-03..2026-03-05";
+    for compare in ["2026-03-01..2026-03-03,2026-03-03..2026-03-05", "2026-03-03..2026-03-05,2026-03-01..2026-03-03"] {
+        let [why] = said(compare).try_into().unwrap();
+        let why: String = why;
+        assert!(why.contains(longer) && why.ends_with("by 2 days"), "{why}");
+    }
+    assert!(said("channel = 'web'").is_empty(), "no periods");
+}
+
+#[test]
 fn one_person_by_any_of_their_keys() {
     let home = Home::new();
     let found = home.json(&["customer", "email:Ann@example.com"]);
