@@ -356,7 +356,8 @@ mod tests {
 
     use super::*;
 
-    fn cells(column: ArrayRef) -> Vec<String> {
+    fn cells(column: impl Array + 'static) -> Vec<String> {
+        let column: ArrayRef = Arc::new(column);
         let reader = Reader::new(&column, true).expect("it can be read");
         (0..column.len()).map(|row| format!("{:?}", reader.cell(row))).collect()
     }
@@ -365,7 +366,7 @@ mod tests {
     fn no_digit_of_a_number_is_lost() {
         let decimals = |values: Vec<i128>, scale| {
             let array = Decimal128Array::from(values).with_precision_and_scale(38, scale).expect("it fits");
-            cells(Arc::new(array))
+            cells(array)
         };
         let key = 1_234_567_890_123_456_789;
         let cents = vec![2_000, 1_234_567_890_123_456_789, -5];
@@ -373,14 +374,14 @@ mod tests {
         assert_eq!(decimals(vec![key * 1_000], 0), [r#"Text("1234567890123456789000")"#]);
         assert_eq!(decimals(cents, 2), ["Float(20.0)", r#"Text("12345678901234567.89")"#, "Float(-0.05)"]);
         let ids = UInt64Array::from(vec![Some(7), None, Some(u64::MAX)]);
-        assert_eq!(cells(Arc::new(ids)), ["Int(7)", "Empty", r#"Text("18446744073709551615")"#]);
+        assert_eq!(cells(ids), ["Int(7)", "Empty", r#"Text("18446744073709551615")"#]);
     }
 
     #[test]
     fn bytes_are_texts_or_digits() {
         let bytes = BinaryArray::from(vec![b"ann".as_slice(), &[0xff, 0x01], &[0, 1]]);
-        assert_eq!(cells(Arc::new(bytes)), [r#"Text("ann")"#, r#"Text("ff01")"#, r#"Text("0001")"#]);
+        assert_eq!(cells(bytes), [r#"Text("ann")"#, r#"Text("ff01")"#, r#"Text("0001")"#]);
         let ids = FixedSizeBinaryArray::try_from_iter([[0x0f; 16]].into_iter()).expect("16 bytes each");
-        assert_eq!(cells(Arc::new(ids)), [r#"Text("0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f")"#]);
+        assert_eq!(cells(ids), [r#"Text("0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f")"#]);
     }
 }

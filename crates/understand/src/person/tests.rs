@@ -136,14 +136,12 @@ fn requests_are_those_of_the_view() {
     let again = Some("2026-03-04T10:00:00+00:00");
     assert_eq!(shown, [(2, "resolved", again), (1, "resolved", None), (1, "abandoned", None)]);
 
-    let mut line = "a:".to_owned();
-    for event in &events {
+    let word = |event: &Event<'_>| {
         let [name, channel] = [event.event, event.channel.expect("a channel")];
-        line += &format!(
-            " {name}@{}m{{channel={channel}}}",
-            (event.at.as_micros() - events[0].at.as_micros()) / 60_000_000
-        );
-    }
+        let minutes = (event.at.as_micros() - events[0].at.as_micros()) / 60_000_000;
+        format!("{name}@{minutes}m{{channel={channel}}}")
+    };
+    let line = format!("a: {}", events.iter().map(word).collect::<Vec<_>>().join(" "));
     let options = crate::interactions::Options::default();
     let mut log = testkit::told(text, &line).log(None, |charter, wanted| {
         options.wants(charter, wanted).expect("the charter has interactions");
