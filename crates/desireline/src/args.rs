@@ -269,14 +269,6 @@ pub(crate) struct SelectArgs {
     pub(crate) afresh: bool,
 }
 
-impl SelectArgs {
-    /// Whether all events of all customers count.
-    pub(crate) fn is_whole(&self) -> bool {
-        let Self { of, journey, with, segment, events, from, to, compare, compare_names: _, afresh: _ } = self;
-        [of, journey, with, segment, events, from, to, compare].into_iter().all(Option::is_none)
-    }
-}
-
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ViewArgs {
     /// One view, or several with commas between them; all are listed below.

@@ -377,7 +377,7 @@ impl Pass<'_> {
     ) -> Result<Box<dyn Answered>, Error> {
         if let Some(found) = answer.answer().downcast_ref::<quality::Answer>() {
             let found = found.clone();
-            let whole = asking.select.is_whole();
+            let whole = is_whole(&asking.select);
             let besides = quality::Besides { whole, ..besides(self.lake, self.home, left_out).await? };
             return Ok(quality::complete(found, &besides, asking.charter));
         }
@@ -392,6 +392,12 @@ fn in_flags(error: lake::Error) -> lake::Error {
         lake::Error::NotFound { what } => lake::Error::NotFound { what: format!("--of: {what}") },
         other => other,
     }
+}
+
+/// Whether all events of all customers count.
+fn is_whole(select: &SelectArgs) -> bool {
+    let SelectArgs { of, journey, with, segment, events, from, to, compare, compare_names: _, afresh: _ } = select;
+    [of, journey, with, segment, events, from, to, compare].into_iter().all(Option::is_none)
 }
 
 /// What no fold knows of the quality of data.
