@@ -61,8 +61,10 @@ fn ends(measure: &Measure, low: f64, high: f64) -> String {
     }
 }
 
+/// Whether the interval of the change leaves out none; one of no width says only that a few are all alike.
 fn is_clear(measure: &Measure) -> bool {
-    measure.change_low.is_some_and(|low| low > 0.0) || measure.change_high.is_some_and(|high| high < 0.0)
+    let ends = measure.change_low.zip(measure.change_high);
+    ends.is_some_and(|(low, high)| low < high && (low > 0.0 || high < 0.0))
 }
 
 /// How far a change lies from none, in half widths of its interval.
@@ -173,4 +175,31 @@ fn besides(stage: &Stage) -> String {
         parts.push(format!("{} fell back ({})", grouped(stage.fell_back), unbroken(&percent(stage.fell_back_share))));
     }
     parts.join("<br/>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_clear_only_with_an_interval_that_leaves_out_none() {
+        let changed = |ends: Option<(f64, f64)>| Measure {
+            measure: "csat".to_owned(),
+            unit: "score".to_owned(),
+            n: 4,
+            count: None,
+            value: Some(4.5),
+            low: None,
+            high: None,
+            earlier: Some(4.0),
+            later: Some(5.0),
+            change: Some(1.0),
+            change_low: ends.map(|ends| ends.0),
+            change_high: ends.map(|ends| ends.1),
+        };
+        assert!(is_clear(&changed(Some((0.5, 1.5)))) && is_clear(&changed(Some((-1.5, -0.5)))));
+        for ends in [None, Some((1.0, 1.0)), Some((-0.5, 2.5))] {
+            assert!(!is_clear(&changed(ends)), "{ends:?}");
+        }
+    }
 }
