@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::parser::ValueSource;
-use clap::{Args as ClapArgs, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use live::{BackupArgs, DoctorArgs, LiveArgs, ReplayArgs, RestoreArgs, ServeArgs};
 
@@ -32,16 +31,6 @@ pub(crate) struct Args {
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-impl Args {
-    /// What was typed; ends the program where that is wrong.
-    pub(crate) fn typed() -> Self {
-        let matches = Self::command().get_matches();
-        let mut args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        args.home_typed = matches.value_source("home") == Some(ValueSource::CommandLine);
-        args
-    }
 }
 
 #[derive(Debug, Subcommand)]

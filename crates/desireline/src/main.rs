@@ -20,11 +20,16 @@ mod sources;
 
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches};
+
+use args::Args;
+
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::typed();
+    let args = typed();
     match commands::run(&args) {
         Ok(code) => code,
         Err(error) => {
@@ -32,4 +37,12 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// What was typed; ends the program where that is wrong.
+fn typed() -> Args {
+    let matches = Args::command().get_matches();
+    let mut args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    args.home_typed = matches.value_source("home") == Some(ValueSource::CommandLine);
+    args
 }

@@ -1,8 +1,9 @@
 //! Questions, conditions, charters and lakes that are not as they should be.
 
 use std::fs::File;
+use std::process::Command;
 
-use crate::home::{Home, many};
+use crate::home::{Ended, Home, PROGRAM, many};
 
 fn with_events() -> Home {
     let home = Home::new();
@@ -248,4 +249,7 @@ fn a_demo_takes_no_home_and_no_charter() {
     let home = Home::new();
     home.run(&["demo"]).expect(2, &["demo makes a home of its own for each example", "leave out --home and --charter"]);
     assert!(!home.path().exists());
+    let after = Command::new(PROGRAM).args(["demo", "--home", "x"]).output().unwrap();
+    Ended::from(after).expect(2, &["leave out --home and --charter"]);
+    home.run(&["demo", "--help"]).expect(0, &[]);
 }
