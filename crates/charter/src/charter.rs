@@ -37,6 +37,8 @@ pub struct Charter {
     pub organisation: Option<String>,
     /// The zone in which times without an offset are meant; UTC where none is given.
     pub timezone: TimeZone,
+    /// Whether the charter says that zone itself.
+    pub timezone_said: bool,
     /// The currency of all amounts, as three letters.
     pub currency: Option<String>,
     /// What customer experience means here, agreed by all departments.
@@ -241,7 +243,8 @@ fn read(reader: &mut Reader<'_>, root: &Node, broken: &[String]) -> Option<Chart
         }
     }
     // The zone comes first, because times in conditions are meant in it; then definitions before what refers to them.
-    let timezone = top.get("timezone").and_then(|n| reader.time_zone(n)).unwrap_or(TimeZone::UTC);
+    let zone = top.get("timezone").and_then(|n| reader.time_zone(n));
+    let (timezone_said, timezone) = (zone.is_some(), zone.unwrap_or(TimeZone::UTC));
     reader.zone = timezone.clone();
     let keys = keys::read(reader, top.get("keys"));
     let moments = top.get("moments").map(|n| moments::read_moments(reader, n)).unwrap_or_default();
@@ -252,6 +255,7 @@ fn read(reader: &mut Reader<'_>, root: &Node, broken: &[String]) -> Option<Chart
         definition: top.get("definition").and_then(|n| reader.text(n)),
         calendar: read_calendar(reader, top.get("calendar"), &timezone),
         timezone,
+        timezone_said,
         keys,
         sources: top.get("sources").map(|n| sources::read(reader, n)).unwrap_or_default(),
         channels: top.get("channels").map(|n| moments::read_channels(reader, n)).unwrap_or_default(),

@@ -177,6 +177,12 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// What is known before the file is looked at: the command line first, then the charter.
+/// Whether anybody said in which zone times without an offset are meant.
+pub(crate) fn zone_is_said(path: &Path, args: &ReadArgs, charter: &Charter) -> bool {
+    let source = charter.source_for(&path.to_string_lossy());
+    args.timezone.is_some() || charter.timezone_said || source.is_some_and(|source| source.timezone.is_some())
+}
+
 fn options(path: &Path, args: &ReadArgs, charter: &Charter) -> Result<Options, Error> {
     let usage = |what: String| Error::Usage(what);
     let source = charter.source_for(&path.to_string_lossy());

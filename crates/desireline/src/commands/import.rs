@@ -92,9 +92,9 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let (mut rows, mut files, mut warnings) = (0, Vec::new(), Vec::new());
     for (source, read_as) in sources.iter().zip(read_as) {
         let summary = read_one(source, &mut importer, &mut warnings)?;
-        if summary.naive > 0 && home.charter_path.is_none() && args.timezone.is_none() {
+        if summary.naive > 0 && !sources::zone_is_said(&source.path, args, &home.charter) {
             warnings.push(format!(
-                "{}: {} taken as UTC; --timezone ZONE says otherwise",
+                "{}: {} taken as UTC; --timezone ZONE says otherwise, or `timezone:` in the charter",
                 name_of(source),
                 counted(summary.naive, "time has no offset and was", "times have no offset and were")
             ));

@@ -129,6 +129,21 @@ fn times_without_an_offset_say_where_they_were_taken() {
 }
 
 #[test]
+fn a_charter_that_says_no_zone_does_not_hide_that_times_were_taken_as_utc() {
+    let told = |charter: &str| {
+        let home = Home::new();
+        let charter = home.file("charter.yaml", charter);
+        let file = home.file("x.csv", "customer,event,at\na,x,2026-01-01 10:00\n");
+        let ended = home.run(&["import", &file, "--charter", &charter]);
+        ended.expect(0, &[]);
+        ended.err.contains("1 time has no offset and was taken as UTC; --timezone ZONE says otherwise")
+    };
+    assert!(told("charter: 1\n"));
+    assert!(!told("charter: 1\ntimezone: UTC\n"));
+    assert!(!told("charter: 1\nsources: {x.csv: {event: event, user_id: customer, at: at, timezone: UTC}}\n"));
+}
+
+#[test]
 fn what_is_simulated_says_so() {
     let home = shop();
     let charter = home.file("charter.yaml", "charter: 1\norganisation: A shop (simulated)\n");
