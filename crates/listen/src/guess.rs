@@ -13,6 +13,9 @@ use crate::times::{DateOrder, GuessTimesError};
 
 use values::Column;
 
+/// How often each of the texts that say what happened comes at least, on average, where the column's name says nothing.
+const REPEATS: usize = 4;
+
 /// What was guessed about a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guess {
@@ -315,7 +318,10 @@ impl<'a, 'c> Guesser<'a, 'c> {
             self.take_text(Role::Event, column, format!("its values repeat most ({distinct} different ones)"), false);
             self.by_values();
         } else {
-            let looked_for = format!("the names {}, and texts that repeat", names::shown(names::EVENT));
+            let looked_for = format!(
+                "the names {}, and texts of two or more kinds, each of them {REPEATS} times or more on average",
+                names::shown(names::EVENT)
+            );
             return Err(self.not_found(Role::Event, "what happened", looked_for));
         }
         Ok(())
@@ -326,7 +332,7 @@ impl<'a, 'c> Guesser<'a, 'c> {
     fn few_values(&self) -> Option<(Column<'a, 'c>, usize)> {
         let free = self.table.iter().filter(|c| self.is_free(c.name) && !names::identifies(c.name) && c.is_words());
         let counted = free.map(|column| (*column, column.distinct()));
-        let few = counted.filter(|(column, n)| *n >= 2 && n * 4 <= column.filled());
+        let few = counted.filter(|(column, n)| *n >= 2 && n * REPEATS <= column.filled());
         few.min_by_key(|(column, n)| (names::describes(column.name), *n))
     }
 

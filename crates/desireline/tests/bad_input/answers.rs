@@ -143,6 +143,20 @@ fn a_charter_that_says_no_zone_does_not_hide_that_times_were_taken_as_utc() {
     assert!(!told("charter: 1\nsources: {x.csv: {event: event, user_id: customer, at: at, timezone: UTC}}\n"));
 }
 
+/// Texts that repeat, and not often enough: what was looked for says how often they have to.
+#[test]
+fn a_column_that_says_what_happened_has_to_repeat_as_often_as_is_said() {
+    let home = Home::new();
+    let rows = |each: usize| {
+        "user_id,at,thing\nu1,2026-01-01,login\nu2,2026-01-02,buy\n".to_owned()
+            + &"u1,2026-01-03,login\nu2,2026-01-04,buy\n".repeat(each - 1)
+    };
+    let said = "texts of two or more kinds, each of them 4 times or more on average";
+    home.refuses(&home.file("few.csv", rows(3)), &[], &["no column says what happened", said]);
+    let guessed = "`thing` is only a guess (its values repeat most (2 different ones))";
+    home.refuses(&home.file("enough.csv", rows(4)), &[], &[guessed]);
+}
+
 #[test]
 fn what_is_simulated_says_so() {
     let home = shop();
