@@ -54,13 +54,19 @@ fn summary(score: &Score) -> ([Option<f64>; 3], bool) {
 fn tile(survey: &Survey) -> Tile {
     let answers = counted(survey.score.n, "answer", "answers");
     match summary(&survey.score) {
-        ([Some(nps), Some(low), Some(high)], true) => Tile {
+        ([Some(nps), low, high], true) => Tile {
             figure: plain(nps.round()),
-            besides: format!("{} to {}", plain(low.round()), plain(high.round())),
+            besides: between(low, high),
             what: format!("{}, in points from −100 to 100; {answers}", name(survey)),
         },
         (share, _) => Tile::share(share, &format!("{}: high scores; {answers}", name(survey))),
     }
+}
+
+/// The ends of an interval in points; nothing where there is none, since answers are few or all alike.
+fn between(low: Option<f64>, high: Option<f64>) -> String {
+    let ends = low.zip(high).map(|(low, high)| format!("{} to {}", plain(low.round()), plain(high.round())));
+    ends.unwrap_or_default()
 }
 
 fn says(survey: &Survey) -> crate::Finding {
@@ -70,9 +76,17 @@ fn says(survey: &Survey) -> crate::Finding {
     let [top, low] = [score.top_share, score.low_share].map(|share| Share::new(count(share).min(score.n), score.n));
     let mut telling = Telling::default();
     telling.say(&name(survey));
-    if let ([Some(nps), Some(from), Some(to)], true) = summary(score) {
-        telling.say(" is ").figure(Figure::Number(nps.round())).say(" points (").figure(Figure::Number(from.round()));
-        telling.say(" to ").figure(Figure::Number(to.round())).say(")");
+    if let ([Some(nps), from, to], true) = summary(score) {
+        telling.say(" is ").figure(Figure::Number(nps.round())).say(" points (");
+        match from.zip(to) {
+            Some((from, to)) => {
+                telling.figure(Figure::Number(from.round())).say(" to ").figure(Figure::Number(to.round()));
+            }
+            None => {
+                telling.say("of answers that are too few, or too much alike, for an interval");
+            }
+        }
+        telling.say(")");
     }
     telling.say(": of ").things(score.n, "answer", "answers").say(", ").figure(Figure::Estimate(top));
     telling.say(" give a high score and ").figure(Figure::Estimate(low)).say(" a low one.");
@@ -91,9 +105,11 @@ fn table<'a>(title: &str, rows: impl Iterator<Item = (String, &'a Score)>) -> St
         let (figures, is_nps) = summary(score);
         let [value, low, high] = figures;
         let shown = if is_nps {
-            let [value, low, high] =
-                figures.map(|points| points.map(|points| plain(points.round())).unwrap_or_default());
-            format!("{value} <span class=\"note\">({low} to {high})</span>")
+            let value = value.map(|points| plain(points.round())).unwrap_or_default();
+            match between(low, high) {
+                none if none.is_empty() => value,
+                between => format!("{value} <span class=\"note\">({between})</span>"),
+            }
         } else {
             let text =
                 [crate::figures::percent(value), crate::figures::interval(low, high)].map(|text| unbroken(&text));
@@ -119,14 +135,18 @@ fn scale(figures: [Option<f64>; 3], is_nps: bool) -> String {
     if !is_nps {
         return crate::charts::bar(figures[0], figures[1].zip(figures[2]));
     }
-    let [value, low, high] = figures.map(|points| f64::midpoint(points.unwrap_or_default(), 100.0));
+    let places = figures.map(|points| points.map(|points| f64::midpoint(points, 100.0)));
+    let value = places[0].unwrap_or(50.0);
+    let whisker =
+        places[1].zip(places[2]).map(|(low, high)| format!("M{low:.2} 5H{high:.2}M{low:.2} 2.5V7.5M{high:.2} 2.5V7.5"));
+    let whisker = whisker.unwrap_or_default();
     let (from, to) = (value.min(50.0), value.max(50.0));
     let class = if value < 50.0 { "fill under" } else { "fill" };
     format!(
         "<svg viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
          <rect class=\"track\" width=\"100\" height=\"10\"/>\
          <rect class=\"{class}\" x=\"{from:.2}\" width=\"{:.2}\" height=\"10\"/>\
-         <path class=\"whisker\" d=\"M50 0V10M{low:.2} 5H{high:.2}M{low:.2} 2.5V7.5M{high:.2} 2.5V7.5\"/></svg>",
+         <path class=\"whisker\" d=\"M50 0V10{whisker}\"/></svg>",
         to - from
     )
 }
