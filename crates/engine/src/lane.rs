@@ -97,9 +97,12 @@ impl Lanes {
         let mut group = Group { lanes: self, batches: Vec::new(), keys: Vec::new() };
         let mut inner = self.inner();
         let (mut messages, mut bytes) = (0, 0);
+        // About whom somebody waits already: nobody overtakes, or who is about many could wait for ever.
+        let mut behind: HashSet<u64> = HashSet::new();
         for batch in std::mem::take(&mut inner.waiting) {
             let full = messages >= TOGETHER_MESSAGES || bytes >= TOGETHER_BYTES;
-            if full || batch.keys.iter().any(|key| inner.busy.contains(key)) {
+            if full || batch.keys.iter().any(|key| inner.busy.contains(key) || behind.contains(key)) {
+                behind.extend(&batch.keys);
                 inner.waiting.push_back(batch);
             } else {
                 messages += batch.items.len();
@@ -287,10 +290,12 @@ mod tests {
         let join = |user| lanes.join(visits(&engine, user, &["2026-01-01"]).items, 0).expect("there is room");
         let _ann = join("ann");
         let group = lanes.next();
-        let _others = (join("ann"), join("bob"));
-        assert_eq!(lanes.next().batches.len(), 1, "bob need not wait");
+        let mut both = visits(&engine, "ann", &["2026-01-01"]).items;
+        both.extend(visits(&engine, "carl", &["2026-01-01"]).items);
+        let _others = (lanes.join(both, 0).expect("there is room"), join("bob"), join("carl"));
+        assert_eq!(lanes.next().batches.len(), 1, "bob need not wait, and carl does not overtake the one about both");
         assert!(lanes.next().batches.is_empty());
         drop(group);
-        assert_eq!(lanes.next().batches.len(), 1);
+        assert_eq!(lanes.next().batches.len(), 2);
     }
 }

@@ -300,6 +300,7 @@ impl Batch<'_> {
             .collect();
         self.work.commit.keys.extend(new);
         self.work.commit.links.append(&mut self.links);
+        // Of those whose state is known only once it is built anew.
         let mut last: BTreeMap<Customer, Fresh<'_>> = BTreeMap::new();
         for each @ Fresh { id, text, parsed, keys } in fresh {
             let numbers: Vec<KeyNumber> = keys.iter().map(|key| self.places[*key].number).collect();
@@ -310,7 +311,11 @@ impl Batch<'_> {
             let customer = customer.unwrap_or_else(|| self.places[keys[0]].customer);
             self.work.commit.messages.push(*id);
             self.work.take_message(customer, parsed, text);
-            last.insert(customer, *each);
+            if self.work.anew.contains(&customer) {
+                last.insert(customer, *each);
+            } else {
+                self.decide_after(customer, each);
+            }
         }
         let anew: BTreeSet<Customer> = std::mem::take(&mut self.work.anew);
         if !anew.is_empty() {
@@ -319,11 +324,16 @@ impl Batch<'_> {
             }
             self.engine.rebuild(&mut self.work, anew, around).await?;
         }
-        for (customer, Fresh { id, parsed, .. }) in last {
-            let subject = parsed.keys.first().map(|key| key.value.clone()).unwrap_or_default();
-            self.engine.decide_after(&mut self.work, customer, occasion_of(&id.0), parsed.at_us, &subject);
+        for (customer, each) in last {
+            self.decide_after(customer, &each);
         }
         Ok(())
+    }
+
+    /// Each event may bring about an action by itself, whatever comes together with it.
+    fn decide_after(&mut self, customer: Customer, Fresh { id, parsed, .. }: &Fresh<'_>) {
+        let subject = parsed.keys.first().map_or("", |key| &key.value);
+        self.engine.decide_after(&mut self.work, customer, occasion_of(&id.0), parsed.at_us, subject);
     }
 
     async fn look(&self, unclear: &BTreeSet<&usize>) -> Result<Option<Around>, keep::Error> {

@@ -183,6 +183,19 @@ fn what_is_learnt_of_the_past_is_known_and_brings_about_nothing() {
 }
 
 #[test]
+fn what_comes_together_does_not_hide_what_an_event_brings_about() {
+    let charter =
+        SHOP.replace("  banner:", "  thanks: {when: event = 'Order', value: 9, deliver: {webhook: thanks}}\n  banner:");
+    let mut shop = Shop::new();
+    shop.engine = open(&charter, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+    let of = |event: &str| track(event, r#""userId":"u1""#, "");
+    shop.send(&[of("Visit"), of("Order"), of("Visit"), of("Order"), of("Visit")].join(","));
+    let sent = shop.deliveries("thanks");
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    shop.is_its_replay();
+}
+
+#[test]
 fn consent_cap_and_occasion_are_kept() {
     let shop = Shop::new();
     let ticket = track("Ticket", r#""userId":"u1""#, "");
