@@ -25,7 +25,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from run import commit
+from run import commit, write
 
 BEGINS, ENDS = "<!-- live: begin -->", "<!-- live: end -->"
 CHARTER = Path(__file__).parent.parent / "charters" / "telecom" / "charter.yaml"
@@ -212,13 +212,6 @@ def page(chosen, rates, memory_mib, found, ready, replayed):
     ]
 
 
-def write(path, lines):
-    text = path.read_text(encoding="utf-8")
-    before, rest = text.split(BEGINS, 1)
-    after = rest.split(ENDS, 1)[1]
-    path.write_text("\n".join([before + BEGINS, *lines, ENDS]) + after, encoding="utf-8")
-
-
 def main():
     here = Path(__file__).parent
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -238,7 +231,7 @@ def main():
     ready, replayed = again(chosen, home)
     found = questions(chosen, charter_of(chosen.work), chosen.work / "deciding")
     print(json.dumps([rates, memory_mib, found, ready, replayed]), file=sys.stderr)
-    write(chosen.docs, page(chosen, rates, memory_mib, found, ready, replayed))
+    write(chosen.docs, page(chosen, rates, memory_mib, found, ready, replayed), BEGINS, ENDS)
 
 
 if __name__ == "__main__":

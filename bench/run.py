@@ -148,13 +148,13 @@ def commit():
     return found.stdout.strip() or "unknown"
 
 
-def write(path, lines):
-    text = path.read_text(encoding="utf-8") if path.exists() else f"# Benchmarks\n\n{BEGINS}\n{ENDS}\n"
-    if BEGINS not in text or ENDS not in text:
-        sys.exit(f"{path} has no place for the figures: it needs the lines {BEGINS} and {ENDS}")
-    before, rest = text.split(BEGINS, 1)
-    after = rest.split(ENDS, 1)[1]
-    path.write_text("\n".join([before + BEGINS, *lines, ENDS]) + after, encoding="utf-8")
+def write(path, lines, begins=BEGINS, ends=ENDS):
+    text = path.read_text(encoding="utf-8") if path.exists() else f"# Benchmarks\n\n{begins}\n{ends}\n"
+    if begins not in text or ends not in text:
+        sys.exit(f"{path} has no place for the figures: it needs the lines {begins} and {ends}")
+    before, rest = text.split(begins, 1)
+    after = rest.split(ends, 1)[1]
+    path.write_text("\n".join([before + begins, *lines, ends]) + after, encoding="utf-8")
 
 
 def main():

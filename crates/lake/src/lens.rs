@@ -259,8 +259,7 @@ impl<'a> Looking<'a> {
     }
 
     fn moment_of(&self, facts: &impl Facts) -> Moment {
-        let holds = |(_, seen): &(&Moment, &Seen)| seen.when.eval(facts) == Truth::True;
-        self.numbers.iter().zip(&self.lens.moments).find(holds).map_or(Moment::NONE, |(moment, _)| *moment)
+        first_of(&self.lens.moments, facts).map_or(Moment::NONE, |place| self.numbers[place])
     }
 
     /// What conditions may know of a moment that has been told.
@@ -312,19 +311,43 @@ impl<'a> Looking<'a> {
         if self.lens.moments.is_empty() {
             return Some(self.moments.intern(name));
         }
-        for (moment, seen) in self.numbers.iter().zip(&self.lens.moments) {
-            match seen.when.eval(&Named(name)) {
-                Truth::True => return Some(*moment),
-                Truth::Pending => return None,
-                Truth::False | Truth::Null => {}
-            }
+        match by_name(&self.lens.moments, name) {
+            ByNameAlone::Moment(place) => Some(self.numbers[place]),
+            ByNameAlone::NoMoment => Some(Moment::NONE),
+            ByNameAlone::Depends => None,
         }
-        Some(Moment::NONE)
     }
 }
 
+/// The place of the first moment that an event is.
+pub(crate) fn first_of(moments: &[Seen], facts: &impl Facts) -> Option<usize> {
+    moments.iter().position(|seen| seen.when.eval(facts) == Truth::True)
+}
+
+/// What the name of an event says of which moment it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ByNameAlone {
+    /// This one, by its place.
+    Moment(usize),
+    NoMoment,
+    /// It depends on more.
+    Depends,
+}
+
+/// Which moment an event of this name is.
+pub(crate) fn by_name(moments: &[Seen], name: &str) -> ByNameAlone {
+    for (place, seen) in moments.iter().enumerate() {
+        match seen.when.eval(&Named(name)) {
+            Truth::True => return ByNameAlone::Moment(place),
+            Truth::Pending => return ByNameAlone::Depends,
+            Truth::False | Truth::Null => {}
+        }
+    }
+    ByNameAlone::NoMoment
+}
+
 /// An event of which only the name is known.
-pub(crate) struct Named<'a>(pub(crate) &'a str);
+struct Named<'a>(&'a str);
 
 impl Facts for Named<'_> {
     fn get(&self, column: &Column) -> Answer<'_> {

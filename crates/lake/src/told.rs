@@ -1,14 +1,13 @@
 //! All events as they were read, for whoever wants to live through them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use event::{Event, Key, Timestamp};
 use listen::stitch::{Node, Rules};
 
-use crate::cores::run_on_all_cores;
+use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::run_file::read_schema;
 use crate::scan::{Projection, read_part};
@@ -37,23 +36,17 @@ impl Lake {
         let taken = self.settled(async |lake| lake.parts(rules).await);
         let (parts, rerouted) = taken.await?;
         let projection = Projection { columns: (0..read_schema(false).fields().len()).collect(), dictionaries: false };
-        let (waiting, failed) = (Mutex::new(parts.iter()), Mutex::new(None));
-        let next = || waiting.lock().expect("no holder of this lock panics").next();
-        let run = run_on_all_cores(|| {
-            while let Some(part) = next() {
-                read_part(part, &projection, rerouted.as_ref(), |batch| {
-                    tell_batch(batch, &each)?.map_err(|error| {
-                        failed.lock().expect("no holder of this lock panics").get_or_insert(error);
-                        Error::Interrupted
-                    })
-                })?;
-            }
-            Ok(())
+        let told = each_on_all_cores(parts, |part| {
+            let mut failed = None;
+            let read = read_part(&part, &projection, rerouted.as_ref(), |batch| {
+                tell_batch(batch, &each)?.map_err(|error| {
+                    failed = Some(error);
+                    Error::Interrupted
+                })
+            });
+            failed.map_or_else(|| read.map_err(E::from), Err)
         });
-        match failed.into_inner().expect("no holder of this lock panics") {
-            Some(error) => Err(error),
-            None => run.map_err(E::from),
-        }
+        told.into_iter().collect()
     }
 }
 

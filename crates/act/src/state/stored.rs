@@ -1,5 +1,7 @@
 //! A state as bytes: the same state gives the same bytes, and what cannot be read is an error.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Consent, State, Taken};
@@ -30,46 +32,26 @@ pub enum StateError {
     Damaged,
 }
 
-/// What is read. [`Writing`] is the same, borrowed.
-#[derive(Deserialize)]
-struct Stored {
+/// What is kept: borrowed where it is written, owned where it is read.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
     seen_us: i64,
-    settled: Known,
-    late: Vec<StoredEvent>,
-    latest: Vec<Kept>,
-    consents: Vec<Consent>,
-    decided: Vec<Taken>,
+    settled: Cow<'a, Known>,
+    late: Vec<StoredEvent<'a>>,
+    latest: Cow<'a, [Kept]>,
+    consents: Cow<'a, [Consent]>,
+    decided: Cow<'a, [Taken]>,
 }
 
 /// An event, by how it differs from the one before.
-#[derive(Deserialize)]
-struct StoredEvent {
+#[derive(Serialize, Deserialize)]
+struct StoredEvent<'a> {
     after_us: i64,
     seq_more: i64,
     received_more: i64,
     moment: u32,
-    outcomes: Vec<u32>,
-    values: Vec<Kept>,
-}
-
-#[derive(Serialize)]
-struct Writing<'a> {
-    seen_us: i64,
-    settled: &'a Known,
-    late: Vec<WritingEvent<'a>>,
-    latest: &'a [Kept],
-    consents: &'a [Consent],
-    decided: &'a [Taken],
-}
-
-#[derive(Serialize)]
-struct WritingEvent<'a> {
-    after_us: i64,
-    seq_more: i64,
-    received_more: i64,
-    moment: u32,
-    outcomes: &'a [u32],
-    values: &'a [Kept],
+    outcomes: Cow<'a, [u32]>,
+    values: Cow<'a, [Kept]>,
 }
 
 impl State {
@@ -82,28 +64,28 @@ impl State {
     pub fn append_to(&self, mut bytes: Vec<u8>, plan: &Plan) -> Vec<u8> {
         let (mut before_us, mut before_seq) = self.settled.last.unwrap_or_default();
         let late = self.late.iter().map(|digest| {
-            let writing = WritingEvent {
+            let stored = StoredEvent {
                 after_us: digest.at_us.wrapping_sub(before_us),
                 seq_more: digest.seq.wrapping_sub(before_seq).cast_signed(),
                 received_more: digest.received_us.wrapping_sub(digest.at_us),
                 moment: digest.moment,
-                outcomes: &digest.outcomes,
-                values: &digest.values,
+                outcomes: Cow::Borrowed(&digest.outcomes),
+                values: Cow::Borrowed(&digest.values),
             };
             (before_us, before_seq) = digest.place();
-            writing
+            stored
         });
-        let writing = Writing {
+        let stored = Stored {
             seen_us: self.seen_us,
-            settled: &self.settled,
+            settled: Cow::Borrowed(&self.settled),
             late: late.collect(),
-            latest: &self.latest,
-            consents: &self.consents,
-            decided: &self.decided,
+            latest: Cow::Borrowed(&self.latest),
+            consents: Cow::Borrowed(&self.consents),
+            decided: Cow::Borrowed(&self.decided),
         };
         bytes.push(VERSION);
         bytes.extend_from_slice(&plan.fingerprint);
-        postcard::to_extend(&writing, bytes).expect("memory takes what is written")
+        postcard::to_extend(&stored, bytes).expect("memory takes what is written")
     }
 
     /// Reads a state.
@@ -119,7 +101,7 @@ impl State {
         if *fingerprint != plan.fingerprint {
             return Err(StateError::OtherCharter);
         }
-        let (stored, rest): (Stored, _) = postcard::take_from_bytes(rest).map_err(|_| StateError::Damaged)?;
+        let (stored, rest): (Stored<'_>, _) = postcard::take_from_bytes(rest).map_err(|_| StateError::Damaged)?;
         let state = stored.state(plan).filter(|_| rest.is_empty());
         state.ok_or(StateError::Damaged)
     }
@@ -135,7 +117,7 @@ fn follows(settled: &Known, late: &[Digest], plan: &Plan) -> Known {
     known
 }
 
-impl Stored {
+impl Stored<'_> {
     fn state(self, plan: &Plan) -> Option<State> {
         let mut place = self.settled.last.unwrap_or_default();
         let mut late: Vec<Digest> = Vec::with_capacity(self.late.len());
@@ -146,8 +128,8 @@ impl Stored {
                 seq: place.1.wrapping_add(stored.seq_more.cast_unsigned()),
                 received_us: at_us.wrapping_add(stored.received_more),
                 moment: stored.moment,
-                outcomes: stored.outcomes,
-                values: stored.values,
+                outcomes: stored.outcomes.into_owned(),
+                values: stored.values.into_owned(),
             };
             place = digest.place();
             late.push(digest);
@@ -170,11 +152,11 @@ impl Stored {
         Some(State {
             seen_us: self.seen_us,
             known: follows(&self.settled, &late, plan),
-            settled: self.settled,
+            settled: self.settled.into_owned(),
             late,
-            latest: self.latest,
-            consents: self.consents,
-            decided: self.decided,
+            latest: self.latest.into_owned(),
+            consents: self.consents.into_owned(),
+            decided: self.decided.into_owned(),
         })
     }
 }

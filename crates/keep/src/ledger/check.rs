@@ -12,10 +12,7 @@ use crate::store::{Draft, Table};
 /// Everything in which somebody else was quicker.
 pub(super) fn check(draft: &Draft<'_>, leases: &Leases, recent: &Recent, commit: &Commit) -> Result<Conflict, Error> {
     let mut conflict = Conflict::default();
-    let is_as_loaded = |table, key: &[u8]| {
-        // Whoever does not say when it was loaded is looked at in full.
-        commit.as_of != Version::NONE && recent.is_as_of(Row::of(table, key), commit.as_of)
-    };
+    let is_as_loaded = |table, key: &[u8]| recent.is_as_of(Row::of(table, key), commit.as_of);
     let states = Table::States(commit.generation);
     for change in &commit.states {
         let key = keys::customer(change.customer);

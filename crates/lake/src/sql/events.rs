@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use charter::Truth;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as SqlResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -23,7 +22,7 @@ use datafusion::physical_plan::{
 };
 
 use crate::error::Error;
-use crate::lens::{Named, Row, Seen, column_of};
+use crate::lens::{ByNameAlone, Row, Seen, by_name, column_of, first_of};
 use crate::run_file::read_schema;
 use crate::scan::{Part, Projection, Rerouted, read_part};
 use crate::schema::event_column;
@@ -49,16 +48,7 @@ const STAGE: &str = "stage";
 /// What the charter sees in events, remembered by name where the name is enough.
 struct Sight<'a> {
     moments: &'a [Seen],
-    by_name: HashMap<String, Name<'a>>,
-}
-
-/// What the name of an event says.
-#[derive(Clone, Copy)]
-enum Name<'a> {
-    Moment(&'a Seen),
-    NoMoment,
-    /// It depends on more.
-    Depends,
+    by_name: HashMap<String, ByNameAlone>,
 }
 
 impl<'a> Sight<'a> {
@@ -67,11 +57,12 @@ impl<'a> Sight<'a> {
         if !self.by_name.contains_key(name) {
             self.by_name.insert(name.to_owned(), by_name(moments, name));
         }
-        match self.by_name[name] {
-            Name::Moment(seen) => Some(seen),
-            Name::NoMoment => None,
-            Name::Depends => moments.iter().find(|seen| seen.when.eval(row) == Truth::True),
-        }
+        let place = match self.by_name[name] {
+            ByNameAlone::Moment(place) => Some(place),
+            ByNameAlone::NoMoment => None,
+            ByNameAlone::Depends => first_of(moments, row),
+        };
+        place.map(|place| &moments[place])
     }
 
     /// Moments and stages of a batch.
@@ -91,18 +82,6 @@ impl<'a> Sight<'a> {
         }
         [Arc::new(moments.finish()), Arc::new(stages.finish())]
     }
-}
-
-/// What is known by this name alone.
-fn by_name<'a>(moments: &'a [Seen], name: &str) -> Name<'a> {
-    for seen in moments {
-        match seen.when.eval(&Named(name)) {
-            Truth::True => return Name::Moment(seen),
-            Truth::Pending => return Name::Depends,
-            Truth::False | Truth::Null => {}
-        }
-    }
-    Name::NoMoment
 }
 
 #[async_trait]
