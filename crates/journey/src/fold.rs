@@ -57,6 +57,11 @@ pub trait Fold: Send + 'static {
         None
     }
 
+    /// Whether [`keep`](Self::keep) would give anything; quicker to say for a fold that keeps much.
+    fn can_keep(&mut self) -> bool {
+        self.keep().is_some()
+    }
+
     /// Takes up what another fold has kept; whether it could. A fold that could not has to be replaced.
     fn resume(&mut self, kept: &[u8]) -> bool {
         let _ = kept;
@@ -115,6 +120,9 @@ pub trait AnyFold: Send {
     /// As [`Fold::keep`].
     fn keep(&mut self) -> Option<Vec<u8>>;
 
+    /// As [`Fold::can_keep`].
+    fn can_keep(&mut self) -> bool;
+
     /// As [`Fold::resume`].
     fn resume(&mut self, kept: &[u8]) -> bool;
 
@@ -148,6 +156,10 @@ impl<F: Fold> AnyFold for F {
 
     fn keep(&mut self) -> Option<Vec<u8>> {
         Fold::keep(self)
+    }
+
+    fn can_keep(&mut self) -> bool {
+        Fold::can_keep(self)
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {

@@ -14,7 +14,7 @@ use journey::AnyFold;
 use crate::ask::{Before, Question, Taken, asked};
 use crate::cores::run_on_all_cores;
 use crate::error::Error;
-use crate::kept::{Counted, Keeping, Mark};
+use crate::kept::{Again, Counted, Keeping, Mark};
 use crate::limits::{TOUCHED_MIN, TOUCHED_ROWS};
 use crate::pass::{Seen, Showing, merged, projection};
 use crate::scan::Part;
@@ -59,10 +59,11 @@ pub(crate) fn go_on<'q>(
         if touched.len() as u64 > TOUCHED_MIN.max(rows / TOUCHED_ROWS) {
             continue;
         }
-        read += exchange(taken, &then, &touched, going, |going, read| {
-            let Going { number, question, mut counted, .. } = going;
+        read += exchange(taken, &then, &touched, going, |going, events| {
+            let Going { number, question, before, mut counted, .. } = going;
+            let again = Again { bytes: before.kept.bytes(), events };
             // What cannot be kept cannot be trusted to be complete either.
-            if keeping.keep(&question.names, &question.vocabulary, &mut counted, Some(read)) == [true] {
+            if keeping.keep(&question.names, &question.vocabulary, &mut counted, Some(again)) == [true] {
                 answers[number] = Some(counted);
             }
         })?;

@@ -67,6 +67,22 @@ pub struct Kept {
     begins: usize,
 }
 
+/// What it took to go on from what was kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Again {
+    /// Bytes that were kept.
+    pub(crate) bytes: u64,
+    /// Events that were read.
+    pub(crate) events: u64,
+}
+
+impl Again {
+    /// Whether keeping it anew takes less time than reading those events once more.
+    fn pays(self) -> bool {
+        self.bytes <= WRITTEN_MIN.max(self.events.saturating_mul(WRITTEN_PER_EVENT))
+    }
+}
+
 /// What was counted of a question.
 pub(crate) struct Counted {
     /// By group: its folds.
@@ -159,14 +175,14 @@ impl Keeping {
     /// Keeps what each fold of a question has counted in all groups, different folds on different cores; by fold, whether it
     /// can be kept. That it could not be written does not matter here.
     ///
-    /// What went on from what was kept before after reading `again` events is not written where that would take longer than
-    /// reading those once more: then the next time goes on from what was kept before, too.
+    /// What went on from what was kept before is not written where that would take longer than reading once more what was
+    /// read for it: then the next time goes on from what was kept before, too.
     pub(crate) fn keep(
         &self,
         names: &[String],
         vocabulary: &Vocabulary,
         counted: &mut Counted,
-        again: Option<u64>,
+        again: Option<Again>,
     ) -> Vec<bool> {
         let mut by_fold: Vec<Vec<&mut dyn AnyFold>> = names.iter().map(|_| Vec::new()).collect();
         for folds in &mut counted.groups {
@@ -184,14 +200,13 @@ impl Keeping {
         vocabulary: &Vocabulary,
         groups: Vec<&mut dyn AnyFold>,
         (left_out, dues): (&[LeftOut], &Dues),
-        again: Option<u64>,
+        again: Option<Again>,
     ) -> bool {
+        if again.is_some_and(|again| !again.pays()) {
+            return groups.into_iter().all(AnyFold::can_keep);
+        }
         let groups: Option<Vec<Vec<u8>>> = groups.into_iter().map(AnyFold::keep).collect();
         let Some(groups) = groups else { return false };
-        let bytes = groups.iter().map(|group| group.len() as u64).sum::<u64>();
-        if again.is_some_and(|events| bytes > WRITTEN_MIN.max(events.saturating_mul(WRITTEN_PER_EVENT))) {
-            return true;
-        }
         let head = Head {
             name: self.name(name),
             mark: self.mark.clone(),
@@ -243,6 +258,11 @@ impl Kept {
         self.head.moments.iter().for_each(|name| _ = vocabulary.moments.intern(name));
         self.head.words.iter().for_each(|name| _ = vocabulary.words.word(name));
         vocabulary
+    }
+
+    /// How many bytes folds have kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.file.len() - self.begins) as u64
     }
 
     /// By group: what its fold has kept.

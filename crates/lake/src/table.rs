@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
@@ -61,6 +62,8 @@ pub(crate) struct Table {
     root: PathBuf,
     partitioned: bool,
     replaced: Option<i64>,
+    /// Its files at a version, once anybody has asked: reading them out of the log takes a good part of a short question.
+    files: Mutex<Option<(u64, Vec<DataFile>)>>,
 }
 
 impl Table {
@@ -76,7 +79,7 @@ impl Table {
             return Err(Error::NewerFormat { path: root.to_owned(), found, known: FORMAT });
         }
         let partitioned = metadata.partition_columns().iter().any(|column| column == BUCKET);
-        Ok(Some(Self { delta, root: root.to_owned(), partitioned, replaced: None }))
+        Ok(Some(Self { delta, root: root.to_owned(), partitioned, replaced: None, files: Mutex::default() }))
     }
 
     /// Makes a table in this folder, by bucket where `partitioned`.
@@ -93,7 +96,7 @@ impl Table {
             .with_configuration([(FORMAT_PROPERTY, Some(FORMAT.to_string()))])
             .with_raise_if_key_not_exists(false)
             .await?;
-        Ok(Self { delta, root: root.to_owned(), partitioned, replaced: None })
+        Ok(Self { delta, root: root.to_owned(), partitioned, replaced: None, files: Mutex::default() })
     }
 
     /// The folder of the table.
@@ -164,6 +167,16 @@ impl Table {
 
     /// All files, in order of their names.
     pub(crate) async fn files(&self) -> Result<Vec<DataFile>, Error> {
+        let known = || self.files.lock().expect("no holder of this lock panics");
+        if let Some((_, files)) = known().as_ref().filter(|(version, _)| *version == self.version()) {
+            return Ok(files.clone());
+        }
+        let files = self.read_files().await?;
+        *known() = Some((self.version(), files.clone()));
+        Ok(files)
+    }
+
+    async fn read_files(&self) -> Result<Vec<DataFile>, Error> {
         let log_store = self.delta.log_store();
         let snapshot = self.delta.snapshot()?.snapshot();
         let mut views = snapshot.file_views(log_store.as_ref(), None);

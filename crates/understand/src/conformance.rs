@@ -377,6 +377,11 @@ impl Fold for ConformanceFold {
         })
     }
 
+    fn can_keep(&mut self) -> bool {
+        self.align(&OneHand);
+        self.variants.can_keep() && self.times.keep().is_some()
+    }
+
     fn resume(&mut self, kept: &[u8]) -> bool {
         let Some(kept) = kept::resume::<Kept<'_>>(kept) else { return false };
         self.journeys = kept.journeys;

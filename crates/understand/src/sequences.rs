@@ -205,9 +205,14 @@ impl Sequences {
         }
     }
 
+    /// Whether no more was taken out than was there.
+    pub(crate) fn can_keep(&self) -> bool {
+        !self.astray
+    }
+
     /// What has to be known of them to go on another day; nothing where too much was taken out.
     pub(crate) fn keep(&self) -> Option<Kept<'_>> {
-        if self.astray {
+        if !self.can_keep() {
             return None;
         }
         let mut bytes = Cow::Borrowed(self.bytes.as_slice());

@@ -153,6 +153,10 @@ impl Fold for VariantsFold {
         kept::keep_in(&(self.journeys, &self.customers, self.sequences.keep()?), self.sequences.room())
     }
 
+    fn can_keep(&mut self) -> bool {
+        self.sequences.can_keep()
+    }
+
     fn resume(&mut self, kept: &[u8]) -> bool {
         let Some((journeys, customers, sequences)) = kept::resume(kept) else { return false };
         (self.journeys, self.customers) = (journeys, customers);
