@@ -4,6 +4,7 @@
 //! that broke looks like customers who stayed away. So every finding says what was found, where, how often, why it matters
 //! and what to do. The fold counts per hour, channel and source; what only imports and keys know is added by [`complete`].
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use charter::Charter;
@@ -28,7 +29,7 @@ mod table;
 pub(crate) use findings::near;
 pub use findings::{Besides, Finding, Kind, Unknown, complete};
 
-use hours::{HOUR_US, Hours, Offsets, is_new_year};
+use hours::{Hour, Hours, Offsets, is_new_year};
 use series::{Series, Summary};
 
 /// The options of the quality of data.
@@ -255,22 +256,35 @@ fn place(word: Word) -> usize {
 }
 
 impl QualityFold {
-    /// `local_us` is what the clocks of the charter's zone show, and lies in an hour.
-    #[inline]
-    fn clocks(&mut self, at_us: i64, (local_us, hour): (i64, i64), received_us: f64, source: Word) {
-        if local_us == hour * HOUR_US && hour.rem_euclid(24) == 0 {
-            *at(&mut self.counts.midnight, place(source)) += 1;
-            if is_new_year(hour.div_euclid(24)) {
-                *at(&mut self.counts.new_year, place(source)) += 1;
+    /// What the clocks showed at these events, which are `events` of the journey and lie in one hour.
+    fn clocks(&mut self, journey: &Journey<'_>, events: Range<usize>, hour: Hour) {
+        let [channels, sources, received] = self.positions;
+        for same in journey.words(channels)[events.clone()].chunk_by(|a, b| a == b) {
+            *self.channels.of(same[0], hour.number) += same.len() as u64;
+        }
+        let sources = &journey.words(sources)[events.clone()];
+        for same in sources.chunk_by(|a, b| a == b) {
+            *self.sources.of(same[0], hour.number) += same.len() as u64;
+        }
+        let (at_us, received) = (&journey.at_us[events.clone()], &journey.numbers(received)[events]);
+        if hour.number.rem_euclid(24) == 0 {
+            let exactly = at_us.iter().zip(sources).filter(|(at_us, _)| **at_us == hour.begins_us);
+            for place in exactly.map(|(_, source)| place(*source)) {
+                *at(&mut self.counts.midnight, place) += 1;
+                if is_new_year(hour.number.div_euclid(24)) {
+                    *at(&mut self.counts.new_year, place) += 1;
+                }
             }
         }
-        if !received_us.is_nan() {
-            let behind_us = received_us - at_us as f64;
+        for (at_us, received_us) in at_us.iter().zip(received).filter(|(_, received_us)| !received_us.is_nan()) {
+            let behind_us = received_us - *at_us as f64;
             self.counts.received += 1;
             self.counts.ahead += u64::from(behind_us < -CLOCK_US);
             self.counts.late += u64::from(behind_us > LATE_US);
         }
-        self.counts.future += u64::from(self.options.now_us.is_some_and(|now_us| at_us > now_us));
+        if let Some(now_us) = self.options.now_us {
+            self.counts.future += (at_us.len() - at_us.partition_point(|at_us| *at_us <= now_us)) as u64;
+        }
     }
 
     /// Events of one customer in one second.
@@ -301,16 +315,16 @@ impl Fold for QualityFold {
             self.counts.single_customers += u64::from(journey.run.moments.len() == 1);
         }
         self.counts.events += journey.moments.len() as u64;
-        let [channels, sources, received] = self.positions;
-        let (channels, sources) = (journey.words(channels), journey.words(sources));
-        let received = journey.numbers(received);
-        for (i, at_us) in journey.at_us.iter().enumerate() {
-            *at(&mut self.counts.moments, journey.moments[i].index()) += 1;
-            let local_us = self.offsets.local(*at_us);
-            let hour = local_us.div_euclid(HOUR_US);
-            *self.channels.of(channels[i], hour) += 1;
-            *self.sources.of(sources[i], hour) += 1;
-            self.clocks(*at_us, (local_us, hour), received[i], sources[i]);
+        for moment in journey.moments {
+            *at(&mut self.counts.moments, moment.index()) += 1;
+        }
+        let mut from = 0;
+        while let Some(first_us) = journey.at_us.get(from) {
+            // Most events come soon after the one before.
+            let hour = self.offsets.hour_of(*first_us);
+            let more = journey.at_us[from + 1..].iter().take_while(|at_us| **at_us < hour.until_us).count();
+            self.clocks(journey, from..from + 1 + more, hour);
+            from += 1 + more;
         }
         let mut start = 0;
         let second = |at_us: i64| at_us.div_euclid(SECOND_US);
@@ -368,7 +382,7 @@ impl Fold for QualityFold {
         let sources = series::by_name(&self.sources, &names);
         let all = series::together(&self.channels);
         let holidays = self.charter.calendar.holidays.iter().filter_map(|date| hours::day_of(*date, &self.charter));
-        let holidays: Vec<i64> = holidays.map(|at_us| self.offsets.hour(at_us).div_euclid(24)).collect();
+        let holidays: Vec<i64> = holidays.map(|at_us| self.offsets.hour_of(at_us).number.div_euclid(24)).collect();
         let end = all.end();
         let feeds =
             |series: &[(Arc<str>, Series)]| series.iter().map(|(name, one)| feed(name, &one.summary(end))).collect();

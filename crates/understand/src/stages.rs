@@ -34,7 +34,7 @@ mod visits;
 
 pub use answer::{Answer, Stage, Transition};
 pub use measure::Measure;
-use visits::{Counts, Halves, Tally, Visits, WINDOWS};
+use visits::{Counts, HALVES, Halves, Stay, Tally, Visits, WINDOWS};
 
 /// The stage board has no options of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -224,10 +224,12 @@ impl StagesFold {
         self.visits.come([!is_before, start < middle, middle < end]);
         // The stage of the moment before, when that was, and since when the customer is in that stage.
         let mut before: Option<(usize, i64, i64)> = None;
-        let mut half_before = None;
+        // Moments that follow each other in one stage and one part of the period are counted together.
+        let (mut stay, mut half_before): (Option<Stay>, _) = (None, None);
         let mut timed = 0;
         for (i, (moment, at_us)) in journey.moments.iter().zip(journey.at_us).enumerate() {
-            let half = if (start..end).contains(&i) { Some(1 + usize::from(i >= middle)) } else { None };
+            let part = usize::from(i >= start) + usize::from(i >= middle) + usize::from(i >= end);
+            let half = Some(part).filter(|part| HALVES.contains(part));
             let windows = || [whole, half].into_iter().flatten();
             let stage = self.stage_of.get(moment.index()).copied().flatten();
             if let Some(stage) = stage {
@@ -246,23 +248,23 @@ impl StagesFold {
                     }
                 }
                 before = Some((stage, *at_us, since_us));
-                if let Some(whole) = whole {
-                    self.visits.enter(whole, stage, changed, *at_us);
-                }
-                if let Some(half) = half {
-                    // To a half, its first moment comes after nothing.
-                    self.visits.enter(half, stage, changed || half_before != Some(half), *at_us);
-                    half_before = Some(half);
+                match &mut stay {
+                    Some(stay) if !changed && stay.part == part => stay.go_on(*at_us),
+                    _ => {
+                        self.visits.stay(stay.replace(Stay::new(stage, part, changed, *at_us)), whole, &mut half_before)
+                    }
                 }
             }
             // A moment without a stage may be a success too.
             if self.succeeds.contains(moment) {
+                self.visits.stay(stay.take(), whole, &mut half_before);
                 windows().for_each(|window| self.visits.succeed(window));
             }
             if let Some(stage) = stage {
                 self.gain(journey, i, stage, windows());
             }
         }
+        self.visits.stay(stay, whole, &mut half_before);
         self.durations.added(timed);
         if let Some(at_us) = journey.at_us.get(middle).filter(|_| self.halves.is_some()) {
             self.visits.later_us = Some(self.visits.later_us.map_or(*at_us, |later_us| later_us.min(*at_us)));

@@ -48,6 +48,8 @@ pub struct Aligner {
     /// Rows of costs by state: those held on the way, and all of the stretch that is being gone back over.
     held: Vec<u32>,
     rows: Vec<u32>,
+    /// Room for a row and the one after it.
+    turns: (Vec<u32>, Vec<u32>),
     found: Alignment,
 }
 
@@ -100,6 +102,7 @@ impl Aligner {
             automaton,
             held: Vec::new(),
             rows: Vec::new(),
+            turns: (Vec::new(), Vec::new()),
             found: Alignment::default(),
         }
     }
@@ -114,9 +117,11 @@ impl Aligner {
     pub fn align(&mut self, journey: &[Step]) -> &Alignment {
         let states = self.automaton.states();
         let stretch = if journey.len() <= ROWS_HELD { journey.len().max(1) } else { journey.len().isqrt() };
-        let mut row = vec![FAR; states];
+        let (mut row, mut next) = std::mem::take(&mut self.turns);
+        row.resize(states, FAR);
+        row.fill(FAR);
         row[0] = 0;
-        let mut next = row.clone();
+        next.resize(states, FAR);
         self.held.clear();
         // All but the last stretch.
         let last = journey.len().saturating_sub(1) / stretch * stretch;
@@ -128,6 +133,7 @@ impl Aligner {
             std::mem::swap(&mut row, &mut next);
         }
         self.held.extend_from_slice(&row);
+        self.turns = (row, next);
         self.fill(&journey[last..], last / stretch);
         let end = |state: usize| self.rows[self.rows.len() - states + state] + self.to_end[state];
         let state = (0..states).min_by_key(|state| end(*state)).expect("there is the start");

@@ -30,27 +30,32 @@ impl Offsets {
         let changes = zone.following(since).take_while(|change| change.timestamp().as_microsecond() <= until_us);
         from_us.extend(changes.map(|change| (change.timestamp().as_microsecond(), offset_us(change.offset()))));
         let mut offsets = Self { from_us, hours: (0, 0) };
-        offsets.hours = (offsets.hour(since_us), offsets.hour(until_us));
+        offsets.hours = (offsets.hour_of(since_us).number, offsets.hour_of(until_us).number);
         offsets
     }
 
-    /// The offset at a time, in microseconds.
+    /// The hour of a time.
     #[inline]
-    pub(super) fn at(&self, at_us: i64) -> i64 {
-        let after = self.from_us.partition_point(|(from_us, _)| *from_us <= at_us);
-        self.from_us[after.saturating_sub(1)].1
+    pub(super) fn hour_of(&self, at_us: i64) -> Hour {
+        let after = self.from_us.partition_point(|(from_us, _)| *from_us <= at_us).max(1);
+        let offset_us = self.from_us[after - 1].1;
+        let number = at_us.saturating_add(offset_us).div_euclid(HOUR_US);
+        let begins_us = number.saturating_mul(HOUR_US).saturating_sub(offset_us);
+        let changes_us = self.from_us.get(after).map_or(i64::MAX, |(from_us, _)| *from_us);
+        let until_us = begins_us.saturating_add(HOUR_US).min(changes_us);
+        Hour { number, begins_us, until_us }
     }
+}
 
-    /// A time as the zone's clocks show it.
-    #[inline]
-    pub(super) fn local(&self, at_us: i64) -> i64 {
-        at_us.saturating_add(self.at(at_us))
-    }
-
-    /// The hour of a time, as an hour since 1970 that the zone's clocks show.
-    pub(super) fn hour(&self, at_us: i64) -> i64 {
-        self.local(at_us).div_euclid(HOUR_US)
-    }
+/// An hour that the clocks of a zone show.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hour {
+    /// Which one, since 1970.
+    pub(super) number: i64,
+    /// When it begins; the clocks may have shown another one then.
+    pub(super) begins_us: i64,
+    /// Up to when the clocks show it.
+    pub(super) until_us: i64,
 }
 
 /// Events by word and hour.
@@ -179,12 +184,22 @@ mod tests {
         let us = |text: &str| Timestamp::parse(text, &zone).expect(text).as_micros();
         let offsets = Offsets::of(&zone, us("2026-01-01"), us("2026-12-31"));
         for (text, hours) in [("2026-03-29T01:30", 1), ("2026-03-29T03:30", 2), ("2026-10-25T04:00", 1)] {
-            assert_eq!(offsets.at(us(text)), hours * HOUR_US, "{text}");
+            let (at_us, hour) = (us(text), offsets.hour_of(us(text)));
+            assert_eq!(hour.number * HOUR_US - hour.begins_us, hours * HOUR_US, "{text}");
+            assert!(hour.begins_us <= at_us && at_us < hour.until_us, "{text}");
         }
         let samoa = jiff::tz::TimeZone::get("Pacific/Apia").expect("bundled");
         let us = |text: &str| Timestamp::parse(text, &samoa).expect(text).as_micros();
         let offsets = Offsets::of(&samoa, us("2011-12-01"), us("2012-01-31"));
-        let day = |text: &str| (us(text) + offsets.at(us(text))).div_euclid(DAY_US);
+        let day = |text: &str| offsets.hour_of(us(text)).number.div_euclid(24);
+        let last = offsets.hour_of(us("2011-12-29T23:30"));
+        assert_eq!(offsets.hour_of(last.until_us).number - last.number, 25, "a day is left out at once");
+        let mut at_us = us("2011-12-25");
+        while at_us < us("2012-01-03") {
+            let (now, next) = (offsets.hour_of(at_us), offsets.hour_of(offsets.hour_of(at_us).until_us));
+            assert!(next.number > now.number && offsets.hour_of(now.until_us - 1).number == now.number);
+            at_us = now.until_us;
+        }
         assert_eq!(day("2011-12-31T12:00") - day("2011-12-29T12:00"), 2, "the 30th never was");
     }
 }

@@ -1,5 +1,7 @@
 //! What each customer did in each stage, summed up over customers, for the whole period and for its two halves.
 
+use std::ops::RangeInclusive;
+
 use evidence::Sums;
 use journey::Setting;
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,9 @@ use crate::scores::Scores;
 
 /// The whole, the earlier half and the later half.
 pub(super) const WINDOWS: usize = 3;
+
+/// The two halves among them.
+pub(super) const HALVES: RangeInclusive<usize> = 1..=2;
 
 /// A customer counts as active with a moment in so many microseconds before the end: 30 days.
 pub(super) const ACTIVE_US: i64 = 30 * 86_400_000_000;
@@ -134,6 +139,33 @@ struct Visit {
     value: f64,
 }
 
+/// Moments of a journey that follow each other in one stage and one part of the period.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stay {
+    stage: usize,
+    /// Before the period 0, in its [`HALVES`] their windows, after it one more.
+    pub(super) part: usize,
+    /// Whether the moment before was of another stage.
+    changed: bool,
+    first_us: i64,
+    last_us: i64,
+    moments: u64,
+}
+
+impl Stay {
+    /// One moment.
+    pub(super) fn new(stage: usize, part: usize, changed: bool, at_us: i64) -> Self {
+        Self { stage, part, changed, first_us: at_us, last_us: at_us, moments: 1 }
+    }
+
+    /// One more.
+    #[inline]
+    pub(super) fn go_on(&mut self, at_us: i64) {
+        self.last_us = at_us;
+        self.moments += 1;
+    }
+}
+
 /// What is counted of all customers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Counts {
@@ -189,16 +221,29 @@ impl Visits {
         self.seen.iter_mut().zip(windows).for_each(|(seen, come)| *seen |= come);
     }
 
-    /// The customer has a moment of a stage; `changed`: the moment before was not of it.
-    #[inline]
-    pub(super) fn enter(&mut self, window: usize, stage: usize, changed: bool, at_us: i64) {
-        self.counts.tallies[window][stage].events += 1;
+    /// The customer was in a stage, in the whole period where `whole` is one and in the half that the stay lies in;
+    /// `half_before` is the one in which the journey's last stay was.
+    pub(super) fn stay(&mut self, stay: Option<Stay>, whole: Option<usize>, half_before: &mut Option<usize>) {
+        let Some(stay) = stay else { return };
+        if let Some(whole) = whole {
+            self.enter(whole, stay, stay.changed);
+        }
+        if HALVES.contains(&stay.part) {
+            // To a half, its first moment comes after nothing.
+            self.enter(stay.part, stay, stay.changed || *half_before != Some(stay.part));
+            *half_before = Some(stay.part);
+        }
+    }
+
+    fn enter(&mut self, window: usize, stay: Stay, changed: bool) {
+        let Stay { stage, part, first_us, last_us, moments, .. } = stay;
+        self.counts.tallies[window][stage].events += moments;
         let present = &mut self.present[window];
         // Journeys of a customer come in the order of time, but for those that begin together.
-        let (first_us, last_us) = present[stage].times.unwrap_or((at_us, at_us));
-        present[stage].times = Some((first_us.min(at_us), last_us.max(at_us)));
-        if self.halves.is_some_and(|halves| at_us <= halves.until_us) {
-            present[stage].last_inside_us = present[stage].last_inside_us.max(Some(at_us));
+        let (earliest_us, latest_us) = present[stage].times.unwrap_or((first_us, last_us));
+        present[stage].times = Some((earliest_us.min(first_us), latest_us.max(last_us)));
+        if part <= *HALVES.end() {
+            present[stage].last_inside_us = present[stage].last_inside_us.max(Some(last_us));
         }
         if changed {
             let (earlier, from_here) = present.split_at_mut(stage);
