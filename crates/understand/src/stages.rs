@@ -251,7 +251,8 @@ impl StagesFold {
                 match &mut stay {
                     Some(stay) if !changed && stay.part == part => stay.go_on(*at_us),
                     _ => {
-                        self.visits.stay(stay.replace(Stay::new(stage, part, changed, *at_us)), whole, &mut half_before)
+                        let before = stay.replace(Stay::new(stage, part, changed, *at_us));
+                        self.visits.stay(before, whole, &mut half_before);
                     }
                 }
             }
