@@ -55,6 +55,11 @@ pub(crate) fn add(home: &Path, done: &Done) -> Result<(), Error> {
     writeln!(file, "{record}").map_err(Error::file("write", &path))
 }
 
+/// How much is noted of imports: it grows with each of them.
+pub(crate) fn size(home: &Path) -> u64 {
+    std::fs::metadata(home.join(FILE)).map_or(0, |file| file.len())
+}
+
 fn records(home: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(home.join(FILE)).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()

@@ -3,21 +3,26 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
+use evidence::counted;
 use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange};
-use lake::{ImportOptions, Importer, Lake, Said};
+use lake::{ImportOptions, Importer, Lake, Said, Told};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
+use tokio::sync::watch;
 
 use crate::draw;
+use crate::history;
 use crate::home::Home;
 
 /// The folder of live state in a home.
 pub(crate) const LIVE: &str = "live";
 
 /// The live side of a home.
+#[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) keep: Arc<dyn Keep>,
     pub(crate) engine: Arc<Engine>,
@@ -57,30 +62,72 @@ impl Live {
         Ok(live)
     }
 
-    /// Tells it everything that was imported before it was there, so that it knows customers as if all had been sent, once;
-    /// says how many events that were. What was told already when somebody ended it is not taken in twice.
-    pub(crate) async fn learn(&self, home: &Home) -> Result<u64, Error> {
-        if !self.keep.records(TOLD, None, 1).await?.is_empty() {
-            return Ok(0);
-        }
-        let learnt = match Lake::open(&home.path).await {
-            Ok(lake) => self.learn_from(lake, home.rules()).await?,
-            Err(lake::Error::NoLake { .. }) => 0,
+    /// Tells it everything that was imported and that it was not told yet, so that it knows customers as if all had been
+    /// sent; says how many events that were. What was told already when somebody ended it is not taken in twice.
+    pub(crate) async fn learn(&self) -> Result<u64, Error> {
+        let first = self.keep.records(TOLD, None, 1).await?.is_empty();
+        let lake = match Lake::open(&self.history.home).await {
+            Ok(lake) => Some(lake),
+            Err(lake::Error::NoLake { .. }) => None,
             Err(error) => return Err(unavailable(error)),
         };
-        let record = RecordChange { name: TOLD.to_owned(), expected: None, bytes: Some(Vec::new()) };
-        let now_us = self.engine.clock().now_us();
-        self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await?;
+        let learnt = match (lake, first) {
+            (Some(lake), true) => {
+                draw::note("learning from what was imported: this start takes longer");
+                let (lake, learnt, told) = self.tell(lake, Told::default()).await?;
+                self.learn_words(&lake).await?;
+                // The lake has all of it, so nothing of it has to go there.
+                let log_position = Some(self.keep.log_span().await?.end);
+                self.history.note(ImportOptions { log_position, told: Some(told), ..ImportOptions::default() }).await?;
+                learnt
+            }
+            (Some(lake), false) => match lake.untold().await.map_err(unavailable)? {
+                Some(untold) => {
+                    let (_, learnt, told) = self.tell(lake, untold).await?;
+                    self.history.note(ImportOptions { told: Some(told), ..ImportOptions::default() }).await?;
+                    learnt
+                }
+                None => 0,
+            },
+            (None, _) => 0,
+        };
+        if first {
+            let record = RecordChange { name: TOLD.to_owned(), expected: None, bytes: Some(Vec::new()) };
+            let now_us = self.engine.clock().now_us();
+            self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await?;
+        }
         Ok(learnt)
     }
 
-    async fn learn_from(&self, lake: Lake, rules: Rules) -> Result<u64, Error> {
-        draw::note("learning from what was imported: this start takes longer");
+    /// Learns what is imported while a server runs, soon after.
+    pub(crate) async fn keep_learning(self, mut stopping: watch::Receiver<bool>) {
+        let size = || history::size(&self.history.home);
+        let mut known = None;
+        while !*stopping.borrow() {
+            let now = size();
+            if known != Some(now) {
+                match self.learn().await {
+                    Ok(learnt) => {
+                        known = Some(now);
+                        if learnt > 0 {
+                            draw::note(&format!("learnt from {}", counted(learnt, "event", "events")));
+                        }
+                    }
+                    // An import may hold the lake.
+                    Err(error) => draw::note(&format!("what was imported is not known live yet: {error}")),
+                }
+            }
+            let _ = tokio::time::timeout(LOOKED_EVERY, stopping.changed()).await;
+        }
+    }
+
+    /// Tells it what it was not told, and says how many events that were and how much has been told with them.
+    async fn tell(&self, lake: Lake, untold: Told) -> Result<(Lake, u64, Told), Error> {
         let (engine, runtime) = (Arc::clone(&self.engine), tokio::runtime::Handle::current());
-        let told = Arc::new(AtomicU64::new(0));
-        let (events, of) = (Arc::clone(&told), rules.clone());
+        let rules = self.history.rules.clone();
         let telling = tokio::task::spawn_blocking(move || {
-            let telling = lake.tell(&of, |all| {
+            let events = AtomicU64::new(0);
+            let telling = lake.tell(&rules, untold, |all| {
                 for part in all.chunks(TOLD_AT_ONCE) {
                     let mut inbox = engine.inbox();
                     for event in part {
@@ -95,10 +142,15 @@ impl Live {
                 }
                 Ok::<(), Stopped>(())
             });
-            runtime.block_on(telling).map(|()| lake)
+            runtime.block_on(telling).map(|told| (lake, events.into_inner(), told))
         });
-        let lake = telling.await.map_err(|error| Error::Damaged(error.to_string()))?.map_err(|Stopped(error)| error)?;
-        for Said { linked, a, b } in lake.said(&rules).await.map_err(unavailable)? {
+        let told = telling.await.map_err(|error| Error::Damaged(error.to_string()))?;
+        told.map_err(|Stopped(error)| error)
+    }
+
+    /// Tells it what people said about keys.
+    async fn learn_words(&self, lake: &Lake) -> Result<(), Error> {
+        for Said { linked, a, b } in lake.said(&self.history.rules).await.map_err(unavailable)? {
             let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
             match if linked { self.engine.link(a, b).await } else { self.engine.unlink(a, b).await } {
                 // No event that is still there came with one of the keys.
@@ -106,11 +158,7 @@ impl Live {
                 Err(error) => return Err(error),
             }
         }
-        // The lake has all of it, so nothing of it has to go there.
-        let end = self.keep.log_span().await?.end;
-        let importer = self.history.importer(Some(end)).await.map_err(unavailable)?;
-        importer.finish().await.map_err(unavailable)?;
-        Ok(told.load(Ordering::Relaxed))
+        Ok(())
     }
 
     /// Hands everything to the lake that it does not have.
@@ -123,6 +171,8 @@ impl Live {
 
 /// The record that says that live state was told what had been imported.
 const TOLD: &str = "told what was imported";
+/// How often a server looks whether anything was imported.
+const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// Events that are told at once.
 const TOLD_AT_ONCE: usize = 2_000;
 
@@ -150,9 +200,15 @@ struct Word {
 }
 
 impl LakeHistory {
-    async fn importer(&self, log_position: Option<u64>) -> Result<Importer, lake::Error> {
+    async fn importer(&self, options: ImportOptions) -> Result<Importer, lake::Error> {
         let lake = Lake::open_or_create(&self.home).await?;
-        lake.importer(ImportOptions { rules: self.rules.clone(), log_position, ..ImportOptions::default() }).await
+        lake.importer(ImportOptions { rules: self.rules.clone(), ..options }).await
+    }
+
+    /// Notes something in the lake, without any event.
+    async fn note(&self, options: ImportOptions) -> Result<(), Error> {
+        let importer = self.importer(options).await.map_err(unavailable)?;
+        importer.finish().await.map(drop).map_err(unavailable)
     }
 
     async fn take_in(&self, part: &Part) -> Result<(), lake::Error> {
@@ -168,7 +224,8 @@ impl LakeHistory {
         })?;
         // The position may only be there once all is; without it the same part comes again, and changes nothing.
         let position = Some(part.until());
-        let mut importer = self.importer(position.filter(|_| said.is_empty())).await?;
+        let until = |log_position| ImportOptions { log_position, ..ImportOptions::default() };
+        let mut importer = self.importer(until(position.filter(|_| said.is_empty()))).await?;
         importer.begin_file("live")?;
         part.tell(&mut |telling| hear(&mut importer, &telling))?;
         let (mut lake, _) = importer.finish().await?;
@@ -182,7 +239,7 @@ impl LakeHistory {
             }
         }
         if !said.is_empty() {
-            self.importer(position).await?.finish().await?;
+            self.importer(until(position)).await?.finish().await?;
         }
         Ok(())
     }

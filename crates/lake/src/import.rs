@@ -23,6 +23,7 @@ use crate::rebuild::{Built, Known, SeenIds, build_run, filed_under, forward, ids
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
 use crate::table::{DataFile, Purpose, Table};
+use crate::told::Told;
 use crate::words::Words;
 
 /// How an import is done.
@@ -34,6 +35,8 @@ pub struct ImportOptions {
     pub interrupted: Arc<AtomicBool>,
     /// The position of a live log before which everything is in the lake with this import; rides in its commit.
     pub log_position: Option<u64>,
+    /// What has been told to live state; rides in the commit, too.
+    pub told: Option<Told>,
 }
 
 /// By file and by the name of the reason: how many rows were rejected.
@@ -224,10 +227,14 @@ impl Importer {
             (number::LINKS_FILED, links),
             (number::RULES_FILED, fingerprint(&self.options.rules)),
         ];
-        let log_position = self.options.log_position.map(u64::cast_signed);
-        numbers.extend(log_position.map(|position| (number::LOG_POSITION, position)));
+        numbers.extend(self.live_numbers(imported.events).await?);
+        let mut news = false;
+        for (name, number) in &numbers {
+            news |= [number::LOG_POSITION, number::TOLD_SEQ].contains(name)
+                && self.lake.events.transaction(name).await? != Some(*number);
+        }
         let changes_nothing = imported.events == 0
-            && (log_position.is_none() || self.lake.events.transaction(number::LOG_POSITION).await? == log_position)
+            && !news
             && work.moves.is_empty()
             && self.lake.events.transaction(number::LINKS).await? == Some(links)
             && self.lake.is_filed(&self.options.rules).await?;
@@ -253,6 +260,24 @@ impl Importer {
         }
         remove_files(self.lake.events.root(), work.replaced.iter().map(|file| file.path.as_str()));
         self.conclude(imported).await
+    }
+
+    /// What live state needs to know of this import, which brought so many events.
+    async fn live_numbers(&self, events: u64) -> Result<Vec<(&'static str, i64)>, Error> {
+        let mut numbers = Vec::new();
+        let ImportOptions { log_position, told, .. } = &self.options;
+        numbers.extend(log_position.map(|position| (number::LOG_POSITION, position.cast_signed())));
+        if let Some(Told { before_seq }) = told {
+            numbers.push((number::TOLD_SEQ, *before_seq));
+        } else if log_position.is_some() {
+            // As long as nothing else came, whatever is here is known there.
+            if self.lake.untold().await?.is_none() {
+                numbers.push((number::TOLD_SEQ, self.seq.cast_signed()));
+            }
+        } else if events > 0 {
+            numbers.push((number::IMPORTED_SEQ, self.seq.cast_signed()));
+        }
+        Ok(numbers)
     }
 
     /// What there is to say about the lake as it is now.

@@ -53,4 +53,4 @@ pub use parquet_in::{ParquetError, parquet_rows, plan_parquet, read_parquet};
 pub use person::{Link, Person, PersonEvent, Standing};
 pub use sql::Rows;
 pub use store::{Held, Lake};
-pub use told::Said;
+pub use told::{Said, Told};

@@ -1,5 +1,7 @@
 //! Every bound of this crate, by name.
 
+use std::time::Duration;
+
 /// Buckets that a new lake is divided into: enough that one fits in memory when it is sorted on import, few enough that a
 /// small lake is a handful of files.
 pub(crate) const BUCKETS: u32 = 64;
@@ -54,3 +56,7 @@ pub(crate) const TOUCHED_MIN: u64 = 1024;
 
 /// Beyond that, a question is asked afresh where there is more than one such customer for so many events.
 pub(crate) const TOUCHED_ROWS: u64 = 64;
+
+/// Who wants to write waits so long for whoever does, and looks so often.
+pub(crate) const LOCK_WAITED: Duration = Duration::from_secs(10);
+pub(crate) const LOCK_TRIED_EVERY: Duration = Duration::from_millis(20);

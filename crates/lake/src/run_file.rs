@@ -19,15 +19,16 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::page::{Page, PageReader};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
 use crate::limits::{BATCH_ROWS, ROW_GROUP_ROWS};
 use crate::open_file::OpenFile;
-use crate::schema::{EVENTS, arrow_schema};
+use crate::schema::{EVENTS, arrow_schema, event_column};
 
 /// Columns that many folds read: not compressed, because decompressing them would cost more than the fold.
 const HOT: [&str; 5] = ["customer", "at", "seq", "event", "channel"];
@@ -221,6 +222,17 @@ impl Places {
             None => builder.build()?,
         })
     }
+}
+
+/// The greatest arrival number in a run, where its footer says so.
+pub(crate) fn latest_seq(file: &OpenFile) -> Result<Option<i64>, Error> {
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+    let loaded = ArrowReaderMetadata::load(file, options).map_err(file.unreadable())?;
+    let latest = |group: &RowGroupMetaData| match group.column(event_column("seq")).statistics()? {
+        Statistics::Int64(seqs) => seqs.max_opt().copied(),
+        _ => None,
+    };
+    Ok(loaded.metadata().row_groups().iter().map(latest).try_fold(i64::MIN, |all, seq| Some(all.max(seq?))))
 }
 
 /// The columns of a run as they are read: texts as dictionaries (what is repeated is compared once) or as they are.

@@ -68,6 +68,18 @@ pub(crate) enum Part {
 }
 
 impl Part {
+    /// The same with only some of its runs.
+    pub(crate) fn with_runs(self, wanted: impl Fn(&OpenFile) -> Result<bool, Error>) -> Result<Self, Error> {
+        let some = |runs: Vec<OpenFile>| -> Result<Vec<OpenFile>, Error> {
+            let kept = runs.into_iter().map(|run| Ok(wanted(&run)?.then_some(run)));
+            kept.filter_map(Result::transpose).collect()
+        };
+        Ok(match self {
+            Part::Bucket(bucket, runs) => Part::Bucket(bucket, some(runs)?),
+            Part::Moved(runs) => Part::Moved(some(runs)?),
+        })
+    }
+
     /// The same run by run, for whom the order of rows in different runs does not matter.
     pub(crate) fn runs(&self) -> Vec<Part> {
         match self {

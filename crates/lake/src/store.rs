@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -15,7 +16,7 @@ use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, complete, read_columns};
 use crate::kept;
-use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK};
+use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK, LOCK_TRIED_EVERY, LOCK_WAITED};
 use crate::scan::{Projection, read_part};
 use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
 use crate::table::Table;
@@ -24,6 +25,10 @@ use crate::table::Table;
 pub(crate) mod number {
     /// The arrival number that the next event gets.
     pub(crate) const NEXT_SEQ: &str = "next_seq";
+    /// The arrival number after the last event that came from a file, and not from a live log.
+    pub(crate) const IMPORTED_SEQ: &str = "imported_seq";
+    /// The arrival number before which everything was told to live state, or came from there.
+    pub(crate) const TOLD_SEQ: &str = "told_seq";
     /// The position of a live log before which everything is here.
     pub(crate) const LOG_POSITION: &str = "log_position";
     /// The version of the links table that is current.
@@ -95,7 +100,7 @@ impl Lake {
             other => return other,
         }
         // Of two first imports at once, one makes the tables.
-        let _lock = lock(home)?;
+        let _lock = lock(home).await?;
         match Self::open(home).await {
             Err(Error::NoLake { .. }) => {
                 let events = Table::create(&folder(home, "events"), EVENTS, true).await?;
@@ -173,7 +178,7 @@ impl Lake {
 
     /// Takes the right to write; completes and clears away what a process that was killed has left.
     pub(crate) async fn lock(&mut self) -> Result<Lock, Error> {
-        let lock = lock(&self.home)?;
+        let lock = lock(&self.home).await?;
         // Whoever had the lock before may have committed since this lake was opened.
         self.events = Self::open(&self.home).await?.events;
         let (mut customers, mut links) = self.identity_tables(&lock).await?;
@@ -267,13 +272,20 @@ impl Lake {
     }
 }
 
-fn lock(home: &Path) -> Result<Lock, Error> {
+/// Takes the right to write, as soon as nobody has it: a server writes what came in every second, which takes a moment.
+async fn lock(home: &Path) -> Result<Lock, Error> {
     let path = home.join("lock");
     let file = File::create(&path).map_err(Error::file("make", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: home.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => Err(Error::File { doing: "lock", path, source }),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAITED => {
+                tokio::time::sleep(LOCK_TRIED_EVERY).await;
+            }
+            Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Locked { path: home.to_owned() }),
+            Err(std::fs::TryLockError::Error(source)) => return Err(Error::File { doing: "lock", path, source }),
+        }
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use event::{Event, Key, Timestamp};
 use listen::stitch::{Node, Rules};
 
 use crate::cores::each_on_all_cores;
 use crate::error::Error;
-use crate::run_file::read_schema;
+use crate::run_file::{latest_seq, read_schema};
 use crate::scan::{Projection, read_part};
 use crate::schema::event_column;
-use crate::store::Lake;
+use crate::store::{Lake, number};
 
 /// The keys of an event as they are written: kinds, each with one value or several.
 #[derive(serde::Deserialize)]
@@ -22,32 +23,65 @@ enum Values {
     Several(Vec<String>),
 }
 
+/// How much of a lake has been told: the events that arrived before some number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Told {
+    pub(crate) before_seq: i64,
+}
+
 impl Lake {
-    /// Hands out all events that are somebody's, a few thousand at a time, those of a customer one after the other in order
-    /// of time. Every core takes the next customers.
+    /// How much has been told, where something came from a file since.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn untold(&self) -> Result<Option<Told>, Error> {
+        let imported = self.events.transaction(number::IMPORTED_SEQ).await?.unwrap_or_default();
+        let before_seq = self.events.transaction(number::TOLD_SEQ).await?.unwrap_or_default();
+        Ok((before_seq < imported).then_some(Told { before_seq }))
+    }
+
+    /// Hands out all events that are somebody's and have not been told, a few thousand at a time, those of a customer one
+    /// after the other in order of time. Every core takes the next customers. Gives how much has been told with them, which
+    /// nobody knows until an import [says so](crate::ImportOptions::told).
     ///
     /// # Errors
     /// When the lake cannot be read; the error of `each`, which ends it.
     pub async fn tell<E: From<Error> + Send>(
         &self,
         rules: &Rules,
+        told: Told,
         each: impl Fn(&[Event<'_>]) -> Result<(), E> + Sync,
-    ) -> Result<(), E> {
-        let taken = self.settled(async |lake| lake.parts(rules).await);
-        let (parts, rerouted) = taken.await?;
+    ) -> Result<Told, E> {
+        let taken = self.settled(async |lake| {
+            let next = lake.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default();
+            Ok::<_, Error>((lake.parts(rules).await?, Told { before_seq: next }))
+        });
+        let ((parts, rerouted), now) = taken.await?;
+        let since = told.before_seq;
         let projection = Projection { columns: (0..read_schema(false).fields().len()).collect(), dictionaries: false };
         let told = each_on_all_cores(parts, |part| {
             let mut failed = None;
+            let part = part.with_runs(|run| Ok(since == 0 || latest_seq(run)?.is_none_or(|seq| seq >= since)))?;
             let read = read_part(&part, &projection, rerouted.as_ref(), |batch| {
-                tell_batch(batch, &each)?.map_err(|error| {
+                tell_batch(&arrived_since(batch, since)?, &each)?.map_err(|error| {
                     failed = Some(error);
                     Error::Interrupted
                 })
             });
             failed.map_or_else(|| read.map_err(E::from), Err)
         });
-        told.into_iter().collect()
+        told.into_iter().collect::<Result<(), E>>().map(|()| now)
     }
+}
+
+/// The rows that arrived from this number on.
+fn arrived_since(batch: &RecordBatch, since: i64) -> Result<RecordBatch, Error> {
+    let seqs = batch.column(event_column("seq")).as_primitive::<Int64Type>().values();
+    if seqs.iter().all(|seq| *seq >= since) {
+        return Ok(batch.clone());
+    }
+    let mask: BooleanArray = seqs.iter().map(|seq| Some(*seq >= since)).collect();
+    Ok(filter_record_batch(batch, &mask)?)
 }
 
 /// What a person said of two keys, each as kind and value.

@@ -17,7 +17,6 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
-use crate::live::LIVE;
 use crate::question::against;
 use crate::reread::{self, ReadAs};
 use crate::sources::{self, ReadFailure, Source};
@@ -29,9 +28,6 @@ pub(crate) async fn run(home: &Home, args: &ImportArgs, as_json: bool) -> Result
         return Ok(ExitCode::SUCCESS);
     }
     let mut done = import(home, &args.read).await?;
-    if home.path.join(LIVE).is_dir() {
-        done.warnings.push("the server of this home knew what had been imported when it first started, and does not learn of this; post rows to /v1/import to have them in both".to_owned());
-    }
     let doubts = against(&Lake::open(&home.path).await?, home).await?;
     done.warnings.extend(doubts.iter().map(ToString::to_string));
     if as_json {
@@ -88,7 +84,8 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     std::fs::create_dir_all(&home.path).map_err(Error::file("make the folder", &home.path))?;
     let lake = Lake::open_or_create(&home.path).await?;
-    let mut importer = lake.importer(ImportOptions { rules: home.rules(), interrupted, log_position: None }).await?;
+    let mut importer =
+        lake.importer(ImportOptions { rules: home.rules(), interrupted, ..ImportOptions::default() }).await?;
     let (mut rows, mut files, mut warnings) = (0, Vec::new(), Vec::new());
     for (source, read_as) in sources.iter().zip(read_as) {
         let summary = read_one(source, &mut importer, &mut warnings)?;

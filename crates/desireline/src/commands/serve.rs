@@ -19,11 +19,11 @@ use crate::live::Live;
 /// Serves until Ctrl-C, or a request to end.
 pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error> {
     let live = Live::open(home, args.live.keep.as_deref()).await?;
-    match live.learn(home).await? {
+    match live.learn().await? {
         0 => {}
         learnt => draw::note(&format!("learnt from {}", counted(learnt, "event", "events"))),
     }
-    let Live { keep, engine, history } = live;
+    let Live { keep, engine, history } = live.clone();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
     let outbox = Arc::new(Outbox::new(Arc::clone(&keep), Arc::clone(engine.clock()), wire));
     engine.tell_outbox(Arc::clone(&outbox));
@@ -39,9 +39,9 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     let background = [
         tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
         tokio::spawn(outbox.run(stopping.clone())),
-        tokio::spawn(Arc::clone(&engine).export(history, stopping)),
+        tokio::spawn(Arc::clone(&engine).export(history, stopping.clone())),
     ];
-    server.run().await;
+    tokio::join!(server.run(), live.keep_learning(stopping));
     for task in background {
         let _ = task.await;
     }

@@ -1,7 +1,9 @@
-//! What was imported before there was a server.
+//! What was imported, before there was a server and while there is one.
+
+use std::time::{Duration, Instant};
 
 use crate::CHARTER;
-use crate::support::Place;
+use crate::support::{Place, Running};
 
 const ROWS: &str = "user_id,anonymous_id,event,at\nu1,,Visit,2026-01-01T08:00Z\nu1,a1,Order,2026-01-02T08:00Z\n\
                     ,a1,Visit,2026-01-02T09:00Z\n,a2,Visit,2026-01-03T08:00Z\nu2,,Order,2026-01-04T08:00Z\nu2,a3,Visit,2026-01-04T09:00Z\n";
@@ -39,4 +41,52 @@ fn who_was_imported_is_known_live_once_and_as_people_said() {
     running.stop();
     // Three that were learnt, one that came, and the one about the two who were taken apart, which might name them.
     assert_eq!(place.json(&["erase", "user_id:u1"])["live"]["entries"], 5);
+}
+
+#[test]
+fn what_is_imported_later_is_known_live_soon_and_once() {
+    let place = Place::new(CHARTER);
+    let import = |name: &str, rows: &str| {
+        let path = place.beside(name);
+        std::fs::write(&path, format!("user_id,event,at,message_id\n{rows}")).expect("a file");
+        let (code, _, err) = place.run(&["import", path.to_str().expect("text")]);
+        assert_eq!(code, 0, "{err}");
+    };
+    let events = |running: &Running, key: &str| {
+        running.admin(&format!("GET /api/v1/customers/user_id:{key}"), "").1["events"].as_u64().unwrap_or_default()
+    };
+    let soon = |running: &Running, key: &str, wanted: u64| {
+        let begun = Instant::now();
+        while events(running, key) != wanted {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{key} has {} events", events(running, key));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+
+    let running = place.start();
+    running.send(r#"{"userId":"u1","event":"Visit","messageId":"m1"}"#);
+    import("first.csv", "u1,Order,2026-01-02T08:00Z,m2\nu2,Visit,2026-01-02T08:00Z,m3\n");
+    soon(&running, "u2", 1);
+    soon(&running, "u1", 2);
+    // Of what comes in both ways at once, too, each is there once.
+    for n in 0..20 {
+        running.send(&format!(r#"{{"userId":"u3","event":"Visit","messageId":"s{n}"}}"#));
+    }
+    import(
+        "second.csv",
+        "u3,Order,2026-01-03T08:00Z,m4\nu3,Visit,2026-01-03T08:00Z,m5\nu1,Order,2026-01-02T08:00Z,m2\n",
+    );
+    soon(&running, "u3", 22);
+    assert_eq!(events(&running, "u1"), 2);
+    running.stop();
+
+    import("third.csv", "u4,Visit,2026-01-04T08:00Z,m6\n");
+    let running = place.start();
+    assert_eq!(events(&running, "u4"), 1, "it is known before anybody is answered");
+    assert_eq!([1, 2, 3].map(|n| events(&running, &format!("u{n}"))), [2, 1, 22]);
+    running.stop();
+    let quality = place.json(&["view", "quality"]);
+    assert_eq!((&quality["events"], &quality["customers"]), (&26.into(), &4.into()), "the lake has each once");
+    let compared = place.json(&["replay"]);
+    assert_eq!(compared["equal"], true, "{compared}");
 }
