@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use charter::Charter;
 use evidence::Doubt;
@@ -12,6 +13,7 @@ use crate::draw;
 use crate::error::Error;
 
 /// The home, and what is known before a command starts.
+#[derive(Clone)]
 pub(crate) struct Home {
     pub(crate) path: PathBuf,
     pub(crate) charter: Arc<Charter>,
@@ -33,6 +35,18 @@ impl Home {
         let charter_path = charter.map(Path::to_owned).or_else(|| in_home.is_file().then_some(in_home));
         let charter = charter_path.as_deref().map_or_else(|| Ok(Charter::without_file()), read_charter)?;
         Ok(Self { path: home.to_owned(), charter: Arc::new(charter), charter_path })
+    }
+
+    /// The same with its charter as it is now.
+    pub(crate) fn again(&self) -> Result<Self, Error> {
+        Self::new(&self.path, self.charter_path.as_deref())
+    }
+
+    /// When the file of the charter was written, and how long it is: what is the same was not changed.
+    pub(crate) fn charter_stamp(&self) -> Option<(SystemTime, u64)> {
+        let path = self.charter_path.clone().unwrap_or_else(|| self.path.join(CHARTER));
+        let file = std::fs::metadata(path).ok()?;
+        Some((file.modified().ok()?, file.len()))
     }
 
     /// An organisation that says so itself is simulated, and so is everything that is shown of it.

@@ -37,6 +37,11 @@ impl Live {
             Some(url) => Arc::new(Postgres::connect(url, keep::limits::MESSAGES_KNOWN_US).await?),
             None => Arc::new(Embedded::open(home.path.join(LIVE), EmbeddedOptions::default())?),
         };
+        Self::over(keep, home).await
+    }
+
+    /// The engine of a home over what is kept.
+    pub(crate) async fn over(keep: Arc<dyn Keep>, home: &Home) -> Result<Self, crate::error::Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let node = clock.now_us().cast_unsigned() ^ (u64::from(std::process::id()) << 48);
         let options = Options { node, ..Options::default() };
@@ -171,8 +176,8 @@ impl Live {
 
 /// The record that says that live state was told what had been imported.
 const TOLD: &str = "told what was imported";
-/// How often a server looks whether anything was imported.
-const LOOKED_EVERY: Duration = Duration::from_secs(1);
+/// How often a server looks whether anything was imported, or its charter changed.
+pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// Events that are told at once.
 const TOLD_AT_ONCE: usize = 2_000;
 

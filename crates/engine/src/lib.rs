@@ -19,6 +19,7 @@ mod entry;
 mod erase;
 mod error;
 mod export;
+mod follow;
 mod identity;
 mod lane;
 pub mod limits;

@@ -23,8 +23,8 @@ pub(crate) enum Kept {
     Profile(Box<Profile>),
     /// It was found to be another one, who has its keys now.
     Moved,
-    /// It has to be built anew from its history.
-    Stale,
+    /// It has to be built anew from its history, some of which stands under these numbers, see [`Profile::elsewhere`].
+    Stale(Vec<i64>),
 }
 
 const PROFILE: u8 = 1;
@@ -59,10 +59,10 @@ impl Kept {
         if bytes == Self::MOVED_BYTES {
             return Kept::Moved;
         }
-        let Some((header, rest)) = bytes.split_at_checked(HEADER_BYTES) else { return Kept::Stale };
+        let Some((header, rest)) = bytes.split_at_checked(HEADER_BYTES) else { return Kept::Stale(Vec::new()) };
         let number = |at: usize| header.get(at..at + 8).and_then(|eight| eight.try_into().ok()).unwrap_or_default();
         let wake_us = i64::from_le_bytes(number(9));
-        let Ok((elsewhere, rest)) = postcard::take_from_bytes(rest) else { return Kept::Stale };
+        let Ok((elsewhere, rest)) = postcard::take_from_bytes(rest) else { return Kept::Stale(Vec::new()) };
         match State::from_bytes(rest, plan) {
             Ok(state) if header.first() == Some(&PROFILE) => Kept::Profile(Box::new(Profile {
                 last_seq: u64::from_le_bytes(number(1)),
@@ -70,7 +70,9 @@ impl Kept {
                 elsewhere,
                 state,
             })),
-            Ok(_) | Err(StateError::Version { .. } | StateError::OtherCharter | StateError::Damaged) => Kept::Stale,
+            Ok(_) | Err(StateError::Version { .. } | StateError::OtherCharter | StateError::Damaged) => {
+                Kept::Stale(elsewhere)
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ impl Engine {
                 let is_anybody = !is_empty(&profile.state, &self.plan, now);
                 Ok(is_anybody.then(|| (stored.customer.0, profile.state.to_bytes(&self.plan))))
             }
-            Kept::Stale => Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
+            Kept::Stale(_) => Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
             Kept::Nobody | Kept::Moved => Ok(None),
         }
     }

@@ -84,9 +84,13 @@ impl<'e> Work<'e> {
         let profile = match Kept::read(&stored.bytes, plan) {
             Kept::Profile(profile) => *profile,
             Kept::Nobody => Profile::new(plan),
-            Kept::Moved | Kept::Stale => {
+            Kept::Moved => {
                 self.anew.insert(stored.customer);
                 Profile::new(plan)
+            }
+            Kept::Stale(elsewhere) => {
+                self.anew.insert(stored.customer);
+                Profile { elsewhere, ..Profile::new(plan) }
             }
         };
         let timer_us = profile.wake_us;

@@ -29,6 +29,8 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Options {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Whoever listens there already, for a server that takes the place of another one: nobody is refused meanwhile.
+    pub listener: Option<Arc<std::net::TcpListener>>,
     /// The files of a certificate and its private key, both in PEM, for HTTPS.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Keys that are given, besides those that are kept.
@@ -52,6 +54,7 @@ impl Options {
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
+            listener: None,
             tls: None,
             keys: Vec::new(),
             public_url: None,
@@ -141,7 +144,11 @@ impl Server {
         let tls = options.tls.as_ref().map(|(certificate, key)| tls::config(certificate, key)).transpose()?;
         let app = Arc::new(App::new(options, engine, outbox, stop));
         app.read_keys().await?;
-        let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+        let not_heard = |source| Error::Listen { address, source };
+        let listener = match &app.options.listener {
+            Some(listener) => listener.try_clone().and_then(TcpListener::from_std).map_err(not_heard)?,
+            None => TcpListener::bind(address).await.map_err(not_heard)?,
+        };
         let mut first_keys = None;
         if app.keys.is_empty() {
             if !address.ip().to_canonical().is_loopback() {
@@ -162,8 +169,9 @@ impl Server {
         self.first_keys.as_ref()
     }
 
-    /// Answers until it is told to stop, and then finishes what is being answered, for a while at most.
-    pub async fn run(self) {
+    /// Answers until it is told to stop, and then finishes what is being answered, for a while at most. Gives whoever listens, who
+    /// still does: connections wait until it is dropped, or another server takes them.
+    pub async fn run(self) -> Option<Arc<std::net::TcpListener>> {
         let Self { app, listener, tls, .. } = self;
         let tls = tls.map(tokio_rustls::TlsAcceptor::from);
         let reading = tokio::spawn(read_keys(Arc::clone(&app)));
@@ -199,11 +207,12 @@ impl Server {
             // Whoever told us may be gone: that is an end, too.
             _ = stop.wait_for(|stop| *stop) => {}
         }
-        drop(listener);
+        let listener = listener.into_std().ok().map(Arc::new);
         reading.abort();
         if tokio::time::timeout(STOP_TIME_MAX, graceful.shutdown()).await.is_err() {
             (app.options.log)("some requests were not answered in time, and were let go of");
         }
+        listener
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 use engine::{Engine, Redecided};
 use evidence::{counted, grouped};
 use serde_json::json;
+use tokio::sync::watch;
 use understand::{Cell, Table};
 
 use crate::args::ReplayArgs;
@@ -26,6 +27,9 @@ pub(crate) async fn run(home: &Home, args: &ReplayArgs, as_json: bool) -> Result
     let live = Live::existing(home, args.live.keep.as_deref()).await?;
     let nothing = || format!("nothing came in live in {}: `desireline serve` takes events in", home.path.display());
     let Live { keep, engine, .. } = live.ok_or_else(|| Error::NotFound(nothing()))?;
+    // Of a charter that was changed since, states follow first.
+    let (_never, stop) = watch::channel(false);
+    engine.follow(&stop).await?;
     let done = match &args.policy {
         Some(policy) => decide_again(home, &engine, policy, args, as_json).await,
         None => compare(&engine, as_json).await,

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use engine::Engine;
 use engine::deliver::{Outbox, SystemLookup, Webhooks};
 use evidence::counted;
 use keep::Keep;
@@ -14,40 +15,102 @@ use crate::backup::{BACKUPS, Shelf, Whole};
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
-use crate::live::Live;
+use crate::live::{LOOKED_EVERY, Live};
 
-/// Serves until Ctrl-C, or a request to end.
+/// Serves until Ctrl-C, or a request to end; by another charter as soon as its file says so.
 pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error> {
-    let live = Live::open(home, args.live.keep.as_deref()).await?;
+    let mut live = Live::open(home, args.live.keep.as_deref()).await?;
+    let (end, ending) = watch::channel(false);
+    // Before anybody is told that it listens, so that whoever wants it to end meanwhile is heard. Only the first handler of a
+    // process counts, which is this one.
+    let _ = ctrlc::set_handler(move || {
+        let _ = end.send(true);
+    });
+    let (keep, mut options) = (Arc::clone(&live.keep), options(args));
+    options.backups = Some(shelf(home, args, &keep));
+    let mut home = home.clone();
+    loop {
+        let (next, listener) = serve(&home, live, options.clone(), ending.clone()).await?;
+        let Some(next) = next else { break };
+        live = Live::over(Arc::clone(&keep), &next).await?;
+        (home, options.listener) = (next, listener);
+        draw::note("the charter was changed: it is in force now");
+    }
+    keep.close().await;
+    draw::note("stopped: everything that was answered is kept");
+    Ok(ExitCode::SUCCESS)
+}
+
+type Listener = Option<Arc<std::net::TcpListener>>;
+
+/// Serves by one charter, until it is to end or the charter is another one; gives the home with that one, and whoever listens.
+async fn serve(
+    home: &Home,
+    live: Live,
+    options: serve::Options,
+    mut ending: watch::Receiver<bool>,
+) -> Result<(Option<Home>, Listener), Error> {
     match live.learn().await? {
         0 => {}
         learnt => draw::note(&format!("learnt from {}", counted(learnt, "event", "events"))),
     }
     let Live { keep, engine, history } = live.clone();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
-    let outbox = Arc::new(Outbox::new(Arc::clone(&keep), Arc::clone(engine.clock()), wire));
+    let outbox = Arc::new(Outbox::new(keep, Arc::clone(engine.clock()), wire));
     engine.tell_outbox(Arc::clone(&outbox));
     let (stop, stopping) = watch::channel(false);
-    // Before anybody is told that it listens, so that whoever wants it to end meanwhile is heard. Only the first handler of a
-    // process counts, which is this one.
-    let _ = ctrlc::set_handler(move || {
-        let _ = stop.send(true);
-    });
-    let options = serve::Options { backups: Some(shelf(home, args, &keep)), ..options(args) };
+    let (is_first, tls) = (options.listener.is_none(), options.tls.is_some());
     let server = Server::open(options, Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
-    greet(&server, args.tls_cert.is_some());
+    if is_first {
+        greet(&server, tls);
+    }
     let background = [
         tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
         tokio::spawn(outbox.run(stopping.clone())),
         tokio::spawn(Arc::clone(&engine).export(history, stopping.clone())),
+        tokio::spawn(follow(engine, stopping.clone())),
     ];
-    tokio::join!(server.run(), live.keep_learning(stopping));
+    let until = async {
+        let next = tokio::select! {
+            _ = ending.wait_for(|end| *end) => None,
+            next = changed(home) => Some(next),
+        };
+        let _ = stop.send(true);
+        next
+    };
+    let (next, listener, ()) = tokio::join!(until, server.run(), live.keep_learning(stopping));
     for task in background {
         let _ = task.await;
     }
-    keep.close().await;
-    draw::note("stopped: everything that was answered is kept");
-    Ok(ExitCode::SUCCESS)
+    Ok((next, listener))
+}
+
+/// The home with its charter, once that is another one and has no errors.
+async fn changed(home: &Home) -> Home {
+    let mut known = None;
+    loop {
+        let now = home.charter_stamp();
+        if known != Some(now) {
+            known = Some(now);
+            match home.again() {
+                Ok(next) if next.charter.hash != home.charter.hash => return next,
+                Ok(_) => {}
+                Err(error) => draw::note(&format!("the charter before stays in force: {error}")),
+            }
+        }
+        tokio::time::sleep(LOOKED_EVERY).await;
+    }
+}
+
+/// Has live state follow the charter.
+async fn follow(engine: Arc<Engine>, stopping: watch::Receiver<bool>) {
+    match engine.follow(&stopping).await {
+        Ok(0) => {}
+        Ok(read) => {
+            draw::note(&format!("{} read again by the charter", counted(read, "customer was", "customers were")))
+        }
+        Err(error) => draw::note(&format!("not everybody was read again by the charter yet: {error}")),
+    }
 }
 
 /// Where backups are made. What is in a database is backed up there.

@@ -1,6 +1,7 @@
 //! The server as a process, with the commands around it.
 
 mod backup;
+mod changed;
 mod doctor;
 mod erased;
 mod killed;

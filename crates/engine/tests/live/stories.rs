@@ -269,6 +269,28 @@ fn what_is_kept_outlives_the_engine() {
 }
 
 #[test]
+fn a_promise_that_another_charter_makes_shorter_breaks_on_time_though_nobody_asks() {
+    let mut shop = Shop::new();
+    let patient = SHOP.replace("within: 2d", "within: 30d");
+    let (_go, stop) = tokio::sync::watch::channel(false);
+    let follow = |shop: &Shop| block_on(shop.engine.follow(&stop)).expect("memory is there");
+    shop.engine = open(&patient, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+    assert_eq!(follow(&shop), 0, "there is nobody yet");
+    shop.send(&track("Order", r#""userId":"u1""#, ""));
+    shop.send(&track("Visit", r#""userId":"u2""#, ""));
+    assert_eq!(follow(&shop), 0, "nothing has changed");
+
+    shop.engine = Shop::engine(&shop.keep, &shop.clock);
+    shop.at("2026-03-03T09:00");
+    assert_eq!((follow(&shop), follow(&shop)), (2, 0));
+    shop.is_its_replay();
+    shop.at("2026-03-04T09:00:01");
+    assert_eq!(shop.wake(), 1);
+    assert_eq!(shop.deliveries("mail").len(), 1);
+    shop.is_its_replay();
+}
+
+#[test]
 fn a_home_with_more_keys_than_a_request_looks_at_is_compared_whole() {
     let shop = Shop::new();
     for hundred in 0..30_u32 {

@@ -42,7 +42,7 @@ pub(crate) async fn start_with(charter: Charter, change: impl FnOnce(&mut Option
     let log = Arc::new(Mutex::new(Vec::new()));
     let (server, log) = (open(Arc::clone(&keep), charter, change, stopped, Arc::clone(&log)).await, log);
     let server = server.expect("it starts");
-    Running { address: server.address(), keep, log, stop, run: tokio::spawn(server.run()) }
+    Running { address: server.address(), keep, log, stop, run: tokio::spawn(async { drop(server.run().await) }) }
 }
 
 /// A server that does not run yet.
