@@ -21,7 +21,7 @@ use crate::message::{Ranked, key_bytes};
 use crate::work::Work;
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ask {
     /// What names the customer, as kind and value.
     pub keys: Vec<(String, String)>,

@@ -107,7 +107,8 @@ async fn follow(engine: Arc<Engine>, stopping: watch::Receiver<bool>) {
     match engine.follow(&stopping).await {
         Ok(0) => {}
         Ok(read) => {
-            draw::note(&format!("{} read again by the charter", counted(read, "customer was", "customers were")))
+            let customers = counted(read, "customer was", "customers were");
+            draw::note(&format!("{customers} read again by the charter"));
         }
         Err(error) => draw::note(&format!("not everybody was read again by the charter yet: {error}")),
     }

@@ -10,7 +10,11 @@ pub(super) fn all() -> Value {
     json!({
         "Problem": problem(),
         "Message": message(),
-        "Success": {"type": "object", "required": ["success"], "properties": {"success": {"const": true}}},
+        "Success": {
+            "type": "object",
+            "required": ["success"],
+            "properties": {"success": {"const": true}, "decision": {"$ref": "#/components/schemas/Decision"}},
+        },
         "Taken": taken(),
         "Decision": decision(),
         "Customer": customer(),

@@ -112,6 +112,15 @@ impl Call {
         found.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
     }
 
+    /// Whether the query says so.
+    pub(crate) fn says(&self, name: &str) -> Result<bool, Problem> {
+        match self.query(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::invalid(format!("`{name}` is true or false"))),
+        }
+    }
+
     /// How many rows are asked for.
     pub(crate) fn limit(&self) -> Result<usize, Problem> {
         let Some(text) = self.query("limit") else { return Ok(ROWS) };

@@ -71,55 +71,69 @@ async fn decide(mut call: Call) -> Result<Response, Problem> {
     if ask.keys.is_empty() {
         return Err(Problem::invalid("`keys` names nobody: {\"keys\": {\"user_id\": \"42\"}}"));
     }
+    Ok(written(decided(&call, ask, began).await?))
+}
+
+/// The answer to a question that came at a time, as JSON.
+pub(super) async fn decided(call: &Call, ask: Ask, began: Instant) -> Result<String, Problem> {
     let engine = Arc::clone(&call.app.engine);
     // A client that goes away does not stop what has begun.
     let deciding = tokio::spawn(async move { engine.decide(ask).await });
     let decided = deciding.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))??;
     call.app.metrics.decision.observe(began.elapsed());
-    Ok(written(decided.json))
+    Ok(decided.json)
 }
 
 /// Takes in what happened; the question is about its customer and its occasion, unless it says otherwise.
 async fn take(call: Call, event: Box<RawValue>, ask: &mut Ask) -> Result<Call, Problem> {
     let key = call.key.clone().filter(|key| key.may(Role::Ingest));
     let key = key.ok_or_else(|| Problem::new(Code::NotAllowed, "`event` needs a key with the role `ingest`, too"))?;
-    let about = Arc::new(Mutex::new(About::default()));
-    let noted = Arc::clone(&about);
+    let about = Noted::default();
+    let noted = about.clone();
     let read = move |call: &mut Call, inbox: &mut Inbox<'_>| {
         let text = format!("{{\"batch\":[{}]}}", event.get());
         let received = intake::received(call, &key, inbox);
-        let mut noting = Noting { inbox, about: About::default() };
-        Body::parse(text.as_bytes(), Endpoint::Batch)?.read(&received, &mut noting).map_err(intake::stopped)?;
-        *noted.lock().unwrap_or_else(PoisonError::into_inner) = noting.about;
-        Ok(())
+        let mut noting = noted.on(inbox);
+        Body::parse(text.as_bytes(), Endpoint::Batch)?.read(&received, &mut noting).map_err(intake::stopped)
     };
     let (call, took) = intake::take(call, Box::new(read)).await?;
     intake::single(&took)?;
-    let about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
+    let about = about.ask();
     if ask.keys.is_empty() {
         ask.keys = about.keys;
     }
-    ask.occasion = ask.occasion.take().or(about.message_id);
+    ask.occasion = ask.occasion.take().or(about.occasion);
     Ok(call)
 }
 
-/// What an event says about whose it is, and which.
-#[derive(Debug, Default)]
-struct About {
-    keys: Vec<(String, String)>,
-    message_id: Option<String>,
+/// Whose an event is, and which, as a question about it says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Noted(Arc<Mutex<Ask>>);
+
+impl Noted {
+    /// Takes note of an event on its way in.
+    pub(super) fn on<'n, 'e>(&'n self, inbox: &'n mut Inbox<'e>) -> Noting<'n, 'e> {
+        Noting { inbox, noted: self }
+    }
+
+    /// The question what to do after it.
+    pub(super) fn ask(&self) -> Ask {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
-/// Takes note of an event on its way in.
-struct Noting<'n, 'e> {
+/// See [`Noted::on`].
+pub(super) struct Noting<'n, 'e> {
     inbox: &'n mut Inbox<'e>,
-    about: About,
+    noted: &'n Noted,
 }
 
 impl Receiver for Noting<'_, '_> {
     fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
-        self.about.keys = accepted.keys.iter().map(|key| (key.kind.to_owned(), key.value.to_owned())).collect();
-        self.about.message_id = accepted.message_id.map(str::to_owned);
+        *self.noted.0.lock().unwrap_or_else(PoisonError::into_inner) = Ask {
+            keys: accepted.keys.iter().map(|key| (key.kind.to_owned(), key.value.to_owned())).collect(),
+            occasion: accepted.message_id.map(str::to_owned),
+        };
         self.inbox.accepted(accepted)
     }
 

@@ -3,13 +3,17 @@
 //! Source: Segment, "HTTP Tracking API"; `RudderStack`, "HTTP API"; and what the clients themselves do: they take 2xx and
 //! 3xx for stored, and everything but exactly 200 may be sent again.
 
+use std::time::Instant;
+
 use axum::response::Response;
 use engine::Inbox;
 use listen::intake::{Body, BodyError, Endpoint};
 use serde_json::{Value, json};
 
-use super::{Call, Route, Where, intake, json as answer};
+use super::decide::{Noted, decided};
+use super::{Call, Route, Where, intake, json as answer, written};
 use crate::access::Access;
+use crate::keys::Role;
 use crate::problem::{Code, Problem};
 
 /// Addresses of one message each.
@@ -31,6 +35,9 @@ const MESSAGES: [&str; 12] = [
 /// Addresses of many messages.
 const BATCHES: [&str; 4] = ["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"];
 
+/// What the parameter says.
+const DECIDE: &str = "Whether what to do next is decided, too, and answered as `decision`; needs the role `decide`.";
+
 pub(super) fn routes() -> Vec<Route> {
     let success = json!({"$ref": "#/components/schemas/Success"});
     let one = |path| {
@@ -38,6 +45,7 @@ pub(super) fn routes() -> Vec<Route> {
             Box::pin(take(call))
         })
         .with(Where::Query, "writeKey", json!({"type": "string"}), "The write key, where no header has it.")
+        .with(Where::Query, "decide", json!({"type": "boolean"}), DECIDE)
         .takes("application/json", json!({"$ref": "#/components/schemas/Message"}))
         .answers(200, "application/json", success.clone())
     };
@@ -72,21 +80,36 @@ fn batch_schema() -> Value {
 }
 
 async fn take(call: Call) -> Result<Response, Problem> {
+    let began = Instant::now();
     let last = call.head.uri.path().rsplit('/').next().unwrap_or_default();
     let endpoint = Endpoint::named(last).ok_or(Code::NotFound)?;
-    let (_, took) = intake::take(call, Box::new(move |call, inbox| read(call, endpoint, inbox))).await?;
-    match endpoint {
-        Endpoint::Message(_) => intake::single(&took),
-        Endpoint::Batch => intake::batch(&took),
-    }
+    let noted = call.says("decide")?.then(Noted::default);
+    let of_event = noted.clone();
+    let read = move |call: &mut Call, inbox: &mut Inbox<'_>| read(call, endpoint, of_event.as_ref(), inbox);
+    let (call, took) = intake::take(call, Box::new(read)).await?;
+    let answered = match endpoint {
+        Endpoint::Message(_) => intake::single(&took)?,
+        Endpoint::Batch => return intake::batch(&took),
+    };
+    let Some(noted) = noted else { return Ok(answered) };
+    let decision = decided(&call, noted.ask(), began).await?;
+    Ok(written(format!("{{\"success\":true,\"decision\":{decision}}}")))
 }
 
-/// Reads a body, and whose it is.
-fn read(call: &mut Call, endpoint: Endpoint, inbox: &mut Inbox<'_>) -> Result<(), Problem> {
+/// Reads a body, and whose it is; takes note of the event where a decision is to follow.
+fn read(call: &mut Call, endpoint: Endpoint, noted: Option<&Noted>, inbox: &mut Inbox<'_>) -> Result<(), Problem> {
     call.decompress()?;
     let body = Body::parse(&call.body.bytes, endpoint)?;
     let key = call.admit(if call.key.is_some() { None } else { body.write_key() })?;
-    body.read(&intake::received(call, &key, inbox), inbox).map_err(intake::stopped)
+    let received = intake::received(call, &key, inbox);
+    let done = match noted {
+        Some(_) if !key.may(Role::Decide) => {
+            return Err(Problem::new(Code::NotAllowed, "`decide` needs a key with the role `decide`, too"));
+        }
+        Some(noted) => body.read(&received, &mut noted.on(inbox)),
+        None => body.read(&received, inbox),
+    };
+    done.map_err(intake::stopped)
 }
 
 impl From<BodyError> for Problem {

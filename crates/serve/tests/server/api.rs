@@ -156,6 +156,33 @@ async fn a_decision_explains_itself() {
 }
 
 #[tokio::test]
+async fn a_message_of_a_client_may_ask_what_to_do_next() {
+    let server = shop().await;
+    let message = json!({"event": "Order Completed", "userId": "bob", "messageId": "m1"});
+    let answer = admin(&server, "POST", "/v1/track?decide=true", &message).await.json();
+    let decision = &answer["decision"];
+    assert_eq!((&answer["success"], &decision["action"]), (&json!(true), &json!("call_back")), "{answer}");
+    let ask = json!({"keys": {"user_id": "bob"}, "occasion": "m1"});
+    let again = admin(&server, "POST", "/api/v1/decide", &ask).await.json();
+    assert_eq!((&again["id"], &again["repeated"]), (&decision["id"], &json!(true)), "the message is the occasion");
+    let plain = admin(&server, "POST", "/v1/track?decide=false", &json!({"event": "Visit", "userId": "bob"})).await;
+    assert_eq!(plain.json(), json!({"success": true}));
+    assert_eq!(admin(&server, "POST", "/v1/track?decide=perhaps", &message).await.said(), "400 invalid_request");
+    assert_eq!(
+        admin(&server, "POST", "/v1/track?decide=true", &json!({"userId": "bob"})).await.said(),
+        "400 invalid_event"
+    );
+    // A write key may send events, and so may everybody who reads the page that it stands in.
+    let made = admin(&server, "POST", "/api/v1/keys", &json!({"name": "web", "roles": ["ingest"]})).await.json();
+    let body = json!({"event": "Visit", "userId": "eve", "messageId": "e1", "writeKey": made["key"]});
+    let asked = server.ask("POST", "/v1/track?decide=true", &[], body.to_string()).await;
+    assert_eq!(asked.said(), "403 not_allowed");
+    let found = server.get("/api/v1/events?userId=eve", READ).await.json();
+    assert_eq!(found["events"], json!([]), "nothing was taken in");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_changes_is_told_as_it_changes() {
     let server = shop().await;
     assert_eq!(server.get("/api/v1/live", READ).await.said(), "406 not_acceptable", "it would wait for an end");
