@@ -78,6 +78,11 @@ fn every_fact_is_what_it_says() {
         ("value_of.order = 5", vec![cid]),
         ("value_of.visit = 4", vec![ann]),
         ("events > 100", vec![]),
+        ("first_of.order - first_of.visit = '2d'", vec![ann]),
+        ("last - first < '1d'", vec![bob, cid]),
+        ("(last_of.order - first_of.order) / (count_of.order - 1) between '7d' and '9d'", vec![ann]),
+        ("last_of.note + '6d' = last_of.order and last - '2026-03-01' < '0s'", vec![ann]),
+        ("first_of.order - first_of.visit is null", vec![bob, cid]),
     ] {
         assert_eq!(members_of(&told, condition), expected, "{condition}");
     }

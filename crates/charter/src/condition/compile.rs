@@ -11,12 +11,13 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::like::Pattern;
 use super::locate::{bytes_of, located};
-use super::tree::{Arithmetic, Comparison, Expr, Literal, Target};
+use super::tree::{Comparison, Expr, Literal, Target};
 use super::{CONDITION_BYTES_MAX, CONDITION_WORDS_MAX, ConditionError, Fault, Type, Vocabulary};
 use crate::nearest;
 
 mod calls;
 mod compare;
+mod times;
 
 /// How deeply an expression may be nested.
 const DEPTH_MAX: usize = 64;
@@ -127,15 +128,20 @@ impl<V: Vocabulary> Compiler<'_, V> {
         if right {
             return Ok(());
         }
-        Err(ConditionError {
+        let hint = (wanted == Type::Bool).then_some("compare it with something: `… = 'a text'`, `… > 5`");
+        Err(self.wrong_type(part, wanted, hint))
+    }
+
+    fn wrong_type(&self, part: &Typed<V::Column>, wanted: Type, hint: Option<&str>) -> ConditionError {
+        ConditionError {
             bytes: part.bytes.clone(),
             fault: Fault::WrongType {
                 what: self.quote(&part.bytes),
                 found: part.of_type.to_string(),
                 expected: wanted.to_string(),
             },
-            hint: (wanted == Type::Bool).then(|| "compare it with something: `… = 'a text'`, `… > 5`".to_owned()),
-        })
+            hint: hint.map(str::to_owned),
+        }
     }
 
     fn expr(&self, ast: &Ast, depth: usize) -> Result<Typed<V::Column>> {
@@ -172,6 +178,7 @@ impl<V: Vocabulary> Compiler<'_, V> {
                 let like = self.like(expr, pattern, escape_char.as_ref(), true, depth)?;
                 (not_if(*negated, like), Type::Bool)
             }
+            Ast::Interval(interval) => self.interval(ast, interval)?,
             Ast::Function(function) => self.function(ast, function, depth)?,
             Ast::Cast { kind: CastKind::Cast | CastKind::TryCast | CastKind::DoubleColon, expr, data_type, .. } => {
                 self.cast(ast, expr, data_type, depth)?
@@ -320,31 +327,6 @@ impl<V: Vocabulary> Compiler<'_, V> {
         }
         members.push(rest);
         members.iter().rev().map(|member| Ok(*self.condition(member, depth)?)).collect()
-    }
-
-    fn arithmetic(
-        &self,
-        ast: &Ast,
-        left: &Ast,
-        op: &BinaryOperator,
-        right: &Ast,
-        depth: usize,
-    ) -> Result<(Expr<V::Column>, Type)> {
-        let how = match op {
-            BinaryOperator::Plus => Arithmetic::Add,
-            BinaryOperator::Minus => Arithmetic::Subtract,
-            BinaryOperator::Multiply => Arithmetic::Multiply,
-            BinaryOperator::Divide => Arithmetic::Divide,
-            BinaryOperator::Modulo => Arithmetic::Remainder,
-            other => return Err(self.unsupported(ast, format!("`{other}`"))),
-        };
-        let (left, right) = (self.expr(left, depth)?, self.expr(right, depth)?);
-        self.needs(&left, Type::Float)?;
-        self.needs(&right, Type::Float)?;
-        let whole = left.of_type == Type::Int && right.of_type == Type::Int;
-        let how = if whole && how == Arithmetic::Divide { Arithmetic::DivideWhole } else { how };
-        let of_type = if whole { Type::Int } else { Type::Float };
-        Ok((Expr::Arithmetic { how, left: Box::new(left.expr), right: Box::new(right.expr) }, of_type))
     }
 
     fn like(

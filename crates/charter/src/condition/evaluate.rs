@@ -204,6 +204,9 @@ fn calculate(how: Arithmetic, left: Value<'_>, right: Value<'_>) -> Value<'stati
         };
         return whole.map_or(Value::Null, Value::Int);
     }
+    if let (Value::Time(_), _) | (_, Value::Time(_)) = (left, right) {
+        return between(how, left, right).unwrap_or(Value::Null);
+    }
     let (Some(a), Some(b)) = (number(left), number(right)) else { return Value::Null };
     match how {
         Arithmetic::Add => exact(a + b),
@@ -216,6 +219,26 @@ fn calculate(how: Arithmetic, left: Value<'_>, right: Value<'_>) -> Value<'stati
         Arithmetic::Divide | Arithmetic::DivideWhole => exact(a / b),
         Arithmetic::Remainder => exact(a % b),
     }
+}
+
+/// The microseconds between two times, or a time so many of them away from another.
+fn between(how: Arithmetic, left: Value<'_>, right: Value<'_>) -> Option<Value<'static>> {
+    let micros = |value: Value<'_>| match value {
+        Value::Time(at) => Some(at.as_micros()),
+        Value::Float(span) => match whole(span) {
+            Value::Int(micros) => Some(micros),
+            _ => None,
+        },
+        Value::Int(micros) => Some(micros),
+        _ => None,
+    };
+    let sum = match how {
+        Arithmetic::Add => micros(left)?.checked_add(micros(right)?)?,
+        Arithmetic::Subtract => micros(left)?.checked_sub(micros(right)?)?,
+        _ => return None,
+    };
+    let times = [left, right].into_iter().filter(|side| matches!(side, Value::Time(_))).count();
+    Some(if times == 1 { Value::Time(Timestamp::from_micros(sum)) } else { Value::Int(sum) })
 }
 
 fn call<'a, C>(function: Function, arguments: &'a [Expr<C>], facts: &'a (impl Facts<C> + ?Sized)) -> Answer<'a> {

@@ -27,7 +27,7 @@ impl Facts for Known<'_> {
     }
 }
 
-const EVENT: [(&str, Value<'_>); 8] = [
+const EVENT: [(&str, Value<'_>); 9] = [
     ("event", Value::Text("Order Completed")),
     ("channel", Value::Text("web")),
     ("at", Value::Time(Timestamp::from_micros(1_772_442_000_000_000))), // 2026-03-02T09:00:00Z
@@ -36,6 +36,7 @@ const EVENT: [(&str, Value<'_>); 8] = [
     ("properties.code", Value::Text("7")),
     ("properties.word", Value::Text("seven")),
     ("properties.gift", Value::Bool(true)),
+    ("properties.promised", Value::Text("2026-02-28T10:00")),
 ];
 
 fn parse(text: &str) -> Condition {
@@ -80,6 +81,12 @@ fn conditions_that_hold() {
         "(properties.total > 1) is not unknown and (case_id = 'x') is unknown",
         "properties.\"Order Total\" is null",
         "null is null",
+        "at - '2026-03-01T10:00' = '1d' and at - '2026-03-01T10:00' between '1h' and '1d'",
+        "at - '1d' = '2026-03-01T10:00' and '1d' + at = '2026-03-03T10:00' and at + interval '36 hours' > '2026-03-03'",
+        "at - properties.promised > interval '1' day and properties.promised - at < '0s'",
+        "(at - '2026-03-01T10:00') / 2 = '12h' and 1.5 * (at - '2026-03-01T10:00') > '1d'",
+        "(at - '2026-03-01T10:00') / '12h' = 2 and at - '2026-03-01T10:00' + '1d' = '2d' and abs('2026-03-01T10:00' - at) = '1d'",
+        "at - received_at is null and coalesce(at - received_at, at - at) = '0s'",
     ] {
         assert_eq!(says(text), Truth::True, "{text}");
     }
@@ -106,6 +113,9 @@ fn what_is_missing_or_of_another_kind_is_null() {
         "properties.code > at",
         "event = null",
         "properties.total and true",
+        "at - properties.word > '1d'",
+        "at - received_at > '1d'",
+        "(at - '2026-03-01') / '0d' > 1",
     ] {
         assert_eq!(says(text), Truth::Null, "{text}");
     }
@@ -185,6 +195,15 @@ fn mistakes_are_explained() {
         "1e999 > 1",
         "exists (select 1)",
         "impact = 'Low'",
+        "at - received_at > 30",
+        "at - 30 > '2026-03-01'",
+        "at + received_at > '2026-03-01'",
+        "at - received_at > '2026-03-01'",
+        "at + '2026-03-01' > at",
+        "at - received_at > '3bd'",
+        "at - received_at > interval '1 month'",
+        "datediff(at, received_at) > 30",
+        "at * 2 > at",
     ] {
         let error = Condition::parse(text, &berlin()).expect_err(text);
         let blamed = text.get(error.bytes.clone()).expect("on character boundaries");
@@ -296,7 +315,7 @@ proptest! {
     fn arbitrary_tokens_never_panic(tokens in prop::collection::vec(prop::sample::select(vec![
         "event", "at", "properties", ".", "x", "(", ")", "'a'", "5", "=", "<", "and", "or", "not", "in", "between", "like",
         "is", "null", "+", "-", "/", ",", "cast", "as", "int", "lower", "timestamp", "::", "case", "when", "[", "]", "\"",
-        "{", "}", ":", "interval", "*", "$", "array", "struct", "select", "from", "ä",
+        "{", "}", ":", "interval", "day", "'3d'", "*", "$", "array", "struct", "select", "from", "ä",
     ]), 0..16)) {
         let text = tokens.join(" ");
         match Condition::parse(&text, &TimeZone::UTC) {

@@ -24,9 +24,14 @@ pub enum Type {
 }
 
 impl Type {
-    /// Whether it may be a number.
+    /// Whether it is a number, as far as is known.
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Type::Int | Type::Float | Type::Unknown)
+    }
+
+    /// Whether it may be a number, or is counted like one.
     pub(super) fn may_be_number(self) -> bool {
-        matches!(self, Type::Int | Type::Float | Type::Duration | Type::Unknown)
+        self.is_number() || self == Type::Duration
     }
 
     /// Whether it may be `wanted`.
@@ -36,7 +41,7 @@ impl Type {
 
     /// Whether values of the two types can be compared.
     pub(super) fn compares_with(self, other: Type) -> bool {
-        self.may_be(other) || other == Type::Unknown || (self.may_be_number() && other.may_be_number())
+        self.may_be(other) || other == Type::Unknown || (self.is_number() && other.is_number())
     }
 }
 

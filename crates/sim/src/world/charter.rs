@@ -201,7 +201,7 @@ fn expectations(random: &mut Random, text: &mut String) {
 }
 
 /// Every fact of a customer comes up in one of these.
-const SEGMENTS: [&str; 20] = [
+const SEGMENTS: [&str; 24] = [
     "events > 6",
     "first < '2024-01-01' or days > 20.5",
     "last >= '2025-04-01T00:00:00Z'",
@@ -222,6 +222,10 @@ const SEGMENTS: [&str; 20] = [
     "outcomes_of.sale between 1 and 3",
     "value_of.sale > 50 or value_of.sale = 0",
     "events > 1000",
+    "last_of.order - first_of.visit > '9d'",
+    "first_of.ticket - first between '1h' and interval '20 days'",
+    "not (last_of.visit - last_of.order > '0s') or (last - first) / events < '12h'",
+    "first_of.cart + '3d' < last_of.order",
 ];
 
 fn segments(random: &mut Random, text: &mut String) {

@@ -5,11 +5,15 @@ use sqlparser::ast::{
     TypedString, Value,
 };
 
+use super::times::WAY_OUT;
 use super::{Compiler, Result, Typed};
 use crate::condition::locate::bytes_of;
 use crate::condition::tree::{Expr, Function, Target};
 use crate::condition::{Fault, Type, Vocabulary};
 use crate::nearest;
+
+/// Functions that databases have for the time between two times.
+const OF_TIMES: [&str; 6] = ["age", "date_diff", "datediff", "days_between", "extract", "timestampdiff"];
 
 impl<V: Vocabulary> Compiler<'_, V> {
     pub(super) fn typed_string(&self, ast: &Ast, typed: &TypedString) -> Result<(Expr<V::Column>, Type)> {
@@ -50,7 +54,8 @@ impl<V: Vocabulary> Compiler<'_, V> {
         let Some((_, function)) = Function::NAMES.iter().find(|(known, _)| *known == name) else {
             let fault = Fault::Unsupported { what: format!("the function `{name}`") };
             let hint = nearest::hint(&name, Function::NAMES.iter().map(|(known, _)| *known));
-            return Err(self.error(ast, fault, hint.as_deref()));
+            let of_times = OF_TIMES.contains(&name.as_str()).then_some(WAY_OUT);
+            return Err(self.error(ast, fault, of_times.or(hint.as_deref())));
         };
         let plain = call.filter.is_none() && call.over.is_none() && call.within_group.is_empty();
         let Some(arguments) = plain.then(|| plain_arguments(&call.args)).flatten() else {

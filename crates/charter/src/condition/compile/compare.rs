@@ -61,7 +61,10 @@ impl<V: Vocabulary> Compiler<'_, V> {
             (Type::Text, Type::Int | Type::Float) => {
                 Some(format!("a text takes single quotes: '{}'", self.bare(right)))
             }
-            (Type::Int | Type::Float | Type::Duration, Type::Text) => Some("a number takes no quotes".to_owned()),
+            (Type::Duration, Type::Int | Type::Float) | (Type::Int | Type::Float, Type::Duration) => {
+                Some("a span of time is written with its unit: '30d', '36h'".to_owned())
+            }
+            (Type::Int | Type::Float, Type::Text) => Some("a number takes no quotes, and no unit".to_owned()),
             _ => None,
         };
         ConditionError {
