@@ -15,7 +15,6 @@ use crate::condition::{Condition, ConditionError, EventColumns};
 use crate::nearest;
 use crate::pattern::Pattern;
 use crate::problem::{Code, Problem};
-use crate::segments::{CustomerFact, SegmentWords};
 use crate::words::{CustomerWords, Fact};
 use crate::yaml::{Node, Scalar, Value};
 
@@ -252,22 +251,20 @@ impl<'t> Reader<'t> {
         self.checked(node, parsed)
     }
 
-    /// A condition over the facts of a customer.
-    pub(crate) fn customer_condition(&mut self, node: &Node) -> Option<Condition<CustomerFact>> {
-        let text = self.condition_text(node)?;
-        let parsed = Condition::parse_with(&text, &SegmentWords(&self.names), &self.zone);
-        self.checked(node, parsed)
-    }
-
     /// The text of a condition; `true` alone is one too, which YAML takes for a truth value.
-    fn condition_text(&mut self, node: &Node) -> Option<String> {
+    pub(crate) fn condition_text(&mut self, node: &Node) -> Option<String> {
         match node.scalar().and_then(Scalar::truth) {
             Some(truth) => Some(truth.to_string()),
             None => self.text(node),
         }
     }
 
-    fn checked<C>(&mut self, node: &Node, parsed: Result<Condition<C>, ConditionError>) -> Option<Condition<C>> {
+    /// The condition, or nothing after saying what is wrong with it.
+    pub(crate) fn checked<C>(
+        &mut self,
+        node: &Node,
+        parsed: Result<Condition<C>, ConditionError>,
+    ) -> Option<Condition<C>> {
         parsed
             .map_err(|error| {
                 let bytes = node.inside(&error.bytes);

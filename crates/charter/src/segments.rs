@@ -5,10 +5,10 @@
 //! dot about one moment, channel, journey or outcome of the charter (`count_of.order`, `value_of.renewal`).
 
 use crate::Charter;
-use crate::condition::{Condition, ConditionError, Type, Vocabulary};
+use crate::condition::{Condition, ConditionError, Fault, Type, Vocabulary};
 use crate::moments::label;
 use crate::problem::Code;
-use crate::read::{Kind, Names, Reader};
+use crate::read::{Kind, Name, Names, Reader};
 use crate::yaml::Node;
 
 /// A group of customers that the organisation has a name for.
@@ -133,12 +133,17 @@ impl Vocabulary for SegmentWords<'_> {
         known.then(|| (makes(name), *of_type))
     }
 
+    fn condition(&self, name: &str) -> Option<&Condition<CustomerFact>> {
+        self.0.segments.get(name)
+    }
+
     fn names(&self) -> Vec<String> {
+        let segments = self.0.segments.keys().map(|name| in_sql(name));
         let alone = ALONE.iter().map(|(name, ..)| (*name).to_owned());
         let of = OF
             .iter()
             .flat_map(|(prefix, kind, ..)| self.0.of(*kind).iter().map(move |name| format!("{prefix}.{name}")));
-        alone.chain(of).collect()
+        segments.chain(alone).chain(of).collect()
     }
 
     fn values(&self, fact: &CustomerFact) -> Option<Vec<String>> {
@@ -154,8 +159,15 @@ impl Vocabulary for SegmentWords<'_> {
         let alone: Vec<&str> = ALONE.iter().map(|(name, ..)| *name).collect();
         let of: Vec<String> =
             OF.iter().map(|(name, kind, ..)| format!("{name}.{}", kind.noun().to_uppercase())).collect();
-        format!("a customer has {}, {}", alone.join(", "), of.join(", "))
+        let segments = if self.0.segments.is_empty() { "" } else { ", and the segments of the charter" };
+        format!("a customer has {}, {}{segments}", alone.join(", "), of.join(", "))
     }
+}
+
+/// A name as it is written in a condition.
+fn in_sql(name: &str) -> String {
+    let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_numeric());
+    if plain { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 impl Charter {
@@ -177,6 +189,7 @@ impl Charter {
         all(&mut names, Kind::Channel, self.channels.iter().map(|c| &c.name).collect());
         all(&mut names, Kind::Journey, self.journeys.iter().map(|j| &j.name).collect());
         all(&mut names, Kind::Outcome, self.outcomes.iter().map(|o| &o.name).collect());
+        names.segments = self.segments.iter().map(|s| (s.name.clone(), s.when.clone())).collect();
         Condition::parse_with(text, &SegmentWords(&names), &self.timezone)
     }
 
@@ -186,14 +199,17 @@ impl Charter {
     }
 }
 
+/// A segment whose condition has not been read.
+struct Draft<'n> {
+    name: Name<'n>,
+    label: String,
+    when: Option<&'n Node>,
+}
+
 pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Vec<Segment> {
-    let mut segments = Vec::new();
+    let mut drafts = Vec::new();
     for (name, node) in reader.entries(node, "`segments`") {
-        if name.text.contains(',') || name.text.contains("..") {
-            let reason =
-                format!("`{}` cannot be asked for: `,` and `..` stand between two things to compare", name.text);
-            reader.report(Code::BadValue, name.bytes.clone(), reason, Some("choose another name".to_owned()));
-        }
+        check_name(reader, &name);
         let short = node.scalar().is_some() && !node.is_null();
         let (label, when) = if short {
             (name.owned(), Some(node))
@@ -201,11 +217,71 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Vec<Segment> {
             let fields = reader.fields(node, "a segment", SEGMENT);
             (label(reader, &fields, &name), reader.required(&fields, "when"))
         };
-        if let Some(when) = when.and_then(|node| reader.customer_condition(node)) {
-            segments.push(Segment { name: name.owned(), label, when });
+        drafts.push(Draft { name, label, when });
+    }
+    let mut read = vec![false; drafts.len()];
+    for i in 0..drafts.len() {
+        if !read[i] {
+            read_with_named(reader, &drafts, i, &mut read);
         }
     }
-    segments
+    let segment = |draft: Draft<'_>| {
+        let when = reader.names.segments.get(draft.name.text)?.clone();
+        Some(Segment { name: draft.name.owned(), label: draft.label, when })
+    };
+    drafts.into_iter().filter_map(segment).collect()
+}
+
+fn check_name(reader: &mut Reader<'_>, name: &Name<'_>) {
+    let reason = if name.text.contains(',') || name.text.contains("..") {
+        format!("`{}` cannot be asked for: `,` and `..` stand between two things to compare", name.text)
+    } else if SegmentWords(&reader.names).find(&[name.text]).is_some() {
+        format!("`{}` has a meaning in conditions already", name.text)
+    } else {
+        return;
+    };
+    reader.report(Code::BadValue, name.bytes.clone(), reason, Some("choose another name".to_owned()));
+}
+
+/// Reads the condition of a segment, those that it names first.
+fn read_with_named(reader: &mut Reader<'_>, drafts: &[Draft<'_>], first: usize, read: &mut [bool]) {
+    // The last one is being read, each of the others waits for the one after it.
+    let mut path = vec![first];
+    while let Some(i) = path.last().copied() {
+        read[i] = true;
+        let draft = &drafts[i];
+        let named = draft.when.and_then(|when| {
+            let text = reader.condition_text(when)?;
+            let parsed = Condition::parse_with(&text, &SegmentWords(&reader.names), &reader.zone);
+            let named = parsed.as_ref().err().and_then(|wrong| match &wrong.fault {
+                Fault::UnknownName { name } => drafts.iter().position(|draft| draft.name.text == name),
+                _ => None,
+            });
+            match named {
+                // What is wrong with it has been said.
+                Some(other) if read[other] && !path.contains(&other) => None,
+                Some(other) => Some((other, when.inside(&parsed.err()?.bytes))),
+                None => {
+                    let condition = reader.checked(when, parsed)?;
+                    reader.names.segments.entry(draft.name.owned()).or_insert(condition);
+                    None
+                }
+            }
+        });
+        match named {
+            None => {
+                path.pop();
+            }
+            Some((other, bytes)) if path.contains(&other) => {
+                let circle = path.iter().skip_while(|i| **i != other).chain([&other]);
+                let names: Vec<_> = circle.map(|i| format!("`{}`", drafts[*i].name.text)).collect();
+                let reason = format!("segments cannot name each other in a circle: {}", names.join(" names "));
+                reader.report(Code::Contradiction, bytes, reason, None);
+                path.clear();
+            }
+            Some((other, _)) => path.push(other),
+        }
+    }
 }
 
 #[cfg(test)]

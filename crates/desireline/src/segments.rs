@@ -64,18 +64,18 @@ fn customers(option: &'static str, text: &str, charter: &Charter) -> Result<Opti
     }
 }
 
-/// Whether the name that no event has is one of customers.
+/// Whether the name that no event has is one of customers, or nearly that of a segment.
 fn meant(of_events: &ConditionError, charter: &Charter) -> bool {
     let Fault::UnknownName { name } = &of_events.fault else { return false };
-    CustomerFact::is_named(name) || charter.segment(name).is_some()
+    let segments = charter.segments.iter().map(|segment| segment.name.as_str());
+    CustomerFact::is_named(name) || event::nearest(name, segments).is_some()
 }
 
 /// Why a text is no condition over customers.
 fn explained(option: &'static str, text: &str, wrong: ConditionError, charter: &Charter) -> Error {
     match &wrong.fault {
-        Fault::UnknownName { name } if charter.segment(name).is_some() => Error::Usage(format!(
-            "{option}: `{name}` is a segment of the charter, and stands alone: ask for it with `--segment {name}`, and write the rest in {}",
-            if option == "--segment" { "--where" } else { option }
+        Fault::UnknownName { name } if charter.condition(&format!("{name} is null")).is_ok() => Error::Usage(format!(
+            "{option}: `{name}` is known of events, and the rest is about customers: write what is about events in --where, and what is about customers in --segment"
         )),
         _ => Error::Condition { option, text: text.to_owned(), wrong },
     }

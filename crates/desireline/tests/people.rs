@@ -114,6 +114,9 @@ fn segments_are_counted_kept_and_compared() {
     let with = |text: &str| home.json(&["view", "map", "--where", text])["customers"].clone();
     assert_eq!([with("regulars"), with("count_of.visit = 1"), with("moment = 'help'")], [json!(1), json!(1), json!(2)]);
     let either = "not (count_of.visit = 1)";
+    assert_eq!([with("callers or regulars"), with("not callers and events = 1")], [json!(2), json!(1)]);
+    assert_eq!(kept("not (regulars or callers)"), json!(1));
+    assert_eq!([with("last - first >= '2d'"), kept("last_of.help - first_of.visit < '1d'")], [json!(1), json!(0)]);
     assert_eq!(groups("count_of.visit = 1"), [(json!("count_of.visit = 1"), json!(1)), (json!(either), json!(2))]);
 }
 
@@ -133,10 +136,10 @@ fn segments_that_do_not_exist() {
     );
     home.fails(&["view", "map", "--where", "share_of_channel.fax > 'x'"], 3, "`share_of_channel.fax` (a number)");
     home.fails(&["view", "map", "--compare", "count_of.oder >= 3"], 3, "did you mean `count_of.order`?");
-    let alone = "`callers` is a segment of the charter, and stands alone: ask for it with `--segment callers`";
-    home.fails(&["view", "map", "--where", "callers and count_of.order >= 2"], 2, alone);
-    home.fails(&["view", "map", "--where", "count_of.order >= 2 and callers"], 2, alone);
-    home.fails(&["view", "map", "--segment", "count_of.order >= 2 and callers"], 2, alone);
+    home.fails(&["view", "map", "--where", "callrs and count_of.order >= 2"], 3, "did you mean `callers`?");
+    let apart = "write what is about events in --where, and what is about customers in --segment";
+    home.fails(&["view", "map", "--where", "callers and event = 'visit'"], 2, apart);
+    home.fails(&["view", "map", "--segment", "channel = 'web' and callers"], 2, apart);
     home.fails(&["view", "map", "--where", "evnt = 'visit'"], 3, "did you mean `event`?");
 }
 

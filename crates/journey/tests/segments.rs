@@ -16,6 +16,9 @@ journeys:
 outcomes:
   order: {when: moment = 'order', value: properties.total}
   visit: {when: moment = 'visit', value: 2}
+segments:
+  noted: days_since_last_of.note > 3
+  looking: count_of.visit > 0
 ";
 
 /// Ann: 5 events over 10 days; bob: one visit on day 9; cid: two orders in one second. Until day 10.
@@ -83,6 +86,8 @@ fn every_fact_is_what_it_says() {
         ("(last_of.order - first_of.order) / (count_of.order - 1) between '7d' and '9d'", vec![ann]),
         ("last_of.note + '6d' = last_of.order and last - '2026-03-01' < '0s'", vec![ann]),
         ("first_of.order - first_of.visit is null", vec![bob, cid]),
+        ("looking and not noted", vec![bob]),
+        ("not noted", vec![bob, cid]),
     ] {
         assert_eq!(members_of(&told, condition), expected, "{condition}");
     }

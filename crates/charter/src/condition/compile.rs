@@ -30,6 +30,10 @@ pub(super) fn compile<V: Vocabulary>(text: &str, words: &V, zone: &TimeZone) -> 
     let compiler = Compiler { text, words, zone };
     let root = compiler.expr(&ast, 0)?;
     compiler.needs(&root, Type::Bool)?;
+    if root.expr.words() > CONDITION_WORDS_MAX {
+        let hint = "it takes in the conditions that it names".to_owned();
+        return Err(ConditionError { bytes: 0..text.len(), fault: Fault::TooLong, hint: Some(hint) });
+    }
     Ok(root.expr)
 }
 
@@ -205,6 +209,10 @@ impl<V: Vocabulary> Compiler<'_, V> {
             return Ok((Expr::Column(column), of_type));
         }
         let name = parts.join(".");
+        if let Some(condition) = self.words.condition(&name) {
+            // What is NULL does not hold, so that `not loyal` is everybody else.
+            return Ok((Expr::IsBool(Box::new(condition.root.clone()), true), Type::Bool));
+        }
         let known = self.words.names();
         let hint = match names {
             [only] if only.quote_style == Some('"') => Some(format!("a text takes single quotes: '{name}'")),

@@ -171,6 +171,13 @@ impl<C: Clone + PartialEq> Expr<C> {
 }
 
 impl<C> Expr<C> {
+    /// How many parts it has, values not counted.
+    pub(super) fn words(&self) -> usize {
+        let mut words = usize::from(!matches!(self, Expr::Literal(_)));
+        self.each_part(&mut |part| words += part.words());
+        words
+    }
+
     /// Adds the texts that are written in it.
     pub(super) fn collect_texts<'a>(&'a self, texts: &mut Vec<&'a str>) {
         if let Expr::Literal(Literal::Text(text)) = self {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use event::Column;
 
+use super::Condition;
+
 /// The type of an expression, as far as it is known when the charter loads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -65,6 +67,11 @@ pub trait Vocabulary {
 
     /// The column that these name parts mean, such as `["properties", "total"]`, and its type; `None` if there is none.
     fn find(&self, parts: &[&str]) -> Option<(Self::Column, Type)>;
+
+    /// The condition that a name stands for, which holds or does not in its place; `None` where it is the name of none.
+    fn condition(&self, _name: &str) -> Option<&Condition<Self::Column>> {
+        None
+    }
 
     /// Names to suggest in place of a misspelt one.
     fn names(&self) -> Vec<String>;

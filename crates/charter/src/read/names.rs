@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::condition::Type;
+use crate::condition::{Condition, Type};
+use crate::segments::CustomerFact;
 use crate::yaml::{Node, Value};
 
 /// What a name names.
@@ -59,6 +60,8 @@ pub(crate) struct Names {
     used: BTreeSet<(Kind, String)>,
     /// The type of each feature in conditions.
     pub(crate) feature_types: BTreeMap<String, Type>,
+    /// The condition of each segment that has been read.
+    pub(crate) segments: BTreeMap<String, Condition<CustomerFact>>,
 }
 
 impl Names {

@@ -71,6 +71,60 @@ fn what_is_misspelt_or_of_another_type_is_explained() {
     assert!(read("  x: {label: Nothing}\n").expect_err("no condition").contains("a segment needs `when:`"));
 }
 
+/// A customer of whom every count is the same.
+struct Alike(i64);
+
+impl crate::Facts<CustomerFact> for Alike {
+    fn get(&self, fact: &CustomerFact) -> crate::Answer<'_> {
+        let value =
+            if matches!(fact, CustomerFact::FirstOf(_)) { event::Value::Null } else { event::Value::Int(self.0) };
+        value.into()
+    }
+}
+
+#[test]
+fn a_segment_may_name_others_before_or_after_it() {
+    let text = "  both: many and not (\"few-er\" or late)\n  many: {when: events > 3}\n  few-er: events < 9 and not many\n  \
+                late: first_of.order > '2026-01-01'\n";
+    let found = read(text).expect("they are right");
+    let names: Vec<_> = found.iter().map(|segment| segment.name.as_str()).collect();
+    assert_eq!(names, ["both", "many", "few-er", "late"], "in the order of the charter");
+    let belongs = |n: i64| found.iter().map(|segment| segment.when.holds(&Alike(n))).collect::<Vec<_>>();
+    // Who is late is NULL, and so does not hold.
+    assert_eq!(belongs(4), [true, true, false, false]);
+    assert_eq!(belongs(2), [false, false, true, false]);
+    assert_eq!(found[0].when.columns(), [CustomerFact::Events, CustomerFact::FirstOf("order".to_owned())]);
+
+    let (charter, _) = Charter::parse(&format!("{CHARTER}{text}")).expect("it is right");
+    let own = charter.customer_condition("not both and events < 3").expect("it may name them too");
+    assert!(own.holds(&Alike(2)) && !own.holds(&Alike(4)));
+}
+
+#[test]
+fn segments_that_name_themselves_or_nobody_are_explained() {
+    let circle = read("  x: events > 1 and a\n  a: b or c\n  b: events > 3\n  c: not a\n").expect_err("a circle");
+    assert!(circle.contains("in a circle: `a` names `c` names `a`"), "{circle}");
+    assert_eq!(circle.matches("error[").count(), 1, "it is said once: {circle}");
+    assert!(read("  a: not a\n").expect_err("itself").contains("in a circle: `a` names `a`"));
+    let wrong = read("  a: b\n  b: evnts > 1\n").expect_err("what it names is wrong");
+    assert!(wrong.contains("did you mean `events`?") && wrong.matches("error[").count() == 1, "{wrong}");
+    assert!(read("  loyal: events > 1\n  a: loyl\n").expect_err("misspelt").contains("did you mean `loyal`?"));
+    assert!(
+        read("  big-one: events > 1\n  a: bigone\n").expect_err("misspelt").contains("did you mean `\"big-one\"`?")
+    );
+    assert!(read("  loyal: events > 1\n  a: loyal > 3\n").expect_err("no number").contains("cannot be compared"));
+    assert!(read("  stage: events > 1\n").expect_err("a fact").contains("`stage` has a meaning in conditions already"));
+}
+
+#[test]
+fn what_segments_take_in_is_bounded() {
+    let doubling: String = (1..40).map(|i| format!("  s{i}: s{0} or s{0}\n", i - 1)).collect();
+    let wrong = read(&format!("  s0: events > 1\n{doubling}")).expect_err("it doubles each time");
+    assert!(wrong.contains("too long") && wrong.contains("it takes in the conditions that it names"), "{wrong}");
+    let chain: String = (1..300).map(|i| format!("  s{i}: not s{}\n", i - 1)).rev().collect();
+    assert_eq!(read(&format!("{chain}  s0: events > 1\n")).expect("a long chain").len(), 300);
+}
+
 #[test]
 fn names_of_customers_are_told_from_others() {
     for name in ["count_of.oder", "Share_Of_Channel.fax", "days_since_last", "count_of.a.b"] {

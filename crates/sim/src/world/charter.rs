@@ -238,6 +238,9 @@ fn segments(random: &mut Random, text: &mut String) {
     let possible: Vec<&str> = SEGMENTS.iter().filter(possible).copied().collect();
     let chosen: Vec<&str> = (0..4).map(|_| *random.pick(&possible)).collect();
     text.push_str("segments:\n");
+    if random.chance(0.5) {
+        text.push_str("  mixed: group1 and not (group2 or group3)\n");
+    }
     for (i, segment) in chosen.iter().enumerate() {
         writeln!(text, "  group{i}: \"{segment}\"").expect("a text");
     }
