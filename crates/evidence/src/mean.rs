@@ -104,10 +104,11 @@ impl Sums {
             return Mean { n: 0, mean: None, deviation: None, low: None, high: None };
         }
         let mean = self.sum() / n;
-        if self.n == 1 {
-            return Mean { n: 1, mean: Some(mean), deviation: None, low: None, high: None };
+        let around = self.around_the_mean();
+        if around <= 0.0 {
+            return Mean { n: self.n, mean: Some(mean), deviation: None, low: None, high: None };
         }
-        let deviation = (self.around_the_mean() / (n - 1.0)).sqrt() / SCALE;
+        let deviation = (around / (n - 1.0)).sqrt() / SCALE;
         let spread = t_97_5(n - 1.0) * deviation / n.sqrt();
         let (low, high) = (Some(mean - spread), Some(mean + spread));
         Mean { n: self.n, mean: Some(mean), deviation: Some(deviation), low, high }
@@ -136,7 +137,9 @@ impl Sums {
 /// The mean of some cases with its 95 % interval.
 ///
 /// The interval is Student's t. It assumes cases that are independent of each other, and a mean that is about normally
-/// distributed: with skewed numbers (money, waiting times) that takes many cases.
+/// distributed: with skewed numbers (money, waiting times) that takes many cases. Cases that are all equal say nothing of
+/// how much others differ, however many they are: an interval without width would exclude whatever else there is, so there
+/// is none.
 /// Source: Student, "The probable error of a mean", Biometrika 6, 1908.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -145,7 +148,7 @@ pub struct Mean {
     pub n: u64,
     /// Their mean; null without cases.
     pub mean: Option<f64>,
-    /// Their standard deviation; null with fewer than two cases, as the interval is.
+    /// Their standard deviation; null with fewer than two cases and where all are equal, as the interval is.
     pub deviation: Option<f64>,
     /// Lower end of the 95 % interval.
     pub low: Option<f64>,
@@ -173,7 +176,7 @@ impl Mean {
 pub struct MeanDifference {
     /// The mean of the first group less that of the second; null where one has no cases.
     pub difference: Option<f64>,
-    /// Lower end of the 95 % interval; null where a group has fewer than two cases.
+    /// Lower end of the 95 % interval; null where a group has none of its own: fewer than two cases, or all equal.
     pub low: Option<f64>,
     /// Upper end of the 95 % interval.
     pub high: Option<f64>,
@@ -188,12 +191,8 @@ impl MeanDifference {
             return Self { difference, low: None, high: None };
         };
         let variance = va + vb;
-        let spread = if variance > 0.0 {
-            let freedom = variance.powi(2) / (va.powi(2) / (a.n as f64 - 1.0) + vb.powi(2) / (b.n as f64 - 1.0));
-            t_97_5(freedom) * variance.sqrt()
-        } else {
-            0.0
-        };
+        let freedom = variance.powi(2) / (va.powi(2) / (a.n as f64 - 1.0) + vb.powi(2) / (b.n as f64 - 1.0));
+        let spread = t_97_5(freedom) * variance.sqrt();
         Self { difference: Some(difference), low: Some(difference - spread), high: Some(difference + spread) }
     }
 }
@@ -319,8 +318,17 @@ mod tests {
         assert_eq!((one.mean, one.low), (Some(3.0), None));
         let difference = MeanDifference::between(one, sums(&[1.0, 2.0]).mean());
         assert_eq!((difference.difference, difference.low), (Some(1.5), None));
-        let same = MeanDifference::between(sums(&[5.0, 5.0]).mean(), sums(&[4.0; 3]).mean());
-        assert_eq!((same.low, same.high), (Some(1.0), Some(1.0)));
+    }
+
+    #[test]
+    fn cases_that_are_all_equal_have_no_interval() {
+        let equal = sums(&[0.1; 40]).mean();
+        assert_eq!((equal.mean, equal.deviation, equal.low, equal.high), (Some(0.1), None, None, None));
+        for other in [sums(&[4.0; 3]).mean(), sums(&[4.0, 5.0]).mean()] {
+            let difference = MeanDifference::between(other, equal);
+            assert!(difference.difference.is_some_and(|difference| difference > 3.0));
+            assert_eq!((difference.low, difference.high), (None, None));
+        }
     }
 
     #[test]

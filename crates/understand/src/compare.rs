@@ -36,7 +36,7 @@ pub struct MeanDiffering {
     pub b: f64,
     /// `a - b`.
     pub difference: f64,
-    /// Lower end of the interval of the difference; null where a group has fewer than two cases.
+    /// Lower end of the interval of the difference; null where a group has no interval of its own.
     pub low: Option<f64>,
     /// Upper end of the interval of the difference.
     pub high: Option<f64>,

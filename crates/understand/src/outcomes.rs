@@ -60,7 +60,7 @@ pub struct OutcomeAmong {
     pub share_high: Option<f64>,
     /// What it was worth, per case, whether it came or not; null where the charter says no value.
     pub value_mean: Option<f64>,
-    /// Lower end of its 95 % interval (Student's t).
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two cases, or all equal.
     pub value_mean_low: Option<f64>,
     /// Upper end.
     pub value_mean_high: Option<f64>,

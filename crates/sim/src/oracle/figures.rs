@@ -112,13 +112,14 @@ pub(super) fn mean(numbers: &[f64]) -> Option<f64> {
     (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / numbers.len() as f64)
 }
 
-/// The variance of a sample.
+/// The variance of a sample; numbers that are all equal tell none.
 pub(super) fn variance(numbers: &[f64]) -> Option<f64> {
     let (mean, n) = (mean(numbers)?, numbers.len() as f64);
-    (numbers.len() > 1).then(|| numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0))
+    let differ = numbers.iter().any(|number| (number - numbers[0]).abs() > 0.0);
+    differ.then(|| numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0))
 }
 
-/// A mean with Student's interval; the ends are unknown for fewer than two numbers.
+/// A mean with Student's interval; the ends are unknown for fewer than two numbers, and for equal ones.
 pub(super) fn student(numbers: &[f64]) -> [Option<f64>; 3] {
     let ends = mean(numbers).zip(variance(numbers)).map(|(mean, variance)| {
         let n = numbers.len() as f64;
@@ -134,9 +135,6 @@ pub(super) fn welch(a: &[f64], b: &[f64]) -> [Option<f64>; 3] {
     let ends = difference.zip(variance(a)).zip(variance(b)).map(|((difference, of_a), of_b)| {
         let (na, nb) = (a.len() as f64, b.len() as f64);
         let (ea, eb) = (of_a / na, of_b / nb);
-        if ea + eb <= 0.0 {
-            return (difference, difference);
-        }
         let freedom = (ea + eb).powi(2) / (ea * ea / (na - 1.0) + eb * eb / (nb - 1.0));
         let spread = t_97_5(freedom) * (ea + eb).sqrt();
         (difference - spread, difference + spread)

@@ -101,7 +101,7 @@ pub struct Figures {
     pub accurate_share_high: Option<f64>,
     /// Contacts until resolved, in the mean of those resolved. Null where none is, as all that follow.
     pub contacts_mean: Option<f64>,
-    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two, or all equal.
     pub contacts_mean_low: Option<f64>,
     /// Upper end.
     pub contacts_mean_high: Option<f64>,
@@ -109,7 +109,7 @@ pub struct Figures {
     pub contacts_median: Option<f64>,
     /// Changes of channel until resolved, mean.
     pub switches_mean: Option<f64>,
-    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two, or all equal.
     pub switches_mean_low: Option<f64>,
     /// Upper end.
     pub switches_mean_high: Option<f64>,
@@ -117,7 +117,7 @@ pub struct Figures {
     pub switches_median: Option<f64>,
     /// Events until resolved whose moment had occurred in the interaction before, mean.
     pub repeats_mean: Option<f64>,
-    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two, or all equal.
     pub repeats_mean_low: Option<f64>,
     /// Upper end.
     pub repeats_mean_high: Option<f64>,
@@ -135,7 +135,7 @@ pub struct Figures {
     pub ces_n: u64,
     /// The mean of the first of these answers, from 1 to 7. Null without any.
     pub ces_mean: Option<f64>,
-    /// Lower end of its 95 % interval (Student's t); null with fewer than two.
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two, or all equal.
     pub ces_mean_low: Option<f64>,
     /// Upper end.
     pub ces_mean_high: Option<f64>,
