@@ -74,7 +74,7 @@ impl Said {
 /// Why an answer has no score that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoScore {
-    /// The answer has none.
+    /// The answer has none, or none that is a number.
     Missing,
     /// It is no whole number.
     NotWhole,
@@ -176,7 +176,8 @@ pub struct Score {
     pub n: u64,
     /// The mean score; null without answers.
     pub mean: Option<f64>,
-    /// Lower end of its 95 % interval (Student's t); null with fewer than two answers.
+    /// Lower end of its 95 % interval (Student's t); null with fewer than two answers and where all are
+    /// equal.
     pub mean_low: Option<f64>,
     /// Upper end.
     pub mean_high: Option<f64>,

@@ -76,12 +76,13 @@ impl Question for Options {
     fn fold(&self, setting: &Setting) -> SurveysFold {
         let mut wanted = (*setting.wanted).clone();
         let (places, channel) = read_of(&setting.charter, &mut wanted);
-        let surveys = setting.charter.surveys.iter().zip(places).map(|(survey, places)| Asked {
+        let surveys = setting.charter.surveys.iter().zip(places).map(|(survey, (places, text))| Asked {
             name: survey.name.clone(),
             kind: survey.kind,
             moment: setting.moments.intern(&survey.moment),
             moment_name: survey.moment.clone(),
             places,
+            text,
             open: false,
             answered: false,
         });
@@ -93,6 +94,7 @@ impl Question for Options {
             asked_name: self.asked.clone(),
             asked: asked.map(|name| setting.moments.intern(name)),
             channel,
+            empty: setting.words.word(""),
             words: setting.words.clone(),
             tallies: vec![
                 Tally { parts: vec![Part::default(); 1 + of_charter.len()], ..Tally::default() };
@@ -123,10 +125,13 @@ pub(crate) fn some_survey(charter: &Charter, view: &'static str) -> Result<(), E
     if charter.surveys.is_empty() { Err(Error::charter_lacks(view, "surveys", example)) } else { Ok(()) }
 }
 
-/// Where scores, reasons and channels stand.
-fn read_of(charter: &Charter, wanted: &mut Wanted) -> (Vec<Places>, usize) {
-    let places = charter.surveys.iter().map(|survey| Places::of(survey, wanted)).collect();
-    (places, wanted.word(&Column::Channel, Of::All))
+/// Where scores and reasons, scores as texts, and channels stand.
+fn read_of(charter: &Charter, wanted: &mut Wanted) -> (Vec<(Places, usize)>, usize) {
+    let places = charter.surveys.iter().map(|survey| {
+        let text = wanted.word(&survey.score, Of::Moments(vec![survey.moment.clone()]));
+        (Places::of(survey, wanted), text)
+    });
+    (places.collect(), wanted.word(&Column::Channel, Of::All))
 }
 
 /// One survey and where it stands with the present customer.
@@ -137,6 +142,8 @@ struct Asked {
     moment: Moment,
     moment_name: String,
     places: Places,
+    /// Where its scores stand as texts.
+    text: usize,
     /// Whether the customer was asked and has not answered yet.
     open: bool,
     answered: bool,
@@ -150,6 +157,8 @@ pub struct SurveysFold {
     asked: Option<Moment>,
     channel: usize,
     words: Words,
+    /// A text with nothing in it.
+    empty: Word,
     surveys: Vec<Asked>,
     segments: Vec<Segment>,
     segment_names: Vec<Arc<str>>,
@@ -184,6 +193,8 @@ struct Tally {
     without_score: u64,
     out_of_range: u64,
     not_whole: u64,
+    /// By text: how often it stands where a score should.
+    unreadable: BTreeMap<u32, u64>,
     by_moment: BTreeMap<u32, Scores>,
     by_channel: BTreeMap<u32, Scores>,
     reasons: BTreeMap<u32, Scores>,
@@ -207,6 +218,7 @@ impl Tally {
                 ours.entry(*name).or_default().merge(scores);
             }
         }
+        other.unreadable.into_iter().for_each(|(text, n)| *self.unreadable.entry(text).or_default() += n);
     }
 
     fn subtract(&mut self, mut other: Self) {
@@ -218,6 +230,8 @@ impl Tally {
             }
             ours.retain(|_, scores| scores.n() > 0);
         }
+        other.unreadable.into_iter().for_each(|(text, n)| *self.unreadable.entry(text).or_default() -= n);
+        self.unreadable.retain(|_, n| *n > 0);
     }
 }
 
@@ -249,16 +263,19 @@ impl SurveysFold {
             if survey.moment != journey.moments[i] {
                 continue;
             }
+            let text = journey.words(survey.text)[i];
+            let says_nothing = text == Word::NONE || (text == self.empty && text != Word::OTHER);
             let score = match read(survey.kind, journey.numbers(survey.places.score)[i]) {
                 Ok(score) => score,
                 Err(why) => {
                     match why {
-                        NoScore::Missing => tally.without_score += 1,
+                        NoScore::Missing if says_nothing => tally.without_score += 1,
+                        NoScore::Missing => *tally.unreadable.entry(text.0).or_default() += 1,
                         NoScore::NotWhole => tally.not_whole += 1,
                         NoScore::OutOfRange => tally.out_of_range += 1,
                     }
                     // Whoever gives a score that cannot count has answered all the same.
-                    if why != NoScore::Missing && std::mem::replace(&mut survey.open, false) {
+                    if (why != NoScore::Missing || !says_nothing) && std::mem::replace(&mut survey.open, false) {
                         self.member.iter().for_each(|part| tally.parts[*part].responded += 1);
                     }
                     continue;
@@ -331,6 +348,8 @@ impl Fold for SurveysFold {
             doubts.extend(Doubt::few(&what("answers"), all.scores.n()));
             doubts.extend(Doubt::left_out(&what("scores"), tally.out_of_range, "they lie outside of the scale"));
             doubts.extend(Doubt::left_out(&what("scores"), tally.not_whole, "they are no whole numbers"));
+            let unreadable = tally.unreadable.values().sum();
+            doubts.extend(Doubt::left_out(&what("scores"), unreadable, &no_number(&tally.unreadable, &word)));
             let mut list = |all: &BTreeMap<u32, Scores>, name: &dyn Fn(u32) -> Arc<str>, of: &str| {
                 let mut list: Vec<By> = all
                     .iter()
@@ -366,6 +385,7 @@ impl Fold for SurveysFold {
                 without_score: tally.without_score,
                 out_of_range: tally.out_of_range,
                 not_whole: tally.not_whole,
+                unreadable,
                 asked: response.map(|share| share.of),
                 response_share: response.and_then(|share| share.share),
                 response_share_low: response.and_then(|share| share.low),
@@ -399,6 +419,15 @@ impl Fold for SurveysFold {
         self.tallies.iter_mut().zip(other.tallies).for_each(|(ours, theirs)| ours.subtract(theirs));
         self.pending.subtract(other.pending);
     }
+}
+
+/// Why texts are no scores, with the most frequent as an example. A decimal comma is not guessed: `1,000` is no 1.
+fn no_number(unreadable: &BTreeMap<u32, u64>, word: &dyn Fn(u32) -> Arc<str>) -> String {
+    let all = unreadable.iter().map(|(text, n)| (*n, word(*text)));
+    let Some((_, example)) = all.max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1))) else { return String::new() };
+    let comma = example.replacen(',', ".", 1).parse::<f64>().is_ok() && example.contains(',');
+    let example: String = example.chars().take(40).collect();
+    format!("they are no numbers, such as `{example}`{}", if comma { ": a decimal comma is not read" } else { "" })
 }
 
 /// What stands where there is nothing; the parentheses keep it apart from a name.

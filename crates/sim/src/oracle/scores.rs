@@ -4,7 +4,7 @@ use charter::journeys::{Survey, SurveyKind};
 use serde_json::{Value, json};
 
 use super::figures::{Z, object, share, student};
-use super::log::{Seen, number};
+use super::log::{Seen, number, text};
 
 /// What an answer says on the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub(super) enum Said {
 pub(super) enum Score {
     Counts(f64),
     Missing,
+    Unreadable,
     NotWhole,
     OutOfRange,
 }
@@ -34,6 +35,7 @@ pub(super) fn scale(kind: SurveyKind) -> (f64, f64) {
 pub(super) fn read(survey: &Survey, seen: &Seen<'_>) -> Score {
     let (low, high) = scale(survey.kind);
     match number(seen.event, &survey.score) {
+        None if text(seen.event, &survey.score).is_some_and(|text| !text.is_empty()) => Score::Unreadable,
         None => Score::Missing,
         Some(score) if score.fract().abs() > 0.0 => Score::NotWhole,
         Some(score) if score < low || score > high => Score::OutOfRange,

@@ -78,6 +78,7 @@ fn of_survey(log: &Log<'_>, survey: &Survey, question: &Question) -> Value {
             "without_score": number(Score::Missing),
             "out_of_range": number(Score::OutOfRange),
             "not_whole": number(Score::NotWhole),
+            "unreadable": number(Score::Unreadable),
             "by_segment": by_segment,
             "by_moment": by(&|given| given.moment.clone()),
             "by_channel": by(&|given| given.channel.clone()),

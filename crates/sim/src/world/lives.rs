@@ -199,11 +199,13 @@ impl Life<'_> {
             }
             "survey" | "done" => {
                 for scale in ["score", "ease"] {
-                    let score = match self.random.below(12) {
+                    let score = match self.random.below(14) {
                         0 => "12".to_owned(),
                         1 => "4.5".to_owned(),
                         2 => "none".to_owned(),
                         3 => "-1".to_owned(),
+                        4 => "9,0".to_owned(),
+                        5 => String::new(),
                         _ => self.random.below(11).to_string(),
                     };
                     properties.extend(self.random.chance(0.9).then_some((scale, score)));

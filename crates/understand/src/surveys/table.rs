@@ -21,13 +21,13 @@ const FIGURES: [&str; 11] = [
 ];
 
 pub(super) fn tables(answer: &Answer) -> Vec<Table> {
-    let unscored = ["out_of_range", "not_whole", "without_score"];
+    let unscored = ["out_of_range", "not_whole", "unreadable", "without_score"];
     let headers = [["survey", "kind"].as_slice(), &FIGURES, &unscored, &["response_share"]].concat();
     let mut all = Table::new("What customers answered", &headers);
     for survey in &answer.surveys {
         let names = [&survey.survey, &survey.kind].map(|name| Cell::Text(Arc::clone(name)));
         let response = survey.response_share.map_or_else(|| Cell::Text("not known".into()), Cell::share);
-        let unscored = [survey.out_of_range, survey.not_whole, survey.without_score].map(Cell::Count);
+        let unscored = [survey.out_of_range, survey.not_whole, survey.unreadable, survey.without_score].map(Cell::Count);
         all.row([names.as_slice(), &figures(&survey.score), &unscored, &[response]].concat());
     }
     all.notes.push("top: 9 and 10 of NPS, 4 and 5 of CSAT, 5 to 7 of CES; low: to 6, to 2, to 3".to_owned());

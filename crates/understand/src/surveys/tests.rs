@@ -53,6 +53,21 @@ fn answers_by_hand() {
 }
 
 #[test]
+fn a_text_that_is_no_score_is_told_with_an_example_and_is_an_answer_all_the_same() {
+    let log = "1: invited survey{nps=9,0}; 2: invited survey{nps=n/a}; 3: invited survey{nps=9,0} survey{nps=};
+        4: invited survey{}";
+    let answer = ask(&Options { asked: Some("invited".to_owned()), ..Options::default() }, log);
+    let nps = &answer.surveys[0];
+    assert_eq!((nps.score.n, nps.unreadable, nps.without_score), (0, 3, 2));
+    assert_eq!((nps.asked, nps.response_share), (Some(4), Some(0.75)));
+    let doubts: Vec<String> = answer.doubts.iter().map(ToString::to_string).collect();
+    let told = "3 scores of nps are left out: they are no numbers, such as `9,0`: a decimal comma is not read";
+    assert!(doubts.iter().any(|doubt| doubt == told), "{doubts:?}");
+    let words = ask(&Options::default(), "1: survey{nps=ten}");
+    assert!(words.doubts.iter().any(|doubt| doubt.to_string().ends_with("such as `ten`")), "{:?}", words.doubts);
+}
+
+#[test]
 fn the_channel_is_that_of_the_moment_before() {
     let answer = ask(&Options::default(), "1: call{channel=call} survey{nps=9 channel=web}; 2: survey{nps=1}");
     assert_eq!(counts(&answer.surveys[0].by_channel), [("(none)", 1, Some(1.0)), ("call", 1, Some(9.0))]);
@@ -99,7 +114,7 @@ proptest::proptest! {
     #[test]
     fn any_split_gives_the_same_answer_and_what_was_kept_can_be_taken_out(split in testkit::splits(), seed in 0u64..50) {
         let text: Vec<String> = (1..8u64)
-            .map(|c| format!("{c}: call invited survey{{nps={} csat={}}} order survey{{nps={}}}", (c + seed) % 12, (c * seed) % 7, c))
+            .map(|c| format!("{c}: call invited survey{{nps={} csat={}}} order survey{{nps=x{}}}", (c + seed) % 12, (c * seed) % 7, c % 3))
             .collect();
         let options = Options { asked: Some("invited".to_owned()), limit: 2 };
         let log = testkit::told(CHARTER, &text.join(";")).log(None, |charter, wanted| {
