@@ -109,6 +109,8 @@ pub struct Survey {
     pub kind: SurveyKind,
     /// The column of the reason given.
     pub reason: Option<Column>,
+    /// The moment with which a customer is asked, where the events tell.
+    pub asked: Option<String>,
 }
 
 /// What the customer may expect after a moment.
@@ -133,7 +135,7 @@ pub struct Expectation {
 pub(crate) const JOURNEY: &[&str] = &["label", "starts", "succeeds", "abandoned_after", "designed", "promised"];
 pub(crate) const INTERACTION: &[&str] = &["label", "request", "key", "opens", "resolves", "window"];
 pub(crate) const OUTCOME: &[&str] = &["label", "when", "value", "horizon", "bad"];
-pub(crate) const SURVEY: &[&str] = &["moment", "score", "kind", "reason"];
+pub(crate) const SURVEY: &[&str] = &["moment", "score", "kind", "reason", "asked"];
 pub(crate) const EXPECTATION: &[&str] = &["label", "after", "promise", "within", "warn", "owner"];
 
 pub(crate) const SURVEY_KINDS: [(&str, SurveyKind); 3] =
@@ -242,8 +244,9 @@ pub(crate) fn read_surveys(reader: &mut Reader<'_>, node: &Node) -> Vec<Survey> 
         let score = reader.required(&fields, "score").and_then(|n| reader.column(n));
         let kind = reader.required(&fields, "kind").and_then(|n| reader.word(n, "a kind of survey", &SURVEY_KINDS));
         let reason = fields.get("reason").and_then(|n| reader.column(n));
+        let asked = fields.get("asked").and_then(|n| reader.reference(n, Kind::Moment));
         if let (Some(moment), Some(score), Some(kind)) = (moment, score, kind) {
-            surveys.push(Survey { name: name.owned(), moment, score, kind, reason });
+            surveys.push(Survey { name: name.owned(), moment, score, kind, reason, asked });
         }
     }
     surveys

@@ -31,7 +31,8 @@ pub use answer::{Answer, By, BySegment, Given, Survey};
 pub struct Options {
     /// How many moments, channels and reasons are listed for each survey, the most frequent first; 0 for all.
     pub limit: usize,
-    /// The moment with which a customer is asked, such as an invitation; without it, nothing tells who was asked.
+    /// The moment with which a customer is asked, such as an invitation, in place of those of the charter; without any,
+    /// nothing tells who was asked.
     pub asked: Option<String>,
 }
 
@@ -48,7 +49,7 @@ impl Question for Options {
          those who do not.";
     const OPTIONS: &'static [(&'static str, &'static str)] = &[
         ("limit", "how many moments, channels and reasons are listed; 0 for all"),
-        ("asked", "the moment with which a customer is asked, for the share that answers"),
+        ("asked", "the moment with which a customer is asked, for the share that answers; usually that of the charter"),
     ];
     type Answer = Answer;
     type Fold = SurveysFold;
@@ -70,12 +71,17 @@ impl Question for Options {
     }
 
     fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
-        charter.surveys.iter().map(|survey| survey.moment.clone()).chain(self.asked.clone()).collect()
+        let of_charter = charter.surveys.iter().filter_map(|survey| survey.asked.clone());
+        let asked = of_charter.filter(|_| self.asked.is_none()).chain(self.asked.clone());
+        charter.surveys.iter().map(|survey| survey.moment.clone()).chain(asked).collect()
     }
 
     fn fold(&self, setting: &Setting) -> SurveysFold {
         let mut wanted = (*setting.wanted).clone();
         let (places, channel) = read_of(&setting.charter, &mut wanted);
+        // A name that the charter's list of moments does not have is refused in the end, so it does not become known here.
+        let may_be = |name: &&String| setting.charter.moments.is_empty() || setting.charter.moment(name).is_some();
+        let own = self.asked.as_ref().filter(may_be);
         let surveys = setting.charter.surveys.iter().zip(places).map(|(survey, (places, text))| Asked {
             name: survey.name.clone(),
             kind: survey.kind,
@@ -83,16 +89,15 @@ impl Question for Options {
             moment_name: survey.moment.clone(),
             places,
             text,
+            asked: own.or(survey.asked.as_ref()).map(|name| setting.moments.intern(name)),
             open: false,
             answered: false,
         });
         let surveys: Vec<Asked> = surveys.collect();
         let of_charter = &setting.charter.segments;
-        let asked = self.asked.as_ref().filter(|name| setting.charter.moment(name).is_some());
         SurveysFold {
             limit: if self.limit == 0 { usize::MAX } else { self.limit },
             asked_name: self.asked.clone(),
-            asked: asked.map(|name| setting.moments.intern(name)),
             channel,
             empty: setting.words.word(""),
             words: setting.words.clone(),
@@ -144,6 +149,8 @@ struct Asked {
     places: Places,
     /// Where its scores stand as texts.
     text: usize,
+    /// The moment with which a customer is asked, where that is known.
+    asked: Option<Moment>,
     /// Whether the customer was asked and has not answered yet.
     open: bool,
     answered: bool,
@@ -154,7 +161,6 @@ struct Asked {
 pub struct SurveysFold {
     limit: usize,
     asked_name: Option<String>,
-    asked: Option<Moment>,
     channel: usize,
     words: Words,
     /// A text with nothing in it.
@@ -307,11 +313,13 @@ impl Fold for SurveysFold {
             self.member.clear();
         }
         for (i, moment) in journey.moments.iter().enumerate() {
-            if Some(*moment) == self.asked {
+            if self.surveys.iter().any(|survey| survey.asked == Some(*moment)) {
                 self.enter(journey);
-                self.surveys.iter_mut().for_each(|survey| survey.open = true);
-                for tally in &mut self.tallies {
-                    self.member.iter().for_each(|part| tally.parts[*part].asked += 1);
+                for (survey, tally) in self.surveys.iter_mut().zip(&mut self.tallies) {
+                    if survey.asked == Some(*moment) {
+                        survey.open = true;
+                        self.member.iter().for_each(|part| tally.parts[*part].asked += 1);
+                    }
                 }
             }
             if self.surveys.iter().any(|survey| survey.moment == *moment) {
@@ -360,7 +368,7 @@ impl Fold for SurveysFold {
                 list.truncate(self.limit);
                 list
             };
-            let response = |part: &Part| self.asked.map(|_| Share::new(part.responded, part.asked));
+            let response = |part: &Part| survey.asked.map(|_| Share::new(part.responded, part.asked));
             let of_segment = |(name, part): (&Arc<str>, &Part)| {
                 let response = response(part);
                 BySegment {

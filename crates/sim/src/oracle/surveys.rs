@@ -108,7 +108,8 @@ fn given(log: &Log<'_>, journey: &Journey<'_>, survey: &Survey) -> Vec<Given> {
 
 /// How often some customers were asked, and the share that they answered; null where nobody says with which moment.
 fn response(log: &Log<'_>, survey: &Survey, question: &Question, customers: &[i64]) -> Value {
-    let asked = question.option("asked").map(|moment| responses(log, survey, moment, customers));
+    let asked =
+        question.option("asked").or(survey.asked.as_deref()).map(|moment| responses(log, survey, moment, customers));
     let (of, count) = asked.unwrap_or_default();
     object([json!({"asked": asked.map(|(asked, _)| asked)}), share("response_share", count, of)])
 }

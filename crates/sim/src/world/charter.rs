@@ -176,7 +176,8 @@ fn outcomes(random: &mut Random, text: &mut String) {
 fn surveys(random: &mut Random, text: &mut String) {
     let kind = random.pick(&["nps", "csat", "ces"]);
     let reason = random.pick(&[", reason: properties.reason", ""]);
-    writeln!(text, "surveys:\n  said: {{moment: survey, score: properties.score, kind: {kind}{reason}}}")
+    let asked = random.pick(&["", ", asked: order", ", asked: visit"]);
+    writeln!(text, "surveys:\n  said: {{moment: survey, score: properties.score, kind: {kind}{reason}{asked}}}")
         .expect("a text");
     if random.chance(0.4) {
         let moment = random.pick(&["survey", "done"]);

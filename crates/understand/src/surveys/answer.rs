@@ -45,7 +45,8 @@ pub struct Survey {
     pub not_whole: u64,
     /// Texts that stand where a score should and are no number, such as `n/a` or `9,0`.
     pub unreadable: u64,
-    /// How often customers were asked; null where nothing tells: see the option `asked`.
+    /// How often customers were asked; null where nothing tells: see `asked` of the survey in the charter, and
+    /// the option of that name.
     pub asked: Option<u64>,
     /// The share of these that was answered before the customer was asked again, with a score that counts or one that does
     /// not.

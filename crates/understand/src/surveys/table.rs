@@ -27,12 +27,16 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     for survey in &answer.surveys {
         let names = [&survey.survey, &survey.kind].map(|name| Cell::Text(Arc::clone(name)));
         let response = survey.response_share.map_or_else(|| Cell::Text("not known".into()), Cell::share);
-        let unscored = [survey.out_of_range, survey.not_whole, survey.unreadable, survey.without_score].map(Cell::Count);
+        let unscored =
+            [survey.out_of_range, survey.not_whole, survey.unreadable, survey.without_score].map(Cell::Count);
         all.row([names.as_slice(), &figures(&survey.score), &unscored, &[response]].concat());
     }
     all.notes.push("top: 9 and 10 of NPS, 4 and 5 of CSAT, 5 to 7 of CES; low: to 6, to 2, to 3".to_owned());
     if answer.surveys.iter().any(|survey| survey.asked.is_none()) {
-        all.notes.push("who was asked is not known: name the moment of asking with --asked".to_owned());
+        all.notes.push(
+            "who was asked is not known: name the moment of asking in the charter (`asked:`), or with --asked"
+                .to_owned(),
+        );
     }
     let mut tables = vec![all.doubts(&answer.doubts)];
     for survey in &answer.surveys {

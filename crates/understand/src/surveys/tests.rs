@@ -85,6 +85,20 @@ fn who_was_asked_is_known_where_a_moment_says_so() {
 }
 
 #[test]
+fn the_charter_says_with_which_moment_each_survey_asks() {
+    let asks = CHARTER.replace("kind: csat}", "kind: csat, asked: invited}");
+    let ask = |options: &Options| {
+        let log =
+            testkit::told(&asks, LOG).log(None, |charter, wanted| options.wants(charter, wanted).expect("surveys"));
+        let answer = testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("an answer");
+        answer.surveys.iter().map(|survey| (survey.asked, survey.response_share)).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(&Options::default()), [(None, None), (Some(3), Some(2.0 / 3.0))]);
+    let own = Options { asked: Some("call".to_owned()), ..Options::default() };
+    assert_eq!(ask(&own), [(Some(1), Some(1.0)); 2], "the option is said in place of the charter");
+}
+
+#[test]
 fn segments_answer_for_themselves() {
     let answer = ask(&Options { asked: Some("invited".to_owned()), ..Options::default() }, LOG);
     let [callers, nobody] = answer.surveys[0].by_segment.as_slice() else { panic!("{answer:?}") };
