@@ -278,6 +278,10 @@ pub(super) fn shares(answer: &Answer) -> Shares {
         let channels = counted(spread.channels, "channel", "channels");
         by_name.insert(format!("journeys on {channels}"), Share::new(spread.journeys, answer.journeys));
     }
+    for pair in &answer.pairs {
+        let what = format!("lost from {} to {}", pair.from, pair.to);
+        by_name.insert(what, Share::new(pair.lost, pair.count - pair.pending));
+    }
     if let Some(context) = answer.context {
         by_name.insert("context carried over".to_owned(), Share::new(context.carried_over, context.switches));
     }

@@ -17,8 +17,9 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
 }
 
 fn channels(answer: &Answer) -> Table {
-    let headers = ["channel", "events", "events_share", "customers", "journeys", "journeys_share"];
-    let mut table = Table::new("Channels", &headers);
+    let headers = ["channel", "events", "events_share", "customers", "journeys"];
+    let of_journeys = ["journeys_share", "journeys_share_low", "journeys_share_high"];
+    let mut table = Table::new("Channels", &[headers.as_slice(), &of_journeys].concat());
     for channel in &answer.channels {
         table.row([
             Cell::Text(Arc::clone(&channel.channel)),
@@ -27,6 +28,8 @@ fn channels(answer: &Answer) -> Table {
             Cell::Count(channel.customers),
             Cell::Count(channel.journeys),
             Cell::share(channel.journeys_share),
+            Cell::share(channel.journeys_share_low),
+            Cell::share(channel.journeys_share_high),
         ]);
     }
     let (nowhere, events) = (Cell::Count(answer.without_channel), Cell::Count(answer.events));
@@ -54,7 +57,19 @@ fn carried(context: Option<&Context>) -> [Cell; 4] {
 }
 
 fn switches(answer: &Answer) -> Table {
-    let headers = ["from", "to", "count", "customers", "lost", "lost_share", "median_s", "p90_s"];
+    let headers = [
+        "from",
+        "to",
+        "count",
+        "customers",
+        "lost",
+        "pending",
+        "lost_share",
+        "lost_share_low",
+        "lost_share_high",
+        "median_s",
+        "p90_s",
+    ];
     let of_context = ["switches", "carried_over_share", "carried_over_share_low", "carried_over_share_high"];
     let mut table = Table::new("Changes of channel", &[headers.as_slice(), &of_context].concat());
     for pair in &answer.pairs {
@@ -64,7 +79,10 @@ fn switches(answer: &Answer) -> Table {
             Cell::Count(pair.count),
             Cell::Count(pair.customers),
             Cell::Count(pair.lost),
+            Cell::Count(pair.pending),
             Cell::share(pair.lost_share),
+            Cell::share(pair.lost_share_low),
+            Cell::share(pair.lost_share_high),
             Cell::Seconds(pair.median_s),
             Cell::Seconds(pair.p90_s),
         ];
@@ -92,17 +110,20 @@ fn switches(answer: &Answer) -> Table {
 }
 
 fn spread(answer: &Answer) -> Table {
-    let mut table = Table::new(
-        "Journeys by number of channels",
-        &["channels", "journeys", "share", "succeeded", "succeeded_share"],
-    );
+    let headers = ["channels", "journeys", "share", "share_low", "share_high"];
+    let of_ends = ["succeeded", "succeeded_share", "succeeded_share_low", "succeeded_share_high"];
+    let mut table = Table::new("Journeys by number of channels", &[headers.as_slice(), &of_ends].concat());
     for spread in &answer.spread {
         table.row([
             Cell::Count(spread.channels),
             Cell::Count(spread.journeys),
             Cell::share(spread.share),
+            Cell::share(spread.share_low),
+            Cell::share(spread.share_high),
             spread.succeeded.map_or(Cell::Empty, Cell::Count),
             Cell::share(spread.succeeded_share),
+            Cell::share(spread.succeeded_share_low),
+            Cell::share(spread.succeeded_share_high),
         ]);
     }
     table
