@@ -162,7 +162,10 @@ ol.findings li{counter-increment:finding;position:relative;padding:.5rem 0 .5rem
 ol.findings li::before{content:counter(finding);position:absolute;left:0;top:.55rem;width:1.9rem;height:1.9rem;\
 border-radius:50%;border:2px solid;text-align:center;line-height:1.65rem;font-weight:600}\
 .picture{overflow-x:auto;margin:.75rem 0}.picture svg{display:block;height:auto;max-width:100%;min-width:60rem}\
-.wide{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0;font-size:.875rem;width:100%}\
+.wide{overflow-x:auto;background-repeat:no-repeat;background-position:0 0,100% 0,0 0,100% 0;\
+background-size:1.5rem 100%,1.5rem 100%,.75rem 100%,.75rem 100%;background-attachment:local,local,scroll,scroll}\
+.wide::-webkit-scrollbar,.picture::-webkit-scrollbar{height:.6rem}\
+.wide::-webkit-scrollbar-thumb,.picture::-webkit-scrollbar-thumb{border-radius:.3rem}table{border-collapse:collapse;margin:.5rem 0;font-size:.875rem;width:100%}\
 table.narrow{width:auto}th,td{padding:.3rem .6rem;text-align:left;vertical-align:middle;border-bottom:1px solid}\
 th{font-weight:600;vertical-align:bottom}td.n,th.n{text-align:right;white-space:nowrap}\
 td.bar{width:24%;min-width:9rem;vertical-align:middle}\
@@ -201,7 +204,7 @@ h2,h2+p,h2+p+p,.says,.about,.about+.note,.tiles,caption,summary{break-after:avoi
 section.map-page{page:map;break-before:page;break-after:page}section.map-page p{max-width:none}\
 section.map-page.upright{page:auto}section.map-page.upright .picture svg{max-height:215mm}\
 section.map-page h2{margin-top:0}.picture{overflow:visible}\
-.picture svg{min-width:0;max-width:100%;max-height:142mm;margin:0 auto}.wide{overflow:visible}\
+.picture svg{min-width:0;max-width:100%;max-height:142mm;margin:0 auto}.wide{overflow:visible;background:none}\
 details:not([open]){display:none}\
 h2{margin-top:1.5rem}th,td{padding:.25rem .4rem}td.bar,.paths td.bar{width:14%;min-width:4rem}\
 .paths .steps{font-size:.8rem}}";
@@ -209,10 +212,14 @@ h2{margin-top:1.5rem}th,td{padding:.25rem .4rem}td.bar,.paths td.bar{width:14%;m
 fn page_rules(scheme: &Scheme) -> String {
     let [paper, ink, faint, rule, accent, back] =
         [scheme.paper, scheme.ink, scheme.faint, scheme.rule, scheme.accent, scheme.back].map(hex);
+    let line = hex(scheme.line);
+    let cover = cover(&paper, &faint);
     let [kept, late, never] = [PALETTE[0], PALETTE[1], PALETTE[5]].map(hex);
     let mut css = format!(
         "body{{background:{paper};color:{ink}}}.note,.tiles span,caption,footer{{color:{faint}}}\
          th,td,footer{{border-color:{rule}}}blockquote{{border-color:{accent}}}\
+         .wide{{background-image:{cover}}}.wide::-webkit-scrollbar-thumb,.picture::-webkit-scrollbar-thumb{{background:{line}}}\
+         .wide::-webkit-scrollbar-track,.picture::-webkit-scrollbar-track{{background:{rule}}}\
          .banner{{border-color:{back};color:{back}}}\
          ol.findings li::before{{border-color:{accent};color:{accent}}}summary{{color:{accent}}}\
          a{{color:{accent}}}.board li{{border-color:{rule}}}.chart text{{fill:{ink}}}.chart .grid{{stroke:{rule}}}\
@@ -236,6 +243,15 @@ fn page_rules(scheme: &Scheme) -> String {
         push(&mut css, format_args!(".heat .h{step}{{background:{}}}", hex(tint)));
     }
     css
+}
+
+/// Shadows at the edges behind which a wide table goes on. What covers them moves along with the table, so that none is
+/// seen where it ends.
+fn cover(paper: &str, shadow: &str) -> String {
+    let layer = |side: &str, from: &str| format!("linear-gradient(to {side},{from},transparent)");
+    let paper = format!("{paper} 40%");
+    let shadow = format!("{shadow}80");
+    [layer("right", &paper), layer("left", &paper), layer("right", &shadow), layer("left", &shadow)].join(",")
 }
 
 /// How many shades a heat table has.
