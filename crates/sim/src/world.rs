@@ -83,7 +83,8 @@ impl World {
         for event in &self.events {
             let time = |us: i64| Timestamp::from_micros(us).to_string();
             let value = |name: &&str| event.columns.get(name).or_else(|| event.properties.get(name)).cloned();
-            let values: Vec<String> = names.iter().map(|name| value(name).unwrap_or_default()).collect();
+            let quoted = |text: String| if text.contains(',') { format!("\"{text}\"") } else { text };
+            let values: Vec<String> = names.iter().map(|name| quoted(value(name).unwrap_or_default())).collect();
             let (at, received) = (time(event.at_us), time(event.received_us));
             let row = format!("c{},{},{at},{received},{}\n", event.customer, event.name, values.join(","));
             text.push_str(&row);

@@ -1,6 +1,6 @@
 //! What is asked about a world: every view, with the options that it takes and those that all take.
 
-use ::charter::Charter;
+use ::charter::{Charter, Pattern};
 use event::Timestamp;
 
 use super::{Event, Question};
@@ -17,7 +17,7 @@ pub(super) fn ask(random: &mut Random, charter: &Charter, events: &[Event]) -> V
         for view in VIEWS {
             // Lists that are cut off are whole where two groups are compared.
             let whole = selection.iter().any(|(option, _)| *option == "compare");
-            let mut options = options(random, view, charter);
+            let mut options = options(random, view, charter, events);
             if whole && options.iter().any(|(option, _)| *option == "limit") {
                 options.retain(|(option, _)| *option != "limit");
                 options.push(("limit", "0".to_owned()));
@@ -101,7 +101,7 @@ fn selection(random: &mut Random, charter: &Charter, events: &[Event]) -> Option
     options
 }
 
-/// Moments that are known whatever happened: those of the charter, or a name that every charter without moments has met.
+/// A moment of the charter, which is known whatever happened.
 fn moment(random: &mut Random, charter: &Charter) -> Option<String> {
     (!charter.moments.is_empty()).then(|| random.pick(&charter.moments).name.clone())
 }
@@ -121,7 +121,18 @@ const PATTERNS: [&str; 12] = [
     ". .",
 ];
 
-fn options(random: &mut Random, view: &str, charter: &Charter) -> Options {
+/// A pattern of moments that are known: of the charter, or of events that there are.
+fn pattern(random: &mut Random, charter: &Charter, events: &[Event]) -> String {
+    let occurs = |name: &str| !charter.moments.is_empty() || events.iter().any(|event| event.name == name);
+    let is_known = |text: &&&str| {
+        let pattern = Pattern::parse(text).expect("a pattern");
+        pattern.moments().iter().all(|moment| occurs(&moment.name))
+    };
+    let known: Vec<&str> = PATTERNS.iter().filter(is_known).copied().collect();
+    (*random.pick(&known)).to_owned()
+}
+
+fn options(random: &mut Random, view: &str, charter: &Charter, events: &[Event]) -> Options {
     let limit = |random: &mut Random| ("limit", random.pick(&["0", "0", "1", "2", "5"]).to_string());
     let mut options = Options::new();
     match view {
@@ -134,7 +145,7 @@ fn options(random: &mut Random, view: &str, charter: &Charter) -> Options {
                     let more = (0..random.below(4)).filter_map(|_| moment(random, charter));
                     std::iter::once(first).chain(more.collect::<Vec<_>>()).collect()
                 }
-                None => vec!["visit".to_owned(), "cart".to_owned()],
+                None => [random.pick(events), random.pick(events)].map(|event| event.name.clone()).into(),
             };
             options.push(("steps", steps.join(",")));
             if random.chance(0.6) {
@@ -154,7 +165,7 @@ fn options(random: &mut Random, view: &str, charter: &Charter) -> Options {
         }
         "channels" => options
             .extend((!charter.moments.is_empty() && random.chance(0.5)).then(|| ("identifies", "login".to_owned()))),
-        "paths" => options.push(("pattern", random.pick(&PATTERNS).to_string())),
+        "paths" => options.push(("pattern", pattern(random, charter, events))),
         "retention" => {
             options.push(("by", random.pick(&["day", "week", "month"]).to_string()));
             let mode = *random.pick(&["classic", "rolling", "bounded"]);
