@@ -12,6 +12,11 @@ impl Pen {
         Self(Vec::with_capacity(bytes))
     }
 
+    /// Goes on behind these bytes.
+    pub(crate) fn after(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     pub(crate) fn u8(mut self, value: u8) -> Self {
         self.0.push(value);
         self

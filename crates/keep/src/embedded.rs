@@ -1,9 +1,12 @@
 //! The home of one process: a folder, in which an LSM store keeps the tables. Every answer waits for a flush to the disk, and
 //! one flush is for everybody who waits.
 
+mod cache;
 mod copy;
 mod files;
-mod mend;
+mod fold;
+mod fresh;
+mod journal;
 mod purge;
 mod writer;
 
@@ -35,7 +38,7 @@ use writer::{Job, Writer};
 pub struct EmbeddedOptions {
     /// For how long message ids are known, in microseconds, and at most a third longer.
     pub messages_known_us: i64,
-    /// Blocks of files that are held in memory, in bytes.
+    /// Blocks of files, and rows, that are held in memory, in bytes.
     pub cache_bytes: u64,
 }
 

@@ -105,8 +105,7 @@ pub enum Error {
 
 impl Error {
     /// An error unless the format is the one that is known.
-    pub(crate) fn unless_known(found: u32) -> Result<(), Self> {
-        let known = crate::limits::FORMAT;
+    pub(crate) fn unless_known(found: u32, known: u32) -> Result<(), Self> {
         match found.cmp(&known) {
             std::cmp::Ordering::Less => Err(Error::OlderFormat { found, known }),
             std::cmp::Ordering::Equal => Ok(()),

@@ -55,13 +55,13 @@ impl Head {
 
     fn decode(bytes: &[u8]) -> Result<Head, Error> {
         let mut eye = Eye::new(bytes);
-        Error::unless_known(eye.u32()?)?;
+        Error::unless_known(eye.u32()?, FORMAT)?;
         Ok(Head { first: eye.u64()?, next: eye.u64()?, version: eye.u64()?, number: eye.u32()? })
     }
 
     fn write(self, draft: &mut Draft<'_>) {
         let pen = Pen::default().u32(FORMAT).u64(self.first).u64(self.next).u64(self.version).u32(self.number);
-        draft.put(Table::Head, HEAD.to_vec(), pen.done());
+        draft.put(Table::Head, HEAD, pen.done());
     }
 }
 
@@ -138,6 +138,13 @@ impl Ledger {
         Ok(Self { head, known_us, shared, recent: Recent::since(head.version) })
     }
 
+    /// What the home knows about itself, to be written where nothing else is.
+    pub(crate) fn head(&self, read: &dyn Read) -> Writes {
+        let mut draft = Draft::new(read);
+        self.head.write(&mut draft);
+        draft.writes
+    }
+
     /// Decides about a group of commits, one after the other: what is to be written, and what to answer once it is.
     pub(crate) fn commit(
         &mut self,
@@ -173,10 +180,8 @@ impl Ledger {
 
     /// What has to be known of these changes once they are written.
     pub(crate) fn note(&self, writes: &Writes) -> Result<Note, Error> {
-        let head = match writes.get(&(Table::Head, HEAD.to_vec())) {
-            Some(Some(bytes)) => Head::decode(bytes)?,
-            _ => self.head,
-        };
+        let head = writes.get(&Table::Head).and_then(|rows| rows.get(HEAD.as_slice())?.as_ref());
+        let head = head.map_or(Ok(self.head), |bytes| Head::decode(bytes))?;
         Ok(Note { head, first: lease::first_rows(writes) })
     }
 

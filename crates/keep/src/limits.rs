@@ -1,7 +1,10 @@
 //! Every bound of this crate, by name.
 
-/// The format that this program writes and reads. A home with a higher number was written by a newer program.
-pub(crate) const FORMAT: u32 = 2;
+/// The format of an embedded home that this program writes and reads. One with a higher number was written by a newer program.
+pub(crate) const FORMAT: u32 = 3;
+
+/// The same of the tables in `PostgreSQL`.
+pub(crate) const SCHEMA_FORMAT: u32 = 2;
 
 /// For how long a message id is known where nothing else is said: 30 days.
 pub const MESSAGES_KNOWN_US: i64 = 30 * 24 * 3600 * 1_000_000;
@@ -41,27 +44,22 @@ pub(crate) const WHY_BYTES_MAX: usize = 1_000;
 /// Message ids are known for no less than this, so that a retry is recognised.
 pub const MESSAGES_KNOWN_US_MIN: i64 = 1_000_000;
 
-/// Blocks of files that an embedded home holds in memory where nothing else is said.
+/// Blocks of files, and rows, that an embedded home holds in memory where nothing else is said.
 pub const CACHE_BYTES: u64 = 128 << 20;
 
 /// Up to so many rows are read by the thread that asks, from memory or the page cache mostly, in some tens of microseconds.
 pub(crate) const INLINE_ROWS_MAX: usize = 64;
 
-/// Journals of an embedded home beyond which the tables that hold them up are written. What is read again after a crash is up to
-/// twice as much, at about a second of one core for 100 MB; the store takes no less than this.
-pub(crate) const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+/// What came in last is held in memory up to this size, about, and then folded into the tables: up to twice as much while that
+/// goes on.
+pub(crate) const FRESH_BYTES: usize = 64 << 20;
 
-/// Rows that are new are held in memory up to this size for each table, and then written in order.
-pub(crate) const FRESH_BYTES: u64 = 8 << 20;
-
-/// The same for the tables that change most: states, the log.
-pub(crate) const FRESH_BYTES_BUSY: u64 = 32 << 20;
+/// The journal of an embedded home beyond which the same is done, because it is read again after a crash: up to twice as much, at
+/// about a second of one core for 400 MB.
+pub(crate) const JOURNAL_BYTES_MAX: u64 = 128 << 20;
 
 /// Room that there has to be on the disk again before writing goes on after it was full.
 pub(crate) const ROOM_BYTES: usize = 16 << 20;
-
-/// When a journal of an embedded home is full, as its store has it.
-pub(crate) const JOURNAL_BYTES: usize = 64_000_000;
 
 /// Rows of which it is remembered which commit changed them last: 16 bytes each. A commit that was loaded before all of them is
 /// checked by reading.

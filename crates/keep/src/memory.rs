@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use fjall::Slice;
 
 use crate::commit::{Commit, Link};
 use crate::error::Error;
@@ -82,10 +83,10 @@ struct Inner {
 }
 
 #[derive(Debug, Default)]
-struct Tables(BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>);
+struct Tables(BTreeMap<Table, BTreeMap<Slice, Slice>>);
 
 impl Read for Tables {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, Error> {
         Ok(self.0.get(&table).and_then(|rows| rows.get(key)).cloned())
     }
 
@@ -94,7 +95,7 @@ impl Read for Tables {
     }
 
     fn scan(&self, table: Table, from: &[u8], visit: &mut Visit<'_>) -> Result<(), Error> {
-        for (key, value) in self.0.get(&table).into_iter().flat_map(|rows| rows.range(from.to_vec()..)) {
+        for (key, value) in self.0.get(&table).into_iter().flat_map(|rows| rows.range(Slice::from(from)..)) {
             if visit(key, value)?.is_break() {
                 break;
             }
@@ -109,12 +110,14 @@ impl Read for Tables {
 
 impl Tables {
     fn write(&mut self, writes: Writes) {
-        for ((table, key), value) in writes {
+        for (table, changed) in writes {
             let rows = self.0.entry(table).or_default();
-            match value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
-            };
+            for (key, value) in changed {
+                match value {
+                    Some(value) => rows.insert(key, value),
+                    None => rows.remove(&key),
+                };
+            }
         }
     }
 }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use fjall::Slice;
+
 use crate::error::Error;
 
 /// A table. Some come and go: one for each generation, one for each span of time in which message ids are known.
@@ -102,8 +104,8 @@ pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, E
 
 /// The tables, as of one moment. No key is empty: there are stores that take none.
 pub(crate) trait Read {
-    /// The value of a key.
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+    /// The value of a key, shared with whoever else has it.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, Error>;
 
     /// Whether there is such a key.
     fn has(&self, table: Table, key: &[u8]) -> Result<bool, Error>;
@@ -129,7 +131,7 @@ pub(crate) fn scan_prefix(
 }
 
 /// What is to change, by table and key, in order; `None` deletes. Sorted, because neighbours are cheaper to insert.
-pub(crate) type Writes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+pub(crate) type Writes = BTreeMap<Table, BTreeMap<Slice, Option<Slice>>>;
 
 /// Changes that are not written yet, on top of what is there, so that a commit sees those that go to disk with it.
 pub(crate) struct Draft<'a> {
@@ -142,40 +144,35 @@ impl<'a> Draft<'a> {
         Self { base, writes: Writes::new() }
     }
 
-    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        match self.writes.get(&(table, key.to_vec())) {
-            Some(written) => Ok(written.clone()),
-            None => self.base.get(table, key),
-        }
+    fn written(&self, table: Table, key: &[u8]) -> Option<&Option<Slice>> {
+        self.writes.get(&table)?.get(key)
+    }
+
+    pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, Error> {
+        self.written(table, key).map_or_else(|| self.base.get(table, key), |written| Ok(written.clone()))
     }
 
     pub(crate) fn has(&self, table: Table, key: &[u8]) -> Result<bool, Error> {
-        match self.writes.get(&(table, key.to_vec())) {
-            Some(written) => Ok(written.is_some()),
-            None => self.base.has(table, key),
-        }
+        self.written(table, key).map_or_else(|| self.base.has(table, key), |written| Ok(written.is_some()))
     }
 
-    pub(crate) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.writes.insert((table, key), Some(value));
+    pub(crate) fn put(&mut self, table: Table, key: impl Into<Slice>, value: impl Into<Slice>) {
+        self.writes.entry(table).or_default().insert(key.into(), Some(value.into()));
     }
 
-    pub(crate) fn remove(&mut self, table: Table, key: Vec<u8>) {
-        self.writes.insert((table, key), None);
+    pub(crate) fn remove(&mut self, table: Table, key: impl Into<Slice>) {
+        self.writes.entry(table).or_default().insert(key.into(), None);
     }
 
     /// All rows whose key begins with `prefix`: for what belongs to one customer.
-    pub(crate) fn rows(&self, table: Table, prefix: &[u8]) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Error> {
+    pub(crate) fn rows(&self, table: Table, prefix: &[u8]) -> Result<BTreeMap<Slice, Slice>, Error> {
         let mut rows = BTreeMap::new();
         scan_prefix(self.base, table, prefix, prefix, &mut |key, value| {
-            rows.insert(key.to_vec(), value.to_vec());
+            rows.insert(Slice::from(key), Slice::from(value));
             Ok(ControlFlow::Continue(()))
         })?;
-        for ((_, key), value) in self
-            .writes
-            .range((table, prefix.to_vec())..)
-            .take_while(|((t, key), _)| *t == table && key.starts_with(prefix))
-        {
+        let written = self.writes.get(&table).into_iter().flat_map(|rows| rows.range(Slice::from(prefix)..));
+        for (key, value) in written.take_while(|(key, _)| key.starts_with(prefix)) {
             match value {
                 Some(value) => rows.insert(key.clone(), value.clone()),
                 None => rows.remove(key),

@@ -15,7 +15,10 @@ use keep::{Embedded, EmbeddedOptions, Keep};
 use serve::{Given, Options, Role, Server};
 use tokio::sync::watch;
 
-#[tokio::main]
+#[global_allocator]
+static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main(worker_threads = 4)]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, charter, folder, address] = arguments.as_slice() else { panic!("usage: alone CHARTER FOLDER ADDRESS") };

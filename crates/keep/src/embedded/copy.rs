@@ -1,7 +1,10 @@
 //! A copy of a home while it is in use.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+
+use fjall::Slice;
 
 use crate::embedded::files::Files;
 use crate::error::Error;
@@ -13,23 +16,21 @@ pub(super) fn copy(files: &Files, folder: &Path) -> Result<(), Error> {
     if std::fs::read_dir(folder).is_ok_and(|mut there| there.next().is_some()) {
         return Err(Error::Invalid { what: format!("{} is not empty: name a folder that is", folder.display()) });
     }
-    let view = files.view();
+    let view = files.view_of(files.still()?);
     let target = Files::open(folder, COPY_CACHE_BYTES)?;
     for table in view.tables() {
-        let mut writes = Writes::new();
+        let mut rows = BTreeMap::new();
         let mut bytes = 0;
         view.scan(table, &[], &mut |key, value| {
             bytes += key.len() + value.len();
-            writes.insert((table, key.to_vec()), Some(value.to_vec()));
+            rows.insert(Slice::from(key), Some(Slice::from(value)));
             if bytes >= GROUP_BYTES_MAX {
-                target.write(std::mem::take(&mut writes))?;
+                target.write(Writes::from([(table, std::mem::take(&mut rows))]))?;
                 bytes = 0;
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        if !writes.is_empty() {
-            target.write(writes)?;
-        }
+        target.write(Writes::from([(table, rows)]))?;
     }
-    Ok(())
+    target.settle()
 }

@@ -1,124 +1,205 @@
-//! The files of an embedded home: tables of the store, read as of one moment, changed all at once.
+//! The files of an embedded home: a journal, and tables of a store. What is written goes into the journal and, in memory, before
+//! the rows of the tables; when enough has gathered it is folded into the tables, once for each row, and the journal is deleted.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::iter::Peekable;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
+use fjall::{Database, Keyspace, Readable, Slice, Snapshot};
 
-use crate::embedded::mend;
+use crate::embedded::cache::Cache;
+use crate::embedded::fold;
+use crate::embedded::fresh::{self, Fresh};
+use crate::embedded::journal::Journal;
 use crate::error::Error;
-use crate::limits::{FRESH_BYTES, FRESH_BYTES_BUSY, JOURNAL_BYTES_MAX};
+use crate::limits::{FRESH_BYTES, JOURNAL_BYTES_MAX};
 use crate::store::{Read, Table, Visit, Writes};
 
-type Tables = Arc<BTreeMap<Table, Keyspace>>;
-
-/// The store, open.
+/// The files, open.
 pub(super) struct Files {
+    pub(super) shared: Arc<Shared>,
+    writing: Mutex<Writing>,
+}
+
+/// What only the one who writes needs.
+struct Writing {
+    journal: Journal,
+    /// Folds what was set apart.
+    folding: Option<JoinHandle<Result<(), Error>>>,
+}
+
+/// What readers, the one who writes and the one who folds share.
+pub(super) struct Shared {
     pub(super) db: Database,
-    folder: PathBuf,
-    tables: RwLock<Tables>,
+    pub(super) folder: PathBuf,
+    /// What came in last. Only the one who writes changes it; a reader holds it, so that it sees one moment.
+    active: RwLock<Fresh>,
+    beneath: RwLock<Beneath>,
+    cache: Cache,
+}
+
+/// What does not change any more.
+#[derive(Clone)]
+pub(super) struct Beneath {
+    /// What is being folded.
+    pub(super) apart: Option<Arc<Fresh>>,
+    pub(super) settled: Arc<Settled>,
+}
+
+/// What is in the tables.
+pub(super) struct Settled {
+    pub(super) tables: BTreeMap<Table, Keyspace>,
+    pub(super) snapshot: Snapshot,
 }
 
 impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Files").field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("Files").field("folder", &self.shared.folder).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // The folder is free when nobody folds any more. What could not be folded is in the journal.
+        let _ = self.writing().folded();
     }
 }
 
 impl Files {
     pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, Error> {
-        mend_alone(folder)?;
-        let builder = Database::builder(folder).cache_size(cache_bytes).max_journaling_size(JOURNAL_BYTES_MAX);
+        // One half for blocks of the tables, one for rows.
+        // Of several threads one would go round and round until the others have merged what there is to merge.
+        let builder = Database::builder(folder).cache_size(cache_bytes / 2).worker_threads(1);
         let db = builder.open().map_err(|error| explain("open live state", folder, error))?;
         let mut tables = BTreeMap::new();
         for name in db.list_keyspace_names() {
             let Some(table) = Table::named(&name) else { continue };
-            let keyspace = db.keyspace(&name, KeyspaceCreateOptions::default);
+            let keyspace = db.keyspace(&name, || fold::settings(table));
             tables.insert(table, keyspace.map_err(|error| explain("open a table of live state", folder, error))?);
         }
-        Ok(Self { db, folder: folder.to_owned(), tables: RwLock::new(Arc::new(tables)) })
+        let mut active = Fresh::default();
+        let journal = Journal::open(folder, &mut |record| active.put_all(record))?;
+        let settled = Arc::new(Settled { tables, snapshot: db.snapshot() });
+        let shared = Arc::new(Shared {
+            db,
+            folder: folder.to_owned(),
+            active: RwLock::new(active),
+            beneath: RwLock::new(Beneath { apart: None, settled }),
+            cache: Cache::new(cache_bytes / 2),
+        });
+        Ok(Self { shared, writing: Mutex::new(Writing { journal, folding: None }) })
     }
 
-    pub(super) fn tables(&self) -> Tables {
-        Arc::clone(&self.tables.read().expect("nothing panics while it holds the tables"))
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything as of now.
+    /// Everything as of now. Nothing is written for as long as somebody holds it.
     pub(super) fn view(&self) -> View<'_> {
-        // The tables first: one that comes later is empty in this snapshot, one that is missing in it would be an error.
-        let tables = self.tables();
-        View { files: self, snapshot: self.db.snapshot(), tables }
+        let active = self.shared.active.read().expect("nothing panics while it writes");
+        View { shared: &self.shared, active: Some(active), beneath: self.shared.beneath() }
     }
 
-    pub(super) fn explain(&self, doing: &'static str) -> impl Fn(fjall::Error) -> Error {
-        move |error| explain(doing, &self.folder, error)
+    /// Everything as of now, for as long as it is needed: writing goes on meanwhile.
+    pub(super) fn still(&self) -> Result<Beneath, Error> {
+        let mut writing = self.writing();
+        writing.folded()?;
+        self.set_apart(&mut writing)?;
+        let beneath = self.shared.beneath();
+        self.fold(&mut writing)?;
+        Ok(beneath)
+    }
+
+    pub(super) fn view_of(&self, still: Beneath) -> View<'_> {
+        View { shared: &self.shared, active: None, beneath: still }
     }
 
     /// Writes all of it, or nothing, and returns when it is on the disk.
     pub(super) fn write(&self, writes: Writes) -> Result<(), Error> {
-        let failed = self.explain("write live state");
-        let mut batch = self.db.batch().durability(Some(PersistMode::SyncData));
-        let mut tables = self.tables();
-        for ((table, key), value) in writes {
-            if !tables.contains_key(&table) {
-                self.create(table)?;
-                tables = self.tables();
-            }
-            let keyspace = &tables[&table];
-            match value {
-                Some(value) => batch.insert(keyspace, key, value),
-                None => batch.remove(keyspace, key),
-            }
+        let mut writing = self.writing();
+        if writing.folding.as_ref().is_some_and(JoinHandle::is_finished) {
+            writing.folded()?;
         }
-        batch.commit().map_err(failed)
+        writing.journal.append(|record| fresh::encode(&writes, record))?;
+        let mut active = self.shared.active.write().expect("nothing panics while it writes");
+        for (table, rows) in writes {
+            self.shared.cache.remove(table, rows.keys());
+            active.put(table, rows);
+        }
+        let full = active.bytes() >= FRESH_BYTES;
+        drop(active);
+        if full || writing.journal.bytes() >= JOURNAL_BYTES_MAX {
+            writing.folded()?;
+            self.set_apart(&mut writing)?;
+            self.fold(&mut writing)?;
+        }
+        Ok(())
     }
 
-    fn create(&self, table: Table) -> Result<(), Error> {
-        let keyspace = self.db.keyspace(&table.name(), || settings(table)).map_err(self.explain("make a table"))?;
-        self.change(|tables| tables.insert(table, keyspace));
+    /// Puts everything into the tables.
+    pub(super) fn settle(&self) -> Result<(), Error> {
+        let mut writing = self.writing();
+        writing.folded()?;
+        self.set_apart(&mut writing)?;
+        self.fold(&mut writing)?;
+        writing.folded()
+    }
+
+    /// Sets apart what is to be folded; nothing is being folded.
+    fn set_apart(&self, writing: &mut Writing) -> Result<(), Error> {
+        writing.journal.turn()?;
+        let mut active = self.shared.active.write().expect("nothing panics while it writes");
+        self.shared.change(|beneath| beneath.apart = Some(Arc::new(std::mem::take(&mut *active))));
+        Ok(())
+    }
+
+    /// Begins to fold what was set apart.
+    fn fold(&self, writing: &mut Writing) -> Result<(), Error> {
+        let (shared, number) = (Arc::clone(&self.shared), writing.journal.number());
+        let folding = std::thread::Builder::new().name("keep-fold".to_owned());
+        let folding = folding.spawn(move || fold::fold(&shared, number));
+        writing.folding = Some(folding.map_err(Error::unavailable("start the thread that folds"))?);
         Ok(())
     }
 
     /// Drops tables with all that is in them.
     pub(super) fn drop_tables(&self, gone: &[Table]) -> Result<(), Error> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.settle()?;
         for table in gone {
-            if let Some(keyspace) = self.change(|tables| tables.remove(table)) {
-                self.db.delete_keyspace(keyspace).map_err(self.explain("drop a table"))?;
+            let failed = |error| explain("drop a table", &self.shared.folder, error);
+            let mut tables = self.shared.beneath().settled.tables.clone();
+            if let Some(keyspace) = tables.remove(table) {
+                let snapshot = self.shared.db.snapshot();
+                self.shared.change(|beneath| beneath.settled = Arc::new(Settled { tables, snapshot }));
+                self.shared.db.delete_keyspace(keyspace).map_err(failed)?;
             }
         }
         Ok(())
     }
+}
 
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<Table, Keyspace>) -> T) -> T {
-        let mut shared = self.tables.write().expect("nothing panics while it holds the tables");
-        let mut tables = BTreeMap::clone(&shared);
-        let changed = change(&mut tables);
-        *shared = Arc::new(tables);
-        changed
+impl Writing {
+    /// Waits until what was set apart is folded.
+    fn folded(&mut self) -> Result<(), Error> {
+        let folding = self.folding.take();
+        folding.map_or(Ok(()), |folding| folding.join().expect("a panic is one here, too"))
     }
 }
 
-/// Mends the journal while nobody else has the folder open: what another process writes just now would look unfinished.
-fn mend_alone(folder: &Path) -> Result<(), Error> {
-    let lock = match std::fs::File::open(folder.join("lock")) {
-        Ok(lock) => lock,
-        // A folder without a lock is none of the store's yet.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(explain("open live state", folder, error.into())),
-    };
-    match lock.try_lock() {
-        Ok(()) => mend::mend(folder),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { path: folder.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(explain("lock live state", folder, error.into())),
+impl Shared {
+    pub(super) fn beneath(&self) -> Beneath {
+        self.beneath.read().expect("nothing panics while it holds it").clone()
     }
-}
 
-fn settings(table: Table) -> KeyspaceCreateOptions {
-    // Message ids are many, small, and looked for all the time: a small table of them stays in the caches of the processor.
-    let busy = matches!(table, Table::States(_) | Table::Log);
-    KeyspaceCreateOptions::default().max_memtable_size(if busy { FRESH_BYTES_BUSY } else { FRESH_BYTES })
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Beneath) -> T) -> T {
+        change(&mut self.beneath.write().expect("nothing panics while it holds it"))
+    }
 }
 
 /// What the store says, by what can be done about it.
@@ -149,40 +230,91 @@ fn format_of_store(folder: &Path) -> Option<u8> {
 
 /// The tables as of one moment.
 pub(super) struct View<'a> {
-    files: &'a Files,
-    snapshot: Snapshot,
-    tables: Tables,
+    shared: &'a Shared,
+    /// `None` where nothing came in since.
+    active: Option<RwLockReadGuard<'a, Fresh>>,
+    beneath: Beneath,
 }
 
 impl View<'_> {
-    fn explain(&self) -> impl Fn(fjall::Error) -> Error {
-        self.files.explain("read live state")
+    fn explain(&self, error: fjall::Error) -> Error {
+        explain("read live state", &self.shared.folder, error)
+    }
+
+    /// What is new, the newest first.
+    fn fresh(&self) -> impl Iterator<Item = &Fresh> {
+        self.active.as_deref().into_iter().chain(self.beneath.apart.as_deref())
+    }
+
+    fn keyspace(&self, table: Table) -> Option<&Keyspace> {
+        self.beneath.settled.tables.get(&table)
     }
 }
 
 impl Read for View<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let Some(keyspace) = self.tables.get(&table) else { return Ok(None) };
-        Ok(self.snapshot.get(keyspace, key).map_err(self.explain())?.map(|value| value.to_vec()))
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, Error> {
+        if let Some(row) = self.fresh().find_map(|fresh| fresh.get(table, key)) {
+            return Ok(row.clone());
+        }
+        let Some(keyspace) = self.keyspace(table) else { return Ok(None) };
+        // Who holds no active rows does not know what came since.
+        let cache = self.active.is_some().then_some(&self.shared.cache);
+        if let Some(row) = cache.and_then(|cache| cache.get(table, key)) {
+            return Ok(Some(row));
+        }
+        let row = self.beneath.settled.snapshot.get(keyspace, key).map_err(|error| self.explain(error))?;
+        if let (Some(cache), Some(row)) = (cache, &row) {
+            cache.put(table, key, row);
+        }
+        Ok(row)
     }
 
     fn has(&self, table: Table, key: &[u8]) -> Result<bool, Error> {
-        let Some(keyspace) = self.tables.get(&table) else { return Ok(false) };
-        self.snapshot.contains_key(keyspace, key).map_err(self.explain())
+        if let Some(row) = self.fresh().find_map(|fresh| fresh.get(table, key)) {
+            return Ok(row.is_some());
+        }
+        let Some(keyspace) = self.keyspace(table) else { return Ok(false) };
+        self.beneath.settled.snapshot.contains_key(keyspace, key).map_err(|error| self.explain(error))
     }
 
     fn scan(&self, table: Table, from: &[u8], visit: &mut Visit<'_>) -> Result<(), Error> {
-        let Some(keyspace) = self.tables.get(&table) else { return Ok(()) };
-        for row in self.snapshot.range(keyspace, from..) {
-            let (key, value) = row.into_inner().map_err(self.explain())?;
-            if visit(&key, &value)?.is_break() {
-                break;
+        let mut fresh: Vec<Peekable<_>> = self.fresh().map(|fresh| fresh.from(table, from).peekable()).collect();
+        let settled = self.keyspace(table).map(|keyspace| self.beneath.settled.snapshot.range(keyspace, from..));
+        let mut settled = settled.into_iter().flatten().map(fjall::Guard::into_inner).peekable();
+        loop {
+            let first = fresh.iter_mut().filter_map(|rows| rows.peek().map(|(key, _)| *key)).min();
+            let next = match (first, settled.peek()) {
+                (None, None) => return Ok(()),
+                (_, Some(Err(_))) => None,
+                (Some(first), Some(Ok((key, _)))) => (first <= key).then(|| first.clone()),
+                (first, None) => first.cloned(),
+                (None, Some(Ok(_))) => None,
+            };
+            let Some(next) = next else {
+                let Some(row) = settled.next() else { return Ok(()) };
+                let (key, value) = row.map_err(|error| self.explain(error))?;
+                if visit(&key, &value)?.is_break() {
+                    return Ok(());
+                }
+                continue;
+            };
+            settled.next_if(|row| row.as_ref().is_ok_and(|(key, _)| *key == next));
+            let rows = fresh.iter_mut().filter_map(|rows| rows.next_if(|(key, _)| **key == next));
+            // All of them are to go on; the first is the newest.
+            let rows: Vec<_> = rows.map(|(_, row)| row).collect();
+            if let Some(Some(value)) = rows.first()
+                && visit(&next, value)?.is_break()
+            {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     fn tables(&self) -> Vec<Table> {
-        self.tables.keys().copied().collect()
+        let fresh = self.fresh().flat_map(Fresh::tables);
+        let mut tables: Vec<Table> = fresh.chain(self.beneath.settled.tables.keys().copied()).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        tables
     }
 }

@@ -50,7 +50,14 @@ impl Writer {
     fn begin(&mut self) -> Result<(), Error> {
         let files = self.inner.files()?;
         let known_us = self.inner.options.messages_known_us;
-        self.ledger = Some(Ledger::open(&files.view(), known_us, Arc::clone(&self.inner.shared))?);
+        let ledger = Ledger::open(&files.view(), known_us, Arc::clone(&self.inner.shared))?;
+        if files.view().tables().is_empty() {
+            // Where only the journal said something, an older program would take the home for an empty one.
+            let head = ledger.head(&files.view());
+            files.write(head)?;
+            files.settle()?;
+        }
+        self.ledger = Some(ledger);
         Ok(())
     }
 

@@ -22,10 +22,10 @@ pub(super) fn apply(
     if !commit.entries.is_empty() {
         let whose = commit.entries.iter().map(|entry| entry.customer).zip(head.next..);
         for (customer, position) in last_of_each(whose) {
-            draft.put(Table::LogOf, keys::log_of(customer, position), Vec::new());
+            draft.put(Table::LogOf, keys::log_of(customer, position), []);
         }
         head.next += commit.entries.len() as u64;
-        draft.put(Table::Log, keys::position(head.next - 1), prepared.chunk.clone());
+        draft.put(Table::Log, keys::position(head.next - 1), prepared.chunk.as_slice());
     }
     apply_states(draft, commit, head.version);
     for key in &commit.keys {
@@ -41,7 +41,7 @@ pub(super) fn apply(
     }
     apply_outbox(draft, commit)?;
     for record in &commit.records {
-        let name = record.name.as_bytes().to_vec();
+        let name = record.name.as_bytes();
         match &record.bytes {
             Some(bytes) => draft.put(Table::Records, name, versioned(head.version, bytes)),
             None => draft.remove(Table::Records, name),
@@ -54,11 +54,7 @@ pub(super) fn apply(
 pub(super) fn seen_tables(draft: &Draft<'_>) -> Vec<Table> {
     let mut seen: Vec<_> = draft.tables().into_iter().filter(is_seen).collect();
     // Those that only this group writes to are not there yet.
-    let mut from = i64::MIN;
-    while let Some(((Table::Seen(until), _), _)) = draft.writes.range((Table::Seen(from), Vec::new())..).next() {
-        seen.push(Table::Seen(*until));
-        from = until.saturating_add(1);
-    }
+    seen.extend(draft.writes.keys().copied().filter(is_seen));
     seen.sort_unstable_by(|a, b| b.cmp(a));
     seen.dedup();
     seen
@@ -79,7 +75,7 @@ fn apply_messages(draft: &mut Draft<'_>, commit: &Commit, known_us: i64) {
     let span = known_us / MESSAGE_BUCKETS;
     let table = current.unwrap_or_else(|| Table::Seen((commit.now_us.div_euclid(span) + 1).saturating_mul(span)));
     for message in &commit.messages {
-        draft.put(table, message.0.to_vec(), Vec::new());
+        draft.put(table, message.0, []);
     }
 }
 
@@ -105,10 +101,10 @@ fn apply_key(draft: &mut Draft<'_>, key: &Key) -> Result<(), Error> {
         let before = Customer(Eye::new(&row).i64()?);
         draft.remove(Table::KeysOf, keys::key_of(before, key.number));
     }
-    draft.put(Table::Keys, key.bytes.clone(), Pen::with_capacity(12).u32(key.number.0).i64(key.customer.0).done());
+    draft.put(Table::Keys, key.bytes.as_slice(), Pen::with_capacity(12).u32(key.number.0).i64(key.customer.0).done());
     let row = Pen::with_capacity(8 + key.bytes.len()).i64(key.customer.0).rest(&key.bytes).done();
     draft.put(Table::Numbers, number, row);
-    draft.put(Table::KeysOf, keys::key_of(key.customer, key.number), Vec::new());
+    draft.put(Table::KeysOf, keys::key_of(key.customer, key.number), []);
     Ok(())
 }
 
@@ -190,9 +186,9 @@ pub(super) fn take_out(draft: &mut Draft<'_>, parcel: &Parcel) {
 fn put_in(draft: &mut Draft<'_>, parcel: &Parcel) {
     let post = &parcel.post;
     if parcel.dead {
-        draft.put(Table::OutboxDead, keys::outbox_dead(&post.target, &post.id), Vec::new());
+        draft.put(Table::OutboxDead, keys::outbox_dead(&post.target, &post.id), []);
     } else {
-        draft.put(Table::OutboxDue, keys::outbox_due(&post.target, post.due_us, &post.id), Vec::new());
+        draft.put(Table::OutboxDue, keys::outbox_due(&post.target, post.due_us, &post.id), []);
     }
     draft.put(Table::Outbox, post.id.clone(), parcel.encode());
 }
@@ -232,9 +228,9 @@ fn apply_outbox(draft: &mut Draft<'_>, commit: &Commit) -> Result<(), Error> {
         }
     }
     for (target, paused) in &commit.paused {
-        let key = target.as_bytes().to_vec();
+        let key = target.as_bytes();
         if *paused {
-            draft.put(Table::Paused, key, Vec::new());
+            draft.put(Table::Paused, key, []);
         } else {
             draft.remove(Table::Paused, key);
         }

@@ -54,14 +54,13 @@ pub(super) struct FirstRow {
 /// The first rows that these changes add to each queue.
 pub(super) fn first_rows(writes: &Writes) -> Vec<FirstRow> {
     let mut rows: Vec<FirstRow> = Vec::new();
-    for ((table, key), _) in writes.iter().filter(|(_, value)| value.is_some()) {
-        let prefix = match table {
-            Table::TimersDue(_) => &[],
-            Table::OutboxDue => keys::target_prefix_of(key),
-            _ => continue,
-        };
-        if rows.last().is_none_or(|row| row.table != *table || row.prefix != prefix) {
-            rows.push(FirstRow { table: *table, prefix: prefix.to_vec(), key: key.clone() });
+    let queues = writes.iter().filter(|(table, _)| matches!(table, Table::TimersDue(_) | Table::OutboxDue));
+    for (table, changed) in queues {
+        for (key, _) in changed.iter().filter(|(_, value)| value.is_some()) {
+            let prefix = if *table == Table::OutboxDue { keys::target_prefix_of(key) } else { &[] };
+            if rows.last().is_none_or(|row| row.table != *table || row.prefix != prefix) {
+                rows.push(FirstRow { table: *table, prefix: prefix.to_vec(), key: key.to_vec() });
+            }
         }
     }
     rows

@@ -6,6 +6,7 @@ use tokio_postgres::{Client, Config, Error as Failed, Transaction};
 
 use crate::error::Error;
 use crate::ledger::chunk;
+use crate::limits::SCHEMA_FORMAT;
 use crate::loaded::{Customer, Erased};
 use crate::postgres::connection::explain;
 
@@ -27,7 +28,7 @@ pub(super) async fn make(config: &Config) -> Result<(), Error> {
     }
     let found: i32 = transaction.query_one("select format from head", &[]).await.map_err(failed)?.get(0);
     transaction.commit().await.map_err(failed)?;
-    Error::unless_known(found.cast_unsigned())
+    Error::unless_known(found.cast_unsigned(), SCHEMA_FORMAT)
 }
 
 /// Erases customers from all tables in one transaction.
