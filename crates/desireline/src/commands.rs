@@ -15,18 +15,25 @@ mod serve;
 mod sql;
 mod view;
 
+use std::num::NonZero;
 use std::process::ExitCode;
 
 use crate::args::{Args, Command};
 use crate::error::Error;
 use crate::home::Home;
 
+/// Threads that answer requests besides one for each core.
+const SERVING_MORE: usize = 2;
+
 /// Carries out what was typed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::file("start", "the runtime"))?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if matches!(args.command, Command::Serve(_)) {
+        // Who asks something is not to wait until large batches have been worked on.
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        runtime.worker_threads(cores + SERVING_MORE);
+    }
+    let runtime = runtime.enable_all().build().map_err(Error::file("start", "the runtime"))?;
     runtime.block_on(async {
         match &args.command {
             Command::Check(of) => charter::check(args, of.file.as_deref()),

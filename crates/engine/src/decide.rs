@@ -1,10 +1,12 @@
 //! What to do for a customer next: asked by somebody who waits, or by an event that came in.
 
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide};
+use charter::Charter;
 use charter::actions::Delivery;
 use event::Timestamp;
+use hashbrown::HashMap;
 use keep::{Customer, Entry, Key, Loaded, Wanted};
 use serde::Serialize;
 use serde_json::json;
@@ -58,34 +60,67 @@ pub struct Decided {
     pub again_at: Option<String>,
     /// The hash of the charter by which it was decided.
     pub charter: String,
-    /// Every action, in the order of the charter: where it fell out, and how it scored.
-    pub actions: Vec<Considered>,
-    /// All of this as JSON: what the log has of it.
+    /// All of this as JSON, and in `actions` every action, in the order of the charter: where it fell out, and how it scored.
+    /// What the log has of it.
     #[serde(skip)]
     pub json: String,
 }
 
 /// An action, as it came through a decision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Considered {
-    /// The action.
-    pub action: String,
+struct Considered<'a> {
+    action: &'a str,
     /// Why it was not chosen: `condition`, `consent`, `cap`, `shared_cap`, `quiet`, `control`, `outranked`.
-    pub fell_out: Option<&'static str>,
+    fell_out: Option<&'static str>,
     /// When what kept it out will be over, where that is a matter of time alone.
-    pub until: Option<String>,
+    until: Option<String>,
     /// What it is worth when it brings what it is for.
-    pub value: f64,
+    value: f64,
     /// How probable that is.
-    pub propensity: f64,
+    propensity: f64,
     /// How the situation weighs.
-    pub context_weight: f64,
+    context_weight: f64,
     /// How the organisation favours it.
-    pub lever: f64,
+    lever: f64,
     /// The product of the four.
-    pub score: f64,
+    score: f64,
     /// How probable it was that this one would be chosen.
-    pub probability: f64,
+    probability: f64,
+}
+
+/// How each action came through a decision the last time, as JSON: most come through the next one alike, and putting fifty into
+/// words takes longer than deciding.
+#[derive(Debug, Default)]
+pub(crate) struct LastWords(Mutex<HashMap<u32, (Candidate, String)>>);
+
+impl LastWords {
+    /// Puts all candidates into words, as the members of a JSON list.
+    fn tell(&self, candidates: &[Candidate], charter: &Charter, json: &mut String) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (n, candidate) in candidates.iter().enumerate() {
+            let told = last.entry(candidate.action).or_insert_with(|| (*candidate, in_words(candidate, charter)));
+            if told.0 != *candidate {
+                *told = (*candidate, in_words(candidate, charter));
+            }
+            json.push_str(if n == 0 { "" } else { "," });
+            json.push_str(&told.1);
+        }
+    }
+}
+
+fn in_words(candidate: &Candidate, charter: &Charter) -> String {
+    let considered = Considered {
+        action: charter.actions.get(candidate.action as usize).map_or("", |action| &action.name),
+        fell_out: candidate.fell_out.map(why),
+        until: candidate.until_us.map(time),
+        value: candidate.value,
+        propensity: candidate.propensity,
+        context_weight: candidate.context_weight,
+        lever: candidate.lever,
+        score: candidate.score,
+        probability: candidate.probability,
+    };
+    serde_json::to_string(&considered).expect("texts and numbers can be written")
 }
 
 /// The number of an occasion.
@@ -258,19 +293,7 @@ impl Engine {
 
     fn put_in_words(&self, customer: Customer, decision: &Decision, asked: bool) -> Decided {
         let charter = self.charter();
-        let action = |of: u32| charter.actions.get(of as usize);
-        let chosen = decision.chosen.and_then(action);
-        let considered = |candidate: &Candidate| Considered {
-            action: action(candidate.action).map_or_else(String::new, |action| action.name.clone()),
-            fell_out: candidate.fell_out.map(why),
-            until: candidate.until_us.map(time),
-            value: candidate.value,
-            propensity: candidate.propensity,
-            context_weight: candidate.context_weight,
-            lever: candidate.lever,
-            score: candidate.score,
-            probability: candidate.probability,
-        };
+        let chosen = decision.chosen.and_then(|action| charter.actions.get(action as usize));
         let mut told = Decided {
             customer: customer.0,
             at: time(decision.at_us),
@@ -285,10 +308,14 @@ impl Engine {
             none_probability: decision.none_probability,
             again_at: decision.again_us.map(time),
             charter: charter.hash.clone(),
-            actions: decision.candidates.iter().map(considered).collect(),
             json: String::new(),
         };
-        told.json = serde_json::to_string(&told).expect("texts and numbers can be written");
+        let mut json = serde_json::to_string(&told).expect("texts and numbers can be written");
+        json.pop();
+        json.push_str(",\"actions\":[");
+        self.last_words.tell(&decision.candidates, charter, &mut json);
+        json.push_str("]}");
+        told.json = json;
         told
     }
 }

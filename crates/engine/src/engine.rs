@@ -15,6 +15,7 @@ use tokio::sync::{RwLock, Semaphore, SemaphorePermit, broadcast};
 use crate::changes::Change;
 use crate::clock::Clock;
 use crate::counts::Counts;
+use crate::decide::LastWords;
 use crate::deliver::Outbox;
 use crate::error::Error;
 use crate::lane::Lanes;
@@ -52,6 +53,7 @@ pub struct Engine {
     turns: Semaphore,
     waiting: AtomicUsize,
     pub(crate) models: Mutex<Models>,
+    pub(crate) last_words: LastWords,
     /// Whether something was learnt that is not kept yet.
     pub(crate) learnt: AtomicBool,
     /// What was taken in since history was told last.
@@ -93,6 +95,7 @@ impl Engine {
             turns: Semaphore::new(BATCHES_AT_ONCE),
             waiting: AtomicUsize::new(0),
             models: Mutex::new(models),
+            last_words: LastWords::default(),
             learnt: AtomicBool::new(false),
             tail: Tail::default(),
             changes,

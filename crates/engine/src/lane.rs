@@ -3,18 +3,19 @@
 //!
 //! There is no task for it. Whoever gets a lane takes along all that waits, its own batch with the others, while those that come
 //! meanwhile gather for the next turn. There are a few lanes, so that one group is worked on while another one is written, and a
-//! batch about somebody who is in another lane just now waits for that one. A batch that takes the history of a customer is left
+//! batch about somebody who is in another lane just now waits for that one. One more lane takes small batches alone, because
+//! somebody who asks what to do next is waiting behind them, and has no time for a large group. A batch that takes the history of a customer is left
 //! to its sender, so that it holds up nobody else.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashSet;
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::limits::{BATCHES_WAITING, LANES, TOGETHER_BYTES, TOGETHER_MESSAGES};
+use crate::limits::{BATCHES_WAITING, LANES, QUICK_MESSAGES, TOGETHER_BYTES, TOGETHER_MESSAGES};
 use crate::message::{Inbox, Item, Took};
 use crate::take::Undone;
 
@@ -23,6 +24,8 @@ use crate::take::Undone;
 pub(crate) struct Lanes {
     inner: Mutex<Inner>,
     turns: Semaphore,
+    /// The lane of small batches.
+    quick: Semaphore,
     /// Told when a group is through.
     through: Notify,
 }
@@ -72,7 +75,8 @@ impl Drop for Group<'_> {
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { inner: Mutex::default(), turns: Semaphore::new(LANES), through: Notify::new() }
+        let (turns, quick) = (Semaphore::new(LANES), Semaphore::new(1));
+        Self { inner: Mutex::default(), turns, quick, through: Notify::new() }
     }
 }
 
@@ -92,8 +96,18 @@ impl Lanes {
         Ok(answered)
     }
 
-    /// Those that have been waiting for longest and can go, as many as are taken in together.
-    fn next(&self) -> Group<'_> {
+    /// Waits for a lane, and says whether it takes small batches alone.
+    async fn lane(&self, small: bool) -> (Option<SemaphorePermit<'_>>, bool) {
+        // Nobody closes them.
+        tokio::select! {
+            biased;
+            turn = self.turns.acquire() => (turn.ok(), false),
+            turn = self.quick.acquire(), if small => (turn.ok(), true),
+        }
+    }
+
+    /// Those that have been waiting for longest and can go, as many as are taken in together; of small ones alone, or of all.
+    fn next(&self, quick: bool) -> Group<'_> {
         let mut group = Group { lanes: self, batches: Vec::new(), keys: Vec::new() };
         let mut inner = self.inner();
         let (mut messages, mut bytes) = (0, 0);
@@ -101,7 +115,10 @@ impl Lanes {
         let mut behind: HashSet<u64> = HashSet::new();
         for batch in std::mem::take(&mut inner.waiting) {
             let full = messages >= TOGETHER_MESSAGES || bytes >= TOGETHER_BYTES;
-            if full || batch.keys.iter().any(|key| inner.busy.contains(key) || behind.contains(key)) {
+            if full
+                || (quick && !batch.is_small())
+                || batch.keys.iter().any(|key| inner.busy.contains(key) || behind.contains(key))
+            {
                 behind.extend(&batch.keys);
                 inner.waiting.push_back(batch);
             } else {
@@ -125,15 +142,16 @@ impl Engine {
     /// recognised.
     pub async fn take(&self, inbox: Inbox<'_>) -> Result<Vec<Took>, Error> {
         let now_us = inbox.received().as_micros();
+        let small = inbox.items.len() <= QUICK_MESSAGES;
         let mut answered = self.lanes.join(inbox.items, now_us)?;
         let answer = loop {
             tokio::select! {
                 biased;
                 // Whoever took it along may have gone.
                 answer = &mut answered => break answer.map_err(|_| Error::Busy)?,
-                turn = self.lanes.turns.acquire() => {
+                (turn, quick) = self.lanes.lane(small) => {
                     let through = self.lanes.through.notified();
-                    let group = self.lanes.next();
+                    let group = self.lanes.next(quick);
                     if !group.batches.is_empty() {
                         self.take_together(group).await;
                         continue;
@@ -187,6 +205,10 @@ impl Engine {
 }
 
 impl Batch {
+    fn is_small(&self) -> bool {
+        self.items.len() <= QUICK_MESSAGES
+    }
+
     fn end(mut self, took: Result<Vec<Took>, Undone>) {
         let answer = match took {
             Ok(took) => Answer::Done(Ok(took)),
@@ -243,8 +265,9 @@ mod tests {
     /// Has these taken in once all of them wait.
     fn take_all(engine: &Engine, inboxes: Vec<Inbox<'_>>) -> Vec<Vec<Took>> {
         let held = engine.lanes.turns.try_acquire_many(u32::try_from(LANES).expect("few")).expect("they are free");
+        let quick = engine.lanes.quick.try_acquire().expect("it is free");
         let all = join_all(inboxes.into_iter().map(|inbox| engine.take(inbox)));
-        let (took, ()) = block_on(join(all, async { drop(held) }));
+        let (took, ()) = block_on(join(all, async { drop((held, quick)) }));
         took.into_iter().map(|took| took.expect("memory takes it")).collect()
     }
 
@@ -289,13 +312,30 @@ mod tests {
         let lanes = &engine.lanes;
         let join = |user| lanes.join(visits(&engine, user, &["2026-01-01"]).items, 0).expect("there is room");
         let _ann = join("ann");
-        let group = lanes.next();
+        let group = lanes.next(false);
         let mut both = visits(&engine, "ann", &["2026-01-01"]).items;
         both.extend(visits(&engine, "carl", &["2026-01-01"]).items);
         let _others = (lanes.join(both, 0).expect("there is room"), join("bob"), join("carl"));
-        assert_eq!(lanes.next().batches.len(), 1, "bob need not wait, and carl does not overtake the one about both");
-        assert!(lanes.next().batches.is_empty());
+        assert_eq!(
+            lanes.next(false).batches.len(),
+            1,
+            "bob need not wait, and carl does not overtake the one about both"
+        );
+        assert!(lanes.next(false).batches.is_empty());
         drop(group);
-        assert_eq!(lanes.next().batches.len(), 2);
+        assert_eq!(lanes.next(false).batches.len(), 2);
+    }
+
+    #[test]
+    fn small_batches_need_not_wait_for_large_ones() {
+        let (_, engine) = engine();
+        let lanes = &engine.lanes;
+        let days: Vec<String> = (10..=10 + QUICK_MESSAGES).map(|day| format!("2026-01-{day}")).collect();
+        let days: Vec<&str> = days.iter().map(String::as_str).collect();
+        let join = |user, days| lanes.join(visits(&engine, user, days).items, 0).expect("there is room");
+        let _all = (join("ann", days.as_slice()), join("ann", &["2026-02-01"]), join("bob", &["2026-02-01"]));
+        let quick = lanes.next(true);
+        assert_eq!(quick.batches.len(), 1, "bob goes, and who is about the same customer as a large one waits for it");
+        assert_eq!(lanes.next(false).batches.len(), 2);
     }
 }

@@ -40,7 +40,7 @@ mod work;
 pub use changes::{Change, Told};
 pub use clock::{Clock, SystemClock};
 pub use counts::Counts;
-pub use decide::{Ask, Considered, Decided};
+pub use decide::{Ask, Decided};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use export::{History, Part, Telling};

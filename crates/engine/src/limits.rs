@@ -31,6 +31,9 @@ pub(crate) const TOGETHER_BYTES: usize = 8 << 20;
 /// Groups of batches that are on their way at the same time: one is worked on while another one is written.
 pub(crate) const LANES: usize = 2;
 
+/// Batches of up to so many messages have a lane of their own besides.
+pub(crate) const QUICK_MESSAGES: usize = 8;
+
 /// Batches that wait to be taken in. Beyond them the sender is told to come again.
 pub(crate) const BATCHES_WAITING: usize = 1_024;
 
