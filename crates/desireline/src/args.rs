@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub(crate) use live::{BackupArgs, DoctorArgs, LiveArgs, ReplayArgs, RestoreArgs, ServeArgs};
+pub(crate) use live::{BackupArgs, DoctorArgs, LiveArgs, LogForm, ReplayArgs, RestoreArgs, ServeArgs};
 
 /// Shows the journeys that customers really take.
 #[derive(Debug, Parser)]

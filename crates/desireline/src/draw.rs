@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{ContentArrangement, LineStyle, TableStyle};
 use evidence::grouped;
@@ -25,7 +26,29 @@ pub(crate) fn data(text: &str) {
 
 /// A remark, to standard error.
 pub(crate) fn note(text: &str) {
-    eprintln!("{}", tame(text));
+    remark("note", text, &[]);
+}
+
+/// Whether remarks are JSON objects.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on a remark is a JSON object in a line of its own, for whoever collects lines of many programs.
+pub(crate) fn remarks_are_json() {
+    AS_JSON.store(true, Ordering::Relaxed);
+}
+
+/// A remark of which more is known: what happened, by a name that stays, and fields.
+pub(crate) fn remark(what: &str, text: &str, fields: &[(&str, &str)]) {
+    if !AS_JSON.load(Ordering::Relaxed) {
+        eprintln!("{}", tame(text));
+        return;
+    }
+    let mut line = serde_json::Map::new();
+    line.insert("at".to_owned(), jiff::Timestamp::now().to_string().into());
+    line.insert("what".to_owned(), what.into());
+    line.insert("text".to_owned(), text.into());
+    line.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
+    eprintln!("{}", serde_json::Value::Object(line));
 }
 
 /// Messages quote names from data, which must not steer the terminal either.

@@ -97,7 +97,7 @@ impl Error {
             Error::Usage(_)
             | Error::View(_)
             | Error::Keep(keep::Error::Invalid { .. })
-            | Error::Serve(serve::Error::NoKeys(_) | serve::Error::Tls(_)) => code::USAGE,
+            | Error::Serve(serve::Error::NoKeys(_) | serve::Error::Tls(_) | serve::Error::Traces(_)) => code::USAGE,
             Error::Lake(lake::Error::Locked { .. }) | Error::Keep(keep::Error::Locked { .. }) => code::BUSY,
             Error::Charter { .. }
             | Error::Input { .. }

@@ -115,7 +115,7 @@ impl Live {
                     Ok(learnt) => {
                         known = Some(now);
                         if learnt > 0 {
-                            draw::note(&format!("learnt from {}", counted(learnt, "event", "events")));
+                            draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]);
                         }
                     }
                     // An import may hold the lake.

@@ -21,7 +21,8 @@ use crate::limits::STREAMS_MAX;
 use crate::metrics::{Answers, Metrics};
 use crate::problem::{Code, Problem};
 use crate::routes::{self, Pending, Place, Route};
-use crate::server::Options;
+use crate::server::{Happened, Options};
+use crate::traces;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -77,6 +78,7 @@ impl App {
         let open = cors::is_open(head.uri.path());
         let asked = if open { head.headers.clone() } else { axum::http::HeaderMap::new() };
         let method = head.method.clone();
+        let span = self.options.traces.as_ref().map(|traces| traces.begin(&method, &head.headers));
         let mut response = match body::read(&head, body, &self.room).await {
             Ok(_) if open && method == Method::OPTIONS => cors::options(&head),
             Ok(received) => self.routed(router, peer, head, received).await,
@@ -96,12 +98,18 @@ impl App {
         };
         answers.count(response.status().as_u16());
         if response.status().is_server_error() {
-            (self.options.log)(&format!("{method} {}: answered {}", self.route_of(&response), response.status()));
+            let (method, route, status) = (method.as_str(), self.route_of(&response), response.status());
+            let (text, status) = (format!("{method} {route}: answered {status}"), status.as_str());
+            let fields = [("method", method), ("route", route), ("status", status)];
+            (self.options.log)(&Happened { fields: &fields, ..Happened::new("server_error", &text) });
+        }
+        if let Some(span) = span {
+            traces::end(span, &method, self.route_of(&response), response.status());
         }
         response
     }
 
-    fn route_of(&self, response: &Response) -> &str {
+    fn route_of(&self, response: &Response) -> &'static str {
         response.extensions().get::<Place>().map_or("elsewhere", |Place(place)| self.routes[*place].path)
     }
 

@@ -17,8 +17,10 @@ mod openapi;
 mod problem;
 mod routes;
 mod server;
+mod traces;
 
 pub use backups::{Backup, Backups};
 pub use keys::{Given, Role};
 pub use problem::Code;
-pub use server::{Error, FirstKeys, Log, Options, Server};
+pub use server::{Error, FirstKeys, Happened, Log, Options, Server};
+pub use traces::Traces;

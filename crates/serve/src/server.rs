@@ -20,9 +20,27 @@ use crate::backups::Backups;
 use crate::keys::{Given, KeysError, Making, Role};
 use crate::limits::{CONNECTIONS_MAX, KEYS_READ_EVERY, REQUESTS_PER_SECOND_MAX, STOP_TIME_MAX};
 use crate::routes;
+use crate::traces::Traces;
 
 /// Whoever is told what goes wrong while the server runs: one line each, without anything personal.
-pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
+pub type Log = Arc<dyn Fn(&Happened<'_>) + Send + Sync>;
+
+/// Something that went wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Happened<'a> {
+    /// What, by a name that stays.
+    pub what: &'static str,
+    /// The same for people.
+    pub text: &'a str,
+    /// What is known of it besides, by names that stay.
+    pub fields: &'a [(&'static str, &'a str)],
+}
+
+impl<'a> Happened<'a> {
+    pub(crate) fn new(what: &'static str, text: &'a str) -> Self {
+        Self { what, text, fields: &[] }
+    }
+}
 
 /// How the server is set up.
 #[derive(Clone)]
@@ -45,6 +63,8 @@ pub struct Options {
     pub connections_max: usize,
     /// Requests per second of a key that says nothing else.
     pub requests_per_second: u32,
+    /// Whoever collects traces.
+    pub traces: Option<Arc<Traces>>,
     /// Whoever is told what goes wrong.
     pub log: Log,
 }
@@ -62,6 +82,7 @@ impl Options {
             backups: None,
             connections_max: CONNECTIONS_MAX,
             requests_per_second: REQUESTS_PER_SECOND_MAX,
+            traces: None,
             log: Arc::new(|_| {}),
         }
     }
@@ -90,6 +111,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Traces cannot be sent as the environment says.
+    #[error("traces cannot be sent as OTEL_EXPORTER_OTLP_ENDPOINT and its like say: {0}")]
+    Traces(String),
     /// The certificate or its key cannot be used.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),
@@ -210,7 +234,10 @@ impl Server {
         let listener = listener.into_std().ok().map(Arc::new);
         reading.abort();
         if tokio::time::timeout(STOP_TIME_MAX, graceful.shutdown()).await.is_err() {
-            (app.options.log)("some requests were not answered in time, and were let go of");
+            (app.options.log)(&Happened::new(
+                "stopped_late",
+                "some requests were not answered in time, and were let go of",
+            ));
         }
         listener
     }
@@ -230,7 +257,8 @@ async fn read_keys(app: Arc<App>) {
     loop {
         tokio::time::sleep(KEYS_READ_EVERY).await;
         if let Err(error) = app.read_keys().await {
-            (app.options.log)(&format!("the keys cannot be read: {error}"));
+            let text = format!("the keys cannot be read: {error}");
+            (app.options.log)(&Happened::new("keys_unreadable", &text));
         }
     }
 }

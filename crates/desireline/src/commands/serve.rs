@@ -7,10 +7,10 @@ use engine::Engine;
 use engine::deliver::{Outbox, SystemLookup, Webhooks};
 use evidence::counted;
 use keep::Keep;
-use serve::{Given, Role, Server};
+use serve::{Given, Role, Server, Traces};
 use tokio::sync::watch;
 
-use crate::args::ServeArgs;
+use crate::args::{LogForm, ServeArgs};
 use crate::backup::{BACKUPS, Shelf, Whole};
 use crate::draw;
 use crate::error::Error;
@@ -19,6 +19,9 @@ use crate::live::{LOOKED_EVERY, Live};
 
 /// Serves until Ctrl-C, or a request to end; by another charter as soon as its file says so.
 pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error> {
+    if args.log == LogForm::Json {
+        draw::remarks_are_json();
+    }
     let mut live = Live::open(home, args.live.keep.as_deref()).await?;
     let (end, ending) = watch::channel(false);
     // Before anybody is told that it listens, so that whoever wants it to end meanwhile is heard. Only the first handler of a
@@ -28,16 +31,21 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     });
     let (keep, mut options) = (Arc::clone(&live.keep), options(args));
     options.backups = Some(shelf(home, args, &keep));
+    options.traces = Traces::of_environment()?.map(Arc::new);
+    let traces = options.traces.clone();
     let mut home = home.clone();
     loop {
         let (next, listener) = serve(&home, live, options.clone(), ending.clone()).await?;
         let Some(next) = next else { break };
         live = Live::over(Arc::clone(&keep), &next).await?;
         (home, options.listener) = (next, listener);
-        draw::note("the charter was changed: it is in force now");
+        draw::remark("charter_changed", "the charter was changed: it is in force now", &[("hash", &home.charter.hash)]);
     }
     keep.close().await;
-    draw::note("stopped: everything that was answered is kept");
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    draw::remark("stopped", "stopped: everything that was answered is kept", &[]);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,7 +60,7 @@ async fn serve(
 ) -> Result<(Option<Home>, Listener), Error> {
     match live.learn().await? {
         0 => {}
-        learnt => draw::note(&format!("learnt from {}", counted(learnt, "event", "events"))),
+        learnt => draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]),
     }
     let Live { keep, engine, history } = live.clone();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
@@ -95,7 +103,9 @@ async fn changed(home: &Home) -> Home {
             match home.again() {
                 Ok(next) if next.charter.hash != home.charter.hash => return next,
                 Ok(_) => {}
-                Err(error) => draw::note(&format!("the charter before stays in force: {error}")),
+                Err(error) => {
+                    draw::remark("charter_refused", &format!("the charter before stays in force: {error}"), &[])
+                }
             }
         }
         tokio::time::sleep(LOOKED_EVERY).await;
@@ -108,7 +118,7 @@ async fn follow(engine: Arc<Engine>, stopping: watch::Receiver<bool>) {
         Ok(0) => {}
         Ok(read) => {
             let customers = counted(read, "customer was", "customers were");
-            draw::note(&format!("{customers} read again by the charter"));
+            draw::remark("charter_followed", &format!("{customers} read again by the charter"), &[]);
         }
         Err(error) => draw::note(&format!("not everybody was read again by the charter yet: {error}")),
     }
@@ -130,13 +140,14 @@ fn options(args: &ServeArgs) -> serve::Options {
     options.tls = args.tls_cert.clone().zip(args.tls_key.clone());
     options.public_url.clone_from(&args.public_url);
     options.proxies.clone_from(&args.proxies);
-    options.log = Arc::new(draw::note);
+    options.log = Arc::new(|happened| draw::remark(happened.what, happened.text, happened.fields));
     options
 }
 
 fn greet(server: &Server, tls: bool) {
     let scheme = if tls { "https" } else { "http" };
-    draw::note(&format!("listening on {scheme}://{}; Ctrl-C stops", server.address()));
+    let address = format!("{scheme}://{}", server.address());
+    draw::remark("listening", &format!("listening on {address}; Ctrl-C stops"), &[("address", &address)]);
     if let Some(keys) = server.first_keys() {
         draw::note("there were no keys yet; these two were made, and are shown this once:");
         draw::note(&format!("  write key, may send events:   {}", keys.write_key));

@@ -9,6 +9,7 @@ mod learnt;
 mod policy;
 mod saying;
 mod support;
+mod traced;
 
 pub(crate) const CHARTER: &str = "\
 charter: 1

@@ -13,6 +13,7 @@ use crate::backups::Backups;
 use crate::keys::Role;
 use crate::limits::{BACKUP_NAME_MAX, BACKUP_TIME_MAX};
 use crate::problem::{Code, Problem};
+use crate::server::Happened;
 
 /// Which backup is to be made.
 #[derive(Debug, Default, Deserialize)]
@@ -97,7 +98,7 @@ async fn make(mut call: Call) -> Result<Response, Problem> {
         let _place = place;
         let made = making.await;
         if let Err(error) = &made {
-            log(&format!("a backup failed: {error}"));
+            log(&Happened::new("backup_failed", &format!("a backup failed: {error}")));
         }
         made
     });

@@ -61,7 +61,7 @@ pub(crate) async fn open(
     let mut options = Options::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     let given = |text: &str, role| Given { text: text.to_owned(), roles: vec![role], source: None };
     options.keys = vec![given(WRITE, Role::Ingest), given(READ, Role::Read), given(ADMIN, Role::Admin)];
-    options.log = Arc::new(move |line| log.lock().expect("no test panics here").push(line.to_owned()));
+    options.log = Arc::new(move |line| log.lock().expect("no test panics here").push(line.text.to_owned()));
     change(&mut options);
     Server::open(options, engine.expect("memory can be reached"), outbox, stopped).await
 }
