@@ -267,7 +267,8 @@ fn extent(answers: &[Box<dyn Answered>]) -> Option<&extent::Answer> {
     answers.first()?.answer().downcast_ref()
 }
 
-/// What is to be said of a lake by itself: moments of the charter that never occur, and events that lie in the future.
+/// What is to be said of a lake by itself: moments of the charter that never occur, and events that lie in the future or
+/// far back.
 pub(crate) async fn against(lake: &Lake, home: &Home) -> Result<Vec<Doubt>, Error> {
     if lake.since_us().await?.is_none() {
         return Ok(Vec::new());
@@ -275,10 +276,11 @@ pub(crate) async fn against(lake: &Lake, home: &Home) -> Result<Vec<Doubt>, Erro
     let names: Vec<String> = home.charter.moments.iter().map(|moment| moment.name.clone()).collect();
     let ends = lake.ends().await?;
     let mut doubts: Vec<Doubt> = ahead(ends, &home.charter).into_iter().collect();
-    if !names.is_empty() {
-        let views = [View::Extent(extent::Options {})];
-        let answers = answer(lake, home, &SelectArgs::default(), &views).await?;
-        doubts.extend(extent(&answers).map_or_else(Vec::new, |extent| extent.never(&home.charter, &names)));
+    let views = [View::Extent(extent::Options {})];
+    let answers = answer(lake, home, &SelectArgs::default(), &views).await?;
+    if let Some(extent) = extent(&answers) {
+        doubts.extend(extent.doubts.iter().cloned());
+        doubts.extend(extent.never(&home.charter, &names));
     }
     Ok(doubts)
 }
@@ -291,24 +293,30 @@ impl Asking<'_> {
     /// Whether any view needs to know how far events reach.
     fn needs_extent(&self) -> bool {
         let journey = self.select.journey.as_deref();
-        self.views.iter().any(|view| view.looks_before() || !view.moments(self.charter, journey).is_empty())
+        let of_moments = !self.charter.moments.is_empty();
+        self.views.iter().any(|view| {
+            view.depends_on_the_beginning() || (of_moments && !view.moments(self.charter, journey).is_empty())
+        })
     }
 
     /// How far events reach by the words of this charter, where any view needs to know it.
     fn extent(&self) -> Asking<'_> {
         const EXTENT: &[View] = &[View::Extent(extent::Options {})];
         let select = SelectArgs { of: self.select.of.clone(), afresh: self.select.afresh, ..SelectArgs::default() };
-        let needed = self.needs_extent() && !self.charter.moments.is_empty();
-        Asking { charter: self.charter, select, views: if needed { EXTENT } else { &[] } }
+        Asking { charter: self.charter, select, views: if self.needs_extent() { EXTENT } else { &[] } }
     }
 
-    /// Says what stands against all answers: moments that never occur, and events that lie in the future.
+    /// Says what stands against all answers: moments that never occur, and events that lie in the future or far back.
     fn doubt(&self, answers: &mut [Box<dyn Answered>], extent: Option<&extent::Answer>, ends: Ends) {
         let own = self.charter.journeys.first().map(|journey| journey.name.as_str());
         for (view, answer) in self.views.iter().zip(answers) {
             let chosen = self.select.journey.as_deref().or(own.filter(|_| view.is_about_journeys()));
             let names = view.moments(self.charter, chosen);
             let mut doubts = extent.map_or_else(Vec::new, |extent| extent.never(self.charter, &names));
+            // Who says where to begin has left out what lies before, or wants it.
+            if view.depends_on_the_beginning() && self.select.events.is_none() && self.select.from.is_none() {
+                doubts.extend(extent.iter().flat_map(|extent| extent.doubts.clone()));
+            }
             if view.depends_on_the_end(self.charter) || chosen.is_some() {
                 doubts.extend(ahead(ends, self.charter));
             }

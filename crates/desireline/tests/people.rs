@@ -180,6 +180,42 @@ fn one_event_in_the_future_moves_no_answer_and_is_told() {
 }
 
 #[test]
+fn one_event_of_long_ago_moves_no_period_and_is_told() {
+    let home = Home::new();
+    let charter = CHARTER
+        .replace("moments:", "stages: {look: {label: Look}}\nmoments:")
+        .replace("{when: \"event = 'visit'\"}", "{stage: look, when: \"event = 'visit'\"}");
+    let charter = home.file("stages.yaml", &charter);
+    let rows: String = (1..29).map(|day| format!("v{day},visit,2026-03-{day:02}T10:00:00Z\n")).collect();
+    let many = home.file("many.csv", &format!("user_id,event,at\n{rows}"));
+    home.ok(&["import", &many]);
+    let stages = || home.json(&["view", "stages", "--charter", &charter]);
+    let before = stages();
+    assert_eq!(before["since"], "2026-03-01T00:00:00+01:00");
+    let wrong = home.file("wrong.csv", "user_id,event,at\nv3,visit,1970-01-01T10:00:00Z\n");
+    let imported = home.run(&["import", &wrong]);
+    let said = "1 customer begins long before all others, who begin on 2026-03-01";
+    assert!(imported.err.contains(said), "{}", imported.err);
+    let after = stages();
+    for of in ["since", "middle", "until"] {
+        assert_eq!(after[of], before[of], "{of}");
+    }
+    assert_eq!(after["stages"][0]["measures"][0]["change"], before["stages"][0]["measures"][0]["change"]);
+    assert!(after["doubts"].to_string().contains("\"early\""), "{after}");
+    assert!(home.json(&["view", "retention"])["doubts"].to_string().contains("\"early\""));
+    let without = home.json(&["view", "retention", "--events", "at >= '2026-03-01'"]);
+    assert!(without["cohorts"][0]["cohort"].as_str().unwrap().starts_with("2026"), "{without}");
+    assert!(!without["doubts"].to_string().contains("\"early\""), "{without}");
+    let quality = home.json(&["view", "quality"]);
+    let found = quality["findings"].as_array().unwrap().iter().find(|f| f["kind"] == "long_ago").unwrap();
+    assert_eq!((found["count"].as_u64(), found["where"].as_str()), (Some(1), Some("all events")));
+    assert!(
+        home.ok(&["view", "quality"])
+            .contains("1 event is from 1970-01-01, before all others, which begin on 2026-03-01")
+    );
+}
+
+#[test]
 fn the_quality_of_data_knows_what_no_moment_is_and_what_was_rejected() {
     let home = Home::new();
     let found = home.json(&["view", "quality"]);

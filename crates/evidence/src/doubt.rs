@@ -73,6 +73,13 @@ pub enum Doubt {
         /// Up to when events count as known (RFC 3339): the latest that is not one of them.
         until: String,
     },
+    /// Some customers begin so far before all others that they are taken for dated wrongly.
+    Early {
+        /// How many.
+        n: u64,
+        /// When all others begin: the day of the first of them.
+        since: String,
+    },
     /// The groups came about by themselves; what differs between them may have other causes than what tells them apart.
     NotRandomised,
     /// The organisation does not exist: the events were made up.
@@ -153,6 +160,15 @@ impl fmt::Display for Doubt {
                     grouped(*n)
                 )
             }
+            Doubt::Early { n, since } => {
+                let begin = if *n == 1 { "customer begins" } else { "customers begin" };
+                write!(
+                    f,
+                    "{} {begin} long before all others, who begin on {since}: a wrong date most likely, with which no period is \
+                     taken to begin; --events \"at >= '{since}'\" leaves it out",
+                    grouped(*n)
+                )
+            }
             Doubt::NotRandomised => {
                 f.write_str("the groups were not made by chance, so a difference is an association, not an effect")
             }
@@ -221,6 +237,18 @@ mod tests {
         assert_eq!(said(Doubt::unclear("promises", 2, 9, "were made twice")), "2 of 9 promises were made twice");
         assert_eq!(said(Doubt::unclear("cohorts", 1, 4, "have few customers")), "1 of 4 cohorts has few customers");
         assert_eq!(Doubt::missing("event", "nothing follows").to_string(), "no event: nothing follows");
+    }
+
+    #[test]
+    fn who_begins_early_is_told_with_the_way_out() {
+        let said = |n| Doubt::Early { n, since: "2026-03-02".to_owned() }.to_string();
+        assert!(
+            said(1).starts_with("1 customer begins long before all others, who begin on 2026-03-02: "),
+            "{}",
+            said(1)
+        );
+        assert!(said(1_200).starts_with("1,200 customers begin"));
+        assert!(said(1).ends_with("; --events \"at >= '2026-03-02'\" leaves it out"));
     }
 
     #[test]

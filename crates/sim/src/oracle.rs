@@ -49,6 +49,11 @@ pub fn answer(charter: &Charter, events: &[Event], question: &Question) -> Optio
     Some(json!({"groups": groups.collect::<Option<Vec<Value>>>()?}))
 }
 
+/// From when on moments are known: no wrong date is taken for the beginning.
+pub fn began_us(charter: &Charter, events: &[Event]) -> Option<i64> {
+    log::began(charter, events)
+}
+
 /// The answer about one group; `all` are the groups.
 fn view(log: &Log<'_>, all: &[&Log<'_>], question: &Question) -> Option<Value> {
     Some(match question.view {

@@ -18,7 +18,7 @@ use crate::count::at;
 use crate::kept;
 use crate::question::{Names, Question};
 use crate::views::answered;
-use crate::{Answered, Comparison, Error, Table, quality};
+use crate::{Answered, Comparison, Error, Table, quality, strays};
 
 /// It has no options.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +39,7 @@ impl Question for Options {
         ExtentFold {
             days: Periods::new(Period::Day, setting.charter.timezone.clone()),
             since_us: setting.since_us,
+            until_us: setting.until_us,
             counts: Counts::default(),
         }
     }
@@ -57,7 +58,8 @@ impl Question for Options {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// The beginning of the first day with a moment, in microseconds since 1970; null without any.
+    /// The beginning of the first day with a moment, in microseconds since 1970; null without any. Customers who begin so
+    /// far before all others that their date is most likely wrong do not count; a doubt tells them.
     pub began_us: Option<i64>,
     /// By moment, how many events.
     pub events: BTreeMap<Arc<str>, u64>,
@@ -95,6 +97,7 @@ pub fn complete(answer: Answer, others: impl Iterator<Item = String>) -> Box<dyn
 pub struct ExtentFold {
     days: Periods,
     since_us: i64,
+    until_us: i64,
     counts: Counts,
 }
 
@@ -146,11 +149,20 @@ impl Fold for ExtentFold {
 
     fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {
         let names = Names::of(moments);
-        let first = self.counts.first_days.keys().next().copied();
-        let began_us = first.map(|day| day.and_then(|day| self.days.start(day)).unwrap_or(self.since_us));
+        // What lies beyond the calendar lies further back than anything in it, if it does not lie in the future.
+        let number = |day: Option<i32>| i64::from(day.unwrap_or(i32::MIN));
+        let until = self.days.number(self.until_us).map_or(i64::MAX, i64::from);
+        let days = self.counts.first_days.iter().map(|(day, customers)| (number(*day), *customers));
+        let days: Vec<(i64, u64)> = days.filter(|(day, _)| *day <= until).collect();
+        let (early, rest) = days.split_at(strays::early(&days));
+        let first = rest.first().map(|(day, _)| i32::try_from(*day).ok().and_then(|day| self.days.start(day)));
+        let began_us = first.map(|start_us| start_us.unwrap_or(self.since_us));
+        let since = rest.first().and_then(|(day, _)| i32::try_from(*day).ok()).map(|day| self.days.name(day));
+        let early = Some(early.iter().map(|(_, customers)| customers).sum()).filter(|n| *n > 0);
+        let early = early.zip(since).map(|(n, since)| Doubt::Early { n, since });
         let events = self.counts.events.into_iter().zip(0..).filter(|(events, _)| *events > 0);
         let events = events.map(|(events, moment)| (names.name(journey::Moment(moment)), events));
-        Ok(Answer { began_us, events: events.collect(), others: BTreeSet::new(), doubts: Vec::new() })
+        Ok(Answer { began_us, events: events.collect(), others: BTreeSet::new(), doubts: early.into_iter().collect() })
     }
 }
 
@@ -159,6 +171,24 @@ mod tests {
     use journey::Selection;
 
     use super::*;
+
+    #[test]
+    fn one_wrong_date_is_not_the_beginning() {
+        let charter = "charter: 1\ntimezone: Europe/Berlin\nmoments:\n  visit: {when: event = 'visit'}\n";
+        let began = |strays: &str| {
+            let rest: Vec<String> = (0..30).map(|n| format!("c{n}: visit@{}d visit@{}d", 900 + n, 980 + n)).collect();
+            let text = format!("{strays}; {}", rest.join("; "));
+            let log = testkit::told(charter, &text).log(None, |_, _| {});
+            let found = testkit::answer(&log, &Selection::default(), || Options::default().fold(&log.setting()));
+            let found = found.expect("an answer");
+            (found.began_us.expect("moments") / 3_600_000_000, found.doubts)
+        };
+        // Midnight in Berlin is 23 o'clock of the day before in Greenwich, in summer 22 o'clock.
+        let told = |n, since: &str| vec![Doubt::Early { n, since: since.to_owned() }];
+        assert_eq!(began("x: visit@1d visit@901d"), (900 * 24 - 1, told(1, "1972-06-19")));
+        assert_eq!(began("x: visit@893d visit@901d"), (893 * 24 - 1, vec![]), "a week may be true");
+        assert_eq!(began("x: visit@1d; y: visit@1d"), (23, vec![]), "two of thirty-two are no slip");
+    }
 
     #[test]
     fn what_is_no_moment_is_not_the_beginning_and_what_never_occurs_is_named() {

@@ -42,6 +42,7 @@ pub mod say_do;
 pub mod segments;
 pub mod stages;
 pub mod steps;
+mod strays;
 pub mod surveys;
 pub mod variants;
 

@@ -226,6 +226,11 @@ impl View {
         }
     }
 
+    /// Whether the answer depends on when the first event was, of all or of each customer.
+    pub fn depends_on_the_beginning(&self) -> bool {
+        matches!(self, View::Stages(_) | View::Retention(_))
+    }
+
     /// Whether it looks at the period before the one that was asked for too.
     pub fn looks_before(&self) -> bool {
         matches!(self, View::Stages(_))

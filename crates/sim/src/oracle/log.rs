@@ -1,5 +1,7 @@
 //! The events as a charter sees them, and the journeys that a question is about (docs/guide/charter.md, views.md).
 
+use std::collections::BTreeMap;
+
 use charter::journeys::Journey as Cut;
 use charter::{Charter, Condition, CustomerFact, EventFacts, Fact, Facts};
 use event::{Column, Span, Timestamp, Value};
@@ -152,8 +154,7 @@ pub(super) fn asked<'a>(charter: &'a Charter, events: &'a [Event], question: &Qu
         from_us: given("from"),
         to_us: given("to"),
     };
-    let first_us = events.iter().filter(|event| see(charter, event).is_some()).map(|event| event.at_us).min();
-    all.began_us = day_start(charter, first_us.unwrap_or(all.since_us));
+    all.began_us = began(charter, events).unwrap_or(all.since_us);
     all.journeys = journeys(charter, events, question, &all);
     if let Some(compare) = question.select("compare") {
         return groups(&all, compare);
@@ -169,6 +170,31 @@ pub(super) fn asked<'a>(charter: &'a Charter, events: &'a [Event], question: &Qu
 pub(super) fn shown(charter: &Charter, at_us: i64) -> String {
     let zoned = Timestamp::from_micros(at_us).to_jiff().to_zoned(charter.timezone.clone());
     zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// The beginning of the first day with a moment, but for customers who begin far before all others.
+pub(super) fn began(charter: &Charter, events: &[Event]) -> Option<i64> {
+    let mut first: BTreeMap<i64, i64> = BTreeMap::new();
+    for event in events.iter().filter(|event| see(charter, event).is_some()) {
+        let first_us = first.entry(event.customer).or_insert(event.at_us);
+        *first_us = event.at_us.min(*first_us);
+    }
+    let mut starts: Vec<i64> = first.values().map(|at_us| day_start(charter, *at_us)).collect();
+    starts.sort_unstable();
+    // Rounded, as days with a change of clocks are not of the same length.
+    let days: Vec<i64> = starts.iter().map(|at_us| (*at_us as f64 / 86_400e6).round() as i64).collect();
+    starts.get(early(&days)).copied()
+}
+
+/// How many of the first of these days lie so far before the rest that they are taken for wrong: of twenty or more one, and
+/// one in a thousand, where more than a week lies between, and more than a tenth of the time that is left.
+pub(super) fn early(days: &[i64]) -> usize {
+    let few = (days.len() / 1_000).max(usize::from(days.len() >= 20));
+    let far = |n: &usize| {
+        let gap = days[*n] - days[n - 1];
+        gap > 7 && gap > (days[days.len() - 1] - days[*n]) / 10
+    };
+    (1..=few.min(days.len().saturating_sub(1))).rev().find(far).unwrap_or(0)
 }
 
 fn day_start(charter: &Charter, at_us: i64) -> i64 {

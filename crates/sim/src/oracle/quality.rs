@@ -6,14 +6,15 @@ use event::Timestamp;
 use serde_json::{Value, json};
 
 use super::figures::{count, object, share, wilson};
-use super::log::{Journey, Log, Seen};
+use super::log::{Journey, Log, Seen, early};
 
 /// Kinds of findings, the weightiest first.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "moment_never_occurs",
     "silent",
     "gap_days",
     "gap_hours",
+    "long_ago",
     "clock_ahead",
     "late",
     "repeated",
@@ -64,6 +65,12 @@ pub(super) fn answer(log: &Log<'_>) -> Value {
     let never = moments.filter(|name| !events.iter().any(|seen| seen.moment == **name));
     found.extend(never.map(|name| ("moment_never_occurs", 0, format!("moment {name}"))));
     series(log, &all, &channels, &sources, end, &mut found);
+    let each_day = all.iter().filter(|(hour, _)| hour.div_euclid(24) <= end.div_euclid(24));
+    let each_day: Vec<i64> = each_day
+        .flat_map(|(hour, n)| std::iter::repeat_n(hour.div_euclid(24), usize::try_from(*n).expect("few")))
+        .collect();
+    let long_ago = early(&each_day) as u64;
+    found.extend((long_ago > 0).then(|| ("long_ago", long_ago, "all events".to_owned())));
     let behind = |seen: &&Seen<'_>| seen.event.received_us - seen.at_us;
     let ahead = events.iter().filter(|seen| behind(seen) < -5 * 60 * 1_000_000).count() as u64;
     let late = events.iter().filter(|seen| behind(seen) > 30 * 86_400 * 1_000_000).count() as u64;
@@ -98,7 +105,7 @@ pub(super) fn answer(log: &Log<'_>) -> Value {
     }
     // What is about less than one in a thousand events comes last, but for what is missing or dated wrongly.
     findings.sort_by_key(|finding| {
-        let weighty = ["moment_never_occurs", "silent", "gap_days", "gap_hours", "future"];
+        let weighty = ["moment_never_occurs", "silent", "gap_days", "gap_hours", "future", "long_ago"];
         let count = finding["count"].as_u64().expect("a count");
         !weighty.iter().any(|kind| finding["kind"] == *kind) && count * 1000 < n
     });

@@ -41,9 +41,14 @@ const STEPS: [i64; 16] = [
 pub(super) fn live(random: &mut Random, setting: &Setting, charter: &Charter) -> Vec<Event> {
     let mut events = Vec::new();
     let customers = 1 + i64::from(random.below(24));
+    // Sometimes somebody begins with a wrong date.
+    let stray = random.chance(0.3).then(|| 1 + i64::from(random.below(u32::try_from(customers).expect("few"))));
     for customer in 1..=customers {
         let mut life = Life { customer, random, setting, charter, at_us: 0, events: &mut events };
         life.at_us = setting.since_us + i64::from(life.random.below(setting.days)) * DAY;
+        if stray == Some(customer) {
+            life.at_us -= i64::from(life.random.below(900)) * DAY;
+        }
         if life.random.chance(0.6) {
             life.at_us += i64::from(life.random.below(86_400)) * SECOND;
         }

@@ -29,9 +29,7 @@ pub(crate) fn answer(world: &World, question: &Question) -> Result<Value, Error>
     log.setting.since_us = times().min().unwrap_or(0);
     log.setting.until_us = times().max().unwrap_or(0);
     (log.setting.from_us, log.setting.to_us) = (time("from"), time("to"));
-    let is_moment = |event: &&Event| charter.moments.is_empty() || charter.moment_of(*event).is_some();
-    let first_us = world.events.iter().filter(is_moment).map(|event| event.at_us).min();
-    log.setting.began_us = first_us.map_or(log.setting.since_us, |us| day_start_us(charter, us));
+    log.setting.began_us = sim::oracle::began_us(charter, &world.events).unwrap_or(log.setting.since_us);
     if question.view == "stages" {
         log.setting.before_us = log.setting.period_before_us().filter(|_| question.select("compare").is_none());
     }
@@ -61,12 +59,6 @@ fn group_folds(view: &View, log: &Log, selection: &Selection, two: bool) -> Fold
     runs.feed(&log.columns(), &mut each);
     runs.finish(&mut each);
     folds
-}
-
-/// When the day began, in the charter's time zone.
-fn day_start_us(charter: &Charter, at_us: i64) -> i64 {
-    let zoned = Timestamp::from_micros(at_us).to_jiff().to_zoned(charter.timezone.clone());
-    zoned.start_of_day().expect("a day has a start").timestamp().as_microsecond()
 }
 
 fn at(charter: &Charter, text: &str) -> i64 {

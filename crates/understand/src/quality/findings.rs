@@ -36,6 +36,8 @@ pub enum Kind {
     GapHours,
     /// Events that lie in the future.
     Future,
+    /// Few events that lie far before all others.
+    LongAgo,
     /// Events that were received before they happened.
     ClockAhead,
     /// Events that were received long after they happened.
@@ -65,6 +67,7 @@ impl Kind {
             Kind::GapDays => "gap_days",
             Kind::GapHours => "gap_hours",
             Kind::Future => "future",
+            Kind::LongAgo => "long_ago",
             Kind::ClockAhead => "clock_ahead",
             Kind::Late => "late",
             Kind::Repeated => "repeated",
@@ -184,6 +187,7 @@ pub(super) fn found(seen: &Seen<'_>) -> Vec<Finding> {
     for (place, series) in all.iter().skip(1) {
         silent(place, series, seen.end, &mut found);
     }
+    long_ago(seen.all, seen.end, &mut found);
     clocks(seen, &mut found);
     repeats(seen, &mut found);
     let counts = seen.counts;
@@ -208,7 +212,7 @@ impl Finding {
     fn is_light(&self, events: u64) -> bool {
         let counts = !matches!(
             self.kind,
-            Kind::MomentNeverOccurs | Kind::Silent | Kind::GapDays | Kind::GapHours | Kind::Future
+            Kind::MomentNeverOccurs | Kind::Silent | Kind::GapDays | Kind::GapHours | Kind::Future | Kind::LongAgo
         );
         counts && self.count.saturating_mul(LIGHT) < events
     }
@@ -282,6 +286,27 @@ fn silent(place: &str, series: &Series, end: i64, found: &mut Vec<Finding>) {
         ),
         why: "what customers do there is missing from every journey since".to_owned(),
         to_do: "see whether it was switched off or its export broke".to_owned(),
+    });
+}
+
+fn long_ago(all: &Series, end: i64, found: &mut Vec<Finding>) {
+    let Some((count, first, since)) = all.early(end) else { return };
+    found.push(Finding {
+        kind: Kind::LongAgo,
+        place: "all events".to_owned(),
+        count,
+        what: format!(
+            "{} from {}, before all others, which begin on {}",
+            counted(count, "event is", "events are"),
+            shown_day(first),
+            shown_day(since)
+        ),
+        why: "a wrong date, most likely: a customer seems to be known for years, and what is far back comes first"
+            .to_owned(),
+        to_do: format!(
+            "correct the date and import again, or leave it out with --events \"at >= '{}'\"",
+            shown_day(since)
+        ),
     });
 }
 

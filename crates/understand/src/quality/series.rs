@@ -6,6 +6,7 @@ use std::sync::Arc;
 use journey::Word;
 
 use super::hours::Hours;
+use crate::strays;
 
 /// Events by hour since 1970, ascending, none of them 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,6 +109,15 @@ impl Series {
     /// The last hour, but for the few latest events that lie apart.
     pub(super) fn end(&self) -> i64 {
         self.trimmed(WEEK_HOURS).last().map_or(0, |(hour, _)| *hour)
+    }
+
+    /// How many events are few and far before all others up to this hour, the day of the first of them, and that of the
+    /// first of the others.
+    pub(super) fn early(&self, end: i64) -> Option<(u64, i64, i64)> {
+        let mut days = self.days().0;
+        days.retain(|(day, _)| *day <= end.div_euclid(24));
+        let (early, rest) = days.split_at(strays::early(&days));
+        Some((early.iter().map(|(_, n)| n).sum(), early.first()?.0, rest.first()?.0))
     }
 
     /// What it is like, when the data end at an hour.
