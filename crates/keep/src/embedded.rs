@@ -23,7 +23,8 @@ use crate::commit::{Commit, Link};
 use crate::error::Error;
 use crate::ledger::{self, Prepared, Shared};
 use crate::limits::{
-    CACHE_BYTES, INLINE_ROWS_MAX, MESSAGES_KNOWN_US, MESSAGES_KNOWN_US_MIN, QUEUED_BYTES_MAX, QUEUED_COMMITS_MAX,
+    CACHE_BYTES, FRESH_BYTES, INLINE_ROWS_MAX, MESSAGES_KNOWN_US, MESSAGES_KNOWN_US_MIN, QUEUED_BYTES_MAX,
+    QUEUED_COMMITS_MAX,
 };
 use crate::loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
@@ -40,11 +41,13 @@ pub struct EmbeddedOptions {
     pub messages_known_us: i64,
     /// Blocks of files, and rows, that are held in memory, in bytes.
     pub cache_bytes: u64,
+    /// Rows that came in last are held in memory up to this size, in bytes, before they are put into the tables.
+    pub fresh_bytes: usize,
 }
 
 impl Default for EmbeddedOptions {
     fn default() -> Self {
-        Self { messages_known_us: MESSAGES_KNOWN_US, cache_bytes: CACHE_BYTES }
+        Self { messages_known_us: MESSAGES_KNOWN_US, cache_bytes: CACHE_BYTES, fresh_bytes: FRESH_BYTES }
     }
 }
 
@@ -93,7 +96,7 @@ impl Embedded {
         let options =
             EmbeddedOptions { messages_known_us: options.messages_known_us.max(MESSAGES_KNOWN_US_MIN), ..options };
         let shared = Arc::new(Shared::default());
-        let files = Files::open(folder.as_ref(), options.cache_bytes)?;
+        let files = Files::open(folder.as_ref(), &options)?;
         let inner = Arc::new(Inner {
             folder: folder.as_ref().to_owned(),
             options,
@@ -278,9 +281,8 @@ impl Keep for Embedded {
 
     async fn erase(&self, customers: &[Customer]) -> Result<Erased, Error> {
         let customers = customers.to_vec();
-        let erased = self.between_commits(move |writer| writer.erase(&customers)).await?;
+        let (files, erased) = self.between_commits(move |writer| writer.erase(&customers)).await?;
         // The bytes are in older files still; commits go on while those are rewritten.
-        let files = self.inner.files()?;
         blocking(move || purge::purge(&files)).await?;
         Ok(erased)
     }
@@ -290,8 +292,9 @@ impl Keep for Embedded {
     }
 
     async fn copy_to(&self, folder: &Path) -> Result<(), Error> {
-        let (files, folder) = (self.inner.files()?, folder.to_owned());
-        blocking(move || copy::copy(&files, &folder)).await
+        let (files, still) = self.between_commits(Writer::still).await?;
+        let folder = folder.to_owned();
+        blocking(move || copy::copy(&files, still, &folder)).await
     }
 
     async fn close(&self) {

@@ -6,18 +6,20 @@ use std::path::Path;
 
 use fjall::Slice;
 
-use crate::embedded::files::Files;
+use crate::embedded::EmbeddedOptions;
+use crate::embedded::files::{Beneath, Files};
 use crate::error::Error;
 use crate::limits::{COPY_CACHE_BYTES, GROUP_BYTES_MAX};
 use crate::store::{Read, Writes};
 
-/// Writes everything, as of now, into an empty folder.
-pub(super) fn copy(files: &Files, folder: &Path) -> Result<(), Error> {
+/// Writes everything, as of a moment, into an empty folder.
+pub(super) fn copy(files: &Files, still: Beneath, folder: &Path) -> Result<(), Error> {
     if std::fs::read_dir(folder).is_ok_and(|mut there| there.next().is_some()) {
         return Err(Error::Invalid { what: format!("{} is not empty: name a folder that is", folder.display()) });
     }
-    let view = files.view_of(files.still()?);
-    let target = Files::open(folder, COPY_CACHE_BYTES)?;
+    let view = files.view_of(still);
+    let options = EmbeddedOptions { cache_bytes: COPY_CACHE_BYTES, ..EmbeddedOptions::default() };
+    let target = Files::open(folder, &options)?;
     for table in view.tables() {
         let mut rows = BTreeMap::new();
         let mut bytes = 0;

@@ -10,17 +10,19 @@ use std::thread::JoinHandle;
 
 use fjall::{Database, Keyspace, Readable, Slice, Snapshot};
 
+use crate::embedded::EmbeddedOptions;
 use crate::embedded::cache::Cache;
 use crate::embedded::fold;
 use crate::embedded::fresh::{self, Fresh};
 use crate::embedded::journal::Journal;
 use crate::error::Error;
-use crate::limits::{FRESH_BYTES, JOURNAL_BYTES_MAX};
+use crate::limits::JOURNAL_BYTES_MAX;
 use crate::store::{Read, Table, Visit, Writes};
 
 /// The files, open.
 pub(super) struct Files {
     pub(super) shared: Arc<Shared>,
+    fresh_bytes: usize,
     writing: Mutex<Writing>,
 }
 
@@ -69,10 +71,9 @@ impl Drop for Files {
 }
 
 impl Files {
-    pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, Error> {
-        // One half for blocks of the tables, one for rows.
-        // Of several threads one would go round and round until the others have merged what there is to merge.
-        let builder = Database::builder(folder).cache_size(cache_bytes / 2).worker_threads(1);
+    pub(super) fn open(folder: &Path, options: &EmbeddedOptions) -> Result<Self, Error> {
+        // One half is for blocks of the tables, one for keys. Of several threads one would go round and round until the others have merged what there is to merge.
+        let builder = Database::builder(folder).cache_size(options.cache_bytes / 2).worker_threads(1);
         let db = builder.open().map_err(|error| explain("open live state", folder, error))?;
         let mut tables = BTreeMap::new();
         for name in db.list_keyspace_names() {
@@ -88,9 +89,10 @@ impl Files {
             folder: folder.to_owned(),
             active: RwLock::new(active),
             beneath: RwLock::new(Beneath { apart: None, settled }),
-            cache: Cache::new(cache_bytes / 2),
+            cache: Cache::new(options.cache_bytes / 2),
         });
-        Ok(Self { shared, writing: Mutex::new(Writing { journal, folding: None }) })
+        let writing = Mutex::new(Writing { journal, folding: None });
+        Ok(Self { shared, fresh_bytes: options.fresh_bytes, writing })
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
@@ -103,7 +105,8 @@ impl Files {
         View { shared: &self.shared, active: Some(active), beneath: self.shared.beneath() }
     }
 
-    /// Everything as of now, for as long as it is needed: writing goes on meanwhile.
+    /// Everything as of now, for as long as it is needed: writing goes on meanwhile. For the one who writes: somebody else who waited
+    /// for readers here would hold up those who have what the one who writes waits for.
     pub(super) fn still(&self) -> Result<Beneath, Error> {
         let mut writing = self.writing();
         writing.folded()?;
@@ -129,7 +132,7 @@ impl Files {
             self.shared.cache.remove(table, rows.keys());
             active.put(table, rows);
         }
-        let full = active.bytes() >= FRESH_BYTES;
+        let full = active.bytes() >= self.fresh_bytes;
         drop(active);
         if full || writing.journal.bytes() >= JOURNAL_BYTES_MAX {
             writing.folded()?;
@@ -139,7 +142,7 @@ impl Files {
         Ok(())
     }
 
-    /// Puts everything into the tables.
+    /// Puts everything into the tables. For the one who writes.
     pub(super) fn settle(&self) -> Result<(), Error> {
         let mut writing = self.writing();
         writing.folded()?;

@@ -7,9 +7,9 @@ use crate::error::Error;
 /// A table of nothing that matters: the store looks for what nobody reads any more when rows are put into one.
 const SWEPT: &str = "swept";
 
-/// Rewrites all files, so that no bytes of rows that are deleted or replaced are left. Commits go on meanwhile.
+/// Rewrites all files, so that no bytes of rows are left that were deleted or replaced before all was settled. Commits go on
+/// meanwhile.
 pub(super) fn purge(files: &Files) -> Result<(), Error> {
-    files.settle()?;
     // Once to leave out what was deleted, once more to let go of the files in which it was.
     for _ in 0..2 {
         sweep(files)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::embedded::files::Files;
+use crate::embedded::files::{Beneath, Files};
 use crate::embedded::{Inner, closed};
 use crate::error::Error;
 use crate::ledger::{Ledger, Prepared};
@@ -148,7 +148,7 @@ impl Writer {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        let files = Files::open(&self.inner.folder, self.inner.options.cache_bytes)?;
+        let files = Files::open(&self.inner.folder, &self.inner.options)?;
         self.inner.set_files(Some(files));
         self.begin()
     }
@@ -167,11 +167,20 @@ impl Writer {
         self.write(&files, writes)
     }
 
-    pub(super) fn erase(&mut self, customers: &[Customer]) -> Result<Erased, Error> {
+    /// Erases customers from the journal and what is read; their bytes are in files of the tables still.
+    pub(super) fn erase(&mut self, customers: &[Customer]) -> Result<(Arc<Files>, Erased), Error> {
         let (files, ledger) = self.ready()?;
         let (writes, erased) = ledger.erase(&files.view(), customers)?;
         self.write(&files, writes)?;
-        Ok(erased)
+        files.settle()?;
+        Ok((files, erased))
+    }
+
+    /// Everything as of now, while commits go on.
+    pub(super) fn still(&mut self) -> Result<(Arc<Files>, Beneath), Error> {
+        let (files, _) = self.ready()?;
+        let still = files.still()?;
+        Ok((files, still))
     }
 
     pub(super) fn drop_generation(&mut self, generation: u32) -> Result<(), Error> {

@@ -42,7 +42,8 @@ pub(crate) async fn postgres(server: &Arc<Server>, schema: &str) -> Home {
 }
 
 fn open(folder: &TempDir) -> Arc<dyn Keep> {
-    let options = EmbeddedOptions { messages_known_us: KNOWN_US, ..EmbeddedOptions::default() };
+    // Little fits into memory, so that rows are folded into the tables all the time.
+    let options = EmbeddedOptions { messages_known_us: KNOWN_US, fresh_bytes: 2_000, ..EmbeddedOptions::default() };
     Arc::new(Embedded::open(folder.path(), options).unwrap())
 }
 

@@ -2,16 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use keep::{Customer, Keep, Wanted};
+use keep::{Customer, Embedded, EmbeddedOptions, Keep, Wanted};
 
-use super::{log, one, open};
+use super::{log, one};
 
 const FOLDER: &str = "KEEP_TEST_FOLDER";
 const ROUND: &str = "KEEP_TEST_ROUND";
 const WRITERS: i64 = 8;
+
+/// Opens a home in which little fits into memory, so that it is killed while rows are folded into its tables, too.
+fn open(folder: &Path) -> Embedded {
+    Embedded::open(folder, EmbeddedOptions { fresh_bytes: 4_000, ..EmbeddedOptions::default() }).unwrap()
+}
 
 /// Not a test: what the test below starts and kills. Writes until then, and says what was answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
