@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use event::{Calendar, Weekdays};
+use event::{Calendar, Span, Weekdays};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
@@ -47,6 +47,9 @@ pub struct Charter {
     pub calendar: Calendar,
     /// How a person is recognised.
     pub keys: Keys,
+    /// For how long a message id that came in live is known, in microseconds, so that the same message counts once; as long as
+    /// the program has it where none is given.
+    pub message_ids_us: Option<i64>,
     /// How rows of files become events.
     pub sources: Vec<SourceMap>,
     /// Where things happen.
@@ -102,6 +105,7 @@ pub(crate) const TOP: &[&str] = &[
     "definition",
     "calendar",
     "keys",
+    "message_ids",
     "sources",
     "channels",
     "departments",
@@ -257,6 +261,7 @@ fn read(reader: &mut Reader<'_>, root: &Node, broken: &[String]) -> Option<Chart
         timezone,
         timezone_said,
         keys,
+        message_ids_us: top.get("message_ids").and_then(|n| read_message_ids(reader, n)),
         sources: top.get("sources").map(|n| sources::read(reader, n)).unwrap_or_default(),
         channels: top.get("channels").map(|n| moments::read_channels(reader, n)).unwrap_or_default(),
         departments: top.get("departments").map(|n| moments::read_departments(reader, n)).unwrap_or_default(),
@@ -283,6 +288,18 @@ fn read(reader: &mut Reader<'_>, root: &Node, broken: &[String]) -> Option<Chart
         warn_unused(reader, root);
     }
     Some(charter)
+}
+
+fn read_message_ids(reader: &mut Reader<'_>, node: &Node) -> Option<i64> {
+    match reader.span(node)? {
+        Span::Elapsed(micros) if micros > 0 => Some(micros),
+        Span::Elapsed(_) | Span::BusinessDays(_) => {
+            let reason =
+                "message ids are known for some elapsed time, not for none and not for business days".to_owned();
+            reader.report(Code::BadValue, node.bytes.clone(), reason, Some("such as 30d".to_owned()));
+            None
+        }
+    }
 }
 
 fn read_currency(reader: &mut Reader<'_>, node: &Node) -> Option<String> {

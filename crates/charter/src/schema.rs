@@ -35,6 +35,9 @@ fn section(key: &str) -> Value {
         "definition" => text("What customer experience means here, agreed by all departments."),
         "calendar" => described("When the organisation works.", calendar()),
         "keys" => described("How a person is recognised.", all_keys()),
+        "message_ids" => {
+            described("For how long a message id that came in live is known.", json!({"$ref": "#/$defs/span"}))
+        }
         "sources" => described("How rows of files become events, by a pattern over file names.", each(&source())),
         "channels" => described("Where things happen.", each(&record(moments::CHANNEL, &[]))),
         "departments" => described("Who owns and does things.", each(&record(moments::DEPARTMENT, &[]))),

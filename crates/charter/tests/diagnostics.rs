@@ -171,6 +171,7 @@ fn every_other_kind_of_mistake_is_explained() {
         "timezone: Europe/Berln",
         "timezone: 5",
         "currency: euro",
+        "message_ids: 3bd",
         "calendar: {days: mon-fry, hours: 8-18, holidays: [25.12.2026]}",
         "calendar: {hours: \"22:00-06:00\"}",
         "keys:\n  email: {normalise: mail, limit: 0, from: trait.email, unique: 1}",
