@@ -287,11 +287,11 @@ impl Read for View<'_> {
         loop {
             let first = fresh.iter_mut().filter_map(|rows| rows.peek().map(|(key, _)| *key)).min();
             let next = match (first, settled.peek()) {
+                (Some(first), Some(Ok((key, _)))) if first <= key => Some(first.clone()),
+                (Some(first), None) => Some(first.clone()),
                 (None, None) => return Ok(()),
-                (_, Some(Err(_))) => None,
-                (Some(first), Some(Ok((key, _)))) => (first <= key).then(|| first.clone()),
-                (first, None) => first.cloned(),
-                (None, Some(Ok(_))) => None,
+                // A row of the tables comes first, or what went wrong there.
+                (_, Some(_)) => None,
             };
             let Some(next) = next else {
                 let Some(row) = settled.next() else { return Ok(()) };

@@ -18,10 +18,8 @@ pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
     let Some(apart) = beneath.apart else { return Ok(()) };
     let mut tables = beneath.settled.tables.clone();
     for table in apart.tables() {
-        if !tables.contains_key(&table) {
-            tables.insert(table, shared.db.keyspace(&table.name(), || settings(table)).map_err(failed)?);
-        }
-        let mut into = tables[&table].start_ingestion().map_err(failed)?;
+        let keyspace = shared.db.keyspace(&table.name(), || settings(table)).map_err(failed)?;
+        let mut into = keyspace.start_ingestion().map_err(failed)?;
         for (key, row) in apart.from(table, &[]) {
             match row {
                 Some(value) => into.write(key.clone(), value.clone()),
@@ -30,6 +28,7 @@ pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
             .map_err(failed)?;
         }
         into.finish().map_err(failed)?;
+        tables.insert(table, keyspace.clone());
     }
     let settled = Arc::new(Settled { tables, snapshot: shared.db.snapshot() });
     shared.change(|beneath| (beneath.settled, beneath.apart) = (settled, None));
