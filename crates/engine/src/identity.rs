@@ -171,6 +171,12 @@ impl Around {
         Some(customer_named_by(self.keys.get(root.0 as usize)?.number))
     }
 
+    /// Whether all about a customer was looked at. Of others some keys may be here, too, as neighbours.
+    pub(crate) fn covers(&self, customer: Customer) -> bool {
+        let is_theirs = |key: &Known| key.before == customer || self.customer_of(key.number) == Some(customer);
+        self.keys.iter().any(|key| key.inside && is_theirs(key))
+    }
+
     /// All keys of these customers, by their numbers: under any of them there may be something in the log.
     pub(crate) fn numbers_of(&self, customers: &BTreeSet<Customer>) -> BTreeSet<KeyNumber> {
         let concerned = self.keys.iter().filter(|key| {

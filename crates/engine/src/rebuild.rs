@@ -118,17 +118,32 @@ impl Engine {
         Ok(())
     }
 
-    /// Builds the states of these customers anew, from the log and from what this batch adds to it.
+    /// Builds the states of these customers anew, from the log and from what this batch adds to it. `around` is what was looked
+    /// at because of what changes; a customer with whom nothing changes need not be in it.
     pub(crate) async fn rebuild(
         &self,
         work: &mut Work<'_>,
         customers: BTreeSet<Customer>,
         around: Option<Around>,
     ) -> Result<(), keep::Error> {
-        let around = match around {
-            Some(around) => Some(around),
-            None => self.around(&customers).await?,
-        };
+        let covered = |customer: &Customer| around.as_ref().is_some_and(|around| around.covers(*customer));
+        let (near, far): (BTreeSet<Customer>, BTreeSet<Customer>) = customers.into_iter().partition(covered);
+        if !near.is_empty() {
+            self.rebuild_within(work, near, around).await?;
+        }
+        if !far.is_empty() {
+            let around = self.around(&far).await?;
+            self.rebuild_within(work, far, around).await?;
+        }
+        Ok(())
+    }
+
+    async fn rebuild_within(
+        &self,
+        work: &mut Work<'_>,
+        customers: BTreeSet<Customer>,
+        around: Option<Around>,
+    ) -> Result<(), keep::Error> {
         let mut numbers: BTreeSet<i64> = customers.iter().map(|customer| customer.0).collect();
         numbers.extend(around.iter().flat_map(|around| numbers_of(around, &customers)));
         for customer in &customers {

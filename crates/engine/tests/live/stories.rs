@@ -258,6 +258,20 @@ fn an_event_that_comes_after_many_others_finds_its_place() {
 }
 
 #[test]
+fn an_event_of_long_ago_finds_all_of_its_customer_whoever_becomes_known_beside_it() {
+    let shop = Shop::new();
+    shop.send(&[track("Visit", r#""userId":"u1""#, ""), track("Visit", r#""anonymousId":"a1""#, "")].join(","));
+    // From here on they are one, and the log has the past of one under another number.
+    for minute in 10..40 {
+        shop.at(&format!("2026-03-02T09:{minute}")).send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
+    }
+    let old = track("Order", r#""userId":"u1""#, r#","timestamp":"1970-01-01T00:00:00Z""#);
+    shop.send(&[old, track("Visit", r#""userId":"u9","anonymousId":"a9""#, "")].join(","));
+    assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 33);
+    shop.is_its_replay();
+}
+
+#[test]
 fn what_is_kept_outlives_the_engine() {
     let mut shop = Shop::new();
     shop.send(&track("Order", r#""userId":"u1","messageId":"m1""#, ""));
