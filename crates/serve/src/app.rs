@@ -79,7 +79,7 @@ impl App {
         let asked = if open { head.headers.clone() } else { axum::http::HeaderMap::new() };
         let method = head.method.clone();
         let span = self.options.traces.as_ref().map(|traces| traces.begin(&method, &head.headers));
-        let mut response = match body::read(&head, body, &self.room).await {
+        let mut response = match body::read(&head, body, &self.room, self.options.body_time_max).await {
             Ok(_) if open && method == Method::OPTIONS => cors::options(&head),
             Ok(received) => self.routed(router, peer, head, received).await,
             Err(problem) => {

@@ -2,6 +2,7 @@
 //! an answer for a broken connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
@@ -9,7 +10,7 @@ use axum::http::request::Parts;
 use futures::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::{BODIES_BYTES_MAX, BODY_BYTES_MAX, BODY_TIME_MAX, DRAINED_BYTES_MAX};
+use crate::limits::{BODIES_BYTES_MAX, BODY_BYTES_MAX, DRAINED_BYTES_MAX};
 use crate::problem::{Code, Problem};
 
 /// The room for all bodies that are being worked on.
@@ -42,8 +43,8 @@ impl Room {
     }
 }
 
-/// Reads a body. A problem means that not all of it was read, or that it was thrown away.
-pub(crate) async fn read(head: &Parts, body: Body, room: &Room) -> Result<Received, Problem> {
+/// Reads a body, which may take this long. A problem means that not all of it was read, or that it was thrown away.
+pub(crate) async fn read(head: &Parts, body: Body, room: &Room, time_max: Duration) -> Result<Received, Problem> {
     let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length == Some(0) {
         return Ok(Received::default());
@@ -52,9 +53,9 @@ pub(crate) async fn read(head: &Parts, body: Body, room: &Room) -> Result<Receiv
         // It asks first, so there is nothing to throw away.
         return Err(too_large());
     }
-    let reading = tokio::time::timeout(BODY_TIME_MAX, collect(body, room));
+    let reading = tokio::time::timeout(time_max, collect(body, room));
     reading.await.unwrap_or_else(|_| {
-        Err(Problem::new(Code::TooSlow, format!("the body took more than {} s", BODY_TIME_MAX.as_secs())))
+        Err(Problem::new(Code::TooSlow, format!("the body took more than {} s", time_max.as_secs())))
     })
 }
 

@@ -12,11 +12,11 @@ pub(crate) const DRAINED_BYTES_MAX: u64 = 64 << 20;
 /// What all bodies that are being worked on may take together, in bytes. Beyond it, requests are told to come again.
 pub(crate) const BODIES_BYTES_MAX: usize = 256 << 20;
 
-/// How long the head of a request may take, and how long a connection may do nothing.
-pub(crate) const HEAD_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long the head of a request may take, and how long a connection may do nothing, where nothing else is said.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// How long the body of a request may take.
-pub(crate) const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long the body of a request may take, where nothing else is said.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// How long an answer may take.
 pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);

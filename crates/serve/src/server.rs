@@ -18,7 +18,9 @@ use tokio::sync::{Semaphore, watch};
 use crate::app::App;
 use crate::backups::Backups;
 use crate::keys::{Given, KeysError, Making, Role};
-use crate::limits::{CONNECTIONS_MAX, KEYS_READ_EVERY, REQUESTS_PER_SECOND_MAX, STOP_TIME_MAX};
+use crate::limits::{
+    BODY_TIME_MAX, CONNECTIONS_MAX, HEAD_TIME_MAX, KEYS_READ_EVERY, REQUESTS_PER_SECOND_MAX, STOP_TIME_MAX,
+};
 use crate::routes;
 use crate::traces::Traces;
 
@@ -61,6 +63,10 @@ pub struct Options {
     pub backups: Option<Arc<dyn Backups>>,
     /// Connections at a time; beyond them, new ones wait.
     pub connections_max: usize,
+    /// How long the head of a request may take, and how long a connection may do nothing.
+    pub head_time_max: Duration,
+    /// How long the body of a request may take.
+    pub body_time_max: Duration,
     /// Requests per second of a key that says nothing else.
     pub requests_per_second: u32,
     /// Whoever collects traces.
@@ -81,6 +87,8 @@ impl Options {
             proxies: Vec::new(),
             backups: None,
             connections_max: CONNECTIONS_MAX,
+            head_time_max: HEAD_TIME_MAX,
+            body_time_max: BODY_TIME_MAX,
             requests_per_second: REQUESTS_PER_SECOND_MAX,
             traces: None,
             log: Arc::new(|_| {}),

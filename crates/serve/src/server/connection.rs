@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
-use crate::limits::{HANDSHAKE_TIME_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX};
+use crate::limits::{HANDSHAKE_TIME_MAX, HEAD_BYTES_MAX};
 
 /// Answers what comes over a connection.
 pub(super) async fn serve(
@@ -40,13 +40,14 @@ async fn http<S>(app: Arc<App>, router: Router, watcher: Watcher, stream: S, pee
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let head_time_max = app.options.head_time_max;
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let (app, router) = (Arc::clone(&app), router.clone());
         async move { Ok::<_, Infallible>(app.answer(router, peer, request.map(Body::new)).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME_MAX)
+        .header_read_timeout(head_time_max)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     // Whatever ends a connection early is the client's affair, and was counted where it was answered.

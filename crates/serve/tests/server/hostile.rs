@@ -181,3 +181,81 @@ async fn it_finishes_what_it_has_begun_before_it_stops() {
     assert!(TcpStream::connect(server.address).await.is_err(), "it does not listen any more");
     server.stop().await;
 }
+
+/// Reads until the other side closes; whoever is left waiting for a minute is not closed.
+async fn closed(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut answer)).await;
+    // A connection that is cut is closed, too.
+    let _ = read.expect("it is closed");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn who_sends_byte_by_byte_is_let_go_of_and_holds_up_nobody() {
+    let server = start_with(charter::Charter::without_file(), |options| {
+        options.head_time_max = Duration::from_secs(1);
+        options.body_time_max = Duration::from_secs(1);
+    })
+    .await;
+    let heads = ["POST /v1/batch HTTP/1.1\r\nHost: h\r\nX: ", "POST /v1/batch HTTP/1.1\r\nContent-Length: 999\r\n\r\n"];
+    let mut slow = Vec::new();
+    for n in 0..200 {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        let head = heads[n % 2];
+        slow.push(tokio::spawn(async move {
+            stream.write_all(head.as_bytes()).await.expect("it reads");
+            // A byte now and then does not make it last longer.
+            while stream.write_all(b"x").await.is_ok() {
+                let mut byte = [0];
+                if let Ok(read) = tokio::time::timeout(Duration::from_millis(100), stream.read(&mut byte)).await {
+                    return if read.is_ok_and(|read| read == 1) { closed(stream).await } else { String::new() };
+                }
+            }
+            String::new()
+        }));
+    }
+    for _ in 0..20 {
+        assert_eq!(server.post("/v1/page", r#"{"userId":"u"}"#).await.status, 200);
+    }
+    for (n, slow) in slow.into_iter().enumerate() {
+        let answer = tokio::time::timeout(Duration::from_mins(1), slow).await.expect("it is closed");
+        let answer = answer.expect("it does not panic");
+        // The first byte of the answer was read before.
+        assert!(answer.is_empty() || (n % 2 == 1 && answer.starts_with("TTP/1.1 408")), "{n}: {answer}");
+    }
+    assert_eq!(server.post("/v1/page", r#"{"userId":"u"}"#).await.status, 200);
+    assert_eq!(server.entries().await, 21);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_length_that_is_wrong_makes_no_second_request() {
+    let server = start_with(charter::Charter::without_file(), |options| {
+        options.body_time_max = Duration::from_secs(1);
+    })
+    .await;
+    let page = r#"{"type":"page","userId":"u"}"#;
+    let within = request("POST", "/v1/page", &[("Authorization", &basic(WRITE))], page.as_bytes());
+    let inner = String::from_utf8(within).expect("text");
+    let head = format!("POST /v1/page HTTP/1.1\r\nHost: h\r\nAuthorization: {}\r\n", basic(WRITE));
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    for (of, what) in [
+        ("longer than it says", format!("{head}Content-Length: 5\r\n\r\n{page}")),
+        ("shorter than it says", format!("{head}Content-Length: 500\r\n\r\n{page}")),
+        ("below nothing", format!("{head}Content-Length: -5\r\n\r\n{page}")),
+        ("beyond numbers", format!("{head}Content-Length: 99999999999999999999999\r\n\r\n{page}")),
+        ("in two ways", format!("{head}Content-Length: 28, 29\r\n\r\n{page}")),
+        ("chunks that are none", format!("{head}{chunked}\r\nzz\r\n{page}\r\n0\r\n\r\n")),
+        ("a chunk beyond numbers", format!("{head}{chunked}\r\nffffffffffffffffff\r\n{page}\r\n0\r\n\r\n")),
+        ("chunks within a length", format!("{head}Content-Length: 4\r\n{chunked}\r\n0\r\n\r\n{inner}")),
+        ("another coding last", format!("{head}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{inner}")),
+    ] {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        stream.write_all(what.as_bytes()).await.expect("it reads");
+        let answer = closed(stream).await;
+        assert!(!answer.contains("HTTP/1.1 200") && !answer.contains("HTTP/1.1 5"), "{of}: {answer}");
+        assert_eq!(server.entries().await, 0, "{of}: {answer}");
+    }
+    server.stop().await;
+}
