@@ -354,10 +354,7 @@ impl Fold for SurveysFold {
             let what = |what: &str| format!("{what} of {}", survey.name);
             let [all, of_segments @ ..] = tally.parts.as_slice() else { continue };
             doubts.extend(Doubt::few(&what("answers"), all.scores.n()));
-            doubts.extend(Doubt::left_out(&what("scores"), tally.out_of_range, "they lie outside of the scale"));
-            doubts.extend(Doubt::left_out(&what("scores"), tally.not_whole, "they are no whole numbers"));
-            let unreadable = tally.unreadable.values().sum();
-            doubts.extend(Doubt::left_out(&what("scores"), unreadable, &no_number(&tally.unreadable, &word)));
+            doubts.extend(rejected(&what("scores"), &tally, &word));
             let mut list = |all: &BTreeMap<u32, Scores>, name: &dyn Fn(u32) -> Arc<str>, of: &str| {
                 let mut list: Vec<By> = all
                     .iter()
@@ -393,7 +390,7 @@ impl Fold for SurveysFold {
                 without_score: tally.without_score,
                 out_of_range: tally.out_of_range,
                 not_whole: tally.not_whole,
-                unreadable,
+                unreadable: tally.unreadable.values().sum(),
                 asked: response.map(|share| share.of),
                 response_share: response.and_then(|share| share.share),
                 response_share_low: response.and_then(|share| share.low),
@@ -427,6 +424,17 @@ impl Fold for SurveysFold {
         self.tallies.iter_mut().zip(other.tallies).for_each(|(ours, theirs)| ours.subtract(theirs));
         self.pending.subtract(other.pending);
     }
+}
+
+/// What is to be said of scores that do not count.
+fn rejected(what: &str, tally: &Tally, word: &dyn Fn(u32) -> Arc<str>) -> impl Iterator<Item = Doubt> {
+    let unreadable = tally.unreadable.values().sum();
+    let each = [
+        Doubt::left_out(what, tally.out_of_range, "they lie outside of the scale"),
+        Doubt::left_out(what, tally.not_whole, "they are no whole numbers"),
+        Doubt::left_out(what, unreadable, &no_number(&tally.unreadable, word)),
+    ];
+    each.into_iter().flatten()
 }
 
 /// Why texts are no scores, with the most frequent as an example. A decimal comma is not guessed: `1,000` is no 1.
