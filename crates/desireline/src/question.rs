@@ -292,11 +292,18 @@ fn ahead(ends: Ends, charter: &Charter) -> Option<Doubt> {
 impl Asking<'_> {
     /// Whether any view needs to know how far events reach.
     fn needs_extent(&self) -> bool {
-        let journey = self.select.journey.as_deref();
-        let of_moments = !self.charter.moments.is_empty();
-        self.views.iter().any(|view| {
-            view.depends_on_the_beginning() || (of_moments && !view.moments(self.charter, journey).is_empty())
-        })
+        self.views.iter().any(|view| view.depends_on_the_beginning() || !self.moments(view).is_empty())
+    }
+
+    /// The charter's journey that a view looks at.
+    fn journey(&self, view: &View) -> Option<&str> {
+        let own = self.charter.journeys.first().filter(|_| view.is_about_journeys());
+        self.select.journey.as_deref().or(own.map(|journey| journey.name.as_str()))
+    }
+
+    /// The moments without which the answer to a view says little.
+    fn moments(&self, view: &View) -> Vec<String> {
+        view.moments(self.charter, self.journey(view))
     }
 
     /// How far events reach by the words of this charter, where any view needs to know it.
@@ -308,16 +315,14 @@ impl Asking<'_> {
 
     /// Says what stands against all answers: moments that never occur, and events that lie in the future or far back.
     fn doubt(&self, answers: &mut [Box<dyn Answered>], extent: Option<&extent::Answer>, ends: Ends) {
-        let own = self.charter.journeys.first().map(|journey| journey.name.as_str());
         for (view, answer) in self.views.iter().zip(answers) {
-            let chosen = self.select.journey.as_deref().or(own.filter(|_| view.is_about_journeys()));
-            let names = view.moments(self.charter, chosen);
+            let names = self.moments(view);
             let mut doubts = extent.map_or_else(Vec::new, |extent| extent.never(self.charter, &names));
             // Who says where to begin has left out what lies before, or wants it.
             if view.depends_on_the_beginning() && self.select.events.is_none() && self.select.from.is_none() {
                 doubts.extend(extent.iter().flat_map(|extent| extent.doubts.clone()));
             }
-            if view.depends_on_the_end(self.charter) || chosen.is_some() {
+            if view.depends_on_the_end(self.charter) || self.journey(view).is_some() {
                 doubts.extend(ahead(ends, self.charter));
             }
             for doubt in doubts {

@@ -70,20 +70,26 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A doubt for each of these moments of the charter that never occurs.
+    /// A doubt for each of these moments that never occurs.
     pub fn never(&self, charter: &Charter, of: &[String]) -> Vec<Doubt> {
-        let doubt = |moment: &charter::moments::Moment| {
-            let near = quality::near(moment, &self.others.iter().map(String::as_str));
+        let doubt = |name: &str, near: Option<String>| {
             let near = near.map_or_else(String::new, |near| format!("; {near}"));
-            Doubt::missing(
-                &format!("event is of the moment `{}`", moment.name),
-                &format!("what needs one never happens{near}"),
-            )
+            let what = format!("event is of the moment `{name}`");
+            Doubt::missing(&what, &format!("what needs one never happens{near}"))
         };
-        let never = |moment: &&charter::moments::Moment| {
-            of.contains(&moment.name) && !self.events.contains_key(moment.name.as_str())
-        };
-        charter.moments.iter().filter(never).map(doubt).collect()
+        let never = |name: &str| !self.events.contains_key(name);
+        if charter.moments.is_empty() {
+            // Every name of an event is a moment.
+            let names: BTreeSet<&str> = of.iter().map(String::as_str).filter(|name| never(name)).collect();
+            let near = |name: &str| {
+                let near = event::similar(name, self.events.keys().map(|known| &**known));
+                (!near.is_empty()).then(|| format!("did you mean `{}`?", near.join("`, `")))
+            };
+            return names.into_iter().map(|name| doubt(name, near(name))).collect();
+        }
+        let moments = charter.moments.iter().filter(|moment| of.contains(&moment.name) && never(&moment.name));
+        let others = self.others.iter().map(String::as_str);
+        moments.map(|moment| doubt(&moment.name, quality::near(moment, &others))).collect()
     }
 }
 
@@ -205,5 +211,11 @@ mod tests {
         let doubts: Vec<String> = found.never(&log.setting().charter, &asked).iter().map(Doubt::to_string).collect();
         let near = "did you mean `orders`? events of this name are no moment";
         assert_eq!(doubts, [format!("no event is of the moment `order`: what needs one never happens; {near}")]);
+
+        let every_name = Charter::without_file();
+        let asked = ["visits", "call", "visits"].map(str::to_owned);
+        let doubts: Vec<String> = found.never(&every_name, &asked).iter().map(Doubt::to_string).collect();
+        let said = "no event is of the moment `visits`: what needs one never happens; did you mean `visit`?";
+        assert_eq!(doubts, [said], "without a list, every name is a moment");
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     let mut all = Table::new("What customers answered", &headers);
     for survey in &answer.surveys {
         let names = [&survey.survey, &survey.kind].map(|name| Cell::Text(Arc::clone(name)));
-        let response = survey.response_share.map_or_else(|| Cell::Text("not known".into()), Cell::share);
+        let is_known = survey.asked.is_some();
+        let response = if is_known { Cell::share(survey.response_share) } else { Cell::Text("not known".into()) };
         let unscored =
             [survey.out_of_range, survey.not_whole, survey.unreadable, survey.without_score].map(Cell::Count);
         all.row([names.as_slice(), &figures(&survey.score), &unscored, &[response]].concat());
