@@ -309,7 +309,8 @@ impl Asking<'_> {
     /// How far events reach by the words of this charter, where any view needs to know it.
     fn extent(&self) -> Asking<'_> {
         const EXTENT: &[View] = &[View::Extent(extent::Options {})];
-        let select = SelectArgs { of: self.select.of.clone(), afresh: self.select.afresh, ..SelectArgs::default() };
+        let SelectArgs { of, events, afresh, .. } = self.select.clone();
+        let select = SelectArgs { of, events, afresh, ..SelectArgs::default() };
         Asking { charter: self.charter, select, views: if self.needs_extent() { EXTENT } else { &[] } }
     }
 
@@ -318,8 +319,8 @@ impl Asking<'_> {
         for (view, answer) in self.views.iter().zip(answers) {
             let names = self.moments(view);
             let mut doubts = extent.map_or_else(Vec::new, |extent| extent.never(self.charter, &names));
-            // Who says where to begin has left out what lies before, or wants it.
-            if view.depends_on_the_beginning() && self.select.events.is_none() && self.select.from.is_none() {
+            // Who says where to begin needs no other beginning.
+            if view.depends_on_the_beginning() && self.select.from.is_none() {
                 doubts.extend(extent.iter().flat_map(|extent| extent.doubts.clone()));
             }
             if view.depends_on_the_end(self.charter) || self.journey(view).is_some() {

@@ -202,6 +202,8 @@ fn one_event_of_long_ago_moves_no_period_and_is_told() {
     }
     assert_eq!(after["stages"][0]["measures"][0]["change"], before["stages"][0]["measures"][0]["change"]);
     assert!(after["doubts"].to_string().contains("\"early\""), "{after}");
+    let later = home.json(&["view", "stages", "--charter", &charter, "--events", "at >= '2026-03-15'"]);
+    assert_eq!(later["since"], "2026-03-15T00:00:00+01:00", "as far as events are looked at");
     assert!(home.json(&["view", "retention"])["doubts"].to_string().contains("\"early\""));
     let without = home.json(&["view", "retention", "--events", "at >= '2026-03-01'"]);
     assert!(without["cohorts"][0]["cohort"].as_str().unwrap().starts_with("2026"), "{without}");

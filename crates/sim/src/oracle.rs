@@ -50,8 +50,8 @@ pub fn answer(charter: &Charter, events: &[Event], question: &Question) -> Optio
 }
 
 /// From when on moments are known: no wrong date is taken for the beginning.
-pub fn began_us(charter: &Charter, events: &[Event]) -> Option<i64> {
-    log::began(charter, events)
+pub fn began_us(charter: &Charter, events: &[Event], question: &Question) -> Option<i64> {
+    log::began(charter, events, question)
 }
 
 /// The answer about one group; `all` are the groups.

@@ -111,8 +111,7 @@ impl<'a> Log<'a> {
 
     /// Whether a condition of the charter holds for an event.
     pub(super) fn holds(&self, condition: &Condition<Fact>, seen: &Seen<'_>) -> bool {
-        let stage = seen.stage.map(|stage| self.charter.stages[stage].name.as_str());
-        condition.holds(&EventFacts { event: seen.event, moment: Some(&seen.moment), stage })
+        holds(self.charter, condition, seen)
     }
 }
 
@@ -154,7 +153,7 @@ pub(super) fn asked<'a>(charter: &'a Charter, events: &'a [Event], question: &Qu
         from_us: given("from"),
         to_us: given("to"),
     };
-    all.began_us = began(charter, events).unwrap_or(all.since_us);
+    all.began_us = began(charter, events, question).unwrap_or(all.since_us);
     all.journeys = journeys(charter, events, question, &all);
     if let Some(compare) = question.select("compare") {
         return groups(&all, compare);
@@ -172,17 +171,24 @@ pub(super) fn shown(charter: &Charter, at_us: i64) -> String {
     zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
-/// The beginning of the first day with a moment, but for customers who begin far before all others.
-pub(super) fn began(charter: &Charter, events: &[Event]) -> Option<i64> {
+fn holds(charter: &Charter, condition: &Condition<Fact>, seen: &Seen<'_>) -> bool {
+    let stage = seen.stage.map(|stage| charter.stages[stage].name.as_str());
+    condition.holds(&EventFacts { event: seen.event, moment: Some(&seen.moment), stage })
+}
+
+/// The beginning of the first day with a moment that `--events` leaves, but for customers who begin far before all others.
+pub(super) fn began(charter: &Charter, events: &[Event], question: &Question) -> Option<i64> {
+    let only = question.select("events").map(|text| charter.condition(text).expect("a condition"));
     let mut first: BTreeMap<i64, i64> = BTreeMap::new();
-    for event in events.iter().filter(|event| see(charter, event).is_some()) {
-        let first_us = first.entry(event.customer).or_insert(event.at_us);
-        *first_us = event.at_us.min(*first_us);
+    let seen = events.iter().filter_map(|event| see(charter, event));
+    for seen in seen.filter(|seen| only.as_ref().is_none_or(|only| holds(charter, only, seen))) {
+        let first_us = first.entry(seen.event.customer).or_insert(seen.at_us);
+        *first_us = seen.at_us.min(*first_us);
     }
     let mut starts: Vec<i64> = first.values().map(|at_us| day_start(charter, *at_us)).collect();
     starts.sort_unstable();
     // Rounded, as days with a change of clocks are not of the same length.
-    let days: Vec<i64> = starts.iter().map(|at_us| (*at_us as f64 / 86_400e6).round() as i64).collect();
+    let days: Vec<i64> = starts.iter().map(|at_us| (at_us + 43_200_000_000).div_euclid(86_400_000_000)).collect();
     starts.get(early(&days)).copied()
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn answer(world: &World, question: &Question) -> Result<Value, Error>
     log.setting.since_us = times().min().unwrap_or(0);
     log.setting.until_us = times().max().unwrap_or(0);
     (log.setting.from_us, log.setting.to_us) = (time("from"), time("to"));
-    log.setting.began_us = sim::oracle::began_us(charter, &world.events).unwrap_or(log.setting.since_us);
+    log.setting.began_us = sim::oracle::began_us(charter, &world.events, question).unwrap_or(log.setting.since_us);
     if question.view == "stages" {
         log.setting.before_us = log.setting.period_before_us().filter(|_| question.select("compare").is_none());
     }
