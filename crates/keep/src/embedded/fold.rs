@@ -28,7 +28,7 @@ pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
             .map_err(failed)?;
         }
         into.finish().map_err(failed)?;
-        tables.insert(table, keyspace.clone());
+        tables.insert(table, keyspace);
     }
     let settled = Arc::new(Settled { tables, snapshot: shared.db.snapshot() });
     shared.change(|beneath| (beneath.settled, beneath.apart) = (settled, None));
