@@ -72,7 +72,8 @@ impl Drop for Files {
 
 impl Files {
     pub(super) fn open(folder: &Path, options: &EmbeddedOptions) -> Result<Self, Error> {
-        // One half is for blocks of the tables, one for keys. Of several threads one would go round and round until the others have merged what there is to merge.
+        // One half is for blocks of the tables, one for keys. Of several threads one would go round and round until the others
+        // have merged what there is to merge.
         let builder = Database::builder(folder).cache_size(options.cache_bytes / 2).worker_threads(1);
         let db = builder.open().map_err(|error| explain("open live state", folder, error))?;
         let mut tables = BTreeMap::new();
@@ -105,8 +106,8 @@ impl Files {
         View { shared: &self.shared, active: Some(active), beneath: self.shared.beneath() }
     }
 
-    /// Everything as of now, for as long as it is needed: writing goes on meanwhile. For the one who writes: somebody else who waited
-    /// for readers here would hold up those who have what the one who writes waits for.
+    /// Everything as of now, for as long as it is needed: writing goes on meanwhile. For the one who writes: somebody else who
+    /// waited for readers here would hold up those who have what the one who writes waits for.
     pub(super) fn still(&self) -> Result<Beneath, Error> {
         let mut writing = self.writing();
         writing.folded()?;
@@ -153,6 +154,11 @@ impl Files {
 
     /// Sets apart what is to be folded; nothing is being folded.
     fn set_apart(&self, writing: &mut Writing) -> Result<(), Error> {
+        if self.shared.beneath().apart.is_some() {
+            // It could not be folded, and is in the journal alone until that is read again.
+            let failed = std::io::Error::from(ErrorKind::Interrupted);
+            return Err(Error::unavailable("put rows into the tables of live state")(failed));
+        }
         writing.journal.turn()?;
         let mut active = self.shared.active.write().expect("nothing panics while it writes");
         self.shared.change(|beneath| beneath.apart = Some(Arc::new(std::mem::take(&mut *active))));

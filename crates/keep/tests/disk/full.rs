@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use keep::{Commit, Customer, Error, Keep, MessageId, Version, Wanted};
+use keep::{Commit, Customer, Embedded, EmbeddedOptions, Error, Keep, MessageId, Version, Wanted};
 
-use super::{log, one, open};
+use super::{log, one};
 
 /// A small disk in memory; only root may make one.
 struct SmallDisk(tempfile::TempDir);
@@ -57,6 +57,16 @@ fn number(entry: &str) -> u64 {
 
 #[tokio::test]
 async fn writing_goes_on_when_there_is_room_again() {
+    goes_on(EmbeddedOptions::default()).await;
+}
+
+#[tokio::test]
+async fn so_it_does_when_there_was_none_for_the_tables() {
+    goes_on(EmbeddedOptions { fresh_bytes: 2 << 20, ..EmbeddedOptions::default() }).await;
+}
+
+async fn goes_on(options: EmbeddedOptions) {
+    let open = |folder: &Path| Embedded::open(folder, options).unwrap();
     let Some(disk) = SmallDisk::new(160) else { return };
     let filler = disk.path().join("filler");
     std::fs::write(&filler, vec![1; 100 << 20]).unwrap();
