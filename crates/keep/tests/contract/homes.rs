@@ -5,8 +5,6 @@ use std::sync::Arc;
 use keep::{Embedded, EmbeddedOptions, Keep, Memory, Postgres};
 use tempfile::TempDir;
 
-use crate::server::Server;
-
 /// For how long message ids are known in these tests.
 pub(crate) const KNOWN_US: i64 = 30_000_000;
 
@@ -20,7 +18,7 @@ pub(crate) struct Home {
 enum Kind {
     Memory(Arc<Memory>),
     Embedded(TempDir),
-    Postgres { server: Arc<Server>, schema: String, url: String },
+    Postgres { server: Arc<testkit::Postgres>, schema: String, url: String },
 }
 
 pub(crate) fn memory() -> Home {
@@ -34,8 +32,8 @@ pub(crate) fn embedded() -> Home {
 }
 
 /// A home in a schema of this name, which has to be new.
-pub(crate) async fn postgres(server: &Arc<Server>, schema: &str) -> Home {
-    let url = server.schema(schema).await;
+pub(crate) async fn postgres(server: &Arc<testkit::Postgres>, schema: &str) -> Home {
+    let url = server.schema(schema);
     let (keep, another) = (connect(&url).await, connect(&url).await);
     let kind = Kind::Postgres { server: Arc::clone(server), schema: schema.to_owned(), url };
     Home { keep: Some(keep), another: Some(another), kind }

@@ -3,7 +3,6 @@
 
 mod homes;
 mod model;
-mod server;
 mod shared;
 mod suite;
 

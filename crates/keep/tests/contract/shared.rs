@@ -7,12 +7,11 @@ use std::time::Duration;
 use keep::{Commit, Customer, Error, Fired, Keep, MessageId, Take, Version, Wanted};
 
 use crate::homes;
-use crate::server::Server;
 use crate::suite::{NOW_US, SECOND_US, commit, entry, put, state, timer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_contract_holds() {
-    let Some(server) = Server::start().map(Arc::new) else { return };
+    let Some(server) = testkit::Postgres::start().map(Arc::new) else { return };
     for (name, case) in crate::cases() {
         eprintln!("{name}");
         let mut home = homes::postgres(&server, name).await;
@@ -30,21 +29,21 @@ async fn an_address_that_is_none_and_a_server_that_is_not_there_are_told_apart()
 
 #[tokio::test]
 async fn another_format_is_refused() {
-    let Some(server) = Server::start() else { return };
-    let url = server.schema("newer").await;
+    let Some(server) = testkit::Postgres::start() else { return };
+    let url = server.schema("newer");
     homes::connect(&url).await.close().await;
-    server.sql("update newer.head set format = 3").await;
+    server.sql("update newer.head set format = 3");
     let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is newer");
     assert!(matches!(refused, Error::NewerFormat { found: 3, known: 2 }));
-    server.sql("update newer.head set format = 1").await;
+    server.sql("update newer.head set format = 1");
     let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is older");
     assert!(matches!(refused, Error::OlderFormat { found: 1, known: 2 }));
 }
 
 #[tokio::test]
 async fn clocks_are_compared_with_the_servers() {
-    let Some(server) = Server::start() else { return };
-    let keep = homes::connect(&server.schema("clock").await).await;
+    let Some(server) = testkit::Postgres::start() else { return };
+    let keep = homes::connect(&server.schema("clock")).await;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let now_us = i64::try_from(now.as_micros()).unwrap();
     // The server is on this machine: a clock that is an hour behind is found out to the second.
@@ -112,8 +111,8 @@ async fn assert_whole(keep: &dyn Keep, written: &[i64]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_when_the_server_crashes_and_connections_are_cut() {
-    let Some(mut server) = Server::start() else { return };
-    let url = server.schema("cut").await;
+    let Some(mut server) = testkit::Postgres::start() else { return };
+    let url = server.schema("cut");
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut writers = Vec::new();
     for writer in 0..4 {
@@ -127,7 +126,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_crashes_and_connections_are_
         }
         if round % 2 == 0 {
             let cut = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'desireline'";
-            assert!(!server.sql(cut).await.is_empty());
+            assert!(!server.sql(cut).is_empty());
         } else {
             server = tokio::task::spawn_blocking(move || {
                 server.crash_and_restart();
@@ -148,8 +147,8 @@ async fn nothing_is_lost_or_doubled_when_the_server_crashes_and_connections_are_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_share_timers_and_none_fires_twice() {
     const TIMERS: i64 = 3_000;
-    let Some(server) = Server::start() else { return };
-    let url = server.schema("timers").await;
+    let Some(server) = testkit::Postgres::start() else { return };
+    let url = server.schema("timers");
     let first = homes::connect(&url).await;
     let timers = (0..TIMERS).map(|n| timer(n, "t", NOW_US - n)).collect();
     first.commit(Commit { timers, ..commit() }).await.unwrap();

@@ -1,4 +1,4 @@
-//! A real `PostgreSQL` for the tests, in a temporary folder, on a free port of this machine.
+//! A real `PostgreSQL` for tests, in a temporary folder, on a free port of this machine.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// What the package of the server makes.
+const USER: &str = "the user `postgres` is there where the server is";
+
 /// A server of its own, ended with it.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Postgres {
     bin: PathBuf,
     folder: TempDir,
     port: u16,
@@ -17,26 +21,32 @@ pub(crate) struct Server {
     process: Option<Child>,
 }
 
-impl Server {
-    /// Starts one; `None`, said aloud, where `PostgreSQL` is not installed. In CI it has to be.
-    pub(crate) fn start() -> Option<Self> {
+impl Postgres {
+    /// Starts one; `None`, said aloud, where `PostgreSQL` is not installed.
+    ///
+    /// # Panics
+    /// In CI it has to be installed; and an installed one has to start.
+    pub fn start() -> Option<Self> {
         let Some(bin) = find() else {
             assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not installed, and CI runs all tests");
-            eprintln!("SKIPPED: PostgreSQL is not installed (apt-get install postgresql)");
+            crate::soak::say("SKIPPED: PostgreSQL is not installed (apt-get install postgresql)");
             return None;
         };
-        let user =
-            (id(&["-u"]) == Some(0)).then(|| (id(&["-u", "postgres"]).unwrap(), id(&["-g", "postgres"]).unwrap()));
-        let folder = TempDir::new().unwrap();
+        let user = (id(&["-u"]) == Some(0))
+            .then(|| (id(&["-u", "postgres"]).expect(USER), id(&["-g", "postgres"]).expect(USER)));
+        let folder = TempDir::new().expect("a folder");
         if let Some((uid, gid)) = user {
-            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).unwrap();
+            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).expect("root may");
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
         let mut server = Self { bin, folder, port, user, process: None };
         let data = server.data();
         let mut initdb = server.command("initdb");
         initdb.args(["--no-sync", "--auth=trust", "--username=test", "--encoding=UTF8", "--locale=C", "-D"]).arg(data);
-        let made = initdb.output().unwrap();
+        let made = initdb.output().expect("it was found a moment ago");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         server.run();
         Some(server)
@@ -56,18 +66,21 @@ impl Server {
     }
 
     /// Starts the process and waits until it takes connections.
-    fn run(&mut self) {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn run(&mut self) {
         let mut server = self.command("postgres");
         // What survives a power cut is the server's business; here only processes die.
         let settings = ["listen_addresses=127.0.0.1", "fsync=off", "max_connections=60", "shared_buffers=32MB"];
         server.arg("-D").arg(self.data()).args(["-p", &self.port.to_string(), "-k", ""]).stderr(Stdio::null());
         server.args(settings.iter().flat_map(|setting| ["-c", setting]));
-        self.process = Some(server.spawn().unwrap());
+        self.process = Some(server.spawn().expect("it was found a moment ago"));
         let began = Instant::now();
         loop {
             let asked =
                 self.command("pg_isready").args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status();
-            if asked.unwrap().success() {
+            if asked.is_ok_and(|asked| asked.success()) {
                 return;
             }
             assert!(began.elapsed() < Duration::from_mins(2), "PostgreSQL does not start");
@@ -76,45 +89,56 @@ impl Server {
     }
 
     /// Ends the process at once, as a crash would, and starts it again.
-    pub(crate) fn crash_and_restart(&mut self) {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn crash_and_restart(&mut self) {
         self.crash();
         self.run();
     }
 
-    fn crash(&mut self) {
+    /// Ends the process at once, as a crash would.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn crash(&mut self) {
         if let Some(mut process) = self.process.take() {
             let quit = Command::new("sh").args(["-c", "kill -QUIT $0", &process.id().to_string()]).status();
             if !quit.is_ok_and(|status| status.success()) {
                 let _ = process.kill();
             }
-            process.wait().unwrap();
+            process.wait().expect("it was ended a moment ago");
         }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// The address of its database.
+    pub fn url(&self) -> String {
         format!("postgres://test@127.0.0.1:{}/postgres", self.port)
     }
 
     /// The address of an empty schema of this name.
-    pub(crate) async fn schema(&self, name: &str) -> String {
-        self.sql(&format!("create schema {name}")).await;
+    ///
+    /// # Panics
+    /// When there is one already.
+    pub fn schema(&self, name: &str) -> String {
+        self.sql(&format!("create schema {name}"));
         format!("{}?options=-csearch_path%3D{name}", self.url())
     }
 
-    /// Runs SQL, and returns the first column of the rows as text.
-    pub(crate) async fn sql(&self, sql: &str) -> Vec<String> {
-        let (client, connection) = tokio_postgres::connect(&self.url(), tokio_postgres::NoTls).await.unwrap();
-        tokio::spawn(connection);
-        let messages = client.simple_query(sql).await.unwrap();
-        let text = |message| match message {
-            tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
-            _ => None,
-        };
-        messages.into_iter().filter_map(text).collect()
+    /// Runs SQL, and gives each row as a line of text.
+    ///
+    /// # Panics
+    /// When the server refuses it.
+    pub fn sql(&self, sql: &str) -> Vec<String> {
+        let mut psql = Command::new(self.bin.join("psql"));
+        let told = psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", sql]).output();
+        let told = told.expect("psql comes with the server");
+        assert!(told.status.success(), "{sql}: {}", String::from_utf8_lossy(&told.stderr));
+        String::from_utf8_lossy(&told.stdout).lines().map(str::to_owned).collect()
     }
 }
 
-impl Drop for Server {
+impl Drop for Postgres {
     fn drop(&mut self) {
         self.crash();
     }
