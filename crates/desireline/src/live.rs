@@ -1,5 +1,6 @@
 //! The live side of a home: what is kept there, the engine over it, and the lake as its history.
 
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -209,6 +210,19 @@ struct Word {
 }
 
 impl LakeHistory {
+    /// The right to hand over to the lake, until it is dropped.
+    fn turn(&self) -> Result<File, lake::Error> {
+        let path = self.home.join("handing-over");
+        let file = File::create(&path).map(|file| (file.try_lock(), file));
+        match file {
+            Ok((Ok(()), file)) => Ok(file),
+            Ok((Err(TryLockError::WouldBlock), _)) => Err(lake::Error::Locked { path: self.home.clone() }),
+            Ok((Err(TryLockError::Error(source)), _)) | Err(source) => {
+                Err(lake::Error::File { doing: "lock", path, source })
+            }
+        }
+    }
+
     async fn importer(&self, options: ImportOptions) -> Result<Importer, lake::Error> {
         let lake = Lake::open_or_create(&self.home).await?;
         lake.importer(ImportOptions { rules: self.rules.clone(), ..options }).await
@@ -221,6 +235,14 @@ impl LakeHistory {
     }
 
     async fn take_in(&self, part: &Part) -> Result<(), lake::Error> {
+        // Nodes that share a home take turns, and each goes on where the lake is now: what was refused and what people said
+        // would otherwise be told once more, and after what was said since.
+        let _turn = self.turn()?;
+        if let Ok(lake) = Lake::open(&self.home).await
+            && lake.log_position().await? > part.from()
+        {
+            return Err(lake::Error::Overtaken);
+        }
         let mut said: Vec<Word> = Vec::new();
         part.tell(&mut |telling| {
             let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());

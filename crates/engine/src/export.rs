@@ -33,6 +33,7 @@ pub trait History: Send + Sync + Debug {
 /// A part of the log on its way into history.
 #[derive(Debug)]
 pub struct Part {
+    from: u64,
     until: u64,
     told: Vec<Told>,
 }
@@ -79,6 +80,11 @@ pub enum Telling<'a> {
 }
 
 impl Part {
+    /// The position at which it begins: everything before is in history, as far as whoever reads the log knows.
+    pub fn from(&self) -> u64 {
+        self.from
+    }
+
     /// The position at which it ends: that of the next entry.
     pub fn until(&self) -> u64 {
         self.until
@@ -173,7 +179,7 @@ impl Engine {
         }
         // What history has no use for need not be written down at once.
         if !told.is_empty() {
-            history.take(Arc::new(Part { until: at, told })).await?;
+            history.take(Arc::new(Part { from, until: at, told })).await?;
         }
         *position = Some(at);
         Ok(true)
