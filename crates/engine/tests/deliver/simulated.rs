@@ -176,49 +176,53 @@ async fn a_target_that_is_removed_keeps_what_waits_for_one_of_its_name() {
     assert_eq!(wire.got(), [id]);
 }
 
-#[tokio::test]
-async fn whatever_befalls_the_home_everything_arrives() {
-    for seed in 1..=200_u64 {
-        let (setting, keep, wire) = setting(200).await;
-        let mut ids = Vec::new();
-        for n in 0..20 {
-            ids.push(setting.post("crm", &n.to_string()).await);
-        }
-        let mut draw = seed;
-        let mut dice = move |sides: u64| {
-            draw ^= draw << 13;
-            draw ^= draw >> 7;
-            draw ^= draw << 17;
-            draw % sides
-        };
-        let mut faults = dice;
-        keep.order_faults(move |operation| match (operation, faults(8)) {
-            (Operation::Commit | Operation::Take, 0) => Some(Fault::Lost { written: true }),
-            (Operation::Commit, 1) | (Operation::Read, 0) => Some(Fault::Lost { written: false }),
-            (Operation::Commit, 2) => Some(Fault::Busy),
-            _ => None,
-        });
-        for _ in 0..30 {
-            wire.answers([200, 200, 500, 503][usize::try_from(dice(4)).unwrap()]);
-            // What could not be read or written is not an end: the process goes on, or is started again.
-            let _ = setting.outbox.deliver_due().await;
-            if dice(5) == 0 {
-                keep.restart();
-            }
-            setting.clock.advance(i64::try_from(dice(600)).unwrap() * SECOND_US);
-        }
-        keep.order_faults(|_| None);
-        wire.answers(200);
-        for _ in 0..12 {
-            setting.clock.advance(27 * HOUR_US);
-            setting.deliver().await;
-        }
-        let mut times: BTreeMap<String, usize> = BTreeMap::new();
-        for id in wire.got() {
-            *times.entry(id).or_default() += 1;
-        }
-        ids.sort();
-        assert_eq!(times.into_keys().collect::<Vec<_>>(), ids, "seed {seed}");
-        assert!(setting.keep.queues().await.unwrap().is_empty(), "seed {seed}");
+#[test]
+fn whatever_befalls_the_home_everything_arrives() {
+    testkit::each_seed("-p engine --test deliver", 1_000, |seed| {
+        futures::executor::block_on(everything_arrives(seed + 1))
+    });
+}
+
+async fn everything_arrives(seed: u64) {
+    let (setting, keep, wire) = setting(200).await;
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        ids.push(setting.post("crm", &n.to_string()).await);
     }
+    let mut draw = seed;
+    let mut dice = move |sides: u64| {
+        draw ^= draw << 13;
+        draw ^= draw >> 7;
+        draw ^= draw << 17;
+        draw % sides
+    };
+    let mut faults = dice;
+    keep.order_faults(move |operation| match (operation, faults(8)) {
+        (Operation::Commit | Operation::Take, 0) => Some(Fault::Lost { written: true }),
+        (Operation::Commit, 1) | (Operation::Read, 0) => Some(Fault::Lost { written: false }),
+        (Operation::Commit, 2) => Some(Fault::Busy),
+        _ => None,
+    });
+    for _ in 0..30 {
+        wire.answers([200, 200, 500, 503][usize::try_from(dice(4)).unwrap()]);
+        // What could not be read or written is not an end: the process goes on, or is started again.
+        let _ = setting.outbox.deliver_due().await;
+        if dice(5) == 0 {
+            keep.restart();
+        }
+        setting.clock.advance(i64::try_from(dice(600)).unwrap() * SECOND_US);
+    }
+    keep.order_faults(|_| None);
+    wire.answers(200);
+    for _ in 0..12 {
+        setting.clock.advance(27 * HOUR_US);
+        setting.deliver().await;
+    }
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for id in wire.got() {
+        *times.entry(id).or_default() += 1;
+    }
+    ids.sort();
+    assert_eq!(times.into_keys().collect::<Vec<_>>(), ids);
+    assert!(setting.keep.queues().await.unwrap().is_empty());
 }

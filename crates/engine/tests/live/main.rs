@@ -1,7 +1,9 @@
 //! The live side over a home in memory: small stories, and simulated lives in which everything fails.
 
+mod backlog;
 mod simulated;
 mod stories;
+mod times;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,7 +12,7 @@ use async_trait::async_trait;
 use charter::Charter;
 use engine::{Clock, Engine, Error, Options};
 use futures::executor::block_on;
-use keep::{Keep, Memory};
+use keep::Keep;
 
 /// A clock that goes when it is told to.
 #[derive(Debug, Default)]
@@ -24,8 +26,13 @@ impl Clock for Told {
 }
 
 /// An engine by this charter over what is kept.
-fn open(charter: &str, keep: &Arc<Memory>, clock: &Arc<Told>, options: Options) -> Result<Arc<Engine>, Error> {
+fn open<K: Keep + 'static, C: Clock + 'static>(
+    charter: &str,
+    keep: &Arc<K>,
+    clock: &Arc<C>,
+    options: Options,
+) -> Result<Arc<Engine>, Error> {
     let charter = Charter::parse(charter).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
-    let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(keep), Arc::<Told>::clone(clock));
+    let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<K>::clone(keep), Arc::<C>::clone(clock));
     block_on(Engine::open(keep, Arc::new(charter), clock, options))
 }
