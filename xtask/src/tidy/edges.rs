@@ -20,7 +20,7 @@ const HEAVY: [(&str, &[&str]); 12] = [
     ("object_store", &["lake"]),
     // `sim` writes files for benchmarks with the low-level writer, which does not bring Arrow.
     ("parquet", &["lake", "sim"]),
-    ("reqwest", &["engine"]),
+    ("reqwest", &["engine", "serve"]),
     ("tokio", &["lake", "keep", "engine", "serve", "desireline"]),
     ("tokio-postgres", &["keep"]),
 ];
