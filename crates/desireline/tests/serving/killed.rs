@@ -8,11 +8,6 @@ use std::time::Duration;
 use crate::CHARTER;
 use crate::support::{Running, ask, desireline};
 
-/// How often the process is killed; more by `KILLS=20`.
-fn kills() -> u32 {
-    std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4)
-}
-
 /// Sends batches until the server is gone, and gives the ids of all that was acknowledged.
 fn load(address: &str, prefix: &str, stop: &AtomicBool) -> Vec<String> {
     let mut acknowledged = Vec::new();
@@ -43,7 +38,7 @@ fn what_was_acknowledged_is_there_once_however_often_it_is_killed() {
     std::fs::create_dir_all(&home).expect("a folder");
     std::fs::write(home.join("charter.yaml"), CHARTER).expect("a file");
     let mut acknowledged: BTreeSet<String> = BTreeSet::new();
-    for kill in 0..kills() {
+    for kill in testkit::rounds(4, 20) {
         let running = Running::start(&home);
         let stop = Arc::new(AtomicBool::new(false));
         let senders: Vec<_> = (0..3)

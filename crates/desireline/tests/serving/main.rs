@@ -2,12 +2,15 @@
 
 mod backup;
 mod changed;
+mod crowd;
 mod doctor;
 mod erased;
 mod killed;
 mod learnt;
 mod policy;
+mod receiver;
 mod saying;
+mod shared;
 mod support;
 mod traced;
 

@@ -18,10 +18,16 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(home: &Path) -> Self {
+        Self::start_with(home, &[])
+    }
+
+    /// Starts one with more arguments.
+    pub(crate) fn start_with(home: &Path, more: &[&str]) -> Self {
         let mut child = desireline()
             .arg("--home")
             .arg(home)
             .args(["serve", "--listen", "127.0.0.1:0", "--write-key", "wk_test", "--api-key", "ak_test"])
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -50,6 +56,11 @@ impl Running {
 
 /// Sends a request, and gives the status and the body; `None` when the server is gone.
 pub(crate) fn ask(address: &str, request: &str, key: &str, body: &str) -> Option<(u16, String)> {
+    ask_whole(address, request, key, body).map(|(status, _, body)| (status, body))
+}
+
+/// The same, with the head of the answer in between.
+pub(crate) fn ask_whole(address: &str, request: &str, key: &str, body: &str) -> Option<(u16, String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
     let head = format!(
@@ -60,7 +71,8 @@ pub(crate) fn ask(address: &str, request: &str, key: &str, body: &str) -> Option
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let status = answer.split(' ').nth(1)?.parse().ok()?;
-    Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((status, head.to_owned(), body.to_owned()))
 }
 
 /// A home with a charter, in a folder of its own.
