@@ -8,6 +8,7 @@ PYTHON ?= python3
 EVENTS ?= 10000000
 RUNS ?= 5
 LIVE_EVENTS ?= 1000000
+SOAK_MINUTES ?= 30
 
 # A target folder outside of the checkout is used where there is one, so that a fresh checkout does not begin cold.
 OUTSIDE := $(HOME)/.cache/desireline/target
@@ -26,7 +27,7 @@ endif
 export CARGO_TARGET_DIR PATH RUSTFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check fmt tidy deny advisories clippy docs bench bench-live tools
+.PHONY: help demo build test soak check fmt tidy deny advisories clippy docs bench bench-live tools
 
 help: ## list the targets
 	@echo 'make TARGET, where TARGET is one of'
@@ -43,6 +44,15 @@ test: tools ## all tests, those in the documentation included
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then set -ex; $(CARGO) nextest run --workspace; $(CARGO) test --workspace --doc; \
 	else set -ex; $(CARGO) test --workspace; fi
+
+# There are eight of them, and on two cores two at a time.
+SOAK := simulated:: killed:: shared:: backlog::
+SOAKED := --workspace --test live --test deliver --test serving --test disk
+soak: tools ## the long forms of the tests of what must never be lost or doubled (SOAK_MINUTES=30)
+	@./.ci/tools tests
+	@export SOAK_SECONDS=$$(($(SOAK_MINUTES) * 60 / 4)); if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then set -ex; $(CARGO) nextest run $(SOAKED) --no-fail-fast --success-output immediate $(SOAK); \
+	else set -ex; $(CARGO) test $(SOAKED) --no-fail-fast -- --nocapture $(SOAK); fi
 
 check: fmt tidy deny clippy docs ## everything but the tests, cheapest first
 
