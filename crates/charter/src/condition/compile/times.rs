@@ -34,12 +34,12 @@ impl<V: Vocabulary> Compiler<'_, V> {
         let (left, right) = (self.beside(left, how, right_type)?, self.beside(right, how, left_type)?);
         let of_type = match (left.of_type, how, right.of_type) {
             (Type::Time, Arithmetic::Subtract, Type::Time)
-            | (Type::Duration, Arithmetic::Add | Arithmetic::Subtract, Type::Duration) => Type::Duration,
+            | (Type::Duration, Arithmetic::Add | Arithmetic::Subtract, Type::Duration)
+            | (Type::Duration, Arithmetic::Multiply | Arithmetic::Divide, Type::Int | Type::Float | Type::Unknown)
+            | (Type::Int | Type::Float | Type::Unknown, Arithmetic::Multiply, Type::Duration) => Type::Duration,
             (Type::Time, Arithmetic::Add | Arithmetic::Subtract, Type::Duration)
             | (Type::Duration, Arithmetic::Add, Type::Time) => Type::Time,
             (Type::Duration, Arithmetic::Divide, Type::Duration) => Type::Float,
-            (Type::Duration, Arithmetic::Multiply | Arithmetic::Divide, Type::Int | Type::Float | Type::Unknown)
-            | (Type::Int | Type::Float | Type::Unknown, Arithmetic::Multiply, Type::Duration) => Type::Duration,
             _ => self.of_numbers(&left, &right)?,
         };
         let whole = of_type == Type::Int;
