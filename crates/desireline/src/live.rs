@@ -35,12 +35,11 @@ impl Live {
     pub(crate) async fn open(home: &Home, url: Option<&str>) -> Result<Self, crate::error::Error> {
         std::fs::create_dir_all(&home.path).map_err(crate::error::Error::file("make the folder", &home.path))?;
         let known_us = home.charter.message_ids_us.unwrap_or(keep::limits::MESSAGES_KNOWN_US);
-        let keep: Arc<dyn Keep> = match url {
-            Some(url) => Arc::new(Postgres::connect(url, known_us).await?),
-            None => {
-                let options = EmbeddedOptions { messages_known_us: known_us, ..EmbeddedOptions::default() };
-                Arc::new(Embedded::open(home.path.join(LIVE), options)?)
-            }
+        let keep: Arc<dyn Keep> = if let Some(url) = url {
+            Arc::new(Postgres::connect(url, known_us).await?)
+        } else {
+            let options = EmbeddedOptions { messages_known_us: known_us, ..EmbeddedOptions::default() };
+            Arc::new(Embedded::open(home.path.join(LIVE), options)?)
         };
         Self::over(keep, home).await
     }

@@ -186,8 +186,8 @@ fn one_event_of_long_ago_moves_no_period_and_is_told() {
         .replace("moments:", "stages: {look: {label: Look}}\nmoments:")
         .replace("{when: \"event = 'visit'\"}", "{stage: look, when: \"event = 'visit'\"}");
     let charter = home.file("stages.yaml", &charter);
-    let rows: String = (1..29).map(|day| format!("v{day},visit,2026-03-{day:02}T10:00:00Z\n")).collect();
-    let many = home.file("many.csv", &format!("user_id,event,at\n{rows}"));
+    let rows: Vec<String> = (1..29).map(|day| format!("v{day},visit,2026-03-{day:02}T10:00:00Z\n")).collect();
+    let many = home.file("many.csv", &format!("user_id,event,at\n{}", rows.concat()));
     home.ok(&["import", &many]);
     let stages = || home.json(&["view", "stages", "--charter", &charter]);
     let before = stages();

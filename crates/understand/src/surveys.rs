@@ -89,7 +89,7 @@ impl Question for Options {
             moment_name: survey.moment.clone(),
             places,
             text,
-            asked: own.or(survey.asked.as_ref()).map(|name| setting.moments.intern(name)),
+            asks: own.or(survey.asked.as_ref()).map(|name| setting.moments.intern(name)),
             open: false,
             answered: false,
         });
@@ -150,7 +150,7 @@ struct Asked {
     /// Where its scores stand as texts.
     text: usize,
     /// The moment with which a customer is asked, where that is known.
-    asked: Option<Moment>,
+    asks: Option<Moment>,
     /// Whether the customer was asked and has not answered yet.
     open: bool,
     answered: bool,
@@ -313,10 +313,10 @@ impl Fold for SurveysFold {
             self.member.clear();
         }
         for (i, moment) in journey.moments.iter().enumerate() {
-            if self.surveys.iter().any(|survey| survey.asked == Some(*moment)) {
+            if self.surveys.iter().any(|survey| survey.asks == Some(*moment)) {
                 self.enter(journey);
                 for (survey, tally) in self.surveys.iter_mut().zip(&mut self.tallies) {
-                    if survey.asked == Some(*moment) {
+                    if survey.asks == Some(*moment) {
                         survey.open = true;
                         self.member.iter().for_each(|part| tally.parts[*part].asked += 1);
                     }
@@ -365,7 +365,7 @@ impl Fold for SurveysFold {
                 list.truncate(self.limit);
                 list
             };
-            let response = |part: &Part| survey.asked.map(|_| Share::new(part.responded, part.asked));
+            let response = |part: &Part| survey.asks.map(|_| Share::new(part.responded, part.asked));
             let of_segment = |(name, part): (&Arc<str>, &Part)| {
                 let response = response(part);
                 BySegment {

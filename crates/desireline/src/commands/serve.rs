@@ -104,7 +104,8 @@ async fn changed(home: &Home) -> Home {
                 Ok(next) if next.charter.hash != home.charter.hash => return next,
                 Ok(_) => {}
                 Err(error) => {
-                    draw::remark("charter_refused", &format!("the charter before stays in force: {error}"), &[])
+                    let text = format!("the charter before stays in force: {error}");
+                    draw::remark("charter_refused", &text, &[]);
                 }
             }
         }

@@ -224,7 +224,8 @@ impl Log {
                     log.messages.push(id.expect("all have one").to_owned());
                 }
                 3 => {
-                    let told = &text[text.find("{\"customer\"").expect("it is told as JSON")..];
+                    let begins = text.find("{\"customer\"").expect("it is told as JSON");
+                    let told = text.get(begins..).expect("where it was found");
                     let told: serde_json::Value = serde_json::from_str(told).expect("JSON");
                     let Some(action) = told["action"].as_str() else { continue };
                     let (customer, occasion) = (told["customer"].to_string(), told["occasion"].as_str());

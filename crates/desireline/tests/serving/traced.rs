@@ -63,8 +63,7 @@ fn requests_are_spans_and_remarks_are_json_where_that_is_asked_for_and_neither_n
     );
     assert_eq!(ask(&listening, &request, "ak_test", "").expect("it answers").0, 404, "nobody has come yet");
 
-    let wanted: Vec<u8> =
-        (0..16).map(|i| u8::from_str_radix(&trace[2 * i..2 * i + 2], 16).expect("hexadecimal")).collect();
+    let wanted = u128::from_str_radix(trace, 16).expect("hexadecimal").to_be_bytes();
     let holds = |body: &[u8], part: &[u8]| body.windows(part.len()).any(|window| window == part);
     let (head, body) = loop {
         let (head, body) = told.recv_timeout(Duration::from_secs(30)).expect("a span arrives");

@@ -179,7 +179,7 @@ async fn a_target_that_is_removed_keeps_what_waits_for_one_of_its_name() {
 #[test]
 fn whatever_befalls_the_home_everything_arrives() {
     testkit::each_seed("-p engine --test deliver", 1_000, |seed| {
-        futures::executor::block_on(everything_arrives(seed + 1))
+        futures::executor::block_on(everything_arrives(seed + 1));
     });
 }
 
