@@ -393,13 +393,16 @@ impl World {
         while block_on(self.keep.queues()).expect("nothing fails").iter().any(|queue| queue.waiting > 0) {
             self.clock.0.fetch_add(2 * DAY_US, Ordering::Relaxed);
             block_on(outbox.deliver_due()).expect("nothing fails");
-            ["crm", "mail"].iter().for_each(|name| drop(block_on(outbox.go_on(name))));
-            ["crm", "mail"].iter().for_each(|name| drop(block_on(outbox.resend_all(name))));
+            for name in ["crm", "mail"] {
+                drop(block_on(outbox.go_on(name)));
+                drop(block_on(outbox.resend_all(name)));
+            }
         }
         let (mut posted, mut occasions) = (BTreeSet::new(), BTreeSet::new());
         for logged in block_on(self.keep.log(0, 1_000_000)).expect("nothing fails") {
             let text = String::from_utf8_lossy(&logged.bytes);
-            let Some(told) = text.find("{\"customer\":").map(|at| &text[at..]).filter(|_| logged.kind == 3) else {
+            let Some(told) = text.find("{\"customer\":").and_then(|at| text.get(at..)).filter(|_| logged.kind == 3)
+            else {
                 continue;
             };
             let told: serde_json::Value = serde_json::from_str(told).expect("a decision is told as JSON");
