@@ -73,7 +73,8 @@ impl Live {
 
     /// Tells it everything that was imported and that it was not told yet, so that it knows customers as if all had been
     /// sent; says how many events that were. What was told already when somebody ended it is not taken in twice.
-    pub(crate) async fn learn(&self) -> Result<u64, Error> {
+    /// Ends with an error when `stop` says so; what was told by then is told once more the next time, and taken in once.
+    pub(crate) async fn learn(&self, stop: &watch::Receiver<bool>) -> Result<u64, Error> {
         let first = self.keep.records(TOLD, None, 1).await?.is_empty();
         let lake = match Lake::open(&self.history.home).await {
             Ok(lake) => Some(lake),
@@ -83,7 +84,7 @@ impl Live {
         let learnt = match (lake, first) {
             (Some(lake), true) => {
                 draw::note("learning from what was imported: this start takes longer");
-                let (lake, learnt, told) = self.tell(lake, Told::default()).await?;
+                let (lake, learnt, told) = self.tell(lake, Told::default(), stop).await?;
                 self.learn_words(&lake).await?;
                 // The lake has all of it, so nothing of it has to go there.
                 let log_position = Some(self.keep.log_span().await?.end);
@@ -92,7 +93,7 @@ impl Live {
             }
             (Some(lake), false) => match lake.untold().await.map_err(unavailable)? {
                 Some(untold) => {
-                    let (_, learnt, told) = self.tell(lake, untold).await?;
+                    let (_, learnt, told) = self.tell(lake, untold, stop).await?;
                     self.history.note(ImportOptions { told: Some(told), ..ImportOptions::default() }).await?;
                     learnt
                 }
@@ -115,13 +116,14 @@ impl Live {
         while !*stopping.borrow() {
             let now = size();
             if known != Some(now) {
-                match self.learn().await {
+                match self.learn(&stopping).await {
                     Ok(learnt) => {
                         known = Some(now);
                         if learnt > 0 {
                             draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]);
                         }
                     }
+                    Err(_) if *stopping.borrow() => {}
                     // An import may hold the lake.
                     Err(error) => draw::note(&format!("what was imported is not known live yet: {error}")),
                 }
@@ -131,13 +133,16 @@ impl Live {
     }
 
     /// Tells it what it was not told, and says how many events that were and how much has been told with them.
-    async fn tell(&self, lake: Lake, untold: Told) -> Result<(Lake, u64, Told), Error> {
+    async fn tell(&self, lake: Lake, untold: Told, stop: &watch::Receiver<bool>) -> Result<(Lake, u64, Told), Error> {
         let (engine, runtime) = (Arc::clone(&self.engine), tokio::runtime::Handle::current());
-        let rules = self.history.rules.clone();
+        let (rules, stop) = (self.history.rules.clone(), stop.clone());
         let telling = tokio::task::spawn_blocking(move || {
             let events = AtomicU64::new(0);
             let telling = lake.tell(&rules, untold, |all| {
                 for part in all.chunks(TOLD_AT_ONCE) {
+                    if *stop.borrow() {
+                        return Err(Stopped(Error::Busy));
+                    }
                     let mut inbox = engine.inbox();
                     for event in part {
                         match inbox.event(event) {

@@ -267,6 +267,17 @@ fn extent(answers: &[Box<dyn Answered>]) -> Option<&extent::Answer> {
     answers.first()?.answer().downcast_ref()
 }
 
+/// When what is asked about begins, in microseconds since 1970: a few customers who are far before all others do not count.
+pub(crate) async fn began(lake: &Lake, home: &Home, select: &SelectArgs) -> Result<Option<i64>, Error> {
+    let first_us = lake.since_us().await?;
+    if first_us.is_none() {
+        return Ok(None);
+    }
+    let asking = Asking { charter: &home.charter, select: select.clone(), views: &[] };
+    let answers = answer(lake, home, &asking.extent_args(), &[View::Extent(extent::Options {})]).await?;
+    Ok(extent(&answers).and_then(|extent| extent.began_us).or(first_us))
+}
+
 /// What is to be said of a lake by itself: moments of the charter that never occur, and events that lie in the future or
 /// far back.
 pub(crate) async fn against(lake: &Lake, home: &Home) -> Result<Vec<Doubt>, Error> {
@@ -309,9 +320,14 @@ impl Asking<'_> {
     /// How far events reach by the words of this charter, where any view needs to know it.
     fn extent(&self) -> Asking<'_> {
         const EXTENT: &[View] = &[View::Extent(extent::Options {})];
+        let views = if self.needs_extent() { EXTENT } else { &[] };
+        Asking { charter: self.charter, select: self.extent_args(), views }
+    }
+
+    /// About which events that is asked.
+    fn extent_args(&self) -> SelectArgs {
         let SelectArgs { of, events, afresh, .. } = self.select.clone();
-        let select = SelectArgs { of, events, afresh, ..SelectArgs::default() };
-        Asking { charter: self.charter, select, views: if self.needs_extent() { EXTENT } else { &[] } }
+        SelectArgs { of, events, afresh, ..SelectArgs::default() }
     }
 
     /// Says what stands against all answers: moments that never occur, and events that lie in the future or far back.

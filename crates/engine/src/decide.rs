@@ -7,7 +7,7 @@ use charter::Charter;
 use charter::actions::Delivery;
 use event::Timestamp;
 use hashbrown::HashMap;
-use keep::{Customer, Entry, Key, Loaded, Wanted};
+use keep::{Customer, Entry, Key, Loaded, MessageId, Wanted};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -28,7 +28,16 @@ pub struct Ask {
     /// What names the customer, as kind and value.
     pub keys: Vec<(String, String)>,
     /// What gives rise to the question: the same occasion gives the same decision. Without it every question is a new one.
-    pub occasion: Option<String>,
+    pub occasion: Option<Occasion>,
+}
+
+/// What gives rise to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Occasion {
+    /// What whoever asks calls it.
+    Named(String),
+    /// The message with this id: what it has brought about by itself is what was decided.
+    Message(String),
 }
 
 /// What was decided, in the words of the charter.
@@ -165,7 +174,8 @@ impl Engine {
         };
         let now_us = self.clock.now_us();
         let occasion = match &ask.occasion {
-            Some(text) => {
+            Some(Occasion::Message(id)) => occasion_of(&MessageId::of(id.as_bytes()).0),
+            Some(Occasion::Named(text)) => {
                 occasion_of(&[key_bytes(&first.kind, &first.value).as_slice(), &[0], text.as_bytes()].concat())
             }
             None => occasion_of(&self.next_seq(now_us, 0).to_le_bytes()),

@@ -14,28 +14,37 @@ use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::identity::{Around, Most, Seed};
-use crate::limits::{COLLISIONS_MAX, STATES_FOLLOWED};
+use crate::limits::{COLLISIONS_MAX, FOLLOWED_AT_ONCE, STATES_FOLLOWED};
 use crate::profile::Kept;
 use crate::work::Work;
 
 /// The record that says by which charter all states are.
 const FOLLOWED: &str = "live state follows";
 
+/// How far states have come to follow a charter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// Customers who were read again.
+    pub customers: u64,
+    /// Whether that was everybody; otherwise it was told to stop on the way.
+    pub whole: bool,
+}
+
 impl Engine {
     /// Builds every state anew that is by another charter than this one, and has keys be the customers' that they are by its
-    /// rules; says how many customers that were. Where nothing has changed it is over at once.
+    /// rules. Where nothing has changed it is over at once.
     ///
     /// Of a kind of key that only this charter names, the evidence is what comes from now on.
     ///
     /// # Errors
     /// When what is kept cannot be reached.
-    pub async fn follow(&self, stop: &watch::Receiver<bool>) -> Result<u64, Error> {
+    pub async fn follow(&self, stop: &watch::Receiver<bool>) -> Result<Followed, Error> {
         let rules = format!("{:016x}", self.rules.fingerprint());
         let now = format!("{rules} {}", self.charter().hash);
         let record = self.keep.records(FOLLOWED, None, 1).await?.into_iter().next();
         let before = record.map(|record| String::from_utf8_lossy(&record.bytes).into_owned());
         if before.as_ref() == Some(&now) {
-            return Ok(0);
+            return Ok(Followed { customers: 0, whole: true });
         }
         let same_rules = before.as_ref().is_none_or(|before| before.starts_with(&rules));
         let (mut after, mut read) = (None, 0);
@@ -49,43 +58,53 @@ impl Engine {
                 Kept::Profile(_) => !same_rules,
             };
             let customers: Vec<Customer> = page.iter().filter(concerned).map(|stored| stored.customer).collect();
-            for customer in customers {
+            for some in customers.chunks(if same_rules { FOLLOWED_AT_ONCE } else { 1 }) {
                 if *stop.borrow() {
-                    return Ok(read);
+                    return Ok(Followed { customers: read, whole: false });
                 }
-                self.read_again(customer, same_rules).await?;
-                read += 1;
+                self.read_again(some, same_rules).await?;
+                read += some.len() as u64;
             }
         }
         let record = RecordChange { name: FOLLOWED.to_owned(), expected: None, bytes: Some(now.into_bytes()) };
         let now_us = self.clock.now_us();
         self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await?;
-        Ok(read)
+        Ok(Followed { customers: read, whole: true })
     }
 
-    async fn read_again(&self, customer: Customer, same_rules: bool) -> Result<(), Error> {
+    async fn read_again(&self, customers: &[Customer], same_rules: bool) -> Result<(), Error> {
         let _turn = self.turn().await?;
-        let mut collisions = 0;
-        loop {
-            let done = if same_rules {
-                self.try_read_again(customer).await
-            } else {
-                let _alone = self.together.write().await;
-                self.try_sort_again(customer).await
-            };
-            match done {
-                Err(keep::Error::Conflict(_)) if collisions < COLLISIONS_MAX => {
-                    collisions += 1;
-                    Counts::add(&self.counts.collisions, 1);
-                }
+        if same_rules {
+            match self.try_read_again(customers).await {
+                // Somebody was quicker with one of them: each on its own.
+                Err(keep::Error::Conflict(_)) => Counts::add(&self.counts.collisions, 1),
                 done => return done.map_err(Error::from),
             }
         }
+        for customer in customers {
+            let mut collisions = 0;
+            loop {
+                let done = if same_rules {
+                    self.try_read_again(&[*customer]).await
+                } else {
+                    let _alone = self.together.write().await;
+                    self.try_sort_again(*customer).await
+                };
+                match done {
+                    Err(keep::Error::Conflict(_)) if collisions < COLLISIONS_MAX => {
+                        collisions += 1;
+                        Counts::add(&self.counts.collisions, 1);
+                    }
+                    done => break done?,
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// Builds a state anew.
-    async fn try_read_again(&self, customer: Customer) -> Result<(), keep::Error> {
-        let wanted = Wanted { generation: self.generation, customers: vec![customer], ..Wanted::default() };
+    /// Builds states anew.
+    async fn try_read_again(&self, customers: &[Customer]) -> Result<(), keep::Error> {
+        let wanted = Wanted { generation: self.generation, customers: customers.to_vec(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, self.clock.now_us());
         work.admit_all(&loaded);

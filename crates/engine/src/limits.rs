@@ -53,6 +53,9 @@ pub(crate) const TIMERS_AT_ONCE: usize = 256;
 /// For how long nobody else gets timers that were taken.
 pub(crate) const TIMERS_LEASE_US: i64 = 30 * 1_000_000;
 
+/// States that are built anew by another charter in one commit.
+pub(crate) const FOLLOWED_AT_ONCE: usize = 64;
+
 /// States that are looked at, whether they are by the charter, at once.
 pub(crate) const STATES_FOLLOWED: usize = 256;
 

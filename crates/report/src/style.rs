@@ -205,6 +205,7 @@ section.map-page{page:map;break-before:page;break-after:page}section.map-page p{
 section.map-page.upright{page:auto}section.map-page.upright .picture svg{max-height:215mm}\
 section.map-page h2{margin-top:0}.picture{overflow:visible}\
 .picture svg{min-width:0;max-width:100%;max-height:142mm;margin:0 auto}.wide{overflow:visible;background:none}\
+.wide table{font-size:7.5pt}.wide th,.wide td{padding:.15rem .2rem;overflow-wrap:anywhere;white-space:normal}\
 details:not([open]){display:none}\
 h2{margin-top:1.5rem}th,td{padding:.25rem .4rem}td.bar,.paths td.bar{width:14%;min-width:4rem}\
 .paths .steps{font-size:.8rem}}";

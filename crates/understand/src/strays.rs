@@ -3,6 +3,8 @@
 /// One in so many may be dated wrongly; of at least [`SOME`], one may.
 const ONE_IN: u64 = 1_000;
 const SOME: u64 = 20;
+/// So many more may be wrong where all others together take less time than lies between: the dates of a broken clock.
+const ONE_IN_FAR: u64 = 20;
 /// Between them and the others lies more than so many days ...
 const DAYS: i64 = 7;
 /// ... and more than this part of the time from the first to the last of the others: less would hardly move a period.
@@ -13,16 +15,18 @@ const PART: i64 = 10;
 pub(crate) fn early(days: &[(i64, u64)]) -> usize {
     let all: u64 = days.iter().map(|(_, n)| n).sum();
     let few = (all / ONE_IN).max(u64::from(all >= SOME));
+    let some = few.max(all / ONE_IN_FAR);
     let last = days.last().map_or(0, |(day, _)| *day);
     let (mut before, mut early) = (0, 0);
     for (i, pair) in days.windows(2).enumerate() {
         let [(day, n), (next, _)] = [pair[0], pair[1]];
         before += n;
-        if before > few {
+        if before > some {
             break;
         }
-        let gap = next.saturating_sub(day);
-        if gap > DAYS && gap > last.saturating_sub(next) / PART {
+        let (gap, others) = (next.saturating_sub(day), last.saturating_sub(next));
+        let far = if before > few { others } else { others / PART };
+        if gap > DAYS && gap > far {
             early = i + 1;
         }
     }
@@ -38,7 +42,10 @@ mod tests {
         let rest = |n: u64| (1_000..1_100).map(move |day| (day, n));
         let with = |strays: &[(i64, u64)], n: u64| strays.iter().copied().chain(rest(n)).collect::<Vec<_>>();
         assert_eq!(early(&with(&[(0, 1)], 1)), 1, "one of a hundred and one");
-        assert_eq!(early(&with(&[(0, 1), (300, 1)], 1)), 1, "two are too many, the first is one");
+        assert_eq!(early(&with(&[(0, 1), (300, 1)], 1)), 2, "two of a hundred and two, both far before");
+        assert_eq!(early(&with(&[(0, 5)], 1)), 1, "five of a hundred and five");
+        assert_eq!(early(&with(&[(0, 6)], 1)), 0, "six are too many");
+        assert_eq!(early(&with(&[(950, 2)], 1)), 0, "two that are not that far");
         assert_eq!(early(&with(&[(0, 1), (300, 1)], 20)), 2, "two of two thousand");
         assert_eq!(early(&with(&[(992, 1)], 1)), 0, "8 days before 99 are less than a tenth");
         assert_eq!(early(&with(&[(989, 1)], 1)), 1);

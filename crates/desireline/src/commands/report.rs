@@ -18,7 +18,7 @@ use crate::draw;
 use crate::error::Error;
 use crate::history;
 use crate::home::Home;
-use crate::question::{Asking, answer_all, unknown_members};
+use crate::question::{Asking, answer_all, began, unknown_members};
 
 use topics::{Topic, Topics};
 
@@ -79,7 +79,8 @@ pub(crate) async fn write(
 ) -> Result<Vec<Finding>, Error> {
     let lake = Lake::open(&home.path).await?;
     let until_us = lake.ends().await?.until_us;
-    let days = (until_us - lake.since_us().await?.unwrap_or(until_us)) / 86_400_000_000;
+    let since_us = began(&lake, home, select).await?;
+    let days = (until_us - since_us.unwrap_or(until_us)) / 86_400_000_000;
     let words = Words::of(&home.charter);
     let mut topics = Topics::of(&home.charter, select, asks, days)?;
     if let Some(steps) = asks.steps {
@@ -117,7 +118,7 @@ pub(crate) async fn write(
         organisation: home.charter.organisation.clone(),
         definition: home.charter.definition.clone(),
         simulated: home.is_simulated(),
-        period: period(&lake, home, until_us, select).await?,
+        period: period(since_us, home, until_us, select),
         selection: selection(select, home),
         reading: reading(&lake, home).await?,
         findings: found.clone(),
@@ -280,16 +281,16 @@ fn selection(select: &SelectArgs, home: &Home) -> Vec<String> {
 }
 
 /// The period of the journeys: as it was given, or else that of the data.
-async fn period(lake: &Lake, home: &Home, until_us: i64, select: &SelectArgs) -> Result<Option<Period>, Error> {
+fn period(since_us: Option<i64>, home: &Home, until_us: i64, select: &SelectArgs) -> Option<Period> {
     let shown = |us: i64| {
         let zoned = Timestamp::from_micros(us).to_jiff().to_zoned(home.charter.timezone.clone());
         zoned.strftime("%Y-%m-%d").to_string()
     };
     let given = |to: &String| format!("before {to}");
-    Ok(lake.since_us().await?.map(|since_us| Period {
+    since_us.map(|since_us| Period {
         from: select.from.clone().unwrap_or_else(|| shown(since_us)),
         to: select.to.as_ref().map_or_else(|| shown(until_us), given),
-    }))
+    })
 }
 
 async fn reading(lake: &Lake, home: &Home) -> Result<Reading, Error> {

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use engine::Engine;
 use engine::deliver::{Outbox, SystemLookup, Webhooks};
+use engine::{Engine, Followed};
 use evidence::counted;
 use keep::Keep;
 use serve::{Given, Role, Server, Traces};
@@ -58,16 +58,23 @@ async fn serve(
     options: serve::Options,
     mut ending: watch::Receiver<bool>,
 ) -> Result<(Option<Home>, Listener), Error> {
-    match live.learn().await? {
-        0 => {}
-        learnt => draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]),
+    let is_first = options.listener.is_none();
+    if is_first {
+        match live.learn(&ending).await {
+            Ok(0) => {}
+            Ok(learnt) => {
+                draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]);
+            }
+            Err(_) if *ending.borrow() => return Ok((None, None)),
+            Err(error) => return Err(error.into()),
+        }
     }
     let Live { keep, engine, history } = live.clone();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
     let outbox = Arc::new(Outbox::new(keep, Arc::clone(engine.clock()), wire));
     engine.tell_outbox(Arc::clone(&outbox));
     let (stop, stopping) = watch::channel(false);
-    let (is_first, tls) = (options.listener.is_none(), options.tls.is_some());
+    let tls = options.tls.is_some();
     let server = Server::open(options, Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
     if is_first {
         greet(&server, tls);
@@ -104,7 +111,11 @@ async fn changed(home: &Home) -> Home {
                 Ok(next) if next.charter.hash != home.charter.hash => return next,
                 Ok(_) => {}
                 Err(error) => {
-                    let text = format!("the charter before stays in force: {error}");
+                    let why = match error {
+                        Error::Charter { rendered, .. } => rendered,
+                        error => error.to_string(),
+                    };
+                    let text = format!("the charter before stays in force, because this one has errors:\n{why}");
                     draw::remark("charter_refused", &text, &[]);
                 }
             }
@@ -116,10 +127,11 @@ async fn changed(home: &Home) -> Home {
 /// Has live state follow the charter.
 async fn follow(engine: Arc<Engine>, stopping: watch::Receiver<bool>) {
     match engine.follow(&stopping).await {
-        Ok(0) => {}
-        Ok(read) => {
-            let customers = counted(read, "customer was", "customers were");
-            draw::remark("charter_followed", &format!("{customers} read again by the charter"), &[]);
+        Ok(Followed { customers: 0, .. }) => {}
+        Ok(Followed { customers, whole }) => {
+            let read = format!("{} read again by the charter", counted(customers, "customer was", "customers were"));
+            let text = if whole { read } else { format!("{read}, and the others are when the server goes on") };
+            draw::remark(if whole { "charter_followed" } else { "charter_half_followed" }, &text, &[]);
         }
         Err(error) => draw::note(&format!("not everybody was read again by the charter yet: {error}")),
     }

@@ -336,7 +336,10 @@ impl World {
                 let kind = if user.starts_with('u') { "user_id" } else { "anonymous_id" };
                 // As long as it is remembered: a day is not too long.
                 let occasion = format!("page {} of day {}", self.chance.below(3), self.clock.now_us() / DAY_US);
-                let ask = Ask { keys: vec![(kind.to_owned(), user.to_owned())], occasion: Some(occasion) };
+                let ask = Ask {
+                    keys: vec![(kind.to_owned(), user.to_owned())],
+                    occasion: Some(engine::Occasion::Named(occasion)),
+                };
                 let _ = block_on(engine.decide(ask));
             }
         }

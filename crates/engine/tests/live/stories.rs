@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::{Ask, Engine, Options, Shown, Took};
+use engine::{Ask, Engine, Occasion, Options, Shown, Took};
 use event::Timestamp;
 use futures::executor::block_on;
 use keep::{Keep, Memory, Take};
@@ -196,6 +196,21 @@ fn what_comes_together_does_not_hide_what_an_event_brings_about() {
 }
 
 #[test]
+fn who_asks_what_to_do_after_an_event_is_told_what_it_has_brought_about() {
+    let charter =
+        SHOP.replace("  banner:", "  thanks: {when: event = 'Order', value: 9, deliver: {webhook: thanks}}\n  banner:");
+    let mut shop = Shop::new();
+    shop.engine = open(&charter, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+    shop.send(&track("Order", r#""userId":"u1","messageId":"m1""#, ""));
+    let keys = vec![("user_id".to_owned(), "u1".to_owned())];
+    let ask = Ask { keys, occasion: Some(Occasion::Message("m1".to_owned())) };
+    let decided = block_on(shop.engine.decide(ask)).expect("memory takes it");
+    assert_eq!((decided.action.as_deref(), decided.repeated), (Some("thanks"), true));
+    assert_eq!(shop.deliveries("thanks").len(), 1);
+    shop.is_its_replay();
+}
+
+#[test]
 fn consent_cap_and_occasion_are_kept() {
     let shop = Shop::new();
     let ticket = track("Ticket", r#""userId":"u1""#, "");
@@ -206,7 +221,10 @@ fn consent_cap_and_occasion_are_kept() {
     assert_eq!(shop.deliveries("crm").len(), 1);
     shop.at("2026-03-02T12:00").send(&ticket);
     assert_eq!(shop.customer("user_id", "u1").expect("known").decided.len(), 1);
-    let ask = || Ask { keys: vec![("user_id".to_owned(), "u1".to_owned())], occasion: Some("page 7".to_owned()) };
+    let ask = || Ask {
+        keys: vec![("user_id".to_owned(), "u1".to_owned())],
+        occasion: Some(Occasion::Named("page 7".to_owned())),
+    };
     let first = block_on(shop.engine.decide(ask())).expect("memory is there");
     let again = block_on(shop.engine.decide(ask())).expect("memory is there");
     assert_eq!(first.action, again.action);
@@ -288,7 +306,7 @@ fn a_promise_that_another_charter_makes_shorter_breaks_on_time_though_nobody_ask
     let mut shop = Shop::new();
     let patient = SHOP.replace("within: 2d", "within: 30d");
     let (_go, stop) = tokio::sync::watch::channel(false);
-    let follow = |shop: &Shop| block_on(shop.engine.follow(&stop)).expect("memory is there");
+    let follow = |shop: &Shop| block_on(shop.engine.follow(&stop)).expect("memory is there").customers;
     shop.engine = open(&patient, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
     assert_eq!(follow(&shop), 0, "there is nobody yet");
     shop.send(&track("Order", r#""userId":"u1""#, ""));
@@ -458,7 +476,10 @@ fn day_of_chance() -> (Shop, String) {
         let consent = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
         shop.send(&[track(event, &ids, consent), track("Ticket", &ids, "")].join(","));
         if minute % 7 == 0 {
-            let ask = Ask { keys: vec![("user_id".to_owned(), format!("u{of}"))], occasion: Some(format!("{minute}")) };
+            let ask = Ask {
+                keys: vec![("user_id".to_owned(), format!("u{of}"))],
+                occasion: Some(Occasion::Named(format!("{minute}"))),
+            };
             block_on(shop.engine.decide(ask)).expect("memory is there");
         }
         if minute % 200 == 10 {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::response::Response;
-use engine::{Ask, Inbox};
+use engine::{Ask, Inbox, Occasion};
 use listen::Stop;
 use listen::intake::{Accepted, Body, Endpoint, Receiver, Rejected};
 use serde::Deserialize;
@@ -64,7 +64,7 @@ pub(super) fn routes() -> Vec<Route> {
 async fn decide(mut call: Call) -> Result<Response, Problem> {
     let began = Instant::now();
     let Question { keys, occasion, event } = call.json()?;
-    let mut ask = Ask { keys: keys.into_iter().collect(), occasion };
+    let mut ask = Ask { keys: keys.into_iter().collect(), occasion: occasion.map(Occasion::Named) };
     if let Some(event) = event {
         call = take(call, event, &mut ask).await?;
     }
@@ -132,7 +132,7 @@ impl Receiver for Noting<'_, '_> {
     fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
         *self.noted.0.lock().unwrap_or_else(PoisonError::into_inner) = Ask {
             keys: accepted.keys.iter().map(|key| (key.kind.to_owned(), key.value.to_owned())).collect(),
-            occasion: accepted.message_id.map(str::to_owned),
+            occasion: accepted.message_id.map(|id| Occasion::Message(id.to_owned())),
         };
         self.inbox.accepted(accepted)
     }

@@ -162,9 +162,8 @@ async fn a_message_of_a_client_may_ask_what_to_do_next() {
     let answer = admin(&server, "POST", "/v1/track?decide=true", &message).await.json();
     let decision = &answer["decision"];
     assert_eq!((&answer["success"], &decision["action"]), (&json!(true), &json!("call_back")), "{answer}");
-    let ask = json!({"keys": {"user_id": "bob"}, "occasion": "m1"});
-    let again = admin(&server, "POST", "/api/v1/decide", &ask).await.json();
-    assert_eq!((&again["id"], &again["repeated"]), (&decision["id"], &json!(true)), "the message is the occasion");
+    let again = &admin(&server, "POST", "/v1/track?decide=true", &message).await.json()["decision"];
+    assert_eq!((&again["occasion"], &again["repeated"]), (&decision["occasion"], &json!(true)), "it is the occasion");
     let plain = admin(&server, "POST", "/v1/track?decide=false", &json!({"event": "Visit", "userId": "bob"})).await;
     assert_eq!(plain.json(), json!({"success": true}));
     assert_eq!(admin(&server, "POST", "/v1/track?decide=perhaps", &message).await.said(), "400 invalid_request");

@@ -193,14 +193,16 @@ pub(super) fn began(charter: &Charter, events: &[Event], question: &Question) ->
 }
 
 /// How many of the first of these days lie so far before the rest that they are taken for wrong: of twenty or more one, and
-/// one in a thousand, where more than a week lies between, and more than a tenth of the time that is left.
+/// one in a thousand, where more than a week lies between, and more than a tenth of the time that is left; one in twenty where
+/// more than all of that time does.
 pub(super) fn early(days: &[i64]) -> usize {
     let few = (days.len() / 1_000).max(usize::from(days.len() >= 20));
+    let some = few.max(days.len() / 20);
     let far = |n: &usize| {
-        let gap = days[*n] - days[n - 1];
-        gap > 7 && gap > (days[days.len() - 1] - days[*n]) / 10
+        let (gap, left) = (days[*n] - days[n - 1], days[days.len() - 1] - days[*n]);
+        gap > 7 && gap > if *n > few { left } else { left / 10 }
     };
-    (1..=few.min(days.len().saturating_sub(1))).rev().find(far).unwrap_or(0)
+    (1..=some.min(days.len().saturating_sub(1))).rev().find(far).unwrap_or(0)
 }
 
 fn day_start(charter: &Charter, at_us: i64) -> i64 {
