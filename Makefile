@@ -51,8 +51,8 @@ SOAKED := --workspace --test live --test deliver --test serving --test disk
 soak: tools ## the long forms of the tests of what must never be lost or doubled (SOAK_MINUTES=30)
 	@./.ci/tools tests
 	@export SOAK_SECONDS=$$(($(SOAK_MINUTES) * 60 / 4)); if $(CARGO) nextest --version >/dev/null 2>&1; \
-	then set -ex; $(CARGO) nextest run $(SOAKED) --no-fail-fast --run-ignored all --success-output immediate $(SOAK); \
-	else set -ex; $(CARGO) test $(SOAKED) --no-fail-fast -- --include-ignored --nocapture $(SOAK); fi
+	then set -ex; $(CARGO) nextest run $(SOAKED) --no-fail-fast --success-output immediate $(SOAK); \
+	else set -ex; $(CARGO) test $(SOAKED) --no-fail-fast -- --nocapture $(SOAK); fi
 
 check: fmt tidy deny clippy docs ## everything but the tests, cheapest first
 

@@ -213,6 +213,8 @@ pub(super) struct Found {
     pub(super) taken_in: HashSet<MessageId>,
     pub(super) key_numbers: HashMap<Vec<u8>, i64>,
     pub(super) number_keys: HashMap<i64, Vec<u8>>,
+    /// Keys that were put in: another node may have taken one in after it was looked for.
+    pub(super) keys_put: HashSet<i64>,
     pub(super) fired: BTreeSet<TimerId>,
     pub(super) settled: HashSet<Vec<u8>>,
     pub(super) records: HashMap<String, i64>,
@@ -235,7 +237,7 @@ impl Found {
             let number = i64::from(key.number.0);
             let other_number = self.key_numbers.get(&key.bytes).is_some_and(|known| *known != number);
             let other_key = self.number_keys.get(&number).is_some_and(|known| *known != key.bytes);
-            if other_number || other_key {
+            if other_number || other_key || !self.keys_put.contains(&number) {
                 conflict.keys.push(key.bytes.clone());
             }
         }

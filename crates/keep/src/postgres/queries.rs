@@ -130,7 +130,8 @@ pub(super) const UPSERT_KEYS: &str = "
 insert into keys (number, customer, bytes)
 select * from unnest($1::bigint[], $2::bigint[], $3::bytea[]) as new (number, customer, bytes)
 where not exists (select from keys where keys.bytes = new.bytes and keys.number <> new.number)
-on conflict (number) do update set customer = excluded.customer where keys.bytes = excluded.bytes";
+on conflict (number) do update set customer = excluded.customer where keys.bytes = excluded.bytes
+returning number";
 
 pub(super) const UPSERT_LINKS: &str = "
 insert into links (low, high, undo, at_us) select * from unnest($1::bigint[], $2::bigint[], $3::boolean[], $4::bigint[])

@@ -249,7 +249,7 @@ async fn change(connection: &Connection, bundle: &Bundle<'_>, seen_until_us: i64
     // The first that failed says why; those behind it only that something had failed before.
     let (locked, inserted) = states?;
     let (known, taken_in) = messages?;
-    let keys = identity?;
+    let (keys, put) = identity?;
     let fired = timers?;
     let settled = deliveries?;
     let records = records?;
@@ -263,6 +263,7 @@ async fn change(connection: &Connection, bundle: &Bundle<'_>, seen_until_us: i64
         found.number_keys.insert(number, bytes.clone());
         found.key_numbers.insert(bytes, number);
     }
+    found.keys_put.extend(put.iter().map(|row| row.get::<_, i64>(0)));
     found.fired.extend(fired.iter().map(|row| TimerId { customer: Customer(row.get(0)), id: row.get(1) }));
     found.settled.extend(settled.iter().map(|row| row.get::<_, Vec<u8>>(0)));
     found.records.extend(records.iter().map(|row| (row.get::<_, String>(0), row.get::<_, i64>(1))));
@@ -315,7 +316,7 @@ async fn change_messages(
     Ok((known?, taken_in?))
 }
 
-async fn change_identity(connection: &Connection, bundle: &Bundle<'_>) -> Result<Vec<Row>, Error> {
+async fn change_identity(connection: &Connection, bundle: &Bundle<'_>) -> Result<(Vec<Row>, Vec<Row>), Error> {
     let keys = columns!(bundle.keys => 0 1 2);
     let links = columns!(bundle.links => 0 1 2 3);
     let idle = keys.0.is_empty();
@@ -325,10 +326,9 @@ async fn change_identity(connection: &Connection, bundle: &Bundle<'_>) -> Result
         unless!(idle, connection, queries::UPSERT_KEYS, &[&keys.0, &keys.1, &keys.2]),
         unless!(links.0.is_empty(), connection, queries::UPSERT_LINKS, &[&links.0, &links.1, &links.2, &links.3]),
     );
-    let taken = taken?;
-    put?;
+    let (taken, put) = (taken?, put?);
     linked?;
-    Ok(taken)
+    Ok((taken, put))
 }
 
 async fn change_timers(connection: &Connection, bundle: &Bundle<'_>) -> Result<Vec<Row>, Error> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use keep::{Commit, Customer, Error, Fired, Keep, MessageId, Take, Version, Wanted};
+use keep::{Commit, Customer, Error, Fired, Keep, Key, MessageId, Take, Version, Wanted};
 
 use crate::homes;
-use crate::suite::{NOW_US, SECOND_US, commit, entry, put, state, timer};
+use crate::suite::{NOW_US, SECOND_US, commit, entry, key, put, state, timer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_contract_holds() {
@@ -49,6 +49,29 @@ async fn clocks_are_compared_with_the_servers() {
     // The server is on this machine: a clock that is an hour behind is found out to the second.
     let skew_us = keep.skew_us(now_us - 3600 * SECOND_US).await.unwrap();
     assert!((skew_us - 3600 * SECOND_US).abs() < 5 * SECOND_US, "{skew_us}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_nodes_that_meet_a_new_key_at_once_one_takes_it_in() {
+    let Some(server) = testkit::Postgres::start() else { return };
+    let url = server.schema("met");
+    let nodes = [homes::connect(&url).await, homes::connect(&url).await];
+    for round in 0..400_u32 {
+        let meet = |node: u32| {
+            let keys: Vec<Key> = (0..5_u32)
+                .map(|n| {
+                    let number = round * 10 + node * 5 + n;
+                    key(number, number.into(), &format!("{round}/{n}"))
+                })
+                .collect();
+            let states = keys.iter().map(|key| put(key.customer.0, Version::NONE, "met")).collect();
+            nodes[node as usize].commit(Commit { keys, states, ..commit() })
+        };
+        let (one, other) = tokio::join!(meet(0), meet(1));
+        assert!(one.is_ok() != other.is_ok(), "round {round}: {one:?} {other:?}");
+    }
+    let strays = "select count(*) from met.states where customer not in (select number from met.keys)";
+    assert_eq!(server.sql(strays), ["0"], "who has a state has its key");
 }
 
 /// One who writes as long as it may: counts up customers, each message brought until it is known.
