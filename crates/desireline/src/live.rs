@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
 use evidence::counted;
 use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange};
-use lake::{ImportOptions, Importer, Lake, Said, Told};
+use lake::{ImportOptions, Importer, Lake, Said, Told, Writer};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::draw;
 use crate::history;
@@ -50,7 +50,8 @@ impl Live {
         let node = clock.now_us().cast_unsigned() ^ (u64::from(std::process::id()) << 48);
         let options = Options { node, ..Options::default() };
         let engine = Engine::open(Arc::clone(&keep), Arc::clone(&home.charter), clock, options).await?;
-        let history = Arc::new(LakeHistory { home: home.path.clone(), rules: home.rules() });
+        let writer = Arc::new(Mutex::new(Writer::new(&home.path)));
+        let history = Arc::new(LakeHistory { home: home.path.clone(), rules: home.rules(), writer });
         Ok(Self { keep, engine, history })
     }
 
@@ -204,6 +205,7 @@ impl From<lake::Error> for Stopped {
 pub(crate) struct LakeHistory {
     home: PathBuf,
     rules: Rules,
+    writer: Arc<Mutex<Writer>>,
 }
 
 /// What a person said of two keys, each as kind and value: whether they are one customer's.
@@ -227,24 +229,20 @@ impl LakeHistory {
         }
     }
 
-    async fn importer(&self, options: ImportOptions) -> Result<Importer, lake::Error> {
-        let lake = Lake::open_or_create(&self.home).await?;
-        lake.importer(ImportOptions { rules: self.rules.clone(), ..options }).await
-    }
-
     /// Notes something in the lake, without any event.
     async fn note(&self, options: ImportOptions) -> Result<(), Error> {
-        let importer = self.importer(options).await.map_err(unavailable)?;
-        importer.finish().await.map(drop).map_err(unavailable)
+        let note = async |writer: &mut Writer| {
+            let importer = writer.importer(ImportOptions { rules: self.rules.clone(), ..options }).await?;
+            writer.finish(importer).await
+        };
+        note(&mut *self.writer.lock().await).await.map_err(unavailable)
     }
 
     async fn take_in(&self, part: &Part) -> Result<(), lake::Error> {
         // Nodes that share a home take turns, and each goes on where the lake is now: what was refused and what people said
         // would otherwise be told once more, and after what was said since.
-        let _turn = self.turn()?;
-        if let Ok(lake) = Lake::open(&self.home).await
-            && lake.log_position().await? > part.from()
-        {
+        let (_turn, mut writer) = (self.turn()?, self.writer.lock().await);
+        if writer.log_position().await? > part.from() {
             return Err(lake::Error::Overtaken);
         }
         let mut said: Vec<Word> = Vec::new();
@@ -259,11 +257,17 @@ impl LakeHistory {
         })?;
         // The position may only be there once all is; without it the same part comes again, and changes nothing.
         let position = Some(part.until());
-        let until = |log_position| ImportOptions { log_position, ..ImportOptions::default() };
-        let mut importer = self.importer(until(position.filter(|_| said.is_empty()))).await?;
+        let until =
+            |log_position| ImportOptions { rules: self.rules.clone(), log_position, ..ImportOptions::default() };
+        let mut importer = writer.importer(until(position.filter(|_| said.is_empty()))).await?;
         importer.begin_file("live")?;
         part.tell(&mut |telling| hear(&mut importer, &telling))?;
-        let (mut lake, _) = importer.finish().await?;
+        writer.finish(importer).await?;
+        if said.is_empty() {
+            return Ok(());
+        }
+        writer.forget();
+        let mut lake = Lake::open(&self.home).await?;
         for Word { linked, a, b } in &said {
             let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
             let rules = &self.rules;
@@ -273,10 +277,8 @@ impl LakeHistory {
                 Err(error) => return Err(error),
             }
         }
-        if !said.is_empty() {
-            self.importer(until(position)).await?.finish().await?;
-        }
-        Ok(())
+        let importer = writer.importer(until(position)).await?;
+        writer.finish(importer).await
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
-use listen::stitch::{Customers, Graph, Names, Node, Rules};
+use listen::stitch::{Again, Customers, Graph, Names, Node, Rules};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -35,7 +35,6 @@ pub(crate) struct Identity {
     pub graph: Graph,
     /// By node: the customer under which its events are filed. Nodes beyond its end are new.
     pub filed: Vec<i64>,
-    links_known: BTreeMap<(Node, Node), i64>,
     /// The keys that were shared when rows were filed; `None` when that is not known.
     shared_when_filed: Option<BTreeSet<Node>>,
 }
@@ -75,7 +74,7 @@ impl Moves {
 impl Identity {
     /// Nobody is known yet.
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { graph: Graph::new(rules), filed: Vec::new(), links_known: BTreeMap::new(), shared_when_filed: None }
+        Self { graph: Graph::new(rules), filed: Vec::new(), shared_when_filed: None }
     }
 
     /// Reads all keys and links; `filed` says that rows are filed by just these links and rules.
@@ -86,25 +85,22 @@ impl Identity {
         filed: bool,
     ) -> Result<Self, Error> {
         let mut this = Self::new(rules);
-        let mut keys: Vec<(i64, String, String, i64)> = Vec::new();
-        for batch in read_all(customers).await? {
+        // They are written in order of their numbers, file after file.
+        read_each(customers, None, |batch| {
             let (number, customer) =
                 (batch.column(0).as_primitive::<Int64Type>(), batch.column(3).as_primitive::<Int64Type>());
             let (kind, value) = (batch.column(1).as_string::<i32>(), batch.column(2).as_string::<i32>());
-            keys.extend(
-                (0..batch.num_rows())
-                    .map(|i| (number.value(i), kind.value(i).to_owned(), value.value(i).to_owned(), customer.value(i))),
-            );
-        }
-        keys.sort_unstable();
-        for (number, kind, value, customer) in keys {
-            let node = this.graph.restore(&kind, &value);
-            if i64::from(node.0) != number {
-                return Err(Error::Corrupt { what: format!("key number {number} is there twice or out of order") });
+            for (i, number) in number.values().iter().enumerate() {
+                let node = this.graph.restore(kind.value(i), value.value(i));
+                if i64::from(node.0) != *number {
+                    return Err(Error::Corrupt { what: format!("key number {number} is there twice or out of order") });
+                }
+                this.filed.push(customer.value(i));
             }
-            this.filed.push(customer);
-        }
-        for batch in read_all(links).await? {
+            Ok(())
+        })
+        .await?;
+        read_each(links, None, |batch| {
             let at = batch.column(0).as_primitive::<TimestampMicrosecondType>();
             let text = |column: usize| batch.column(column).as_string::<i32>();
             let undo = batch.column(5).as_boolean();
@@ -117,8 +113,11 @@ impl Identity {
                     this.graph.restore_link(a, b, at.value(i));
                 }
             }
-        }
-        this.links_known = this.graph.links().into_iter().map(|(a, b, at)| ((a, b), at)).collect();
+            Ok(())
+        })
+        .await?;
+        // All of it is written down.
+        this.graph.take_news();
         this.shared_when_filed = filed.then(|| this.graph.resolve().shared().clone());
         Ok(this)
     }
@@ -141,7 +140,7 @@ impl Identity {
         for (a, b, at) in self.graph.undone().filter(|(a, b, _)| stays(a, b)) {
             graph.restore_undo(a, b, at);
         }
-        Self { graph, filed: self.filed.clone(), links_known: BTreeMap::new(), shared_when_filed: None }
+        Self { graph, filed: self.filed.clone(), shared_when_filed: None }
     }
 
     /// What customers are called whose rows lie where they are filed.
@@ -158,18 +157,11 @@ impl Identity {
 
     /// These keys and all that may have come in one event with one of them.
     pub(crate) fn around(&self, keys: &BTreeSet<Node>) -> BTreeSet<Node> {
-        let mut all = keys.clone();
-        if all.is_empty() {
-            return all;
-        }
-        let links = self.graph.links();
+        let (mut all, mut last) = (keys.clone(), keys.clone());
         for _ in 0..HOPS_IN_AN_EVENT {
-            let near: Vec<Node> = links
-                .iter()
-                .filter(|(a, b, _)| all.contains(a) != all.contains(b))
-                .flat_map(|(a, b, _)| [*a, *b])
-                .collect();
-            all.extend(near);
+            let near = last.iter().flat_map(|node| self.graph.linked(*node));
+            last = near.filter(|node| !all.contains(node)).collect();
+            all.extend(&last);
         }
         all
     }
@@ -191,17 +183,17 @@ impl Identity {
 
     /// Whose rows no longer lie where they belong, now that `customers` is who is who.
     pub(crate) fn moves(&self, customers: &Customers) -> Moves {
-        let mut now: BTreeMap<i64, (i64, bool)> = BTreeMap::new();
-        for (n, filed) in (0u32..).zip(&self.filed) {
-            let customer = i64::from(customers.of(Node(n)).0);
-            now.entry(*filed).and_modify(|(to, split)| *split |= *to != customer).or_insert((customer, false));
-        }
+        let now = (0u32..).zip(&self.filed).map(|(n, filed)| (*filed, i64::from(customers.of(Node(n)).0)));
+        let mut now: Vec<(i64, i64)> = now.collect();
+        now.sort_unstable();
+        now.dedup();
         let uncertain = self.around(&self.preferred_differently(customers));
         let uncertain: BTreeSet<i64> =
             uncertain.iter().filter_map(|node| self.filed.get(node.0 as usize).copied()).collect();
         let mut moves = Moves::default();
-        for (filed, (customer, split)) in now {
-            if split || uncertain.contains(&filed) {
+        for of_one in now.chunk_by(|one, other| one.0 == other.0) {
+            let (filed, customer) = of_one[0];
+            if of_one.len() > 1 || uncertain.contains(&filed) {
                 moves.split.push(filed);
             } else if filed != customer {
                 moves.renamed.insert(filed, customer);
@@ -210,12 +202,45 @@ impl Identity {
         moves
     }
 
-    /// Writes keys that are new and links whose first evidence is new or earlier, so that a later crash finds them known.
+    /// The same after this evidence, where all rows lay where they belong before it, by `customers`: whom it does not concern
+    /// is not looked at. Puts in `customers` who is who now.
+    pub(crate) fn moves_again(&self, customers: &mut Customers, news: &[(Node, Node, i64)]) -> (Moves, Vec<Node>) {
+        let Again { moved, mut shared } = self.graph.resolve_again(customers, news);
+        let had_rows = |node: &Node| (node.0 as usize) < self.filed.len();
+        shared.retain(had_rows);
+        let uncertain = self.around(&shared);
+        let mut split: BTreeSet<i64> =
+            uncertain.iter().filter_map(|node| self.filed.get(node.0 as usize).copied()).collect();
+        let mut renamed: BTreeMap<i64, i64> = BTreeMap::new();
+        for node in &moved {
+            let (filed, customer) = (self.filed[node.0 as usize], i64::from(customers.of(*node).0));
+            // A customer is named by one of its own keys: as long as that stays, so do others.
+            let named_by = u32::try_from(filed).map_or(*node, Node);
+            let stays = i64::from(customers.of(named_by).0) == filed;
+            if stays || *renamed.entry(filed).or_insert(customer) != customer {
+                split.insert(filed);
+            }
+        }
+        renamed.retain(|filed, _| !split.contains(filed));
+        (Moves { renamed, split: split.into_iter().collect() }, moved)
+    }
+
+    /// Takes note that all rows lie where they belong, of whose keys these belonged elsewhere before.
+    pub(crate) fn are_filed(&mut self, customers: &Customers, moved: &[Node]) {
+        for node in moved {
+            self.filed[node.0 as usize] = i64::from(customers.of(*node).0);
+        }
+        let new = (0u32..).take(self.graph.len()).skip(self.filed.len());
+        self.filed.extend(new.map(|n| i64::from(customers.of(Node(n)).0)));
+    }
+
+    /// Writes keys that are new and these links, whose first evidence is new or earlier, so that a later crash finds them known.
     pub(crate) async fn save(
         &self,
         customers_table: &mut Table,
         links_table: &mut Table,
         customers: &Customers,
+        news: &[(Node, Node, i64)],
     ) -> Result<(), Error> {
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
@@ -223,14 +248,8 @@ impl Identity {
             let batch = self.customers_batch(&new, customers)?;
             append(customers_table, CUSTOMERS, &batch).await?;
         }
-        let links: Vec<(Node, Node, i64)> = self
-            .graph
-            .links()
-            .into_iter()
-            .filter(|(a, b, at)| self.links_known.get(&(*a, *b)).is_none_or(|known| at < known))
-            .collect();
-        if !links.is_empty() {
-            append(links_table, LINKS, &self.links_batch(&links, false)?).await?;
+        if !news.is_empty() {
+            append(links_table, LINKS, &self.links_batch(news, false)?).await?;
         }
         Ok(())
     }
@@ -285,7 +304,21 @@ pub(crate) async fn read_all(table: Option<&Table>) -> Result<Vec<RecordBatch>, 
 /// The same with these columns alone, by position.
 pub(crate) async fn read_columns(table: Option<&Table>, columns: Option<&[usize]>) -> Result<Vec<RecordBatch>, Error> {
     let mut batches = Vec::new();
-    let Some(table) = table else { return Ok(batches) };
+    let gather = |batch| {
+        batches.push(batch);
+        Ok(())
+    };
+    read_each(table, columns, gather).await?;
+    Ok(batches)
+}
+
+/// The same, one batch after the other.
+async fn read_each(
+    table: Option<&Table>,
+    columns: Option<&[usize]>,
+    mut each: impl FnMut(RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Some(table) = table else { return Ok(()) };
     let paths = match table.prepared() {
         Some(version) => vec![name_of(version)],
         None => table.files().await?.into_iter().map(|file| file.path).collect(),
@@ -304,10 +337,10 @@ pub(crate) async fn read_columns(table: Option<&Table>, columns: Option<&[usize]
             builder = builder.with_projection(mask);
         }
         for batch in builder.build()? {
-            batches.push(batch?);
+            each(batch?)?;
         }
     }
-    Ok(batches)
+    Ok(())
 }
 
 /// Adds rows to a small table.

@@ -16,10 +16,12 @@ use listen::{Rejection, Sink, Stop};
 use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
+use crate::kept;
 use crate::limits::{BUCKETS, RUNS_MAX};
 use crate::message_id;
+use crate::open_file::OpenFile;
 use crate::quarantine::{Quarantine, names_nobody};
-use crate::rebuild::{Built, Known, SeenIds, build_run, filed_under, forward, ids_of_runs, keys_json, unfile};
+use crate::rebuild::{Built, Known, build_run, filed_under, forward, ids_of_runs, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
 use crate::table::{DataFile, Purpose, Table};
@@ -66,12 +68,9 @@ pub struct Imported {
 /// Takes in events and rejections, and puts them into the lake when it is [`finish`](Self::finish)ed.
 #[derive(Debug)]
 pub struct Importer {
-    lake: Lake,
-    customers_table: Table,
-    links_table: Table,
+    stock: Stock,
     _lock: Lock,
     options: ImportOptions,
-    identity: Identity,
     words: Words,
     spill: Spill,
     quarantine: Quarantine,
@@ -102,17 +101,22 @@ impl Lake {
         let lock = self.lock().await?;
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let identity = self.identity(options.rules.clone()).await?;
-        let seq = self.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default().cast_unsigned();
-        let folder = self.home().join("tmp");
-        Ok(Importer {
+        Importer::begin(Stock { lake: self, customers_table, links_table, identity, customers: None }, lock, options)
+            .await
+    }
+}
+
+impl Importer {
+    /// Starts an import into a lake of which all this is known.
+    pub(crate) async fn begin(stock: Stock, lock: Lock, options: ImportOptions) -> Result<Self, Error> {
+        let seq = stock.lake.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default().cast_unsigned();
+        let (home, folder) = (stock.lake.home(), stock.lake.home().join("tmp"));
+        Ok(Self {
             spill: Spill::new(&folder.join("rows"), BUCKETS)?,
-            quarantine: Quarantine::new(folder.join("rejected"), self.home().join("quarantine")),
-            lake: self,
-            customers_table,
-            links_table,
+            quarantine: Quarantine::new(folder.join("rejected"), home.join("quarantine")),
+            stock,
             _lock: lock,
             options,
-            identity,
             words: Words::default(),
             file: 0,
             seq,
@@ -121,9 +125,7 @@ impl Lake {
             keys: String::new(),
         })
     }
-}
 
-impl Importer {
     /// Says which file the next events and rejections come from.
     ///
     /// # Errors
@@ -131,6 +133,11 @@ impl Importer {
     pub fn begin_file(&mut self, name: &str) -> Result<(), Error> {
         self.file += 1;
         self.quarantine.begin(name)
+    }
+
+    /// By which rules keys lead to customers.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.options.rules
     }
 
     /// How many events were taken in.
@@ -149,9 +156,9 @@ impl Importer {
         self.nodes.clear();
         let mut as_given = true;
         for (kind, value) in keys() {
-            match self.identity.graph.admit(kind, value) {
+            match self.stock.identity.graph.admit(kind, value) {
                 Some(node) => {
-                    as_given &= self.identity.graph.key(node).1 == value;
+                    as_given &= self.stock.identity.graph.key(node).1 == value;
                     if !self.nodes.contains(&node) {
                         self.nodes.push(node);
                     }
@@ -163,7 +170,7 @@ impl Importer {
             return Ok(false);
         }
         if self.nodes.len() > 1 {
-            self.identity.graph.link(&self.nodes, event.at.as_micros());
+            self.stock.identity.graph.link(&self.nodes, event.at.as_micros());
         }
         if !as_given {
             keys_json(keys(), &mut self.keys);
@@ -207,20 +214,33 @@ impl Importer {
     ///
     /// # Errors
     /// When something cannot be written; nothing of the import is kept then.
-    pub async fn finish(mut self) -> Result<(Lake, Imported), Error> {
-        let customers = self.identity.graph.resolve();
+    pub async fn finish(self) -> Result<(Lake, Imported), Error> {
+        let rules = self.options.rules.clone();
+        let (stock, mut imported) = self.store().await?;
+        imported.keys = stock.identity.keys();
+        if let Some(customers) = &stock.customers {
+            imported.refused.clone_from(&customers.refused);
+            imported.largest = largest(&stock.identity, customers);
+        }
+        imported.customers = stock.lake.size(&rules).await?.1;
+        Ok((stock.lake, imported))
+    }
+
+    /// The same without counting what else is in the lake; gives what is known of it, for the next import.
+    pub(crate) async fn store(mut self) -> Result<(Stock, Imported), Error> {
+        let news = self.stock.identity.graph.take_news();
+        let (customers, moves, moved) = self.who_is_who(&news);
+        let work = self.plan(moves).await?;
+        let built = self.build(&customers, &work).await?;
         let mut imported = Imported {
-            keys: self.identity.keys(),
-            refused: customers.refused.clone(),
-            largest: self.largest(&customers),
+            events: built.iter().map(|b| b.new).sum(),
+            duplicates: built.iter().map(|b| b.duplicates).sum(),
             ..Imported::default()
         };
-        let work = self.plan(&customers).await?;
-        let built = self.build(&customers, &work)?;
-        imported.events = built.iter().map(|b| b.new).sum();
-        imported.duplicates = built.iter().map(|b| b.duplicates).sum();
-        self.identity.save(&mut self.customers_table, &mut self.links_table, &customers).await?;
-        let links = i64::try_from(self.links_table.version()).unwrap_or(i64::MAX);
+        let Stock { customers_table, links_table, identity, .. } = &mut self.stock;
+        identity.save(customers_table, links_table, &customers, &news).await?;
+        identity.are_filed(&customers, &moved);
+        let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
         let mut numbers = vec![
             (number::NEXT_SEQ, self.seq.cast_signed()),
             (number::LINKS, links),
@@ -228,38 +248,69 @@ impl Importer {
             (number::RULES_FILED, fingerprint(&self.options.rules)),
         ];
         numbers.extend(self.live_numbers(imported.events).await?);
-        let mut news = false;
-        for (name, number) in &numbers {
-            news |= [number::LOG_POSITION, number::TOLD_SEQ].contains(name)
-                && self.lake.events.transaction(name).await? != Some(*number);
-        }
-        let changes_nothing = imported.events == 0
-            && !news
-            && work.moves.is_empty()
-            && self.lake.events.transaction(number::LINKS).await? == Some(links)
-            && self.lake.is_filed(&self.options.rules).await?;
-        if changes_nothing {
-            // The same file again: the new runs would only say once more what is there.
-            remove_files(
-                self.lake.events.root(),
-                built.iter().filter_map(|b| b.add.as_ref()).map(|add| add.path.as_str()),
-            );
-            return self.conclude(imported).await;
-        }
-        let add = built.into_iter().filter_map(|b| b.add).collect();
-        let remove = work.replaced.iter().map(|file| file.remove.clone()).collect();
-        let replaced = if work.moves.is_empty() {
-            None
+        if self.changes_anything(&imported, &work, &numbers).await? {
+            self.commit(built, &work, &customers, numbers).await?;
         } else {
-            Some(self.identity.prepare_customers(&self.customers_table, &customers)?)
-        };
-        numbers.extend(replaced.map(|version| (number::CUSTOMERS_REPLACED, version)));
-        self.lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
-        if let Some(version) = replaced {
-            complete(&mut self.customers_table, version).await?;
+            // The same file again: the new runs would only say once more what is there.
+            let built = built.iter().filter_map(|b| b.add.as_ref());
+            remove_files(self.stock.lake.events.root(), built.map(|add| add.path.as_str()));
         }
-        remove_files(self.lake.events.root(), work.replaced.iter().map(|file| file.path.as_str()));
-        self.conclude(imported).await
+        (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
+        self.stock.customers = Some(customers);
+        Ok((self.stock, imported))
+    }
+
+    /// Who is who with this evidence, whose rows have to move because of it, and which keys are somebody else's now.
+    fn who_is_who(&mut self, news: &[(Node, Node, i64)]) -> (Customers, Moves, Vec<Node>) {
+        let identity = &self.stock.identity;
+        if let Some(mut customers) = self.stock.customers.take() {
+            let (moves, moved) = identity.moves_again(&mut customers, news);
+            return (customers, moves, moved);
+        }
+        let customers = identity.graph.resolve();
+        let moves = identity.moves(&customers);
+        let all = (0u32..).take(identity.filed.len()).map(Node).collect();
+        (customers, moves, all)
+    }
+
+    async fn changes_anything(
+        &self,
+        imported: &Imported,
+        work: &Work,
+        numbers: &[(&'static str, i64)],
+    ) -> Result<bool, Error> {
+        let lake = &self.stock.lake;
+        for (name, number) in numbers {
+            if [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS].contains(name)
+                && lake.events.transaction(name).await? != Some(*number)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(imported.events > 0 || !work.moves.is_empty() || !lake.is_filed(&self.options.rules).await?)
+    }
+
+    async fn commit(
+        &mut self,
+        built: Vec<Built>,
+        work: &Work,
+        customers: &Customers,
+        mut numbers: Vec<(&'static str, i64)>,
+    ) -> Result<(), Error> {
+        let Stock { lake, customers_table, identity, .. } = &mut self.stock;
+        let add = built.into_iter().filter_map(|b| b.add).collect();
+        let remove = work.replaced().map(|file| file.remove.clone()).collect();
+        let replaced =
+            if work.moves.is_empty() { None } else { Some(identity.prepare_customers(customers_table, customers)?) };
+        numbers.extend(replaced.map(|version| (number::CUSTOMERS_REPLACED, version)));
+        lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
+        if let Some(version) = replaced {
+            complete(customers_table, version).await?;
+            customers_table.replace(version);
+            kept::sweep(lake.home(), &kept::replaced(&lake.events).await?)?;
+        }
+        remove_files(lake.events.root(), work.replaced().map(|file| file.path.as_str()));
+        Ok(())
     }
 
     /// What live state needs to know of this import, which brought so many events.
@@ -271,7 +322,7 @@ impl Importer {
             numbers.push((number::TOLD_SEQ, *before_seq));
         } else if log_position.is_some() {
             // As long as nothing else came, whatever is here is known there.
-            if self.lake.untold().await?.is_none() {
+            if self.stock.lake.untold().await?.is_none() {
                 numbers.push((number::TOLD_SEQ, self.seq.cast_signed()));
             }
         } else if events > 0 {
@@ -280,46 +331,38 @@ impl Importer {
         Ok(numbers)
     }
 
-    /// What there is to say about the lake as it is now.
-    async fn conclude(mut self, mut imported: Imported) -> Result<(Lake, Imported), Error> {
-        (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
-        imported.customers = self.lake.size(&self.options.rules).await?.1;
-        Ok((self.lake, imported))
-    }
-
-    fn largest(&self, customers: &Customers) -> Vec<(String, String, u64)> {
-        let named = |(root, keys): (Node, usize)| {
-            let (kind, value) = self.identity.graph.key(root);
-            (kind.to_owned(), value.to_owned(), keys as u64)
-        };
-        customers.largest(5).into_iter().map(named).collect()
-    }
-
     /// Which runs are rebuilt: those of buckets whose rows move, and those that are due for merging.
-    async fn plan(&mut self, customers: &Customers) -> Result<Work, Error> {
-        let moves = self.identity.moves(customers);
+    async fn plan(&self, moves: Moves) -> Result<Work, Error> {
         let mut work = Work { moves, ..Work::default() };
         let mut by_bucket: BTreeMap<u32, Vec<DataFile>> = BTreeMap::new();
-        for file in self.lake.events.files().await? {
+        for file in self.stock.lake.events.files().await? {
             by_bucket.entry(file.bucket).or_default().push(file);
         }
         let leaving: Vec<u32> =
             work.moves.renamed.keys().chain(&work.moves.split).map(|customer| bucket_of(*customer)).collect();
-        for (bucket, runs) in by_bucket {
-            let replaced = if leaving.contains(&bucket) { runs.len() } else { due(&runs, self.spill.rows(bucket)) };
-            let (stay, go) = runs.split_at(runs.len() - replaced);
-            work.staying.insert(bucket, stay.iter().map(|file| file.path.clone()).collect());
-            work.replaced.extend(go.iter().cloned());
+        for (bucket, mut runs) in by_bucket {
+            if leaving.contains(&bucket) {
+                work.leaving.extend(runs);
+                continue;
+            }
+            let merged = runs.split_off(runs.len() - due(&runs, self.spill.rows(bucket)));
+            work.runs.insert(bucket, Runs { staying: runs, merged });
         }
         Ok(work)
     }
 
-    fn build(&mut self, customers: &Customers, work: &Work) -> Result<Vec<Built>, Error> {
-        let root = self.lake.events.root().to_owned();
-        let mut moved = Spill::new(&self.lake.home().join("tmp").join("moved"), BUCKETS)?;
-        let replaced: Vec<String> = work.replaced.iter().map(|file| file.path.clone()).collect();
-        let graph = &self.identity.graph;
-        unfile(graph, &mut self.words, &root, &replaced, |nodes, row| {
+    async fn build(&mut self, customers: &Customers, work: &Work) -> Result<Vec<Built>, Error> {
+        let Stock { lake, identity, .. } = &self.stock;
+        let root = lake.events.root().to_owned();
+        // What came from this log is in the lake once, by its position. It may be there from a file, too.
+        let from_files_before = match self.options.log_position {
+            Some(_) => lake.events.transaction(number::IMPORTED_SEQ).await?.unwrap_or_default(),
+            None => i64::MAX,
+        };
+        let mut moved = Spill::new(&lake.home().join("tmp").join("moved"), BUCKETS)?;
+        let leaving: Vec<String> = work.leaving.iter().map(|file| file.path.clone()).collect();
+        let graph = &identity.graph;
+        unfile(graph, &mut self.words, &root, &leaving, |nodes, row| {
             moved.push(bucket_of(filed_under(graph, customers, nodes, row.at_us)), row)
         })?;
         let known = Known { graph, customers, words: &self.words };
@@ -329,18 +372,51 @@ impl Importer {
             forward(&known, &self.spill, &mut moved, BUCKETS)?;
         }
         let (spill, moved) = (&self.spill, &moved);
-        let version = self.lake.events.version() + 1;
+        let version = lake.events.version() + 1;
         run_on_buckets(&self.options.interrupted, |bucket, bytes| {
             if spill.rows(bucket) == 0 && moved.rows(bucket) == 0 {
                 return Ok(Built::default());
             }
             moved.load(bucket, bytes)?;
             spill.load(bucket, bytes)?;
-            let staying = work.staying.get(&bucket).map_or(&[] as &[String], Vec::as_slice);
-            let seen = if staying.is_empty() { SeenIds::default() } else { ids_of_runs(&root, staying, &work.moves)? };
-            let path = format!("bucket={bucket}/{version:012}.parquet");
-            build_run(&known, bytes, |customer| bucket_of(customer) == bucket, seen, &root, path, bucket)
+            let none = Runs::default();
+            let Runs { staying, merged } = work.runs.get(&bucket).unwrap_or(&none);
+            let alike = |file: &&DataFile| file.seq_min.unwrap_or_default() < from_files_before;
+            let alike = staying.iter().chain(merged).filter(alike);
+            let seen = ids_of_runs(&root, alike.map(|file| file.path.as_str()), &work.moves)?;
+            let merged: Vec<OpenFile> =
+                merged.iter().map(|file| OpenFile::open(&root.join(&file.path))).collect::<Result<_, _>>()?;
+            let is_here = |customer| bucket_of(customer) == bucket;
+            build_run(&known, bytes, is_here, seen, &merged, (&root, bucket, version))
         })
+    }
+}
+
+/// The customers with the most keys.
+fn largest(identity: &Identity, customers: &Customers) -> Vec<(String, String, u64)> {
+    let named = |(root, keys): (Node, usize)| {
+        let (kind, value) = identity.graph.key(root);
+        (kind.to_owned(), value.to_owned(), keys as u64)
+    };
+    customers.largest(5).into_iter().map(named).collect()
+}
+
+/// What is known of a lake while one writes to it.
+#[derive(Debug)]
+pub(crate) struct Stock {
+    pub(crate) lake: Lake,
+    pub(crate) customers_table: Table,
+    pub(crate) links_table: Table,
+    pub(crate) identity: Identity,
+    /// Who is who, where all rows lie by it.
+    pub(crate) customers: Option<Customers>,
+}
+
+impl Stock {
+    /// Whether nobody has written to the lake since.
+    pub(crate) fn is_latest(&self) -> Result<bool, Error> {
+        let Stock { lake, customers_table, links_table, .. } = self;
+        Ok(lake.events.is_latest()? && customers_table.is_latest()? && links_table.is_latest()?)
     }
 }
 
@@ -348,22 +424,36 @@ impl Importer {
 #[derive(Debug, Default)]
 struct Work {
     moves: Moves,
-    /// By bucket: the runs that stay as they are.
-    staying: BTreeMap<u32, Vec<String>>,
-    /// Runs whose rows go into the new runs.
-    replaced: Vec<DataFile>,
+    /// Runs of buckets from which rows move to another one, or may.
+    leaving: Vec<DataFile>,
+    /// The runs of all other buckets.
+    runs: BTreeMap<u32, Runs>,
 }
 
-/// How many of the latest runs of a bucket are merged with `new` rows: each one that is not much larger than what would be
-/// merged into it, so that every row is rewritten only a logarithmic number of times, and in any case so many that the
-/// bucket stays within its limit.
+/// The runs of a bucket in which all rows stay.
+#[derive(Debug, Default)]
+struct Runs {
+    staying: Vec<DataFile>,
+    /// Those that become one with what is new.
+    merged: Vec<DataFile>,
+}
+
+impl Work {
+    /// Runs that new ones take the place of.
+    fn replaced(&self) -> impl Iterator<Item = &DataFile> {
+        self.leaving.iter().chain(self.runs.values().flat_map(|runs| &runs.merged))
+    }
+}
+
+/// How many of the latest runs of a bucket are merged with `new` rows. None, as long as there are few; then many at once, down
+/// to one that is much larger than all behind it: so every row is written again only a logarithmic number of times.
 fn due(runs: &[DataFile], new: u64) -> usize {
-    if new == 0 {
+    if new == 0 || runs.len() < RUNS_MAX {
         return 0;
     }
     let (mut merged, mut rows) = (0, new);
     for run in runs.iter().rev() {
-        if run.rows > rows.saturating_mul(2) && runs.len() - merged < RUNS_MAX {
+        if merged >= RUNS_MAX / 2 && run.rows > rows.saturating_mul(2) {
             break;
         }
         merged += 1;

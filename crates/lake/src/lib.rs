@@ -37,6 +37,7 @@ mod table;
 mod told;
 mod touched;
 mod words;
+mod writer;
 
 pub use ask::{Answered, Before, Groups, LeftOut, MakeFolds, Question, Vocabulary};
 pub use cores::each_on_all_cores;
@@ -54,3 +55,4 @@ pub use person::{Link, Person, PersonEvent, Standing};
 pub use sql::Rows;
 pub use store::{Held, Lake};
 pub use told::{Said, Told};
+pub use writer::Writer;

@@ -118,8 +118,7 @@ impl Lake {
         let version = self.events.version() + 1;
         let built = run_on_buckets(&std::sync::atomic::AtomicBool::new(false), |bucket, bytes| {
             rows.load(bucket, bytes)?;
-            let path = format!("bucket={bucket}/{version:012}.parquet");
-            build_run(&known, bytes, |_| true, SeenIds::default(), &root, path, bucket)
+            build_run(&known, bytes, |_| true, SeenIds::default(), &[], (&root, bucket, version))
         })?;
         let mut numbers = vec![(number::RULES_FILED, fingerprint(rules))];
         let links = if purpose == Purpose::Erase {

@@ -19,6 +19,7 @@ use crate::limits::WRITE_BATCH_ROWS;
 use crate::message_id;
 use crate::open_file::OpenFile;
 use crate::run_file::{RunWriter, read_run};
+use crate::scan::{Projection, merge};
 use crate::schema::{EVENTS, utc};
 use crate::spill::{Nodes, Row, Spill, TEXTS, WORDS};
 use crate::store::{bucket_of, nobody};
@@ -58,17 +59,17 @@ struct Place {
     offset: usize,
 }
 
-/// Writes one run from the rows in `bytes`, as [`Row`]s one after the other; `ids` are the message ids of rows of this bucket that
-/// stay where they are.
+/// Writes one run from the rows in `bytes`, as [`Row`]s one after the other, and of `merged`, which are runs of the bucket whose
+/// rows all stay in it; `ids` are the message ids of rows that are in the bucket already.
 pub(crate) fn build_run(
     known: &Known<'_>,
     bytes: &[u8],
     keep: impl Fn(i64) -> bool,
     ids: SeenIds,
-    root: &Path,
-    path: String,
-    bucket: u32,
+    merged: &[OpenFile],
+    place: (&Path, u32, u64),
 ) -> Result<Built, Error> {
+    let (root, bucket, version) = place;
     let mut places = places_of(known, bytes, keep)?;
     places.sort_unstable_by_key(|place| (place.customer, place.at_us, place.seq));
     let mut built = Built::default();
@@ -91,16 +92,26 @@ pub(crate) fn build_run(
             None => built.duplicates += 1,
         }
     }
-    built.rows = kept.len() as u64;
-    if kept.is_empty() {
+    if kept.is_empty() && merged.is_empty() {
         return Ok(built);
     }
+    let path = format!("bucket={bucket}/{version:012}.parquet");
     let full = root.join(&path);
     let mut writer = RunWriter::create(&full)?;
-    for chunk in kept.chunks(WRITE_BATCH_ROWS) {
-        writer.write(&columns_of(known, bytes, chunk, writer.schema())?)?;
+    let schema = Arc::clone(writer.schema());
+    let mut new = kept.chunks(WRITE_BATCH_ROWS).map(|chunk| columns_of(known, bytes, chunk, &schema));
+    if merged.is_empty() {
+        new.try_for_each(|batch| writer.write(&batch?))?;
+    } else {
+        let all = Projection { columns: (0..EVENTS.len()).collect(), dictionaries: false };
+        let mut sources: Vec<Box<dyn Iterator<Item = Result<RecordBatch, Error>> + '_>> = vec![Box::new(new)];
+        for run in merged {
+            sources.push(Box::new(read_run(run, &all.columns, false, WRITE_BATCH_ROWS)?));
+        }
+        merge(sources, &all, &all, |batch| writer.write(batch))?;
     }
-    let (stats, _) = writer.finish(&full)?;
+    let (stats, rows) = writer.finish(&full)?;
+    built.rows = rows;
     built.add = Some(add_entry(root, path, Some(bucket), stats, true)?);
     Ok(built)
 }
@@ -181,8 +192,12 @@ impl SeenIds {
     }
 }
 
-/// The message ids of runs that are not rebuilt.
-pub(crate) fn ids_of_runs(root: &Path, paths: &[String], moves: &Moves) -> Result<SeenIds, Error> {
+/// The message ids of runs that are not unfiled.
+pub(crate) fn ids_of_runs<'a>(
+    root: &Path,
+    paths: impl Iterator<Item = &'a str>,
+    moves: &Moves,
+) -> Result<SeenIds, Error> {
     let mut seen = SeenIds::default();
     let (customer, id) = (0, crate::schema::event_column("message_id"));
     for path in paths {

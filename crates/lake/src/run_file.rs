@@ -64,6 +64,7 @@ pub(crate) struct RunWriter {
     rows: u64,
     customers: Option<(i64, i64)>,
     at_us: Option<(i64, i64)>,
+    seq_min: i64,
     last: Option<(i64, i64)>,
 }
 
@@ -78,7 +79,7 @@ impl RunWriter {
         // Without the embedded Arrow schema every Delta reader copes with the file.
         let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)?;
-        Ok(Self { writer, schema, rows: 0, customers: None, at_us: None, last: None })
+        Ok(Self { writer, schema, rows: 0, customers: None, at_us: None, seq_min: i64::MAX, last: None })
     }
 
     /// The columns that a batch must have.
@@ -99,6 +100,8 @@ impl RunWriter {
             let (low, high) = self.at_us.unwrap_or((*at, *at));
             self.at_us = Some((low.min(*at), high.max(*at)));
         }
+        let seqs = batch.column(2).as_primitive::<Int64Type>().values();
+        self.seq_min = seqs.iter().copied().fold(self.seq_min, i64::min);
         let last = customers[customers.len() - 1];
         self.customers = Some((self.customers.map_or(customers[0], |(first, _)| first), last));
         self.rows += batch.num_rows() as u64;
@@ -115,7 +118,7 @@ impl RunWriter {
         let time = |us| Timestamp::from_micros(us).to_string();
         let stats = serde_json::json!({
             "numRecords": self.rows,
-            "minValues": {"customer": low, "at": time(first)},
+            "minValues": {"customer": low, "at": time(first), "seq": self.seq_min},
             "maxValues": {"customer": high, "at": time(last)},
             "nullCount": {"customer": 0, "at": 0},
         });

@@ -15,7 +15,7 @@ use crate::identity::{Identity, Moves, is_erased};
 use crate::limits::BATCH_ROWS;
 use crate::open_file::OpenFile;
 use crate::rebuild::nodes_of_keys;
-use crate::run_file::{RunReader, read_run, read_schema};
+use crate::run_file::{read_run, read_schema};
 use crate::schema::event_column;
 use crate::store::bucket_of;
 
@@ -201,8 +201,8 @@ fn read_runs(
 }
 
 /// A run that is being merged: its current batch, and how far it has been taken.
-struct Cursor {
-    reader: RunReader,
+struct Cursor<I> {
+    reader: I,
     batch: RecordBatch,
     row: usize,
     /// Which of the batches that wait for output this one is.
@@ -244,16 +244,27 @@ const ALONE_ROWS: usize = 256;
 fn merge_runs(
     runs: &[OpenFile],
     projection: &Projection,
-    mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
+    each: impl FnMut(&RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let wide = projection.with(&["customer", "at", "seq"]);
+    let open = |run| read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS);
+    merge(runs.iter().map(open).collect::<Result<Vec<_>, _>>()?, &wide, projection, each)
+}
+
+/// Merges what is sorted by (customer, at, seq) already: batches of `wide`, which has these columns, handed out as those of
+/// `projection`.
+pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
+    sources: Vec<I>,
+    wide: &Projection,
+    projection: &Projection,
+    mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
     let order = Order(["customer", "at", "seq"].map(|name| wide.position(name)));
     let narrow: Vec<usize> =
         projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
     let mut cursors = Vec::new();
     let mut waiting: Vec<RecordBatch> = Vec::new();
-    for run in runs {
-        let mut reader = read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS)?;
+    for mut reader in sources {
         if let Some(batch) = reader.next().transpose()? {
             waiting.push(batch.clone());
             cursors.push(Cursor { reader, batch, row: 0, waiting: waiting.len() - 1 });

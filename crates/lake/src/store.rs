@@ -273,7 +273,7 @@ impl Lake {
 }
 
 /// Takes the right to write, as soon as nobody has it: a server writes what came in every second, which takes a moment.
-async fn lock(home: &Path) -> Result<Lock, Error> {
+pub(crate) async fn lock(home: &Path) -> Result<Lock, Error> {
     let path = home.join("lock");
     let file = File::create(&path).map_err(Error::file("make", &path))?;
     let begun = Instant::now();

@@ -38,6 +38,8 @@ pub(crate) struct DataFile {
     pub at_min_us: Option<i64>,
     /// The time of its latest event, in microseconds since 1970.
     pub at_max_us: Option<i64>,
+    /// The least arrival number of its events, where the log says so.
+    pub seq_min: Option<i64>,
     /// When it was written, in microseconds since 1970.
     pub written_us: i64,
     /// The entry that would take it out of the table.
@@ -64,6 +66,8 @@ pub(crate) struct Table {
     replaced: Option<i64>,
     /// Its files at a version, once anybody has asked: reading them out of the log takes a good part of a short question.
     files: Mutex<Option<(u64, Vec<DataFile>)>>,
+    /// The numbers that were asked for or committed: each is read out of the whole log since its last checkpoint.
+    numbers: Mutex<HashMap<String, Option<i64>>>,
 }
 
 impl Table {
@@ -79,7 +83,14 @@ impl Table {
             return Err(Error::NewerFormat { path: root.to_owned(), found, known: FORMAT });
         }
         let partitioned = metadata.partition_columns().iter().any(|column| column == BUCKET);
-        Ok(Some(Self { delta, root: root.to_owned(), partitioned, replaced: None, files: Mutex::default() }))
+        Ok(Some(Self {
+            delta,
+            root: root.to_owned(),
+            partitioned,
+            replaced: None,
+            files: Mutex::default(),
+            numbers: Mutex::default(),
+        }))
     }
 
     /// Makes a table in this folder, by bucket where `partitioned`.
@@ -96,7 +107,14 @@ impl Table {
             .with_configuration([(FORMAT_PROPERTY, Some(FORMAT.to_string()))])
             .with_raise_if_key_not_exists(false)
             .await?;
-        Ok(Self { delta, root: root.to_owned(), partitioned, replaced: None, files: Mutex::default() })
+        Ok(Self {
+            delta,
+            root: root.to_owned(),
+            partitioned,
+            replaced: None,
+            files: Mutex::default(),
+            numbers: Mutex::default(),
+        })
     }
 
     /// The folder of the table.
@@ -123,6 +141,11 @@ impl Table {
     /// Says which version's rows took the place of all others last, as far as the events know.
     pub(crate) fn with_replaced(self, replaced: Option<i64>) -> Self {
         Self { replaced, ..self }
+    }
+
+    /// The same, of a version that was put in the place of all others just now.
+    pub(crate) fn replace(&mut self, version: i64) {
+        self.replaced = Some(version);
     }
 
     /// That version.
@@ -192,13 +215,17 @@ impl Table {
                 }
                 _ => 0,
             };
+            let stats: Option<serde_json::Value> =
+                view.stats().as_deref().and_then(|stats| serde_json::from_str(stats).ok());
+            let stat = |which: &str, column: &str| stats.as_ref()?.get(which)?.get(column);
             files.push(DataFile {
                 path: view.path().into_owned(),
                 size: u64::try_from(view.size()).unwrap_or_default(),
                 bucket,
                 rows: view.num_records().unwrap_or_default() as u64,
-                at_min_us: view.stats().as_deref().and_then(|stats| at_us(stats, "minValues")),
-                at_max_us: view.stats().as_deref().and_then(|stats| at_us(stats, "maxValues")),
+                at_min_us: stat("minValues", "at").and_then(at_us),
+                at_max_us: stat("maxValues", "at").and_then(at_us),
+                seq_min: stat("minValues", "seq").and_then(serde_json::Value::as_i64),
                 written_us: view.modification_time().saturating_mul(1000),
                 remove: view.remove_action(true),
             });
@@ -209,8 +236,14 @@ impl Table {
 
     /// The number that was committed last under this name, if any.
     pub(crate) async fn transaction(&self, name: &str) -> Result<Option<i64>, Error> {
+        let known = || self.numbers.lock().expect("no holder of this lock panics");
+        if let Some(number) = known().get(name) {
+            return Ok(*number);
+        }
         let log_store = self.delta.log_store();
-        Ok(self.delta.snapshot()?.transaction_version(log_store.as_ref(), name).await?)
+        let number = self.delta.snapshot()?.transaction_version(log_store.as_ref(), name).await?;
+        known().insert(name.to_owned(), number);
+        Ok(number)
     }
 
     /// Adds and removes files and sets named numbers, all at once or not at all.
@@ -237,6 +270,8 @@ impl Table {
             .build(Some(self.delta.snapshot()?.snapshot()), self.delta.log_store(), operation)
             .await?;
         self.delta.state = Some(commit.snapshot());
+        let known = numbers.iter().map(|(name, number)| ((*name).to_owned(), Some(*number)));
+        self.numbers.lock().expect("no holder of this lock panics").extend(known);
         Ok(())
     }
 }
@@ -254,11 +289,9 @@ fn has_log(root: &Path) -> Result<bool, Error> {
     Ok(entries.filter_map(Result::ok).any(|entry| is_commit(Path::new(&entry.file_name()))))
 }
 
-/// The `at` that Delta's statistics of a file name among their least or greatest values.
-fn at_us(stats: &str, which: &str) -> Option<i64> {
-    let stats: serde_json::Value = serde_json::from_str(stats).ok()?;
-    let text = stats.get(which)?.get("at")?.as_str()?;
-    Timestamp::parse(text, &TimeZone::UTC).ok().map(Timestamp::as_micros)
+/// A time as Delta's statistics name it.
+fn at_us(stat: &serde_json::Value) -> Option<i64> {
+    Timestamp::parse(stat.as_str()?, &TimeZone::UTC).ok().map(Timestamp::as_micros)
 }
 
 /// The log entry for a file that was written into the table's folder; `stats` is Delta's JSON.

@@ -9,20 +9,22 @@
 //! glues nobody; a link that would give a customer two unique keys, or more of a kind than its limit, is not followed. What a
 //! person [says](Graph::say) is followed before all evidence and whatever the rules have to say about it.
 
+mod links;
 mod names;
+mod resolve;
 mod rules;
 pub mod said;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use event::Normalise;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use rapidhash::fast::RandomState;
 
+use links::{Links, Put};
 pub use names::Names;
-
+pub use resolve::{Again, Customers};
 pub use rules::{KeyRule, Rules};
 
 /// A number for a text, the same on every machine: to count distinct values without keeping them.
@@ -70,8 +72,10 @@ pub struct Graph {
     kind_of: Vec<u8>,
     by_value: HashTable<u32>,
     hasher: RandomState,
-    /// Pairs (smaller, larger) with the time of the first evidence, in microseconds since 1970.
-    links: HashMap<(Node, Node), i64, RandomState>,
+    /// With the time of the first evidence.
+    links: Links,
+    /// Pairs that are new, or have a new time, since somebody [asked](Self::take_news).
+    news: Vec<(Node, Node)>,
     /// Pairs that were taken back, with the time of the last word.
     undone: BTreeMap<(Node, Node), i64>,
     /// Reused for normalising.
@@ -92,7 +96,8 @@ impl Graph {
             kind_of: Vec::new(),
             by_value: HashTable::new(),
             hasher: RandomState::default(),
-            links: HashMap::with_hasher(RandomState::default()),
+            links: Links::default(),
+            news: Vec::new(),
             undone: BTreeMap::new(),
             last: None,
         }
@@ -207,11 +212,20 @@ impl Graph {
 
     /// A link as it is kept, be it evidence or what a person said. Returns whether it is new.
     pub fn restore_link(&mut self, a: Node, b: Node, at_us: i64) -> bool {
-        let entry = self.links.entry((a.min(b), a.max(b)));
-        let new = matches!(entry, hashbrown::hash_map::Entry::Vacant(_));
-        let earliest = entry.or_insert(at_us);
-        *earliest = at_us.min(*earliest);
-        new
+        let put = self.links.put(a, b, at_us);
+        if put != Put::Known {
+            self.news.push((a.min(b), a.max(b)));
+        }
+        put == Put::New
+    }
+
+    /// The links that are new or have an earlier time since the last call, each once, in order of their nodes.
+    pub fn take_news(&mut self) -> Vec<(Node, Node, i64)> {
+        let mut news = std::mem::take(&mut self.news);
+        news.sort_unstable();
+        news.dedup();
+        let at_us = |a, b| self.links.at_us(a, b).expect("what is new is there");
+        news.into_iter().map(|(a, b)| (a, b, at_us(a, b))).collect()
     }
 
     /// That a link was taken back, as it is kept.
@@ -226,7 +240,7 @@ impl Graph {
     /// Returns whether there is such a link.
     pub fn undo(&mut self, a: Node, b: Node) -> bool {
         self.restore_undo(a, b, self.next_word_us(a, b));
-        self.links.contains_key(&(a.min(b), a.max(b)))
+        self.links.at_us(a, b).is_some()
     }
 
     /// Takes in that two keys are one customer's because a person says so.
@@ -236,31 +250,38 @@ impl Graph {
 
     fn next_word_us(&self, a: Node, b: Node) -> i64 {
         let pair = (a.min(b), a.max(b));
-        said::next_us(self.links.get(&pair).into_iter().chain(self.undone.get(&pair)).copied())
+        said::next_us(self.links.at_us(a, b).into_iter().chain(self.undone.get(&pair).copied()))
     }
 
     /// Whether the link of two keys was taken back, and no person has said otherwise since.
     pub fn is_undone(&self, a: Node, b: Node) -> bool {
         let pair = (a.min(b), a.max(b));
-        let link_us = self.links.get(&pair).copied().unwrap_or(i64::MAX);
+        let link_us = self.links.at_us(a, b).unwrap_or(i64::MAX);
         !said::holds(link_us, self.undone.get(&pair).copied())
     }
 
     /// Whether two keys are one customer's because a person says so.
     pub fn is_said(&self, a: Node, b: Node) -> bool {
-        let link_us = self.links.get(&(a.min(b), a.max(b)));
-        link_us.is_some_and(|at_us| said::is_said(*at_us)) && !self.is_undone(a, b)
+        self.links.at_us(a, b).is_some_and(said::is_said) && !self.is_undone(a, b)
     }
 
     /// Links in force, whether they are followed or not, each with its time.
-    fn in_force(&self) -> impl Iterator<Item = (&(Node, Node), i64)> {
-        let each = self.links.iter().map(|(pair, at_us)| (pair, *at_us));
-        each.filter(|(pair, at_us)| said::holds(*at_us, self.undone.get(*pair).copied()))
+    fn in_force(&self) -> impl Iterator<Item = (Node, Node, i64)> {
+        self.links.iter().filter(|link| self.holds(link))
+    }
+
+    /// Links in force that a node is an end of.
+    fn in_force_of(&self, node: Node) -> impl Iterator<Item = (Node, Node, i64)> {
+        self.links.of(node).filter(|link| self.holds(link))
+    }
+
+    fn holds(&self, (a, b, at_us): &(Node, Node, i64)) -> bool {
+        said::holds(*at_us, self.undone.get(&(*a, *b)).copied())
     }
 
     /// All links with the time of their first evidence, in order of their nodes.
     pub fn links(&self) -> Vec<(Node, Node, i64)> {
-        let mut links: Vec<_> = self.links.iter().map(|((a, b), at)| (*a, *b, *at)).collect();
+        let mut links: Vec<_> = self.links.iter().collect();
         links.sort_unstable();
         links
     }
@@ -270,12 +291,14 @@ impl Graph {
         self.undone.iter().map(|((a, b), at_us)| (*a, *b, *at_us))
     }
 
-    /// The nodes that are linked with this one directly.
+    /// The nodes that ever came with this one as a link, whatever became of it.
+    pub fn linked(&self, node: Node) -> impl Iterator<Item = Node> {
+        self.links.of(node).map(move |(a, b, _)| if a == node { b } else { a })
+    }
+
+    /// The nodes that are linked with this one directly, by links in force.
     pub fn neighbours(&self, node: Node) -> Vec<Node> {
-        let mut all: Vec<Node> = self
-            .in_force()
-            .filter_map(|((a, b), _)| if *a == node { Some(*b) } else { (*b == node).then_some(*a) })
-            .collect();
+        let mut all: Vec<Node> = self.in_force_of(node).map(|(a, b, _)| if a == node { b } else { a }).collect();
         all.sort_unstable();
         all
     }
@@ -290,77 +313,6 @@ impl Graph {
         (self.rule_of(node).priority, kind, value)
     }
 
-    /// Who is who, from all the evidence. Depends on the set of links and the rules alone, not on their order.
-    pub fn resolve(&self) -> Customers {
-        let mut refused = Vec::new();
-        let shared = self.shared(&mut refused);
-        let mut links: Vec<_> = self.in_force().collect();
-        links.retain(|((a, b), at)| said::is_said(*at) || (!shared.contains(a) && !shared.contains(b)));
-        links.sort_by_cached_key(|((a, b), at)| {
-            let (a, b) = (self.key(*a), self.key(*b));
-            (*at, a.min(b), a.max(b))
-        });
-        let mut union = Union::new(self.len());
-        let mut counts: HashMap<u32, BTreeMap<u8, u32>, RandomState> = HashMap::with_hasher(RandomState::default());
-        for ((a, b), at) in links {
-            let (a_root, b_root) = (union.find(a.0), union.find(b.0));
-            if a_root == b_root {
-                continue;
-            }
-            let count_of = |root: u32, counts: &HashMap<_, BTreeMap<u8, u32>, _>| {
-                counts.get(&root).cloned().unwrap_or_else(|| BTreeMap::from([(self.kind_of[root as usize], 1)]))
-            };
-            let (of_a, of_b) = (count_of(a_root, &counts), count_of(b_root, &counts));
-            let mut together = of_a.clone();
-            for (kind, n) in &of_b {
-                *together.entry(*kind).or_default() += n;
-            }
-            let most = |kind: u8| self.kinds[usize::from(kind)].most();
-            // Whoever has too many because a person said so may still get others that are not.
-            let grows = |kind: &u8| of_a.contains_key(kind) && of_b.contains_key(kind);
-            let too_many = |(kind, n): &(&u8, &u32)| grows(kind) && most(**kind).is_some_and(|most| **n > most);
-            if let Some((kind, _)) = together.iter().find(too_many).filter(|_| !said::is_said(at)) {
-                let [from, to] = [a, b].map(|node| self.key(*node)).map(|(k, value)| (k.to_owned(), value.to_owned()));
-                let of = self.kinds[usize::from(*kind)].kind.clone();
-                refused.push(Refusal::Conflict { from, to, of });
-                continue;
-            }
-            counts.remove(&a_root);
-            counts.remove(&b_root);
-            counts.insert(union.join(a_root, b_root), together);
-        }
-        refused.sort_unstable();
-        Customers { roots: union.roots(), shared, refused }
-    }
-
-    /// Keys that came with more keys of a kind than one person may have. A unique key is one person's by definition: what is
-    /// too much for it is refused link by link.
-    fn shared(&self, refused: &mut Vec<Refusal>) -> BTreeSet<Node> {
-        let mut neighbours: HashMap<(Node, u8), u32, RandomState> = HashMap::with_hasher(RandomState::default());
-        for (pair, _) in self.in_force().filter(|(_, at)| !said::is_said(*at)) {
-            for (node, other) in [(pair.0, pair.1), (pair.1, pair.0)] {
-                if !self.rule_of(node).unique {
-                    *neighbours.entry((node, self.kind_of[other.0 as usize])).or_default() += 1;
-                }
-            }
-        }
-        let mut shared = BTreeSet::new();
-        for ((node, kind), count) in neighbours {
-            let rule = &self.kinds[usize::from(kind)];
-            if rule.most().is_some_and(|most| count > most) {
-                shared.insert(node);
-                let (kind, value) = self.key(node);
-                refused.push(Refusal::SharedKey {
-                    kind: kind.to_owned(),
-                    value: value.to_owned(),
-                    with: rule.kind.clone(),
-                    count,
-                });
-            }
-        }
-        shared
-    }
-
     /// Whose event it is that came with these keys: the customer of the first key by priority that is not shared; where
     /// all are, the first.
     pub fn customer(&self, keys: &[Node], customers: &Customers) -> Option<Node> {
@@ -368,7 +320,7 @@ impl Graph {
             return Some(customers.of(*only));
         }
         let best = keys.iter().copied().min_by(|a, b| {
-            let rank = |n: Node| (customers.shared.contains(&n), self.rank(n));
+            let rank = |n: Node| (customers.shared().contains(&n), self.rank(n));
             rank(*a).cmp(&rank(*b))
         })?;
         Some(customers.of(best))
@@ -379,84 +331,6 @@ fn slice_of<'a>(text: &'a str, ends: &[usize], node: u32) -> &'a str {
     let node = node as usize;
     let start = if node == 0 { 0 } else { ends[node - 1] };
     text.get(start..ends[node]).expect("ends lie between values")
-}
-
-/// Who is who: every key's customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Customers {
-    roots: Vec<u32>,
-    shared: BTreeSet<Node>,
-    /// What was not followed, and why.
-    pub refused: Vec<Refusal>,
-}
-
-impl Customers {
-    /// The customer of a key, named by its oldest key.
-    pub fn of(&self, key: Node) -> Node {
-        Node(self.roots[key.0 as usize])
-    }
-
-    /// Keys that came with more keys of a kind than one person may have, and so glue nobody.
-    pub fn shared(&self) -> &BTreeSet<Node> {
-        &self.shared
-    }
-
-    /// How many customers there are.
-    pub fn len(&self) -> usize {
-        self.roots.iter().enumerate().filter(|(n, root)| **root as usize == *n).count()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.roots.is_empty()
-    }
-
-    /// The largest customers by number of keys, for a look at whether anybody grew abnormally.
-    pub fn largest(&self, n: usize) -> Vec<(Node, usize)> {
-        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
-        for root in &self.roots {
-            *sizes.entry(*root).or_default() += 1;
-        }
-        let mut sizes: Vec<_> = sizes.into_iter().filter(|(_, size)| *size > 1).collect();
-        sizes.sort_by_key(|(root, size)| (Reverse(*size), *root));
-        sizes.truncate(n);
-        sizes.into_iter().map(|(root, size)| (Node(root), size)).collect()
-    }
-}
-
-/// Disjoint sets; the root of a set is its smallest member.
-struct Union {
-    parent: Vec<u32>,
-}
-
-impl Union {
-    fn new(len: usize) -> Self {
-        Self { parent: (0..u32::try_from(len).expect("nodes are numbered in 32 bits")).collect() }
-    }
-
-    fn find(&mut self, mut n: u32) -> u32 {
-        while self.parent[n as usize] != n {
-            let up = self.parent[self.parent[n as usize] as usize];
-            self.parent[n as usize] = up;
-            n = up;
-        }
-        n
-    }
-
-    /// Joins two sets by their roots and returns the new root.
-    fn join(&mut self, a: u32, b: u32) -> u32 {
-        let (root, other) = (a.min(b), a.max(b));
-        self.parent[other as usize] = root;
-        root
-    }
-
-    fn roots(mut self) -> Vec<u32> {
-        for n in 0..self.parent.len() {
-            let n = u32::try_from(n).expect("nodes are numbered in 32 bits");
-            self.parent[n as usize] = self.find(n);
-        }
-        self.parent
-    }
 }
 
 #[cfg(test)]

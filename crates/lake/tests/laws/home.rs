@@ -5,7 +5,7 @@ use std::path::Path;
 
 use event::{Event, Key, Timestamp};
 use journey::{AnyFold, Fold, Journey, Moments, Selection};
-use lake::{ImportOptions, Lake, Lens, Question, Vocabulary};
+use lake::{ImportOptions, Importer, Lake, Lens, Question, Vocabulary, Writer};
 use listen::Sink;
 use listen::stitch::{Graph, Node, Rules};
 
@@ -69,6 +69,21 @@ pub(crate) async fn import_by(home: &Path, rows: &[Row], rules: &Rules) -> lake:
     let lake = Lake::open_or_create(home).await.expect("a lake");
     let options = ImportOptions { rules: rules.clone(), ..ImportOptions::default() };
     let mut importer = lake.importer(options).await.expect("an importer");
+    take_in(&mut importer, rows);
+    importer.finish().await.expect("committed").1
+}
+
+/// Imports rows of a live log up to a position.
+pub(crate) async fn export(writer: &mut Writer, rows: &[Row], rules: &Rules, position: usize) {
+    let log_position = Some(position as u64);
+    let options = ImportOptions { rules: rules.clone(), log_position, ..ImportOptions::default() };
+    let mut importer = writer.importer(options).await.expect("an importer");
+    take_in(&mut importer, rows);
+    writer.finish(importer).await.expect("committed");
+    assert_eq!(writer.log_position().await.expect("a position"), position as u64);
+}
+
+fn take_in(importer: &mut Importer, rows: &[Row]) {
     importer.begin_file("test").expect("a file");
     for row in rows {
         let keys: Vec<Key<'_>> = row.keys.iter().map(|(kind, value)| Key { kind, value }).collect();
@@ -79,7 +94,6 @@ pub(crate) async fn import_by(home: &Path, rows: &[Row], rules: &Rules) -> lake:
         event.properties = row.properties.as_deref();
         importer.event(&event).expect("taken in");
     }
-    importer.finish().await.expect("committed").1
 }
 
 pub(crate) async fn sequences(home: &Path) -> Told {

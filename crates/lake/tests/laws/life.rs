@@ -2,15 +2,17 @@
 //! tells the same journeys as all rows read again from the beginning.
 
 use event::Normalise;
-use lake::{Error, Lake};
+use lake::{Error, Lake, Writer};
 use listen::stitch::{KeyRule, Rules};
 use proptest::prelude::*;
 
-use crate::home::{Keys, Model, Row, import_by, runtime, sequences_by, spread, without_ballast};
+use crate::home::{Keys, Model, Row, export, import_by, runtime, sequences_by, spread, without_ballast};
 
 #[derive(Debug, Clone)]
 enum Step {
     Import(Vec<(Keys, u8, u8)>),
+    /// The same, by the one who writes again and again.
+    Export(Vec<(Keys, u8, u8)>),
     /// Takes back one of the links.
     Unmerge(usize),
     /// Erases the customer of one of the keys.
@@ -29,8 +31,10 @@ fn key() -> impl Strategy<Value = (&'static str, String)> {
 
 fn step() -> impl Strategy<Value = Step> {
     let keys = prop_oneof![key().prop_map(|one| vec![one]), (key(), key()).prop_map(|(one, other)| vec![one, other]),];
+    let events = || prop::collection::vec((keys.clone(), 0..4u8, 0..40u8), 1..10);
     prop_oneof![
-        6 => prop::collection::vec((keys, 0..4u8, 0..40u8), 1..10).prop_map(Step::Import),
+        4 => events().prop_map(Step::Import),
+        8 => events().prop_map(Step::Export),
         2 => any::<usize>().prop_map(Step::Unmerge),
         2 => any::<usize>().prop_map(Step::Erase),
         1 => Just(Step::Compact),
@@ -56,9 +60,19 @@ fn rules(n: usize) -> Rules {
     Rules::new(vec![rule("user_id", 1, n != 3, None, Normalise::Trim), email, anonymous], ["null".to_owned()])
 }
 
-async fn carry_out(home: &std::path::Path, step: &Step, model: &mut Model, by: &mut Rules, first: bool) {
+/// A lake in the making.
+struct Life {
+    model: Model,
+    by: Rules,
+    writer: Writer,
+    /// Nothing came yet.
+    first: bool,
+}
+
+async fn carry_out(home: &std::path::Path, step: &Step, life: &mut Life) {
+    let Life { model, by, writer, first } = life;
     match step {
-        Step::Import(events) => {
+        Step::Import(events) | Step::Export(events) => {
             let row = |(n, (keys, event, at)): (usize, &(Keys, u8, u8))| {
                 // Many share a time, so that the order of arrival decides.
                 let mut row = Row::new(keys.clone(), &format!("e{event}"), i64::from(*at) * 1_000_000);
@@ -66,9 +80,13 @@ async fn carry_out(home: &std::path::Path, step: &Step, model: &mut Model, by: &
                 row
             };
             let rows: Vec<Row> = events.iter().enumerate().map(row).collect();
-            let taken = if first { spread(&rows) } else { rows.clone() };
-            import_by(home, &taken, by).await;
+            let taken = if *first { spread(&rows) } else { rows.clone() };
             model.arrived += rows.len();
+            if matches!(step, Step::Import(_)) {
+                import_by(home, &taken, by).await;
+            } else {
+                export(writer, &taken, by, model.arrived).await;
+            }
             model.rows.extend(rows);
         }
         Step::Unmerge(n) => {
@@ -127,25 +145,29 @@ async fn told_by_sql(home: &std::path::Path, by: &Rules) -> crate::home::Told {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn a_lake_tells_what_all_rows_read_again_would(steps in prop::collection::vec(step(), 1..10)) {
+    fn a_lake_tells_what_all_rows_read_again_would(steps in prop::collection::vec(step(), 1..16)) {
         runtime().block_on(async {
             let home = tempfile::tempdir().expect("a folder");
-            let (mut model, mut by, mut first) = (Model::default(), Rules::default(), true);
+            let (model, by) = (Model::default(), Rules::default());
+            let mut life = Life { model, by, writer: Writer::new(home.path()), first: true };
             for (n, step) in steps.iter().enumerate() {
-                if first && !matches!(step, Step::Import(_) | Step::Rules(_)) {
+                let brings = matches!(step, Step::Import(_) | Step::Export(_));
+                if life.first && !brings && !matches!(step, Step::Rules(_)) {
                     continue;
                 }
-                carry_out(home.path(), step, &mut model, &mut by, first).await;
-                first &= !matches!(step, Step::Import(_));
-                if first {
+                carry_out(home.path(), step, &mut life).await;
+                life.first &= !brings;
+                if life.first {
                     continue;
                 }
-                prop_assert_eq!(told(home.path(), &by).await, model.told(&by), "after step {} {:?}", n, step);
-                prop_assert_eq!(told_by_sql(home.path(), &by).await, model.told(&by), "SQL, after step {} {:?}", n, step);
+                let Life { model, by, .. } = &life;
+                prop_assert_eq!(told(home.path(), by).await, model.told(by), "after step {} {:?}", n, step);
+                prop_assert_eq!(told_by_sql(home.path(), by).await, model.told(by), "SQL, after step {} {:?}", n, step);
             }
+            let Life { model, by, first, .. } = life;
             if !first {
                 Lake::open(home.path()).await.expect("a lake").compact(&by).await.expect("compacted");
                 prop_assert_eq!(told(home.path(), &by).await, model.told(&by), "compacted");

@@ -1,4 +1,6 @@
 use super::*;
+use std::collections::BTreeSet;
+
 use event::Event;
 use proptest::prelude::*;
 
@@ -244,4 +246,42 @@ fn a_word_of_a_person_is_followed_before_all_evidence_and_the_last_one_counts() 
     again.restore_undo(u1, u2, words[1]);
     again.restore_link(u1, u2, words[0]);
     assert!(again.is_said(u1, u2));
+}
+
+proptest! {
+    /// However evidence comes in parts, and words of people between: resolving again what it concerns is resolving everything.
+    #[test]
+    fn resolving_again_is_resolving_everything(
+        parts in prop::collection::vec(
+            prop::collection::vec((prop::collection::vec((0usize..4, 0u8..6), 1..4), 0i64..20, 0u8..12), 1..6),
+            1..8,
+        ),
+    ) {
+        let kinds = ["user_id", "email", "phone", "anonymous_id"];
+        let mut graph = Graph::new(Rules::default());
+        let mut customers = graph.resolve();
+        for part in parts {
+            for (keys, at_us, word) in part {
+                let value = |kind: usize, n: u8| if kind == 1 { format!("k{n}@x.org") } else { format!("0301234{n}") };
+                let nodes: Vec<Node> =
+                    keys.iter().filter_map(|(kind, n)| graph.admit(kinds[*kind], &value(*kind, *n))).collect();
+                match (word, nodes.as_slice()) {
+                    (0, [a, b, ..]) if a != b => graph.say(*a, *b),
+                    _ => { graph.link(&nodes, at_us); }
+                }
+            }
+            let before = customers.clone();
+            let news = graph.take_news();
+            let again = graph.resolve_again(&mut customers, &news);
+            let all = graph.resolve();
+            let known = || (0u32..).take(graph.len()).map(Node);
+            prop_assert!(known().all(|node| customers.of(node) == all.of(node)));
+            prop_assert_eq!(customers.shared(), all.shared());
+            let was = (0u32..).take(before.roots.len()).map(Node);
+            let moved: Vec<Node> = was.filter(|node| before.of(*node) != all.of(*node)).collect();
+            prop_assert_eq!(&again.moved, &moved);
+            let flipped: BTreeSet<Node> = before.shared().symmetric_difference(all.shared()).copied().collect();
+            prop_assert_eq!(&again.shared, &flipped);
+        }
+    }
 }

@@ -1,0 +1,71 @@
+//! Who writes to a lake again and again. What there is to know of it to write a little more, who is who among all, stays in
+//! memory, so that adding a thousand events does not take longer the more customers there are.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::import::{ImportOptions, Importer, Stock};
+use crate::store::{Lake, fingerprint, lock};
+
+/// Starts one import after the other into a lake, which is made where there is none.
+#[derive(Debug)]
+pub struct Writer {
+    home: PathBuf,
+    /// With the fingerprint of the rules by which rows lie.
+    known: Option<(Stock, i64)>,
+}
+
+impl Writer {
+    /// Nothing is known of the lake in this home yet.
+    pub fn new(home: &Path) -> Self {
+        Self { home: home.to_owned(), known: None }
+    }
+
+    /// Starts an import; see [`Lake::importer`].
+    ///
+    /// # Errors
+    /// As [`Lake::importer`] and [`Lake::open_or_create`].
+    pub async fn importer(&mut self, options: ImportOptions) -> Result<Importer, Error> {
+        if let Some((stock, rules)) = self.known.take()
+            && rules == fingerprint(&options.rules)
+        {
+            let lock = lock(&self.home).await?;
+            if stock.is_latest()? {
+                return Importer::begin(stock, lock, options).await;
+            }
+        }
+        Lake::open_or_create(&self.home).await?.importer(options).await
+    }
+
+    /// Sorts everything that an import took in, writes it and commits it.
+    ///
+    /// # Errors
+    /// When something cannot be written; nothing of the import is kept then.
+    pub async fn finish(&mut self, importer: Importer) -> Result<(), Error> {
+        let rules = fingerprint(importer.rules());
+        let (stock, _) = importer.store().await?;
+        self.known = Some((stock, rules));
+        Ok(())
+    }
+
+    /// The position of a live log before which everything is here; 0 where nothing came from one.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn log_position(&self) -> Result<u64, Error> {
+        if let Some((stock, _)) = &self.known
+            && stock.is_latest()?
+        {
+            return stock.lake.log_position().await;
+        }
+        match Lake::open(&self.home).await {
+            Err(Error::NoLake { .. }) => Ok(0),
+            lake => lake?.log_position().await,
+        }
+    }
+
+    /// Forgets what it knows: somebody else is about to write.
+    pub fn forget(&mut self) {
+        self.known = None;
+    }
+}
