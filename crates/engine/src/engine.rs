@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use act::{Models, Plan};
 use charter::Charter;
-use hashbrown::HashMap;
-use keep::{Keep, KeyNumber};
+use keep::{Keep, KeyNumber, Link};
 use listen::intake::Sources;
 use listen::stitch::Rules;
 use tokio::sync::{RwLock, Semaphore, SemaphorePermit, broadcast};
@@ -19,7 +18,8 @@ use crate::decide::LastWords;
 use crate::deliver::Outbox;
 use crate::error::Error;
 use crate::lane::Lanes;
-use crate::limits::{BATCHES_AT_ONCE, BATCHES_WAITING, CHANGES_WAITING, LINKS_REMEMBERED, NUMBERS_RESERVED};
+use crate::limits::{BATCHES_AT_ONCE, BATCHES_WAITING, CHANGES_WAITING, NUMBERS_RESERVED};
+use crate::linked::Linked;
 use crate::tail::Tail;
 
 /// How the engine is set up.
@@ -44,7 +44,7 @@ pub struct Engine {
     /// Numbers for new keys that were reserved and not used yet.
     numbers: tokio::sync::Mutex<Range<u32>>,
     /// Pairs of keys whose link is kept already, with the time of the earliest evidence.
-    linked: Mutex<HashMap<(KeyNumber, KeyNumber), i64>>,
+    linked: Mutex<Linked>,
     /// The place in the order of arrival that was given last.
     last_seq: AtomicU64,
     /// Whoever collided too often goes alone; all others go together.
@@ -88,7 +88,7 @@ impl Engine {
             options,
             generation: 0,
             numbers: tokio::sync::Mutex::new(0..0),
-            linked: Mutex::new(HashMap::new()),
+            linked: Mutex::default(),
             last_seq: AtomicU64::new(0),
             together: RwLock::new(()),
             lanes: Lanes::default(),
@@ -195,24 +195,27 @@ impl Engine {
         least.max(given.unwrap_or_else(|same| same) + 1)
     }
 
-    /// Whether the link of these two is known to be kept, by evidence that is no later than this.
-    pub(crate) fn is_linked(&self, low: KeyNumber, high: KeyNumber, at_us: i64) -> bool {
-        let linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
-        linked.get(&(low, high)).is_some_and(|known| *known <= at_us)
+    /// Those of these links that are not kept, with evidence as early as theirs.
+    pub(crate) async fn not_kept(&self, mut links: Vec<Link>) -> Result<Vec<Link>, keep::Error> {
+        links.retain(|link| !self.linked().knows((link.low, link.high), link.at_us));
+        let pairs: Vec<_> = links.iter().map(|link| (link.low, link.high)).collect();
+        if pairs.is_empty() {
+            return Ok(links);
+        }
+        let kept = self.keep.evidence(&pairs).await?;
+        let kept = links.iter().zip(kept).filter_map(|(link, at_us)| Some(Link { at_us: at_us?, ..*link }));
+        let kept: Vec<Link> = kept.collect();
+        self.remember_links(&kept);
+        links.retain(|link| !self.linked().knows((link.low, link.high), link.at_us));
+        Ok(links)
+    }
+
+    fn linked(&self) -> MutexGuard<'_, Linked> {
+        self.linked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers links that are kept.
-    pub(crate) fn remember_links(&self, links: &[keep::Link]) {
-        let mut linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
-        if linked.len() + links.len() > LINKS_REMEMBERED {
-            linked.clear();
-        }
-        for link in links {
-            // Evidence for a link that was taken back is kept as well.
-            if !link.undo {
-                let known = linked.entry((link.low, link.high)).or_insert(link.at_us);
-                *known = link.at_us.min(*known);
-            }
-        }
+    pub(crate) fn remember_links(&self, links: &[Link]) {
+        self.linked().remember(links);
     }
 }

@@ -23,6 +23,7 @@ mod follow;
 mod identity;
 mod lane;
 pub mod limits;
+mod linked;
 mod links;
 mod message;
 mod models;

@@ -244,15 +244,17 @@ impl Batch<'_> {
             let [first, others @ ..] = *keys else { continue };
             let first = self.places[*first].number;
             for other in others.iter().map(|other| self.places[*other].number) {
-                let pair = (first.min(other), first.max(other));
-                if !self.engine.is_linked(pair.0, pair.1, parsed.at_us) {
-                    let evidence_us = said::evidence_us(parsed.at_us);
-                    let at_us = pairs.entry(pair).or_insert(evidence_us);
-                    *at_us = evidence_us.min(*at_us);
-                }
+                let evidence_us = said::evidence_us(parsed.at_us);
+                let at_us = pairs.entry((first.min(other), first.max(other))).or_insert(evidence_us);
+                *at_us = evidence_us.min(*at_us);
             }
         }
-        self.links = pairs.into_iter().map(|((low, high), at_us)| Link { low, high, undo: false, at_us }).collect();
+        let new: HashSet<KeyNumber> = self.places.iter().filter(|place| place.new).map(|place| place.number).collect();
+        let links = pairs.into_iter().map(|((low, high), at_us)| Link { low, high, undo: false, at_us });
+        let (mut links, known): (Vec<Link>, Vec<Link>) =
+            links.partition(|link| new.contains(&link.low) || new.contains(&link.high));
+        links.append(&mut self.engine.not_kept(known).await?);
+        self.links = links;
         Ok(())
     }
 

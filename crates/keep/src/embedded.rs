@@ -226,6 +226,11 @@ impl Keep for Embedded {
         self.read(keys.len(), move |read, _| ledger::links(read, &keys, limit)).await
     }
 
+    async fn evidence(&self, pairs: &[(KeyNumber, KeyNumber)]) -> Result<Vec<Option<i64>>, Error> {
+        let pairs = pairs.to_vec();
+        self.read(pairs.len(), move |read, _| ledger::evidence(read, &pairs)).await
+    }
+
     async fn states(&self, generation: u32, after: Option<Customer>, limit: usize) -> Result<Vec<Stored>, Error> {
         self.read(limit, move |read, _| ledger::states(read, generation, after, limit)).await
     }

@@ -67,6 +67,10 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// thousand people use is not read whole, and the caller sees by the length that there may be more.
     async fn links(&self, keys: &[KeyNumber], limit: usize) -> Result<Vec<Link>, Error>;
 
+    /// The time of the link of each of these pairs of keys, the smaller number first; `None` where there is no link, whatever is
+    /// said against one.
+    async fn evidence(&self, pairs: &[(KeyNumber, KeyNumber)]) -> Result<Vec<Option<i64>>, Error>;
+
     /// A page of states, ordered by customer, from after `after` on.
     async fn states(&self, generation: u32, after: Option<Customer>, limit: usize) -> Result<Vec<Stored>, Error>;
 

@@ -25,7 +25,7 @@ use crate::store::{Draft, Read, Table, Writes};
 pub(crate) use lease::Leases;
 pub(crate) use parcel::shortened;
 pub(crate) use read::{
-    dead, keys_by_number, keys_of, links, load, log, log_of, log_span, queues, records, states, waiting,
+    dead, evidence, keys_by_number, keys_of, links, load, log, log_of, log_span, queues, records, states, waiting,
 };
 use recent::Recent;
 

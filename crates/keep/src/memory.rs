@@ -224,6 +224,10 @@ impl Keep for Memory {
         self.read(|tables| ledger::links(tables, keys, limit))
     }
 
+    async fn evidence(&self, pairs: &[(KeyNumber, KeyNumber)]) -> Result<Vec<Option<i64>>, Error> {
+        self.read(|tables| ledger::evidence(tables, pairs))
+    }
+
     async fn states(&self, generation: u32, after: Option<Customer>, limit: usize) -> Result<Vec<Stored>, Error> {
         self.read(|tables| ledger::states(tables, generation, after, limit))
     }

@@ -225,6 +225,12 @@ impl Keep for Postgres {
         rows.iter().map(link).collect()
     }
 
+    async fn evidence(&self, pairs: &[(KeyNumber, KeyNumber)]) -> Result<Vec<Option<i64>>, Error> {
+        let (low, high): (Vec<KeyNumber>, Vec<KeyNumber>) = pairs.iter().copied().unzip();
+        let rows = self.rows(queries::EVIDENCE, &[&numbers(&low), &numbers(&high)]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     async fn states(&self, generation: u32, after: Option<Customer>, most: usize) -> Result<Vec<Stored>, Error> {
         let after = after.map(|customer| customer.0);
         let rows = self.rows(queries::STATES, &[&generation.cast_signed(), &after, &limit(most)]).await?;

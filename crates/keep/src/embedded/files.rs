@@ -40,7 +40,7 @@ pub(super) struct Shared {
     /// What came in last. Only the one who writes changes it; a reader holds it, so that it sees one moment.
     active: RwLock<Fresh>,
     beneath: RwLock<Beneath>,
-    cache: Cache,
+    pub(super) cache: Cache,
 }
 
 /// What does not change any more.

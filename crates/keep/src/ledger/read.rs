@@ -105,6 +105,16 @@ pub(crate) fn links(read: &dyn Read, numbers: &[KeyNumber], limit: usize) -> Res
     Ok(found.into_iter().collect())
 }
 
+pub(crate) fn evidence(read: &dyn Read, pairs: &[(KeyNumber, KeyNumber)]) -> Result<Vec<Option<i64>>, Error> {
+    let mut found = vec![None; pairs.len()];
+    for place in in_order(pairs) {
+        let (low, high) = pairs[place];
+        let row = read.get(Table::Links, &keys::link(low, high, false))?;
+        found[place] = row.map(|row| Eye::new(&row).i64()).transpose()?;
+    }
+    Ok(found)
+}
+
 pub(crate) fn states(
     read: &dyn Read,
     generation: u32,

@@ -30,6 +30,11 @@ pub(super) const LINKS: &str = "
 select low, high, undo, at_us from links where low = any($1::bigint[]) or high = any($1::bigint[])
 order by low, high, undo limit $2";
 
+/// In the order of the pairs.
+pub(super) const EVIDENCE: &str = "
+select links.at_us from unnest($1::bigint[], $2::bigint[]) with ordinality as pair (low, high, place)
+left join links on links.low = pair.low and links.high = pair.high and not links.undo order by pair.place";
+
 pub(super) const STATES: &str = "
 select customer, version, bytes from states where generation = $1 and ($2::bigint is null or customer > $2)
 order by customer limit $3";
@@ -202,11 +207,12 @@ with moved as (update head set next = next + $1::bigint returning next),
      )
 select next from moved";
 
-const ALL: [&str; 42] = [
+const ALL: [&str; 43] = [
     LOAD,
     RESERVE,
     KEYS,
     KEYS_OF,
+    EVIDENCE,
     LINKS,
     STATES,
     SPAN,

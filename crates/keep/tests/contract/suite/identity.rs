@@ -48,6 +48,11 @@ pub(crate) async fn links_are_evidence_with_the_earliest_time(home: &mut Home) {
     assert_eq!(of(&[2, 0, 1], 10).await, all, "each once");
     assert_eq!(of(&[0, 1, 2], 2).await.len(), 2);
     assert_eq!(of(&[9], 10).await, vec![]);
+    keep.commit(Commit { links: vec![link(4, 5, true, 80)], ..commit() }).await.unwrap();
+    let pairs = [(1, 2), (4, 5), (0, 1), (2, 3), (0, 300), (1, 2)].map(|(low, high)| (KeyNumber(low), KeyNumber(high)));
+    let found = [Some(65), None, Some(50), None, Some(-5), Some(65)];
+    assert_eq!(keep.evidence(&pairs).await.unwrap(), found, "what is said against a link is none");
+    assert_eq!(keep.evidence(&[]).await.unwrap(), []);
 }
 
 pub(crate) async fn numbers_are_given_once(home: &mut Home) {
