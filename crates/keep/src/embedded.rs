@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::commit::{Commit, Link};
 use crate::error::Error;
+use crate::ledger::chunk::Chunk;
 use crate::ledger::{self, Prepared, Shared};
 use crate::limits::{
     CACHE_BYTES, FRESH_BYTES, INLINE_ROWS_MAX, MESSAGES_KNOWN_US, MESSAGES_KNOWN_US_MIN, QUEUED_BYTES_MAX,
@@ -231,6 +232,14 @@ impl Keep for Embedded {
         self.read(pairs.len(), move |read, _| ledger::evidence(read, &pairs)).await
     }
 
+    async fn every_key(&self, after: Option<KeyNumber>, limit: usize) -> Result<Vec<Key>, Error> {
+        self.read(limit, move |read, _| ledger::every_key(read, after, limit)).await
+    }
+
+    async fn every_link(&self, after: Option<Link>, limit: usize) -> Result<Vec<Link>, Error> {
+        self.read(limit, move |read, _| ledger::every_link(read, after, limit)).await
+    }
+
     async fn states(&self, generation: u32, after: Option<Customer>, limit: usize) -> Result<Vec<Stored>, Error> {
         self.read(limit, move |read, _| ledger::states(read, generation, after, limit)).await
     }
@@ -245,6 +254,10 @@ impl Keep for Embedded {
 
     async fn log(&self, from: u64, limit: usize) -> Result<Vec<Logged>, Error> {
         self.read(limit, move |read, _| ledger::log(read, from, limit)).await
+    }
+
+    async fn chunks(&self, from: u64, bytes: usize) -> Result<Vec<Chunk>, Error> {
+        self.read(usize::MAX, move |read, _| ledger::chunks(read, from, bytes)).await
     }
 
     async fn log_of(&self, customers: &[Customer], before: u64, limit: usize) -> Result<Vec<Logged>, Error> {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::commit::{Commit, Link};
 use crate::error::Error;
+use crate::ledger::chunk::Chunk;
 use crate::loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
     Waiting, Wanted,
@@ -71,6 +72,12 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// said against one.
     async fn evidence(&self, pairs: &[(KeyNumber, KeyNumber)]) -> Result<Vec<Option<i64>>, Error>;
 
+    /// A page of all keys, ordered by number, from after `after` on.
+    async fn every_key(&self, after: Option<KeyNumber>, limit: usize) -> Result<Vec<Key>, Error>;
+
+    /// A page of all links and counter-links, ordered by their keys, each once, from after `after` on.
+    async fn every_link(&self, after: Option<Link>, limit: usize) -> Result<Vec<Link>, Error>;
+
     /// A page of states, ordered by customer, from after `after` on.
     async fn states(&self, generation: u32, after: Option<Customer>, limit: usize) -> Result<Vec<Stored>, Error>;
 
@@ -83,6 +90,9 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// Entries from a position on: at least one if there is one, and no more than `limit`, nor than
     /// [`LOG_PAGE_BYTES`](crate::limits::LOG_PAGE_BYTES) but for the last. [`Error::Truncated`] where `from` is gone.
     async fn log(&self, from: u64, limit: usize) -> Result<Vec<Logged>, Error>;
+
+    /// The same as it is kept, for whoever reads much of it: chunks until so many bytes are reached, at least one if there is one.
+    async fn chunks(&self, from: u64, bytes: usize) -> Result<Vec<Chunk>, Error>;
 
     /// Entries of these customers from before the position `before`, the newest first: all that one commit has of them at
     /// once, and no further commit once there are `limit` or [`LOG_PAGE_BYTES`](crate::limits::LOG_PAGE_BYTES). The next page

@@ -25,7 +25,8 @@ use crate::store::{Draft, Read, Table, Writes};
 pub(crate) use lease::Leases;
 pub(crate) use parcel::shortened;
 pub(crate) use read::{
-    dead, evidence, keys_by_number, keys_of, links, load, log, log_of, log_span, queues, records, states, waiting,
+    chunks, dead, every_key, every_link, evidence, keys_by_number, keys_of, links, load, log, log_of, log_span, queues,
+    records, states, waiting,
 };
 use recent::Recent;
 

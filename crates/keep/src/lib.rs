@@ -23,6 +23,7 @@ pub use commit::{Change, Commit, Entry, Fired, Link, Outcome, Post, RecordChange
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use error::{Conflict, Error};
 pub use keep::Keep;
+pub use ledger::chunk::Chunk;
 pub use loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue, Record,
     Stored, Take, TimerId, Version, Waiting, Wanted,

@@ -116,9 +116,9 @@ pub struct Committed {
     pub version: Version,
 }
 
-/// An entry of the log.
+/// An entry of the log, with its bytes, or lent by whoever has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logged {
+pub struct Logged<B = Vec<u8>> {
     /// Where it stands.
     pub position: u64,
     /// Whose it is.
@@ -128,7 +128,7 @@ pub struct Logged {
     /// When it was received.
     pub at_us: i64,
     /// What came in.
-    pub bytes: Vec<u8>,
+    pub bytes: B,
     /// Whether its customer was erased: then customer, kind, time and bytes are empty.
     pub erased: bool,
 }

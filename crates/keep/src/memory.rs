@@ -9,6 +9,7 @@ use fjall::Slice;
 
 use crate::commit::{Commit, Link};
 use crate::error::Error;
+use crate::ledger::chunk::Chunk;
 use crate::ledger::{self, Ledger, Prepared, Shared};
 use crate::limits::MESSAGES_KNOWN_US;
 use crate::loaded::{
@@ -228,6 +229,14 @@ impl Keep for Memory {
         self.read(|tables| ledger::evidence(tables, pairs))
     }
 
+    async fn every_key(&self, after: Option<KeyNumber>, limit: usize) -> Result<Vec<Key>, Error> {
+        self.read(|tables| ledger::every_key(tables, after, limit))
+    }
+
+    async fn every_link(&self, after: Option<Link>, limit: usize) -> Result<Vec<Link>, Error> {
+        self.read(|tables| ledger::every_link(tables, after, limit))
+    }
+
     async fn states(&self, generation: u32, after: Option<Customer>, limit: usize) -> Result<Vec<Stored>, Error> {
         self.read(|tables| ledger::states(tables, generation, after, limit))
     }
@@ -248,6 +257,10 @@ impl Keep for Memory {
 
     async fn log(&self, from: u64, limit: usize) -> Result<Vec<Logged>, Error> {
         self.read(|tables| ledger::log(tables, from, limit))
+    }
+
+    async fn chunks(&self, from: u64, bytes: usize) -> Result<Vec<Chunk>, Error> {
+        self.read(|tables| ledger::chunks(tables, from, bytes))
     }
 
     async fn log_of(&self, customers: &[Customer], before: u64, limit: usize) -> Result<Vec<Logged>, Error> {

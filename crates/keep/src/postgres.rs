@@ -19,6 +19,7 @@ use tokio_postgres::{Config, Row};
 use crate::Keep;
 use crate::commit::{Commit, Link, Post, Timer};
 use crate::error::Error;
+use crate::ledger::chunk::Chunk;
 use crate::ledger::{Prepared, chunk};
 use crate::limits::{
     DELETED_ROWS, LOG_PAGE_BYTES, LOG_READ_BYTES, MESSAGES_KNOWN_US_MIN, QUEUED_BYTES_MAX, QUEUED_COMMITS_MAX,
@@ -133,6 +134,10 @@ fn key(row: &Row) -> Result<Key, Error> {
     Ok(Key { number: number(row, 0)?, customer: Customer(row.get(1)), bytes: row.get(2) })
 }
 
+fn link(row: &Row) -> Result<Link, Error> {
+    Ok(Link { low: number(row, 0)?, high: number(row, 1)?, undo: row.get(2), at_us: row.get(3) })
+}
+
 /// What is to be delivered to a target; its columns come first.
 fn post(row: &Row, target: &str) -> Post {
     let (id, customer, due_us, bytes) = (row.get(0), Customer(row.get(1)), row.get(2), row.get(3));
@@ -219,10 +224,18 @@ impl Keep for Postgres {
     }
 
     async fn links(&self, keys: &[KeyNumber], most: usize) -> Result<Vec<Link>, Error> {
-        let rows = self.rows(queries::LINKS, &[&numbers(keys), &limit(most)]).await?;
-        let link =
-            |row: &Row| Ok(Link { low: number(row, 0)?, high: number(row, 1)?, undo: row.get(2), at_us: row.get(3) });
-        rows.iter().map(link).collect()
+        self.rows(queries::LINKS, &[&numbers(keys), &limit(most)]).await?.iter().map(link).collect()
+    }
+
+    async fn every_key(&self, after: Option<KeyNumber>, most: usize) -> Result<Vec<Key>, Error> {
+        let after = after.map_or(-1, |number| i64::from(number.0));
+        self.rows(queries::EVERY_KEY, &[&after, &limit(most)]).await?.iter().map(key).collect()
+    }
+
+    async fn every_link(&self, after: Option<Link>, most: usize) -> Result<Vec<Link>, Error> {
+        let (low, high, undo) =
+            after.map_or((-1, -1, false), |after| (i64::from(after.low.0), i64::from(after.high.0), after.undo));
+        self.rows(queries::EVERY_LINK, &[&low, &high, &undo, &limit(most)]).await?.iter().map(link).collect()
     }
 
     async fn evidence(&self, pairs: &[(KeyNumber, KeyNumber)]) -> Result<Vec<Option<i64>>, Error> {
@@ -286,6 +299,17 @@ impl Keep for Postgres {
             }
             at = last.cast_unsigned() + 1;
         }
+    }
+
+    async fn chunks(&self, from: u64, bytes: usize) -> Result<Vec<Chunk>, Error> {
+        let first = self.log_span().await?.start;
+        if from < first {
+            return Err(Error::Truncated { first });
+        }
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let rows = self.rows(queries::LOG, &[&from.cast_signed(), &bytes]).await?;
+        let chunk = |row: &Row| Chunk::new(from, row.get::<_, i64>(0).cast_unsigned(), row.get(1));
+        Ok(rows.iter().map(chunk).collect())
     }
 
     async fn log_of(&self, customers: &[Customer], before: u64, most: usize) -> Result<Vec<Logged>, Error> {

@@ -1,6 +1,7 @@
 //! A chunk of the log: the entries of one commit, compressed. One row for many entries costs the store what one entry would,
 //! and what one sender sends compresses well together.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use crate::bytes::{Eye, Pen};
@@ -19,6 +20,8 @@ const COMPRESSED_FROM_BYTES: usize = 512;
 thread_local! {
     /// Making one costs more than compressing a chunk. `None` where memory ran out: then chunks stay plain.
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = RefCell::new(zstd::bulk::Compressor::new(1).ok());
+    /// The same.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = RefCell::new(zstd::bulk::Decompressor::new().ok());
 }
 
 /// The entries as a chunk; nothing for no entries.
@@ -47,36 +50,95 @@ fn pack(plain: &[u8]) -> Vec<u8> {
     }
 }
 
+/// A chunk of the log as it is kept. Unpacking takes most of the time in which a log is read and asks no home, so that many
+/// can do it at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// The position of its last entry.
+    last: u64,
+    /// Entries before this position are passed over.
+    from: u64,
+    packed: Vec<u8>,
+}
+
+impl Chunk {
+    pub(crate) fn new(from: u64, last: u64, packed: &[u8]) -> Self {
+        Self { last, from, packed: packed.to_vec() }
+    }
+
+    /// The position after that of its last entry.
+    pub fn end(&self) -> u64 {
+        self.last + 1
+    }
+
+    /// Lends its entries in their order.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`]; the error of `visit`.
+    pub fn each<E: From<Error>>(&self, mut visit: impl FnMut(Logged<&[u8]>) -> Result<(), E>) -> Result<(), E> {
+        let plain = unpack(self.last, &self.packed)?;
+        for logged in entries(self.last, &plain)?.filter(|logged| logged.position >= self.from) {
+            visit(logged)?;
+        }
+        Ok(())
+    }
+}
+
 /// The entries of a chunk whose last position is `last`.
 pub(crate) fn decode(last: u64, chunk: &[u8]) -> Result<Vec<Logged>, Error> {
-    let broken = || Error::corrupt(format!("the chunk of the log that ends at {last} cannot be read"));
+    let plain = unpack(last, chunk)?;
+    let owned = |Logged { position, customer, kind, at_us, bytes, erased }: Logged<&[u8]>| Logged {
+        position,
+        customer,
+        kind,
+        at_us,
+        bytes: bytes.to_vec(),
+        erased,
+    };
+    Ok(entries(last, &plain)?.map(owned).collect())
+}
+
+fn broken(last: u64) -> Error {
+    Error::corrupt(format!("the chunk of the log that ends at {last} cannot be read"))
+}
+
+fn unpack(last: u64, chunk: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     let mut eye = Eye::new(chunk);
-    let unpacked;
-    let plain = match eye.u8()? {
-        PLAIN => eye.rest(),
+    match eye.u8()? {
+        PLAIN => Ok(Cow::Borrowed(eye.rest())),
         ZSTD => {
             let bytes = usize::try_from(eye.u32()?).expect("32 bits fit into a usize");
             // A length that no commit can have is damage, not a reason to ask for that much memory.
             if bytes > COMMIT_BYTES_MAX * 2 {
-                return Err(broken());
+                return Err(broken(last));
             }
-            unpacked = zstd::bulk::decompress(eye.rest(), bytes).map_err(|_| broken())?;
-            &unpacked
+            let plain = DECOMPRESSOR.with_borrow_mut(|zstd| match zstd {
+                Some(zstd) => zstd.decompress(eye.rest(), bytes),
+                None => zstd::bulk::decompress(eye.rest(), bytes),
+            });
+            plain.map(Cow::Owned).map_err(|_| broken(last))
         }
-        _ => return Err(broken()),
-    };
-    let mut entries = Vec::new();
+        _ => Err(broken(last)),
+    }
+}
+
+/// Its entries; that they can be read was looked at before the first is given.
+fn entries(last: u64, plain: &[u8]) -> Result<impl Iterator<Item = Logged<&[u8]>>, Error> {
+    let mut count = 0;
     let mut eye = Eye::new(plain);
     while !eye.is_at_end() {
-        let erased = eye.u8()? != 0;
-        let (customer, kind, at_us) = (Customer(eye.i64()?), eye.u8()?, eye.i64()?);
-        entries.push(Logged { position: 0, customer, kind, at_us, bytes: eye.sized()?.to_vec(), erased });
+        next(&mut eye, 0)?;
+        count += 1;
     }
-    let first = (last + 1).checked_sub(entries.len() as u64).ok_or_else(broken)?;
-    for (entry, position) in entries.iter_mut().zip(first..) {
-        entry.position = position;
-    }
-    Ok(entries)
+    let first = (last + 1).checked_sub(count).ok_or_else(|| broken(last))?;
+    let mut eye = Eye::new(plain);
+    Ok((first..=last).map_while(move |position| next(&mut eye, position).ok()))
+}
+
+fn next<'a>(eye: &mut Eye<'a>, position: u64) -> Result<Logged<&'a [u8]>, Error> {
+    let erased = eye.u8()? != 0;
+    let (customer, kind, at_us) = (Customer(eye.i64()?), eye.u8()?, eye.i64()?);
+    Ok(Logged { position, customer, kind, at_us, bytes: eye.sized()?, erased })
 }
 
 /// The same chunk without what belongs to these customers, and how many entries that were; `None` where none was.

@@ -7,8 +7,9 @@ use crate::bytes::Eye;
 use crate::commit::Link;
 use crate::error::Error;
 use crate::ledger::apply::is_seen;
+use crate::ledger::chunk::{self, Chunk};
 use crate::ledger::parcel::Parcel;
-use crate::ledger::{Head, chunk, keys};
+use crate::ledger::{Head, keys};
 use crate::limits::LOG_PAGE_BYTES;
 use crate::loaded::{Customer, Dead, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Version, Waiting, Wanted};
 use crate::store::{Read, Table, scan_prefix};
@@ -115,6 +116,39 @@ pub(crate) fn evidence(read: &dyn Read, pairs: &[(KeyNumber, KeyNumber)]) -> Res
     Ok(found)
 }
 
+pub(crate) fn every_key(read: &dyn Read, after: Option<KeyNumber>, limit: usize) -> Result<Vec<Key>, Error> {
+    let from = after.map(|after| past(&keys::number(after))).unwrap_or_default();
+    let mut page = Vec::new();
+    read.scan(Table::Numbers, &from, &mut |key, row| {
+        if page.len() == limit {
+            return ENOUGH;
+        }
+        let mut eye = Eye::new(row);
+        let (number, customer) = (KeyNumber(Eye::new(key).u32()?), Customer(eye.i64()?));
+        page.push(Key { number, customer, bytes: eye.rest().to_vec() });
+        GO_ON
+    })?;
+    Ok(page)
+}
+
+pub(crate) fn every_link(read: &dyn Read, after: Option<Link>, limit: usize) -> Result<Vec<Link>, Error> {
+    let from = after.map(|after| past(&keys::link(after.low, after.high, after.undo))).unwrap_or_default();
+    let mut page = Vec::new();
+    read.scan(Table::Links, &from, &mut |key, row| {
+        if page.len() == limit {
+            return ENOUGH;
+        }
+        let mut eye = Eye::new(key);
+        let (low, high, undo) = (KeyNumber(eye.u32()?), KeyNumber(eye.u32()?), eye.u8()? != 0);
+        // It stands there both ways round.
+        if low <= high {
+            page.push(Link { low, high, undo, at_us: Eye::new(row).i64()? });
+        }
+        GO_ON
+    })?;
+    Ok(page)
+}
+
 pub(crate) fn states(
     read: &dyn Read,
     generation: u32,
@@ -160,6 +194,23 @@ pub(crate) fn log(read: &dyn Read, from: u64, limit: usize) -> Result<Vec<Logged
                 page.push(entry);
             }
         }
+        GO_ON
+    })?;
+    Ok(page)
+}
+
+pub(crate) fn chunks(read: &dyn Read, from: u64, bytes: usize) -> Result<Vec<Chunk>, Error> {
+    let span = log_span(read)?;
+    if from < span.start {
+        return Err(Error::Truncated { first: span.start });
+    }
+    let (mut page, mut read_bytes) = (Vec::new(), 0);
+    read.scan(Table::Log, &keys::position(from), &mut |key, row| {
+        if read_bytes >= bytes {
+            return ENOUGH;
+        }
+        read_bytes += row.len();
+        page.push(Chunk::new(from, keys::position_of(key)?, row));
         GO_ON
     })?;
     Ok(page)

@@ -35,6 +35,12 @@ pub(super) const EVIDENCE: &str = "
 select links.at_us from unnest($1::bigint[], $2::bigint[]) with ordinality as pair (low, high, place)
 left join links on links.low = pair.low and links.high = pair.high and not links.undo order by pair.place";
 
+pub(super) const EVERY_KEY: &str =
+    "select number, customer, bytes from keys where number > $1 order by number limit $2";
+
+pub(super) const EVERY_LINK: &str = "
+select low, high, undo, at_us from links where (low, high, undo) > ($1, $2, $3) order by low, high, undo limit $4";
+
 pub(super) const STATES: &str = "
 select customer, version, bytes from states where generation = $1 and ($2::bigint is null or customer > $2)
 order by customer limit $3";
@@ -207,13 +213,15 @@ with moved as (update head set next = next + $1::bigint returning next),
      )
 select next from moved";
 
-const ALL: [&str; 43] = [
+const ALL: [&str; 45] = [
     LOAD,
     RESERVE,
     KEYS,
     KEYS_OF,
     EVIDENCE,
     LINKS,
+    EVERY_KEY,
+    EVERY_LINK,
     STATES,
     SPAN,
     LOG,

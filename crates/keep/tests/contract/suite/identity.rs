@@ -24,6 +24,9 @@ pub(crate) async fn keys_have_one_number_and_may_change_their_customer(home: &mu
     keep.commit(Commit { keys: vec![key(1, 2, "b")], ..commit() }).await.unwrap();
     assert_eq!(keep.keys_of(&[Customer(0)]).await.unwrap(), [key(0, 0, "a")]);
     assert_eq!(keep.keys_of(&[Customer(2)]).await.unwrap(), [key(1, 2, "b"), key(2, 2, "c")]);
+    let every = keep.every_key(None, 2).await.unwrap();
+    assert_eq!(every, [key(0, 0, "a"), key(1, 2, "b")]);
+    assert_eq!(keep.every_key(Some(KeyNumber(1)), 2).await.unwrap(), [key(2, 2, "c")]);
     let loaded = keep.load(&Wanted { keys: vec![b"b".to_vec(), b"z".to_vec()], ..Wanted::default() }).await.unwrap();
     assert_eq!(loaded.keys, [Some((KeyNumber(1), Customer(2))), None]);
 }
@@ -48,6 +51,10 @@ pub(crate) async fn links_are_evidence_with_the_earliest_time(home: &mut Home) {
     assert_eq!(of(&[2, 0, 1], 10).await, all, "each once");
     assert_eq!(of(&[0, 1, 2], 2).await.len(), 2);
     assert_eq!(of(&[9], 10).await, vec![]);
+    let after = async |after, limit| keep.every_link(after, limit).await.unwrap();
+    assert_eq!(after(None, 3).await, all[..3]);
+    assert_eq!(after(Some(all[0]), 9).await, all[1..]);
+    assert_eq!(after(Some(all[3]), 9).await, vec![]);
     keep.commit(Commit { links: vec![link(4, 5, true, 80)], ..commit() }).await.unwrap();
     let pairs = [(1, 2), (4, 5), (0, 1), (2, 3), (0, 300), (1, 2)].map(|(low, high)| (KeyNumber(low), KeyNumber(high)));
     let found = [Some(65), None, Some(50), None, Some(-5), Some(65)];

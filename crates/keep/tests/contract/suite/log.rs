@@ -1,6 +1,6 @@
 //! The log.
 
-use keep::{Commit, Customer, Entry, Error};
+use keep::{Commit, Customer, Entry, Error, Logged};
 
 use super::{NOW_US, commit, entry};
 use crate::homes::Home;
@@ -45,6 +45,21 @@ pub(crate) async fn the_log_is_read_in_pages(home: &mut Home) {
         }
         assert_eq!(texts(home, next, limit).await, vec![]);
         assert_eq!(texts(home, next + 5, limit).await, vec![]);
+    }
+    for (bytes, from) in [(1, 0), (1, 4), (1 << 20, 0), (1 << 20, 4)] {
+        let (mut at, mut read) = (from, Vec::new());
+        while at < next {
+            for chunk in home.keep().chunks(at, bytes).await.unwrap() {
+                let mut entry = |logged: Logged<&[u8]>| {
+                    read.push((logged.position, String::from_utf8(logged.bytes.to_vec()).unwrap()));
+                    Ok::<_, Error>(())
+                };
+                chunk.each(&mut entry).unwrap();
+                at = chunk.end();
+            }
+        }
+        assert_eq!(read, texts(home, from, 100).await);
+        assert_eq!(home.keep().chunks(next, bytes).await.unwrap(), vec![]);
     }
 }
 
