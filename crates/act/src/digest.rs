@@ -1,9 +1,11 @@
 //! What is kept of one event: enough to take it in again, should another one turn out to belong before it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::value::Kept;
 
 /// One event, as far as the charter has any use for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Digest {
     pub(crate) at_us: i64,
     /// Its place in the order of arrival, by which events of the same time are ordered.

@@ -1,6 +1,7 @@
 //! What is known of one customer, and how it changes.
 
 mod decided;
+mod history;
 mod replay;
 mod stored;
 
@@ -8,6 +9,7 @@ use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use decided::{Lesson, Taken};
+pub use history::{History, Noted};
 pub use replay::replay;
 pub use stored::StateError;
 

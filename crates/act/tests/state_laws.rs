@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use act::{Consent, Effects, Input, News, Plan, State, Taken, replay, step};
+use act::{Consent, Effects, History, Input, News, Plan, State, Taken, replay, step};
 use charter::Charter;
 use event::{Event, Timestamp, Value};
 use proptest::prelude::*;
@@ -138,6 +138,12 @@ fn in_order(sent: &[Sent], plan: &Plan, until: Timestamp) -> (State, Told) {
     let (state, news) = replay(events.iter().map(|(event, seq)| Input::Event { event, seq: *seq }), plan, until);
     let mut told = Told::default();
     told.hear(&Effects { news, ..Effects::default() });
+    // All at once, whatever the order in which they lie there.
+    let noted = events.iter().rev().filter_map(|(event, seq)| plan.note(event, *seq));
+    let history = History { events: noted.collect(), ..History::default() };
+    let (at_once, bytes) = (history.state(plan, until), state.to_bytes(plan));
+    assert_eq!((&at_once, at_once.to_bytes(plan)), (&state, bytes.clone()));
+    assert_eq!(State::seen_us_of(&bytes, plan), Ok(until.as_micros()));
     (state, told)
 }
 
@@ -249,6 +255,17 @@ proptest! {
         };
         let state = put(&inputs.0);
         prop_assert_eq!(&put(&inputs.1), &state);
+        let mut history = History::default();
+        for (consent, which, at_s, action, granted) in &inputs.1 {
+            let at_us = at_s * 1_000_000;
+            if *consent {
+                history.consents.push(Consent { purpose: format!("p{which}"), at_us, granted: *granted });
+            } else {
+                let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
+                history.decided.push(Taken { at_us, occasion, action: *action, features: Vec::new() });
+            }
+        }
+        prop_assert_eq!(&history.state(&plan, at(UNTIL)), &state);
         prop_assert_eq!(State::from_bytes(&state.to_bytes(&plan), &plan), Ok(state));
     }
 

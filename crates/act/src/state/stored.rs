@@ -88,27 +88,42 @@ impl State {
         postcard::to_extend(&stored, bytes).expect("memory takes what is written")
     }
 
+    /// Up to when a state was looked at, by its bytes; the rest of them may be damaged.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn seen_us_of(bytes: &[u8], plan: &Plan) -> Result<i64, StateError> {
+        let (seen_us, _) = postcard::take_from_bytes(of(bytes, plan)?).map_err(|_| StateError::Damaged)?;
+        Ok(seen_us)
+    }
+
     /// Reads a state.
     ///
     /// # Errors
     /// When the bytes are no state of this charter that this version of the program reads.
     pub fn from_bytes(bytes: &[u8], plan: &Plan) -> Result<Self, StateError> {
-        let (version, rest) = bytes.split_first().ok_or(StateError::Damaged)?;
-        if *version != VERSION {
-            return Err(StateError::Version { found: *version });
-        }
-        let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(StateError::Damaged)?;
-        if *fingerprint != plan.fingerprint {
-            return Err(StateError::OtherCharter);
-        }
+        let rest = of(bytes, plan)?;
         let (stored, rest): (Stored<'_>, _) = postcard::take_from_bytes(rest).map_err(|_| StateError::Damaged)?;
         let state = stored.state(plan).filter(|_| rest.is_empty());
         state.ok_or(StateError::Damaged)
     }
 }
 
+/// What is kept of a state of this charter, in the form that is read.
+fn of<'a>(bytes: &'a [u8], plan: &Plan) -> Result<&'a [u8], StateError> {
+    let (version, rest) = bytes.split_first().ok_or(StateError::Damaged)?;
+    if *version != VERSION {
+        return Err(StateError::Version { found: *version });
+    }
+    let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(StateError::Damaged)?;
+    if *fingerprint != plan.fingerprint {
+        return Err(StateError::OtherCharter);
+    }
+    Ok(rest)
+}
+
 /// What follows from all events.
-fn follows(settled: &Known, late: &[Digest], plan: &Plan) -> Known {
+pub(super) fn follows(settled: &Known, late: &[Digest], plan: &Plan) -> Known {
     let mut known = settled.clone();
     let mut teller = Teller::mute();
     for digest in late {

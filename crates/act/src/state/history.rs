@@ -1,0 +1,72 @@
+//! A state built from all of a customer's history at once.
+
+use event::{Event, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::stored::follows;
+use super::{Consent, State, Taken};
+use crate::digest::Digest;
+use crate::known::Known;
+use crate::limits::LATE_EVENTS_MAX;
+use crate::news::Teller;
+use crate::plan::Plan;
+use crate::value::Kept;
+
+/// An event as far as a state has any use for it. Most of what taking an event in costs is to make this of it, which asks no
+/// state: so the events of many customers can be read in any order, on all cores, and wait here for those that are theirs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Noted {
+    digest: Digest,
+    /// See [`Plan::latest`].
+    latest: Vec<Kept>,
+}
+
+/// All that went into one customer's state, in whatever order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// Every event, once.
+    pub events: Vec<Noted>,
+    /// What the customer decided about purposes.
+    pub consents: Vec<Consent>,
+    /// What was decided for the customer.
+    pub decided: Vec<Taken>,
+}
+
+impl Plan {
+    /// What a state has a use for of an event; `None` where that is nothing. `seq` is its place in the order of arrival.
+    pub fn note(&self, event: &Event<'_>, seq: u64) -> Option<Noted> {
+        let digest = self.digest(event, seq)?;
+        Some(Noted { digest, latest: self.latest_of(event) })
+    }
+}
+
+impl History {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.consents.is_empty() && self.decided.is_empty()
+    }
+
+    /// The customer's state, as it is known at `until`: the same as [`replay`](super::replay()) gives, step by step.
+    /// What would have been told on the way is not made up.
+    pub fn state(mut self, plan: &Plan, until: Timestamp) -> State {
+        self.events.sort_by_key(|noted| noted.digest.place());
+        self.events.dedup_by_key(|noted| noted.digest.place());
+        let latest = self.events.last_mut().map(|noted| std::mem::take(&mut noted.latest)).unwrap_or_default();
+        let mut events = self.events.into_iter().map(|noted| noted.digest);
+        let mut settled = Known::new(plan);
+        let before = events.len().saturating_sub(LATE_EVENTS_MAX);
+        for digest in events.by_ref().take(before) {
+            settled.apply(&digest, plan, &mut Teller::mute());
+        }
+        let late: Vec<Digest> = events.collect();
+        let known = follows(&settled, &late, plan);
+        let (consents, decided) = (Vec::new(), Vec::new());
+        let mut state = State { seen_us: i64::MIN, settled, late, known, latest, consents, decided };
+        self.consents.iter().for_each(|consent| state.consent(consent));
+        // Which of two for one occasion counts is not to depend on whether the first is forgotten by now.
+        self.decided.iter().for_each(|taken| state.decide(taken, plan));
+        state.seen_us = until.as_micros().min(i64::MAX - 1);
+        state.forget_decisions(plan);
+        state
+    }
+}
