@@ -10,7 +10,7 @@ use keep::{Customer, Keep, KeyNumber, Link};
 use listen::stitch::{Customers, Graph, Node, Rules, said};
 
 use crate::limits::{AROUND_KEYS_MAX, AROUND_LINKS_MAX};
-use crate::message::key_of;
+use crate::message::{Ranked, key_of};
 
 /// A part of the graph, with who is who in it.
 #[derive(Debug)]
@@ -62,6 +62,20 @@ impl Most {
     pub(crate) const IN_A_REQUEST: Most = Most { keys: AROUND_KEYS_MAX, links: AROUND_LINKS_MAX };
     /// Everything: memory follows the number of keys, as in an import of files.
     pub(crate) const ALL: Most = Most { keys: usize::MAX, links: usize::MAX };
+}
+
+/// Who is who, as far as it was looked at.
+pub(crate) trait WhoIsWho {
+    /// Whose a key is now.
+    fn customer_of(&self, key: KeyNumber) -> Option<Customer>;
+
+    /// Whose event it is that came with these keys.
+    fn whose(&self, keys: &[Ranked]) -> Option<Customer>;
+
+    /// Whose everything is that stands under a number in the log, where that is one customer's, whatever keys it came with.
+    fn sure(&self, _filed: Customer) -> Option<Customer> {
+        None
+    }
 }
 
 /// A key that belongs to another customer now.
@@ -151,21 +165,20 @@ impl Around {
     pub(crate) fn moved(&self) -> Vec<Moved> {
         let inside = self.keys.iter().filter(|key| key.inside);
         let moved = inside.filter_map(|key| {
-            let customer = self.customer_of(key.number)?;
+            let customer = self.owner(key.number)?;
             let moved = keep::Key { number: key.number, customer, bytes: key.bytes.clone() };
             (customer != key.before).then_some(Moved { key: moved, from: key.before })
         });
         moved.collect()
     }
 
-    /// Whose a key is now.
-    pub(crate) fn customer_of(&self, key: KeyNumber) -> Option<Customer> {
+    fn owner(&self, key: KeyNumber) -> Option<Customer> {
         let root = self.customers.of(*self.node_of.get(&key)?);
         Some(customer_named_by(self.keys.get(root.0 as usize)?.number))
     }
 
-    /// Whose event it is that came with these keys.
-    pub(crate) fn whose(&self, keys: &[KeyNumber]) -> Option<Customer> {
+    /// Whose event it is that came with the keys of these numbers.
+    pub(crate) fn whose_of(&self, keys: &[KeyNumber]) -> Option<Customer> {
         let nodes: Vec<Node> = keys.iter().filter_map(|key| self.node_of.get(key).copied()).collect();
         let root = self.graph.customer(&nodes, &self.customers)?;
         Some(customer_named_by(self.keys.get(root.0 as usize)?.number))
@@ -173,14 +186,14 @@ impl Around {
 
     /// Whether all about a customer was looked at. Of others some keys may be here, too, as neighbours.
     pub(crate) fn covers(&self, customer: Customer) -> bool {
-        let is_theirs = |key: &Known| key.before == customer || self.customer_of(key.number) == Some(customer);
+        let is_theirs = |key: &Known| key.before == customer || self.owner(key.number) == Some(customer);
         self.keys.iter().any(|key| key.inside && is_theirs(key))
     }
 
     /// All keys of these customers, by their numbers: under any of them there may be something in the log.
     pub(crate) fn numbers_of(&self, customers: &BTreeSet<Customer>) -> BTreeSet<KeyNumber> {
         let concerned = self.keys.iter().filter(|key| {
-            customers.contains(&key.before) || self.customer_of(key.number).is_some_and(|now| customers.contains(&now))
+            customers.contains(&key.before) || self.owner(key.number).is_some_and(|now| customers.contains(&now))
         });
         concerned.map(|key| key.number).collect()
     }
@@ -188,18 +201,24 @@ impl Around {
     /// Whose the keys of a customer are now.
     pub(crate) fn now_of(&self, customer: Customer) -> BTreeSet<Customer> {
         let keys = self.keys.iter().filter(|key| key.inside && key.before == customer);
-        keys.filter_map(|key| self.customer_of(key.number)).collect()
+        keys.filter_map(|key| self.owner(key.number)).collect()
     }
 
     /// Customers to whom events may have come from others, or gone, although none of their keys moved.
     pub(crate) fn unsettled(&self) -> BTreeSet<Customer> {
         let inside = self.keys.iter().filter(|key| key.inside && self.unsettled.contains(&key.number));
-        inside.filter_map(|key| self.customer_of(key.number)).collect()
+        inside.filter_map(|key| self.owner(key.number)).collect()
+    }
+}
+
+impl WhoIsWho for Around {
+    fn customer_of(&self, key: KeyNumber) -> Option<Customer> {
+        self.owner(key)
     }
 
-    /// The numbers of those of these keys that are around.
-    pub(crate) fn numbers(&self, keys: impl Iterator<Item = Vec<u8>>) -> Vec<KeyNumber> {
-        keys.filter_map(|bytes| self.by_bytes.get(&bytes).copied()).collect()
+    fn whose(&self, keys: &[Ranked]) -> Option<Customer> {
+        let around = keys.iter().filter_map(|key| self.by_bytes.get(&key.bytes()).copied());
+        self.whose_of(&around.collect::<Vec<_>>())
     }
 }
 

@@ -275,7 +275,7 @@ mod tests {
         block_on(keep.load(&Wanted::default())).expect("memory is there").as_of.0
     }
 
-    fn is_its_replay(engine: &Engine) {
+    fn is_its_replay(engine: &Arc<Engine>) {
         let compared = block_on(engine.compare_with_log()).expect("memory is there");
         assert_eq!(compared.differing, [0; 0], "of {} customers", compared.customers);
     }

@@ -62,14 +62,18 @@ pub(crate) const STATES_FOLLOWED: usize = 256;
 /// Entries of the log that are read at once.
 pub(crate) const LOG_AT_ONCE: usize = 4_096;
 
-/// Entries of the log, and states, that are read at once when all states are compared with the log.
-pub(crate) const ENTRIES_REPLAYED_AT_ONCE: usize = 65_536;
+/// Keys and links that are read at once where all are read.
+pub(crate) const ROWS_AT_ONCE: usize = 65_536;
 
-/// See [`ENTRIES_REPLAYED_AT_ONCE`].
-pub(crate) const STATES_AT_ONCE: usize = 16_384;
+/// Bytes of the log, as it is kept, that one core reads at once when all of it is read.
+pub(crate) const CHUNKS_BYTES: usize = 1 << 20;
 
-/// Up to so many things are not worth another core.
-pub(crate) const ALONE_MAX: usize = 512;
+/// Customers with neighbouring numbers whose states are compared with the log at once.
+pub(crate) const NEIGHBOURS: i64 = 8_192;
+
+/// Bytes of what the log says of customers that are held when all states are compared with it; beyond them the log is read
+/// again for the rest.
+pub(crate) const LAID_ASIDE_BYTES: usize = 512 << 20;
 
 /// Changes that wait for a listener who is slow; beyond them the oldest are passed over, and the listener is told.
 pub(crate) const CHANGES_WAITING: usize = 1_024;

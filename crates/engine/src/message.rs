@@ -76,13 +76,8 @@ pub(crate) enum Unfit {
 
 impl Parsed {
     pub(crate) fn new(event: &Event<'_>, text: &str, rules: &Rules) -> Result<Self, Unfit> {
-        let further = rules.further_keys(event);
-        let further = further.iter().map(|(kind, value)| (kind.as_str(), value.as_str()));
-        let keys = ranked(event.keys.iter().map(|key| (key.kind, key.value)).chain(further), rules)?;
-        let at_us = event.at.as_micros();
-        let consents = intake::consents(text).into_iter();
-        let consents = consents.map(|said| Consent { purpose: said.purpose, at_us, granted: said.granted }).collect();
-        Ok(Self { at_us, event: Some(Carried::new(event)), keys, consents })
+        let (keys, consents) = (keys_of(event, rules)?, consents_of(event, text));
+        Ok(Self { at_us: event.at.as_micros(), event: Some(Carried::new(event)), keys, consents })
     }
 
     /// A message that says nothing, of somebody with these keys.
@@ -102,11 +97,38 @@ impl Parsed {
     }
 }
 
+/// What names the customer of an event, the highest rank first, each once.
+pub(crate) fn keys_of(event: &Event<'_>, rules: &Rules) -> Result<Vec<Ranked>, Unfit> {
+    let further = rules.further_keys(event);
+    let further = further.iter().map(|(kind, value)| (kind.as_str(), value.as_str()));
+    ranked(event.keys.iter().map(|key| (key.kind, key.value)).chain(further), rules)
+}
+
+/// Whether an event has [such keys](keys_of).
+pub(crate) fn names_somebody(event: &Event<'_>, rules: &Rules) -> bool {
+    if !rules.is_from_keys_alone() {
+        return keys_of(event, rules).is_ok();
+    }
+    let keys = || event.keys.iter().take(KEYS_MAX);
+    keys().all(|key| is_short(key.kind, key.value)) && keys().any(|key| rules.names_somebody(key.kind, key.value))
+}
+
+/// What a customer says about purposes in a message.
+pub(crate) fn consents_of(event: &Event<'_>, text: &str) -> Vec<Consent> {
+    let at_us = event.at.as_micros();
+    let consents = intake::consents(text).into_iter();
+    consents.map(|said| Consent { purpose: said.purpose, at_us, granted: said.granted }).collect()
+}
+
+fn is_short(kind: &str, value: &str) -> bool {
+    kind.len() + value.len() < KEY_BYTES_MAX && !kind.contains('\0')
+}
+
 /// What names the customer, the highest rank first, each once.
 fn ranked<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, rules: &Rules) -> Result<Vec<Ranked>, Unfit> {
     let (mut found, mut named) = (Vec::new(), Vec::new());
     for (kind, value) in keys.take(KEYS_MAX) {
-        if kind.len() + value.len() >= KEY_BYTES_MAX || kind.contains('\0') {
+        if !is_short(kind, value) {
             let detail = format!("a key has at most {KEY_BYTES_MAX} bytes, and no zero byte in its kind");
             return Err(Unfit::Other(Reason::BadField, detail));
         }

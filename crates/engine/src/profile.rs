@@ -52,6 +52,12 @@ impl Kept {
     /// The bytes of a customer who was found to be another one.
     pub(crate) const MOVED_BYTES: &'static [u8] = &[MOVED];
 
+    /// The state in the bytes of a customer, unread.
+    pub(crate) fn state_of(bytes: &[u8]) -> Option<&[u8]> {
+        let rest = bytes.strip_prefix(&[PROFILE])?.get(HEADER_BYTES - 1..)?;
+        postcard::take_from_bytes::<Vec<i64>>(rest).ok().map(|(_, state)| state)
+    }
+
     pub(crate) fn read(bytes: &[u8], plan: &Plan) -> Self {
         if bytes.is_empty() {
             return Kept::Nobody;

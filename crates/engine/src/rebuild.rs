@@ -3,32 +3,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::{Consent, Input, Taken, replay};
+use act::{Consent, History, Noted, Plan, State, Taken};
 use event::Timestamp;
 use keep::{Customer, Entry, KeyNumber, Logged, Wanted};
+use listen::intake;
+use serde::{Deserialize, Serialize};
 
-use crate::carried::Carried;
 use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, StoredMessage, kind};
 use crate::error::Error;
-use crate::identity::{Around, Most, Moved, Seed};
-use crate::message::{Parsed, Ranked};
+use crate::identity::{Around, Most, Moved, Seed, WhoIsWho};
+use crate::message::{consents_of, keys_of, names_somebody};
 use crate::profile::Profile;
 use crate::work::Work;
 
 /// What is known of one customer, as it went into the log.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Past {
-    /// Each with its time and arrival.
-    events: Vec<((i64, u64), Carried)>,
-    consents: Vec<Consent>,
-    taken: Vec<Taken>,
+    history: History,
+    last_seq: u64,
 }
 
 /// One thing of it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Recalled {
-    Event(u64, Parsed),
+    /// With its place in the order of arrival; it may be one that nothing follows from.
+    Event(u64, Option<Noted>, Vec<Consent>),
     Consent(Consent),
     Decision(Taken),
 }
@@ -36,28 +36,28 @@ pub(crate) enum Recalled {
 impl Past {
     pub(crate) fn add(&mut self, recalled: Recalled) {
         match recalled {
-            Recalled::Event(seq, parsed) => {
-                self.events.extend(parsed.event.map(|event| ((parsed.at_us, seq), event)));
-                self.consents.extend(parsed.consents);
+            Recalled::Event(seq, noted, consents) => {
+                self.last_seq = self.last_seq.max(seq);
+                self.history.events.extend(noted);
+                self.history.consents.extend(consents);
             }
-            Recalled::Consent(consent) => self.consents.push(consent),
-            Recalled::Decision(taken) => self.taken.push(taken),
+            Recalled::Consent(consent) => self.history.consents.push(consent),
+            Recalled::Decision(taken) => self.history.decided.push(taken),
         }
     }
 
+    /// Whether anything happened.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.history.events.is_empty()
+    }
+
     /// The state that follows, looked at until a time.
-    pub(crate) fn profile(&self, engine: &Engine, until_us: i64) -> Profile {
-        let plan = &engine.plan;
-        let mut in_order: Vec<&((i64, u64), Carried)> = self.events.iter().collect();
-        in_order.sort_unstable_by_key(|(place, _)| *place);
-        let mut state_and_news = None;
-        lend(in_order.iter().map(|(_, carried)| carried), &mut |events| {
-            let events = in_order.iter().zip(events).map(|(((_, seq), _), event)| Input::Event { event, seq: *seq });
-            let others = self.consents.iter().map(Input::Consent).chain(self.taken.iter().map(Input::Decided));
-            state_and_news = Some(replay(events.chain(others), plan, Timestamp::from_micros(until_us)));
-        });
-        let (state, _) = state_and_news.expect("it was lent once");
-        let last_seq = self.events.iter().map(|((_, seq), _)| *seq).max().unwrap_or_default();
+    pub(crate) fn state(self, plan: &Plan, until_us: i64) -> State {
+        self.history.state(plan, Timestamp::from_micros(until_us))
+    }
+
+    fn profile(self, plan: &Plan, until_us: i64) -> Profile {
+        let (last_seq, state) = (self.last_seq, self.state(plan, until_us));
         Profile { last_seq, wake_us: state.wake_us(plan), elsewhere: Vec::new(), state }
     }
 }
@@ -65,14 +65,6 @@ impl Past {
 /// Under which numbers entries of these customers may stand in the log: any of their keys may have named them once.
 fn numbers_of(around: &Around, customers: &BTreeSet<Customer>) -> Vec<i64> {
     around.numbers_of(customers).iter().map(|number| i64::from(number.0)).collect()
-}
-
-/// Lends all events at once.
-fn lend<'a>(carried: impl Iterator<Item = &'a Carried>, take: &mut dyn FnMut(&[&event::Event<'_>])) {
-    let parts: Vec<_> = carried.map(Carried::open).collect();
-    let keys: Vec<Vec<event::Key<'_>>> = parts.iter().map(crate::carried::Opened::keys).collect();
-    let events: Vec<event::Event<'_>> = parts.iter().zip(&keys).map(|(parts, keys)| parts.event(keys)).collect();
-    take(&events.iter().collect::<Vec<_>>());
 }
 
 impl Engine {
@@ -157,7 +149,7 @@ impl Engine {
             Logged { position: u64::MAX, customer, kind, at_us, bytes, erased: false }
         }));
         for logged in &entries {
-            let recalled = self.recall(around.as_ref(), logged);
+            let recalled = self.recall(around.as_ref().map(|around| around as &dyn WhoIsWho), logged);
             let recalled = recalled.map_err(|error| keep::Error::Corrupt { what: error.to_string() })?;
             if let Some((whose, recalled)) = recalled
                 && let Some(past) = pasts.get_mut(&whose)
@@ -166,7 +158,7 @@ impl Engine {
             }
         }
         for (customer, past) in pasts {
-            let mut profile = past.profile(self, work.now_us);
+            let mut profile = past.profile(&self.plan, work.now_us);
             let before = &work.person(customer).profile;
             profile.last_seq = profile.last_seq.max(before.last_seq);
             profile.elsewhere.clone_from(&before.elsewhere);
@@ -182,28 +174,39 @@ impl Engine {
     }
 
     /// What an entry of the log says, and whose it is now; `None` where it says nothing about a customer.
-    pub(crate) fn recall(
+    pub(crate) fn recall<B: AsRef<[u8]>>(
         &self,
-        around: Option<&Around>,
-        logged: &Logged,
+        who: Option<&dyn WhoIsWho>,
+        logged: &Logged<B>,
     ) -> Result<Option<(Customer, Recalled)>, Error> {
+        let (bytes, position) = (logged.bytes.as_ref(), logged.position);
         // The number of a customer is that of one of its keys.
         let by_number = || {
             let number = u32::try_from(logged.customer.0).ok().map(KeyNumber);
-            number.and_then(|number| around?.customer_of(number)).unwrap_or(logged.customer)
+            number.and_then(|number| who?.customer_of(number)).unwrap_or(logged.customer)
         };
         Ok(match logged.kind {
             kind::MESSAGE => {
-                let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
-                Parsed::again(stored.text, &self.sources, &self.rules).map(|parsed| {
-                    let keys = || parsed.keys.iter().map(Ranked::bytes);
-                    let whose = around.and_then(|around| around.whose(&around.numbers(keys())));
-                    (whose.unwrap_or_else(by_number), Recalled::Event(stored.seq, parsed))
-                })
+                let stored: StoredMessage<'_> = entry::read(bytes, position)?;
+                let mut recalled = None;
+                let read = intake::replay(stored.text, &self.sources, &mut |event| {
+                    let whose = if let Some(sure) = who.and_then(|who| who.sure(logged.customer)) {
+                        names_somebody(event, &self.rules).then_some(sure)
+                    } else {
+                        let keys = keys_of(event, &self.rules).ok();
+                        keys.map(|keys| who.and_then(|who| who.whose(&keys)).unwrap_or_else(by_number))
+                    };
+                    recalled = whose.map(|whose| {
+                        let (noted, consents) = (self.plan.note(event, stored.seq), consents_of(event, stored.text));
+                        (whose, Recalled::Event(stored.seq, noted, consents))
+                    });
+                    Ok(())
+                });
+                read.ok().and(recalled)
             }
-            kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(&logged.bytes, logged.position)?))),
+            kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(bytes, position)?))),
             kind::DECISION => {
-                let decision: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
+                let decision: StoredDecision<'_> = entry::read(bytes, position)?;
                 decision.taken.map(|taken| (by_number(), Recalled::Decision(taken)))
             }
             _ => None,

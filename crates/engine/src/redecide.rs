@@ -208,17 +208,17 @@ impl Life {
     async fn new(of: &Engine, charter: Arc<Charter>) -> Result<Self, Error> {
         let clock = Arc::new(Then::default());
         let memory: Arc<dyn Keep> = Arc::new(Memory::default());
-        let mut numbers = 0..of.keep.reserve(0, None).await?.start;
-        if let Some(last) = numbers.end.checked_sub(1) {
+        // None is reserved: this only says which number comes next.
+        if let Some(last) = of.keep.reserve(0, None).await?.start.checked_sub(1) {
             memory.reserve(0, Some(KeyNumber(last))).await?;
         }
+        let mut after = None;
         loop {
-            let page: Vec<KeyNumber> = numbers.by_ref().take(LOG_AT_ONCE).map(KeyNumber).collect();
-            if page.is_empty() {
-                break;
-            }
+            let page = of.keep.every_key(after, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.number);
             let alone = |key: keep::Key| keep::Key { customer: customer_named_by(key.number), ..key };
-            let keys: Vec<keep::Key> = of.keep.keys(&page).await?.into_iter().map(alone).collect();
+            let keys: Vec<keep::Key> = page.into_iter().map(alone).collect();
             memory.commit(Commit { keys, ..Commit::default() }).await?;
         }
         let its_clock: Arc<dyn Clock> = Arc::<Then>::clone(&clock);
@@ -226,10 +226,10 @@ impl Life {
         Ok(Self { engine: Engine::open(memory, charter, its_clock, options).await?, clock })
     }
 
-    /// Lives through a log, and says how many entries it has.
+    /// Lives through a log, and says how many entries it has; those that were erased are none.
     async fn live(&self, of: &Engine) -> Result<u64, Error> {
         let span = of.keep.log_span().await?;
-        let mut at = span.start;
+        let (mut at, mut entries) = (span.start, 0);
         // What was committed at once has one time.
         let mut batch: Vec<Logged> = Vec::new();
         while at < span.end {
@@ -240,11 +240,12 @@ impl Life {
                 if batch.first().is_some_and(|first| first.at_us != logged.at_us) {
                     self.repeat(&std::mem::take(&mut batch)).await?;
                 }
+                entries += 1;
                 batch.push(logged);
             }
         }
         self.repeat(&batch).await?;
-        Ok(span.end - span.start)
+        Ok(entries)
     }
 
     async fn repeat(&self, batch: &[Logged]) -> Result<(), Error> {

@@ -307,7 +307,7 @@ impl Batch<'_> {
         for each @ Fresh { id, text, parsed, keys } in fresh {
             let numbers: Vec<KeyNumber> = keys.iter().map(|key| self.places[*key].number).collect();
             let customer = match &around {
-                Some(around) if numbers.len() > 1 => around.whose(&numbers),
+                Some(around) if numbers.len() > 1 => around.whose_of(&numbers),
                 _ => None,
             };
             let customer = customer.unwrap_or_else(|| self.places[keys[0]].customer);

@@ -260,7 +260,9 @@ pub(crate) fn object<'a>(message: &Members<'a>, field: &str) -> Result<Members<'
 
 /// The properties, with the fields of the message that have no place of their own.
 fn properties(message: &Members<'_>, context: &Members<'_>, kind: Kind) -> Result<String, MessageError> {
-    let mut out = String::new();
+    // With room for the context, which mostly comes to it.
+    let room = ["properties", "context"].map(|name| message.get(name).map_or(0, str::len));
+    let mut out = String::with_capacity(room.iter().sum::<usize>() + 16);
     let given = object(message, "properties")?;
     json::push_members(&mut out, &given, &[]);
     let named: &[&str] = match kind {
@@ -280,7 +282,7 @@ fn properties(message: &Members<'_>, context: &Members<'_>, kind: Kind) -> Resul
         json::push_name(&mut out, "traits");
         out.push_str(traits);
     }
-    let mut rest = String::new();
+    let mut rest = String::with_capacity(room[1]);
     // The traits in the context are taken as the traits of the event.
     json::push_members(&mut rest, context, &["traits"]);
     if !rest.is_empty() && given.get("context").is_none() {

@@ -24,7 +24,7 @@ use rapidhash::fast::RandomState;
 
 use links::{Links, Put};
 pub use names::Names;
-pub use resolve::{Again, Customers};
+pub use resolve::{Again, Customers, Union};
 pub use rules::{KeyRule, Rules};
 
 /// A number for a text, the same on every machine: to count distinct values without keeping them.
@@ -118,17 +118,18 @@ impl Graph {
         self.links.len()
     }
 
-    fn kind_index(&mut self, kind: &str) -> u8 {
+    fn known_kind(&self, kind: &str) -> Option<u8> {
         let known = self.kinds.iter().position(|rule| rule.kind == kind);
-        let index = known.unwrap_or_else(|| {
-            // Beyond the limit, kinds share the last number: their values may collide, so they are made distinct below.
-            if self.kinds.len() == KINDS_MAX {
-                return KINDS_MAX - 1;
-            }
+        // Beyond the limit, kinds share the last number.
+        let index = known.or((self.kinds.len() == KINDS_MAX).then_some(KINDS_MAX - 1))?;
+        Some(u8::try_from(index).expect("fewer kinds than 256"))
+    }
+
+    fn kind_index(&mut self, kind: &str) -> u8 {
+        self.known_kind(kind).unwrap_or_else(|| {
             self.kinds.push(KeyRule { kind: kind.to_owned(), ..self.rules.rule(kind).clone() });
-            self.kinds.len() - 1
-        });
-        u8::try_from(index).expect("fewer kinds than 256")
+            u8::try_from(self.kinds.len() - 1).expect("fewer kinds than 256")
+        })
     }
 
     /// The node of this key, which becomes known if it was not; `None` when the value names nobody: it is junk, or not
@@ -154,6 +155,11 @@ impl Graph {
     pub fn restore(&mut self, kind: &str, value: &str) -> Node {
         let index = self.kind_index(kind);
         self.intern(index, value)
+    }
+
+    /// The node that [`restore`](Self::restore) gives, if the key is known.
+    pub fn restored(&self, kind: &str, value: &str) -> Option<Node> {
+        self.known(self.known_kind(kind)?, value)
     }
 
     /// The node of this key, if it is known: in the form that the rules make of it, or else in one that other rules may have

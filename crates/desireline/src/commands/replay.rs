@@ -39,7 +39,7 @@ pub(crate) async fn run(home: &Home, args: &ReplayArgs, as_json: bool) -> Result
 }
 
 /// Compares what is kept with what follows from the log.
-async fn compare(engine: &Engine, as_json: bool) -> Result<ExitCode, Error> {
+async fn compare(engine: &Arc<Engine>, as_json: bool) -> Result<ExitCode, Error> {
     let start = Instant::now();
     let compared = engine.compare_with_log().await?;
     let seconds = start.elapsed().as_secs_f64();

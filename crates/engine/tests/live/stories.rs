@@ -365,6 +365,8 @@ fn who_is_erased_leaves_nothing() {
     assert_eq!((erased.states, erased.timers, erased.keys, erased.links, erased.entries), (1, 1, 2, 1, 2));
     assert!(shop.customer("user_id", "u1").is_none() && shop.customer("user_id", "u2").is_some());
     assert!(block_on(shop.engine.refused(None, 10)).expect("the log can be read").is_empty());
+    let compared = block_on(shop.engine.compare_with_log()).expect("memory is there");
+    assert_eq!((compared.entries, compared.customers), (1, 1), "what was erased is no entry");
     shop.is_its_replay();
 }
 

@@ -15,7 +15,8 @@ pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a str)>);
 impl<'a> Members<'a> {
     /// Reads the text of an object.
     pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
-        let mut members = Members::default();
+        // Growing costs more than room that is not used; most objects have fewer.
+        let mut members = Members(Vec::with_capacity(12));
         members.fill(text)?;
         Ok(members)
     }

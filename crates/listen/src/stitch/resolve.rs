@@ -232,16 +232,19 @@ impl Customers {
 }
 
 /// Disjoint sets; the root of a set is its smallest member.
-struct Union {
+#[derive(Debug)]
+pub struct Union {
     parent: Vec<u32>,
 }
 
 impl Union {
-    fn new(len: usize) -> Self {
+    /// So many sets of one member each, numbered from 0.
+    pub fn new(len: usize) -> Self {
         Self { parent: (0..u32::try_from(len).expect("nodes are numbered in 32 bits")).collect() }
     }
 
-    fn find(&mut self, mut n: u32) -> u32 {
+    /// The root of the set of a member.
+    pub fn find(&mut self, mut n: u32) -> u32 {
         while self.parent[n as usize] != n {
             let up = self.parent[self.parent[n as usize] as usize];
             self.parent[n as usize] = up;
@@ -251,13 +254,14 @@ impl Union {
     }
 
     /// Joins two sets by their roots and returns the new root.
-    fn join(&mut self, a: u32, b: u32) -> u32 {
+    pub fn join(&mut self, a: u32, b: u32) -> u32 {
         let (root, other) = (a.min(b), a.max(b));
         self.parent[other as usize] = root;
         root
     }
 
-    fn roots(mut self) -> Vec<u32> {
+    /// The root of every member.
+    pub fn roots(mut self) -> Vec<u32> {
         for n in 0..self.parent.len() {
             let n = u32::try_from(n).expect("nodes are numbered in 32 bits");
             self.parent[n as usize] = self.find(n);

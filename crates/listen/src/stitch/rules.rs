@@ -85,12 +85,22 @@ impl Rules {
         self.from.iter().filter(|(kind, _)| lacks(kind)).filter_map(taken).collect()
     }
 
+    /// Whether no key is taken from another column.
+    pub fn is_from_keys_alone(&self) -> bool {
+        self.from.is_empty()
+    }
+
     /// A key as it is compared with others; `None` when the value names nobody: it is junk, or not of its kind.
     pub fn comparable(&self, kind: &str, value: &str) -> Option<String> {
         if self.is_junk(value) {
             return None;
         }
         self.rule(kind).normalise.apply(value).map(Cow::into_owned)
+    }
+
+    /// Whether a key names somebody.
+    pub fn names_somebody(&self, kind: &str, value: &str) -> bool {
+        !self.is_junk(value) && self.rule(kind).normalise.apply(value).is_some()
     }
 
     /// Which key names the customer where an event has several: that with the lowest of these, then by kind and value.
