@@ -6,16 +6,21 @@
 //! stopped on the way begins once more and finds less to do.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use keep::{Commit, Customer, RecordChange, Stored, Wanted};
+use futures::executor::block_on;
+use keep::{Commit, Customer, RecordChange, Stored, Version, Wanted};
 use tokio::sync::watch;
 
 use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::hands::Hands;
 use crate::identity::{Around, Most, Seed};
-use crate::limits::{COLLISIONS_MAX, FOLLOWED_AT_ONCE, STATES_FOLLOWED};
-use crate::profile::Kept;
+use crate::limits::{COLLISIONS_MAX, FOLLOWED_AT_ONCE, FOLLOWED_BYTES, STATES_FOLLOWED};
+use crate::profile::{Kept, Profile};
+use crate::retell::Retelling;
 use crate::work::Work;
 
 /// The record that says by which charter all states are.
@@ -38,7 +43,7 @@ impl Engine {
     ///
     /// # Errors
     /// When what is kept cannot be reached.
-    pub async fn follow(&self, stop: &watch::Receiver<bool>) -> Result<Followed, Error> {
+    pub async fn follow(self: &Arc<Self>, stop: &watch::Receiver<bool>) -> Result<Followed, Error> {
         let rules = format!("{:016x}", self.rules.fingerprint());
         let now = format!("{rules} {}", self.charter().hash);
         let record = self.keep.records(FOLLOWED, None, 1).await?.into_iter().next();
@@ -47,7 +52,8 @@ impl Engine {
             return Ok(Followed { customers: 0, whole: true });
         }
         let same_rules = before.as_ref().is_none_or(|before| before.starts_with(&rules));
-        let (mut after, mut read) = (None, 0);
+        let mut read = if same_rules { self.follow_at_once(stop).await? } else { 0 };
+        let mut after = None;
         loop {
             let page = self.keep.states(self.generation, after, STATES_FOLLOWED).await?;
             let Some(last) = page.last() else { break };
@@ -70,6 +76,64 @@ impl Engine {
         let now_us = self.clock.now_us();
         self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await?;
         Ok(Followed { customers: read, whole: true })
+    }
+
+    /// Builds anew by one pass over the log whoever has not changed since it began, on every second core; says how many that were.
+    /// Who is left is read again one by one.
+    async fn follow_at_once(self: &Arc<Self>, stop: &watch::Receiver<bool>) -> Result<u64, Error> {
+        let as_of = self.keep.load(&Wanted::default()).await?.as_of;
+        if as_of == Version::NONE {
+            // It does not say what there is.
+            return Ok(0);
+        }
+        let (engine, stop) = (Arc::clone(self), Some(stop.clone()));
+        let all = move |hands: &Hands| {
+            let mut retelling = Retelling::new(&engine, FOLLOWED_BYTES)?;
+            (retelling.all_events, retelling.stop) = (true, stop);
+            let read = AtomicU64::new(0);
+            retelling.tell(hands, |neighbours| {
+                let mut work = Work::new(&engine, engine.clock.now_us());
+                let mut waiting = 0;
+                neighbours.each(|stored, past| {
+                    let is_wanted =
+                        stored.version <= as_of && matches!(Kept::read(&stored.bytes, &engine.plan), Kept::Stale(_));
+                    if !is_wanted {
+                        return Ok(());
+                    }
+                    work.admit(&stored);
+                    let elsewhere = work.person(stored.customer).profile.elsewhere.clone();
+                    let profile = past.profile(&engine.plan, work.now_us);
+                    work.replace(stored.customer, Profile { elsewhere, ..profile });
+                    waiting += 1;
+                    if waiting == FOLLOWED_AT_ONCE {
+                        let whole = std::mem::replace(&mut work, Work::new(&engine, engine.clock.now_us()));
+                        read.fetch_add(engine.put_followed(whole)?, Ordering::Relaxed);
+                        waiting = 0;
+                    }
+                    Ok(())
+                })?;
+                read.fetch_add(engine.put_followed(work)?, Ordering::Relaxed);
+                Ok(())
+            })?;
+            Ok(read.into_inner())
+        };
+        Hands::aside(Hands::HALF, all).await
+    }
+
+    /// Commits states that were built anew, and says how many. Where somebody was quicker with one of them, none is.
+    fn put_followed(&self, work: Work<'_>) -> Result<u64, Error> {
+        let (commit, aftermath) = work.finish();
+        let count = commit.states.len() as u64;
+        if count == 0 {
+            return Ok(0);
+        }
+        match block_on(self.commit(commit, aftermath)) {
+            Err(keep::Error::Conflict(_)) => {
+                Counts::add(&self.counts.collisions, 1);
+                Ok(0)
+            }
+            done => done.map(|_| count).map_err(Error::from),
+        }
     }
 
     async fn read_again(&self, customers: &[Customer], same_rules: bool) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use tokio::runtime::Handle;
 
-/// As many hands as there are cores.
+/// Some of the cores.
 #[derive(Debug)]
 pub(crate) struct Hands {
     /// In which what is kept may do its own work; a simulation has none.
@@ -13,11 +13,16 @@ pub(crate) struct Hands {
 }
 
 impl Hands {
+    /// Every core.
+    pub(crate) const ALL: usize = 1;
+    /// Every second core: for work beside which requests are answered.
+    pub(crate) const HALF: usize = 2;
+
     /// Does long work where it keeps no request waiting. There it may wait for what is kept by blocking.
-    pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce(&Hands) -> T + Send + 'static) -> T {
+    pub(crate) async fn aside<T: Send + 'static>(share: usize, work: impl FnOnce(&Hands) -> T + Send + 'static) -> T {
         let runtime = Handle::try_current().ok();
         let count = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let hands = Hands { runtime: runtime.clone(), count };
+        let hands = Hands { runtime: runtime.clone(), count: (count / share).max(1) };
         match runtime {
             Some(runtime) => runtime.spawn_blocking(move || work(&hands)).await.ok(),
             // Who waits for a simulation must not wait once more on the same thread.

@@ -33,6 +33,7 @@ mod profile;
 mod rebuild;
 mod redecide;
 mod replay;
+mod retell;
 mod run;
 mod shelf;
 mod show;

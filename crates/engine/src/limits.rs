@@ -75,6 +75,9 @@ pub(crate) const NEIGHBOURS: i64 = 8_192;
 /// again for the rest.
 pub(crate) const LAID_ASIDE_BYTES: usize = 512 << 20;
 
+/// The same when they follow another charter, while requests are answered.
+pub(crate) const FOLLOWED_BYTES: usize = 256 << 20;
+
 /// Changes that wait for a listener who is slow; beyond them the oldest are passed over, and the listener is told.
 pub(crate) const CHANGES_WAITING: usize = 1_024;
 

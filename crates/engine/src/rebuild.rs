@@ -56,7 +56,8 @@ impl Past {
         self.history.state(plan, Timestamp::from_micros(until_us))
     }
 
-    fn profile(self, plan: &Plan, until_us: i64) -> Profile {
+    /// The same, as it is kept.
+    pub(crate) fn profile(self, plan: &Plan, until_us: i64) -> Profile {
         let (last_seq, state) = (self.last_seq, self.state(plan, until_us));
         Profile { last_seq, wake_us: state.wake_us(plan), elsewhere: Vec::new(), state }
     }

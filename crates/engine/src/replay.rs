@@ -1,24 +1,18 @@
 //! All states at once: as they are, and as they follow from the log.
-//!
-//! The log is read once, by all cores, and what it says is laid aside by customer; then every customer's state is built from
-//! it and compared with the one that is kept. Where more is laid aside than memory is meant for, it is read again for the rest.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use act::{Input, Plan, State, step};
 use event::Timestamp;
-use futures::executor::block_on;
-use keep::{Chunk, Customer, Stored};
+use keep::Stored;
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::everybody::Everybody;
 use crate::hands::Hands;
-use crate::limits::{CHUNKS_BYTES, LAID_ASIDE_BYTES, NEIGHBOURS};
+use crate::limits::LAID_ASIDE_BYTES;
 use crate::profile::Kept;
-use crate::rebuild::{Past, Recalled};
-use crate::shelf::{Parts, Shelf, each_customer};
+use crate::rebuild::Past;
+use crate::retell::Retelling;
 
 /// What came of comparing states with the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,150 +32,46 @@ impl Engine {
     /// When states or log cannot be read.
     pub async fn compare_with_log(self: &Arc<Self>) -> Result<Compared, Error> {
         let engine = Arc::clone(self);
-        Hands::aside(move |hands| Comparison::new(&engine)?.compare(hands)).await
+        let all = move |hands: &Hands| Retelling::new(&engine, LAID_ASIDE_BYTES)?.compare(hands);
+        Hands::aside(Hands::ALL, all).await
+    }
+
+    fn look_at(&self, stored: &Stored, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+        match Kept::read(&stored.bytes, &self.plan) {
+            Kept::Profile(mut profile) => {
+                step(&mut profile.state, Input::Wake, &self.plan, now);
+                // Of a key that came only with others nothing is known, as if it had no state.
+                let is_anybody = !is_empty(&profile.state, &self.plan, now);
+                Ok(is_anybody.then(|| profile.state.to_bytes(&self.plan)))
+            }
+            Kept::Stale(_) => Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
+            Kept::Nobody | Kept::Moved => Ok(None),
+        }
     }
 }
 
-/// All states being compared with the log.
-struct Comparison<'e> {
-    engine: &'e Engine,
-    everybody: Everybody,
-    parts: Parts,
-    now_us: i64,
-    /// See [`LAID_ASIDE_BYTES`].
-    laid_aside_bytes_max: usize,
-}
-
-/// How far the log was read.
-struct Reading {
-    at: u64,
-    until: u64,
-    /// Parts from this one on are left for when the log is read again.
-    parts_until: usize,
-    laid_aside_bytes: usize,
-}
-
-impl<'e> Comparison<'e> {
-    fn new(engine: &'e Engine) -> Result<Self, Error> {
-        let everybody = block_on(Everybody::look(&*engine.keep, &engine.rules))?;
-        // None is reserved: this only says which number comes next, above those of all customers.
-        let parts = Parts::up_to(Customer(block_on(engine.keep.reserve(0, None))?.start.into()));
-        let (now_us, laid_aside_bytes_max) = (engine.clock.now_us(), LAID_ASIDE_BYTES);
-        Ok(Self { engine, everybody, parts, now_us, laid_aside_bytes_max })
-    }
-
+impl Retelling<'_> {
     fn compare(&self, hands: &Hands) -> Result<Compared, Error> {
-        let mut all = Compared::default();
-        let mut from = 0;
-        while from < self.parts.count {
-            let span = block_on(self.engine.keep.log_span())?;
-            let (at, until) = (span.start, span.end);
-            let reading = Reading { at, until, parts_until: self.parts.count, laid_aside_bytes: 0 };
-            let reading = Mutex::new(reading);
-            let read = hands.all(|| self.read(from, &reading))?;
-            let reading = reading.into_inner().unwrap_or_else(PoisonError::into_inner);
-            all.entries = read.iter().map(|(_, entries)| entries).sum();
-            let shelves: Vec<Mutex<Shelf>> = read.into_iter().map(|(shelf, _)| Mutex::new(shelf)).collect();
-            let next = AtomicUsize::new(from);
-            let compared = hands.all(|| {
-                let mut found = Compared::default();
-                loop {
-                    let part = next.fetch_add(1, Ordering::Relaxed);
-                    if part >= reading.parts_until {
-                        return Ok::<_, Error>(found);
-                    }
-                    self.compare_part(part, &shelves, &mut found)?;
-                }
-            })?;
-            for found in compared {
-                all.customers += found.customers;
-                all.differing.extend(found.differing);
-            }
-            from = reading.parts_until;
-        }
-        all.differing.sort_unstable();
-        Ok(all)
-    }
-
-    /// Reads of the log what nobody else reads, and lays aside what it says of customers; with the number of entries.
-    fn read(&self, from: usize, reading: &Mutex<Reading>) -> Result<(Shelf, u64), Error> {
-        let (mut shelf, mut entries, mut counted_bytes) = (Shelf::new(self.parts, from), 0, 0);
-        loop {
-            let page = {
-                let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-                shelf.cut(reading.parts_until);
-                reading.laid_aside_bytes = reading.laid_aside_bytes + shelf.bytes() - counted_bytes;
-                if reading.laid_aside_bytes > self.laid_aside_bytes_max && reading.parts_until > from + 1 {
-                    reading.parts_until = from + (reading.parts_until - from) / 2;
-                    let before = shelf.bytes();
-                    shelf.cut(reading.parts_until);
-                    reading.laid_aside_bytes -= before - shelf.bytes();
-                }
-                counted_bytes = shelf.bytes();
-                if reading.at >= reading.until {
-                    return Ok((shelf, entries));
-                }
-                let page = block_on(self.engine.keep.chunks(reading.at, CHUNKS_BYTES))?;
-                reading.at = page.last().map_or(reading.until, Chunk::end);
-                page
-            };
-            for chunk in &page {
-                chunk.each(|logged| {
-                    if logged.erased {
-                        return Ok(());
-                    }
-                    entries += 1;
-                    match self.engine.recall(Some(&self.everybody), &logged)? {
-                        // Nothing follows from it.
-                        None => {}
-                        Some((_, Recalled::Event(_, None, consents))) if consents.is_empty() => {}
-                        Some((whose, recalled)) => shelf.add(whose, &recalled),
-                    }
-                    Ok::<_, Error>(())
-                })?;
-            }
-        }
-    }
-
-    /// Compares the states of a part with what was laid aside of it.
-    fn compare_part(&self, part: usize, shelves: &[Mutex<Shelf>], found: &mut Compared) -> Result<(), Error> {
-        let take = |shelf: &Mutex<Shelf>| shelf.lock().unwrap_or_else(PoisonError::into_inner).take(part);
-        let rows: Vec<_> = shelves.iter().map(take).collect();
-        let mut states = self.states(part)?.into_iter().peekable();
-        each_customer(&rows, |customer, recalled| {
-            while let Some(before) = states.next_if(|stored| stored.customer < customer) {
-                self.compare_one(&before, Past::default(), found)?;
-            }
-            let none = Stored { customer, version: keep::Version::NONE, bytes: Vec::new() };
-            let stored = states.next_if(|stored| stored.customer == customer).unwrap_or(none);
-            let mut past = Past::default();
-            recalled.for_each(|recalled| past.add(recalled));
-            self.compare_one(&stored, past, found)
+        let now = Timestamp::from_micros(self.engine.clock.now_us());
+        let all = Mutex::new(Compared::default());
+        let entries = self.tell(hands, |neighbours| {
+            let mut found = Compared::default();
+            neighbours.each(|stored, past| self.compare_one(&stored, past, now, &mut found))?;
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            all.customers += found.customers;
+            all.differing.append(&mut found.differing);
+            Ok(())
         })?;
-        states.try_for_each(|stored| self.compare_one(&stored, Past::default(), found))
+        let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.differing.sort_unstable();
+        Ok(Compared { entries, ..all })
     }
 
-    fn states(&self, part: usize) -> Result<Vec<Stored>, Error> {
-        let (numbers, engine) = (self.parts.numbers(part), self.engine);
-        let mut after = numbers.start.checked_sub(1).map(Customer);
-        let mut states: Vec<Stored> = Vec::new();
-        let most = usize::try_from(NEIGHBOURS).expect("it is small");
-        loop {
-            let page = block_on(engine.keep.states(engine.generation, after, most))?;
-            let is_whole = page.len() < most || page.last().is_some_and(|last| last.customer.0 >= numbers.end);
-            after = page.last().map(|last| last.customer);
-            states.extend(page.into_iter().filter(|stored| numbers.contains(&stored.customer.0)));
-            if is_whole {
-                return Ok(states);
-            }
-        }
-    }
-
-    fn compare_one(&self, stored: &Stored, past: Past, found: &mut Compared) -> Result<(), Error> {
-        let (plan, now) = (&self.engine.plan, Timestamp::from_micros(self.now_us));
+    fn compare_one(&self, stored: &Stored, past: Past, now: Timestamp, found: &mut Compared) -> Result<(), Error> {
+        let plan = &self.engine.plan;
         // As of when the one that is kept was looked at, it need not be read.
         let kept = Kept::state_of(&stored.bytes);
-        let until_us = kept.and_then(|kept| State::seen_us_of(kept, plan).ok()).unwrap_or(self.now_us);
+        let until_us = kept.and_then(|kept| State::seen_us_of(kept, plan).ok()).unwrap_or(now.as_micros());
         let has_events = past.has_events();
         let mut state = past.state(plan, until_us);
         let is_same = kept.is_some_and(|kept| *kept == *state.to_bytes(plan));
@@ -191,27 +81,12 @@ impl<'e> Comparison<'e> {
         }
         step(&mut state, Input::Wake, plan, now);
         let replayed = !is_empty(&state, plan, now);
-        let live = self.look_at(stored)?;
+        let live = self.engine.look_at(stored, now)?;
         found.customers += u64::from(replayed || live.is_some());
         if live != replayed.then(|| state.to_bytes(plan)) {
             found.differing.push(stored.customer.0);
         }
         Ok(())
-    }
-
-    /// A state that is kept, looked at until now.
-    fn look_at(&self, stored: &Stored) -> Result<Option<Vec<u8>>, Error> {
-        let (plan, now) = (&self.engine.plan, Timestamp::from_micros(self.now_us));
-        match Kept::read(&stored.bytes, plan) {
-            Kept::Profile(mut profile) => {
-                step(&mut profile.state, Input::Wake, plan, now);
-                // Of a key that came only with others nothing is known, as if it had no state.
-                let is_anybody = !is_empty(&profile.state, plan, now);
-                Ok(is_anybody.then(|| profile.state.to_bytes(plan)))
-            }
-            Kept::Stale(_) => Err(Error::Damaged(format!("the state of {:?}", stored.customer))),
-            Kept::Nobody | Kept::Moved => Ok(None),
-        }
     }
 }
 
@@ -224,16 +99,18 @@ fn is_empty(state: &State, plan: &Plan, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicI64;
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     use charter::Charter;
     use event::{Event, Key};
-    use keep::{Change, Commit, Keep, Memory, StateChange, Wanted};
+    use futures::executor::block_on;
+    use keep::{Change, Commit, Customer, Keep, Memory, StateChange, Wanted};
     use listen::Sink;
 
     use super::*;
     use crate::clock::Clock;
     use crate::engine::Options;
+    use crate::limits::NEIGHBOURS;
 
     #[derive(Debug, Default)]
     struct Still(AtomicI64);
@@ -275,9 +152,8 @@ mod tests {
         block_on(keep.commit(Commit { states, ..Commit::default() })).expect("memory is there");
         let compare = |laid_aside_bytes_max| {
             let engine = Arc::clone(&engine);
-            let compare =
-                move |hands: &Hands| Comparison { laid_aside_bytes_max, ..Comparison::new(&engine)? }.compare(hands);
-            block_on(Hands::aside(compare)).expect("memory is there")
+            let compare = move |hands: &Hands| Retelling::new(&engine, laid_aside_bytes_max)?.compare(hands);
+            block_on(Hands::aside(Hands::ALL, compare)).expect("memory is there")
         };
         let at_once = compare(usize::MAX);
         assert_eq!((at_once.customers, at_once.entries), (u64::from(people), u64::from(people)));
