@@ -1,9 +1,12 @@
-//! Every answer is as its JSON Schema says, and so is every comparison, also of a group in which nobody is.
+//! Every answer is as its JSON Schema says, and so is every comparison, also of a group in which nobody is; and a table has
+//! the intervals that stand in its answer.
+
+use std::collections::BTreeSet;
 
 use journey::{AnyFold, Cut, Runs, Selection};
 use serde_json::Value;
 use testkit::{Log, told};
-use understand::{View, comparison_schema};
+use understand::{Answered, View, comparison_schema};
 
 /// A charter that has what views are about.
 const CHARTER: &str = "\
@@ -35,6 +38,10 @@ fn options(name: &str) -> &'static [(&'static str, &'static str)] {
 
 /// The answer about all journeys, or about those with a mark against the others.
 fn answer(view: &View, log: &Log, compare: bool) -> Value {
+    serde_json::from_str(&answered(view, log, compare).json(false)).expect("JSON")
+}
+
+fn answered(view: &View, log: &Log, compare: bool) -> Box<dyn Answered> {
     let setting = log.setting();
     let cut = setting.journey().map(|way| Cut::of(way, &setting.charter.calendar, &setting.moments, setting.until_us));
     let selection = Selection { cut, compare, ..Selection::default() };
@@ -50,7 +57,47 @@ fn answer(view: &View, log: &Log, compare: bool) -> Value {
     } else {
         view.finish(a, &log.moments)
     };
-    serde_json::from_str(&answered.expect("known moments").json(false)).expect("JSON")
+    answered.expect("known moments")
+}
+
+#[test]
+fn a_table_has_the_intervals_that_its_answer_has() {
+    let mut without = Vec::new();
+    for name in View::names() {
+        let view = View::parse(name, options(name).iter().copied()).expect(name);
+        let told = told(CHARTER, EVENTS);
+        let log = told.log(Some("way"), |charter, wanted| view.wants(charter, wanted).expect(name));
+        let answered = answered(&view, &log, false);
+        let mut figures = BTreeSet::new();
+        collect(&serde_json::from_str(&answered.json(false)).expect("JSON"), "", &mut figures);
+        for table in answered.tables() {
+            for (n, header) in table.headers.iter().enumerate().filter(|(_, header)| figures.contains(*header)) {
+                let beside = |end: &str, n: usize| {
+                    table.headers.get(n).is_some_and(|next| *next == end || *next == format!("{header}_{end}"))
+                };
+                if !beside("low", n + 1) || !beside("high", n + 2) {
+                    without.push(format!("{name}: `{header}` of `{}`", table.title));
+                }
+            }
+        }
+    }
+    assert_eq!(without, [""; 0]);
+}
+
+/// The names of figures that have an interval, in nested objects as tables call them: `came_back_share`.
+fn collect(value: &Value, within: &str, figures: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                if let Some(figure) = name.strip_suffix("_low").filter(|figure| members.contains_key(*figure)) {
+                    figures.extend([figure.to_owned(), format!("{within}{figure}")]);
+                }
+                collect(member, &format!("{name}_"), figures);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, within, figures)),
+        _ => {}
+    }
 }
 
 #[test]

@@ -237,9 +237,10 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
 }
 
 fn moves(answer: &Answer) -> Table {
-    let headers = ["move", "moment", "owner", "count", "journeys", "journeys_share"];
+    let headers = ["move", "moment", "owner", "count", "journeys"];
+    let of_journeys = ["journeys_share", "journeys_share_low", "journeys_share_high"];
     let title = format!("How `{}` differs from the drawing", answer.journey);
-    let mut table = Table::new(&title, &headers);
+    let mut table = Table::new(&title, &[headers.as_slice(), &of_journeys].concat());
     for (moves, what) in [(&answer.skipped, "skipped"), (&answer.added, "added")] {
         for moved in moves {
             table.row([
@@ -249,6 +250,8 @@ fn moves(answer: &Answer) -> Table {
                 Cell::Count(moved.count),
                 Cell::Count(moved.journeys),
                 Cell::share(moved.journeys_share),
+                Cell::share(moved.journeys_share_low),
+                Cell::share(moved.journeys_share_high),
             ]);
         }
     }
@@ -263,22 +266,24 @@ fn moves(answer: &Answer) -> Table {
 }
 
 fn partings_table(answer: &Answer) -> Table {
-    let headers =
-        ["after", "owner", "journeys", "share", "came", "succeeded_as_drawn", "succeeded_parted", "difference"];
-    let mut table = Table::new("Where journeys part from the drawing", &headers);
+    let headers = ["after", "owner", "journeys", "share", "share_low", "share_high", "came"];
+    let success = ["succeeded_as_drawn", "succeeded_parted", "difference", "difference_low", "difference_high"];
+    let mut table = Table::new("Where journeys part from the drawing", &[headers.as_slice(), &success].concat());
     for parting in &answer.partings {
         let came: Vec<String> =
             parting.came.iter().map(|came| format!("{} ({})", came.moment, came.journeys)).collect();
-        let groups = &parting.success.groups;
+        let success = &parting.success;
         let mut row = vec![
             Cell::Text(parting.after.clone().unwrap_or_else(|| "(start)".into())),
             parting.owner.as_deref().map_or(Cell::Empty, |owner| Cell::Text(owner.into())),
             Cell::Count(parting.journeys),
             Cell::share(parting.share),
+            Cell::share(parting.share_low),
+            Cell::share(parting.share_high),
             Cell::Text(came.join(", ").into()),
         ];
-        row.extend(groups.iter().map(|group| Cell::share(group.share)));
-        row.push(Cell::difference(parting.success.difference));
+        row.extend(success.groups.iter().map(|group| Cell::share(group.share)));
+        row.extend([success.difference, success.difference_low, success.difference_high].map(Cell::difference));
         table.row(row);
     }
     table

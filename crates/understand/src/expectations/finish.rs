@@ -176,14 +176,20 @@ fn by_channel(answer: &Answer) -> Table {
 
 fn followed(expected: &Expected) -> Table {
     let title = format!("The first moment after `{}` fell due", expected.expectation);
-    let mut table = Table::new(&title, &["moment", "kept", "kept_share", "broken", "broken_share"]);
+    let kept = ["moment", "kept", "kept_share", "kept_share_low", "kept_share_high"];
+    let broken = ["broken", "broken_share", "broken_share_low", "broken_share_high"];
+    let mut table = Table::new(&title, &[kept.as_slice(), &broken].concat());
     for next in &expected.next {
         table.row([
             Cell::Text(next.moment.clone().unwrap_or_else(|| "(nothing so far)".into())),
             Cell::Count(next.kept),
             Cell::share(next.kept_share),
+            Cell::share(next.kept_share_low),
+            Cell::share(next.kept_share_high),
             Cell::Count(next.broken),
             Cell::share(next.broken_share),
+            Cell::share(next.broken_share_low),
+            Cell::share(next.broken_share_high),
         ]);
     }
     table

@@ -26,7 +26,7 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     tables
 }
 
-const HEADERS: [&str; 21] = [
+const HEADERS: [&str; 29] = [
     "opened",
     "resolved",
     "open",
@@ -41,16 +41,24 @@ const HEADERS: [&str; 21] = [
     "accurate_share_low",
     "accurate_share_high",
     "contacts_mean",
+    "contacts_mean_low",
+    "contacts_mean_high",
     "switches_mean",
+    "switches_mean_low",
+    "switches_mean_high",
     "repeats_mean",
+    "repeats_mean_low",
+    "repeats_mean_high",
     "elapsed_mean_s",
     "elapsed_mean_s_low",
     "elapsed_mean_s_high",
     "elapsed_median_s",
     "ces_mean",
+    "ces_mean_low",
+    "ces_mean_high",
 ];
 
-fn cells(figures: &Figures) -> [Cell; 21] {
+fn cells(figures: &Figures) -> [Cell; 29] {
     let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
     let seconds = |seconds: Option<f64>| seconds.map_or(Cell::Empty, Cell::Seconds);
     [
@@ -68,13 +76,21 @@ fn cells(figures: &Figures) -> [Cell; 21] {
         Cell::share(figures.accurate_share_low),
         Cell::share(figures.accurate_share_high),
         number(figures.contacts_mean),
+        number(figures.contacts_mean_low),
+        number(figures.contacts_mean_high),
         number(figures.switches_mean),
+        number(figures.switches_mean_low),
+        number(figures.switches_mean_high),
         number(figures.repeats_mean),
+        number(figures.repeats_mean_low),
+        number(figures.repeats_mean_high),
         seconds(figures.elapsed_mean_s),
         seconds(figures.elapsed_mean_s_low),
         seconds(figures.elapsed_mean_s_high),
         seconds(figures.elapsed_median_s),
         number(figures.ces_mean),
+        number(figures.ces_mean_low),
+        number(figures.ces_mean_high),
     ]
 }
 
@@ -138,7 +154,8 @@ fn by(kind: &Kind, what: &str, groups: &[Group]) -> Table {
 
 fn usual(kind: &Kind) -> Table {
     let title = format!("The usual path of each request of `{}`", kind.interaction);
-    let mut table = Table::new(&title, &["request", "path", "result", "count", "share", "ways"]);
+    let headers = ["request", "path", "result", "count", "share", "share_low", "share_high", "ways"];
+    let mut table = Table::new(&title, &headers);
     for request in &kind.requests {
         let Some(usual) = &request.usual else { continue };
         let result = match usual.result {
@@ -151,6 +168,8 @@ fn usual(kind: &Kind) -> Table {
             Cell::Text(result.into()),
             Cell::Count(usual.count),
             Cell::share(usual.share),
+            Cell::share(usual.share_low),
+            Cell::share(usual.share_high),
             Cell::Count(request.ways),
         ]);
     }
@@ -159,13 +178,15 @@ fn usual(kind: &Kind) -> Table {
 
 fn recontacts(kind: &Kind) -> Table {
     let title = format!("New contacts after `{}` was resolved", kind.interaction);
-    let mut table = Table::new(&title, &["from", "to", "count", "share"]);
+    let mut table = Table::new(&title, &["from", "to", "count", "share", "share_low", "share_high"]);
     for recontact in &kind.recontacts {
         table.row([
             named(recontact.from.as_ref()),
             named(recontact.to.as_ref()),
             Cell::Count(recontact.count),
             Cell::share(recontact.share),
+            Cell::share(recontact.share_low),
+            Cell::share(recontact.share_high),
         ]);
     }
     table

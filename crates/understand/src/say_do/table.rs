@@ -16,6 +16,8 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
         "difference_low",
         "difference_high",
         "as_said_share",
+        "as_said_share_low",
+        "as_said_share_high",
         "agreement",
         "pending",
     ];
@@ -30,8 +32,9 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
                 Agreement::Undecided => "undecided",
             };
             let names = [&survey.survey, &done.deed].map(|name| Cell::Text(Arc::clone(name)));
-            let rest = [Cell::share(done.as_said_share), Cell::Text(agreement.into()), Cell::Count(done.pending)];
-            all.row([names.as_slice(), &[share(0), share(1), share(2)], &differences, &rest].concat());
+            let as_said = [done.as_said_share, done.as_said_share_low, done.as_said_share_high].map(Cell::share);
+            let rest = [Cell::Text(agreement.into()), Cell::Count(done.pending)];
+            all.row([names.as_slice(), &[share(0), share(1), share(2)], &differences, &as_said, &rest].concat());
         }
     }
     all.notes.push("well: promoters, 4 and 5 of CSAT, 5 to 7 of CES; badly: detractors, to 2, to 3".to_owned());

@@ -54,15 +54,17 @@ fn board(answer: &Answer) -> Table {
 }
 
 fn stages(answer: &Answer) -> Table {
-    let headers =
-        ["stage", "label", "customers", "events", "fell_back", "fell_back_share", "stay_median_s", "lifetime_median_s"];
+    let headers = ["stage", "label", "customers", "events", "fell_back"];
+    let shares = ["fell_back_share", "fell_back_share_low", "fell_back_share_high"];
+    let headers = [headers.as_slice(), &shares, &["stay_median_s", "lifetime_median_s"]].concat();
     let mut table = Table::new("Customers in each stage", &headers);
     let seconds = |seconds: Option<f64>| seconds.map_or(Cell::Empty, Cell::Seconds);
     for stage in &answer.stages {
         let names = [&stage.stage, &stage.label].map(|name| Cell::Text(Arc::clone(name)));
         let counts = [stage.customers, stage.events, stage.fell_back].map(Cell::Count);
         let times = [stage.stay_median_s, stage.lifetime_median_s].map(seconds);
-        table.row([names.as_slice(), &counts, &[Cell::share(stage.fell_back_share)], &times].concat());
+        let shares = [stage.fell_back_share, stage.fell_back_share_low, stage.fell_back_share_high].map(Cell::share);
+        table.row([names.as_slice(), &counts, &shares, &times].concat());
     }
     table
 }

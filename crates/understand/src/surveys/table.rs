@@ -6,7 +6,7 @@ use super::{Answer, By, Survey};
 use crate::scores::Score;
 use crate::table::{Cell, Table};
 
-const FIGURES: [&str; 11] = [
+const FIGURES: [&str; 13] = [
     "n",
     "mean",
     "mean_low",
@@ -15,22 +15,29 @@ const FIGURES: [&str; 11] = [
     "top_share_low",
     "top_share_high",
     "low_share",
+    "low_share_low",
+    "low_share_high",
     "nps",
     "nps_low",
     "nps_high",
 ];
 
+const RESPONSE: [&str; 3] = ["response_share", "response_share_low", "response_share_high"];
+
 pub(super) fn tables(answer: &Answer) -> Vec<Table> {
     let unscored = ["out_of_range", "not_whole", "unreadable", "without_score"];
-    let headers = [["survey", "kind"].as_slice(), &FIGURES, &unscored, &["response_share"]].concat();
+    let headers = [["survey", "kind"].as_slice(), &FIGURES, &unscored, &RESPONSE].concat();
     let mut all = Table::new("What customers answered", &headers);
     for survey in &answer.surveys {
         let names = [&survey.survey, &survey.kind].map(|name| Cell::Text(Arc::clone(name)));
-        let is_known = survey.asked.is_some();
-        let response = if is_known { Cell::share(survey.response_share) } else { Cell::Text("not known".into()) };
+        let mut response =
+            [survey.response_share, survey.response_share_low, survey.response_share_high].map(Cell::share);
+        if survey.asked.is_none() {
+            response[0] = Cell::Text("not known".into());
+        }
         let unscored =
             [survey.out_of_range, survey.not_whole, survey.unreadable, survey.without_score].map(Cell::Count);
-        all.row([names.as_slice(), &figures(&survey.score), &unscored, &[response]].concat());
+        all.row([names.as_slice(), &figures(&survey.score), &unscored, &response].concat());
     }
     all.notes.push("top: 9 and 10 of NPS, 4 and 5 of CSAT, 5 to 7 of CES; low: to 6, to 2, to 3".to_owned());
     if answer.surveys.iter().any(|survey| survey.asked.is_none()) {
@@ -57,18 +64,20 @@ pub(super) fn tables(answer: &Answer) -> Vec<Table> {
 
 fn figures(score: &Score) -> Vec<Cell> {
     let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
-    let shares = [score.top_share, score.top_share_low, score.top_share_high, score.low_share].map(Cell::share);
+    let top = [score.top_share, score.top_share_low, score.top_share_high].map(Cell::share);
+    let low = [score.low_share, score.low_share_low, score.low_share_high].map(Cell::share);
     let means = [score.mean, score.mean_low, score.mean_high].map(number);
     let nps = [score.nps, score.nps_low, score.nps_high].map(number);
-    [[Cell::Count(score.n)].as_slice(), &means, &shares, &nps].concat()
+    [[Cell::Count(score.n)].as_slice(), &means, &top, &low, &nps].concat()
 }
 
 fn by_segment(survey: &Survey) -> Table {
-    let headers = [["segment", "customers"].as_slice(), &FIGURES, &["response_share"]].concat();
+    let headers = [["segment", "customers"].as_slice(), &FIGURES, &RESPONSE].concat();
     let mut table = Table::new(&format!("{}: by segment", survey.survey), &headers);
     for of in &survey.by_segment {
         let first = [Cell::Text(Arc::clone(&of.segment)), Cell::Count(of.customers)];
-        table.row([first.as_slice(), &figures(&of.score), &[Cell::share(of.response_share)]].concat());
+        let response = [of.response_share, of.response_share_low, of.response_share_high].map(Cell::share);
+        table.row([first.as_slice(), &figures(&of.score), &response].concat());
     }
     table
 }

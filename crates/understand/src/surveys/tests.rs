@@ -49,7 +49,7 @@ fn answers_by_hand() {
     assert!(answer.doubts.iter().any(|doubt| doubt.to_string().contains("outside of the scale")));
     assert_eq!((nps.asked, nps.response_share), (None, None), "nothing tells who was asked");
     let table = Options::tables(&answer);
-    assert_eq!(table[0].rows[0].last(), Some(&crate::Cell::Text("not known".into())));
+    assert_eq!(table[0].for_people().rows[0].last(), Some(&crate::Cell::Text("not known".into())));
 }
 
 #[test]
