@@ -138,22 +138,28 @@ const ABANDONED: usize = 2;
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Sum {
     journeys: u64,
+    /// How many of these have an amount at all.
+    priced: u64,
     millionths: i128,
 }
 
 impl Sum {
-    fn add(&mut self, millionths: i128) {
+    /// Adds a journey that has this amount, or none.
+    fn add(&mut self, millionths: Option<i128>) {
         self.journeys += 1;
-        self.millionths += millionths;
+        self.priced += u64::from(millionths.is_some());
+        self.millionths += millionths.unwrap_or(0);
     }
 
     fn merge(&mut self, other: Sum) {
         self.journeys += other.journeys;
+        self.priced += other.priced;
         self.millionths += other.millionths;
     }
 
     fn subtract(&mut self, other: Sum) {
         self.journeys -= other.journeys;
+        self.priced -= other.priced;
         self.millionths -= other.millionths;
     }
 }
@@ -307,7 +313,7 @@ impl AbandonmentFold {
     }
 
     /// Counts what a journey does at each of its moments.
-    fn visit(&mut self, journey: &Journey<'_>, ending: usize, value: i128) {
+    fn visit(&mut self, journey: &Journey<'_>, ending: usize, value: Option<i128>) {
         let most = journey.moments.iter().max().map_or(0, |moment| moment.index() + 1);
         self.grow(most);
         if self.seen.len() < most {
@@ -335,25 +341,25 @@ impl AbandonmentFold {
         self.waits.added(last as u64);
     }
 
-    /// What was in a journey, all outcomes together, in millionths.
-    fn value(&mut self, journey: &Journey<'_>, ending: usize) -> i128 {
-        let mut all = 0;
+    /// What was in a journey, all outcomes together, in millionths; nothing where no event says what it is worth.
+    fn value(&mut self, journey: &Journey<'_>, ending: usize) -> Option<i128> {
+        let mut all = None;
         let outcomes = self.outcomes.iter().zip(&mut self.counts.values);
         for (outcome, values) in outcomes.filter(|(outcome, _)| journey.holds_anywhere(outcome.holds)) {
-            let (mut sum, mut occurs) = (0, false);
+            let mut sum = None;
             for i in (0..journey.moments.len()).filter(|i| journey.holds(outcome.holds, *i)) {
                 let amount = match outcome.amount {
                     Amount::Each(amount) => amount,
                     Amount::Number(position) => journey.numbers(position)[i],
                 };
                 if amount.is_finite() {
-                    (sum, occurs) = (sum + millionths(amount), true);
+                    sum = Some(sum.unwrap_or(0) + millionths(amount));
                 }
             }
-            if occurs {
-                values[ending].add(sum);
+            values[ending].add(sum);
+            if let Some(sum) = sum.filter(|_| !outcome.bad) {
+                all = Some(all.unwrap_or(0) + sum);
             }
-            all += if outcome.bad { 0 } else { sum };
         }
         all
     }

@@ -38,7 +38,7 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Option<Value> {
             "abandoned": abandoned,
             "came_back": came_back(log, &left),
             "currency": log.charter.currency,
-            "value": value(&left.iter().map(|journey| worth(log, journey)).collect::<Vec<_>>()),
+            "value": value(log, &left),
             "outcomes": priced.map(|outcome| valued(log, outcome)).collect::<Vec<_>>(),
             "times": "exact",
             "moments": moments.collect::<Vec<_>>(),
@@ -64,28 +64,37 @@ fn worth_of(log: &Log<'_>, journey: &Journey<'_>, outcome: &Outcome) -> Option<f
     (!amounts.is_empty()).then(|| amounts.iter().sum())
 }
 
-/// What was in a journey: all outcomes that are not bad.
-fn worth(log: &Log<'_>, journey: &Journey<'_>) -> f64 {
+/// What was in a journey: all outcomes that are not bad; `None` where none says what it is worth.
+fn worth(log: &Log<'_>, journey: &Journey<'_>) -> Option<f64> {
     let good = log.charter.outcomes.iter().filter(|outcome| !outcome.bad);
-    good.filter_map(|outcome| worth_of(log, journey, outcome)).sum()
+    let amounts: Vec<f64> = good.filter_map(|outcome| worth_of(log, journey, outcome)).collect();
+    (!amounts.is_empty()).then(|| amounts.iter().sum())
 }
 
-fn value(amounts: &[f64]) -> Value {
-    json!({"total": amounts.iter().sum::<f64>(), "mean": super::figures::mean(amounts)})
+/// What is in these journeys, those without an amount included.
+fn value(log: &Log<'_>, journeys: &[&Journey<'_>]) -> Value {
+    let amounts: Vec<Option<f64>> = journeys.iter().map(|journey| worth(log, journey)).collect();
+    let all: Vec<f64> = amounts.iter().map(|amount| amount.unwrap_or(0.0)).collect();
+    let priced = amounts.iter().flatten().count();
+    json!({"priced": priced, "total": all.iter().sum::<f64>(), "mean": super::figures::mean(&all)})
 }
 
 fn valued(log: &Log<'_>, outcome: &Outcome) -> Value {
-    let amounts = |ending: Ending| -> Vec<f64> {
+    let having = |ending: Ending| -> Vec<&Journey<'_>> {
         let ended = log.journeys.iter().filter(|journey| journey.ending == ending);
-        ended.filter_map(|journey| worth_of(log, journey, outcome)).collect()
+        ended.filter(|journey| journey.events().iter().any(|seen| log.holds(&outcome.when, seen))).collect()
     };
-    let (abandoned, succeeded) = (amounts(Ending::Abandoned), amounts(Ending::Succeeded));
+    let known = |journeys: &[&Journey<'_>]| {
+        let amounts: Vec<f64> = journeys.iter().filter_map(|journey| worth_of(log, journey, outcome)).collect();
+        json!({"priced": amounts.len(), "total": amounts.iter().sum::<f64>(), "mean": super::figures::mean(&amounts)})
+    };
+    let (abandoned, succeeded) = (having(Ending::Abandoned), having(Ending::Succeeded));
     json!({
         "outcome": outcome.name,
         "abandoned": abandoned.len(),
-        "in_abandoned": value(&abandoned),
+        "in_abandoned": known(&abandoned),
         "succeeded": succeeded.len(),
-        "in_succeeded": value(&succeeded),
+        "in_succeeded": known(&succeeded),
     })
 }
 
@@ -109,7 +118,7 @@ fn place(log: &Log<'_>, name: &str) -> Value {
     };
     let left = ended_here(Ending::Abandoned);
     let others = here.iter().filter(|journey| journey.ending == Ending::Succeeded || last(journey) != name);
-    let others: Vec<f64> = others.map(|journey| worth(log, journey)).collect();
+    let others: Vec<f64> = others.map(|journey| worth(log, journey).unwrap_or(0.0)).collect();
     let (mut events, mut waits) = (0, Vec::new());
     for journey in &here {
         let all = journey.events();
@@ -125,7 +134,7 @@ fn place(log: &Log<'_>, name: &str) -> Value {
             "abandoned": left.len(),
             "open": ended_here(Ending::Open).len(),
             "succeeded": ended_here(Ending::Succeeded).len(),
-            "value": value(&left.iter().map(|journey| worth(log, journey)).collect::<Vec<_>>()),
+            "value": value(log, &left),
             "others_value_mean": super::figures::mean(&others),
             "events": events,
             "went_on": waits.len(),

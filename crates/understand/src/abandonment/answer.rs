@@ -45,7 +45,7 @@ pub struct Answer {
     pub currency: Option<String>,
     /// What was in abandoned journeys, all outcomes together that have a value and are not bad.
     pub value: Value,
-    /// The same by outcome of the charter, bad ones included, over the journeys that have it.
+    /// The same by outcome of the charter, bad ones included, over the journeys in which it has a value.
     pub outcomes: Vec<Valued>,
     /// Whether the times are exact.
     pub times: Times,
@@ -75,9 +75,11 @@ pub struct Returned {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Value {
+    /// In how many journeys an event says what it is worth; the others hold nothing that counts, or nothing that is a number.
+    pub priced: u64,
     /// All together.
     pub total: f64,
-    /// Per journey; null where there is none.
+    /// Per journey, of an outcome per journey that is priced; null where there is none.
     pub mean: Option<f64>,
 }
 
@@ -144,9 +146,19 @@ fn amount(millionths: i128) -> f64 {
 }
 
 impl Value {
+    /// What journeys are worth: those without an amount hold nothing.
     fn of(sum: Sum) -> Self {
+        Self::over(sum, sum.journeys)
+    }
+
+    /// What an outcome is worth in journeys that have it: what it is worth in those without an amount is not known.
+    fn known(sum: Sum) -> Self {
+        Self::over(sum, sum.priced)
+    }
+
+    fn over(sum: Sum, journeys: u64) -> Self {
         let total = amount(sum.millionths);
-        Self { total, mean: (sum.journeys > 0).then(|| total / sum.journeys as f64) }
+        Self { priced: sum.priced, total, mean: (journeys > 0).then(|| total / journeys as f64) }
     }
 }
 
@@ -186,9 +198,9 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
     let valued = fold.outcomes.iter().zip(&fold.counts.values).map(|(outcome, values)| Valued {
         outcome: outcome.name.clone(),
         abandoned: values[ABANDONED].journeys,
-        in_abandoned: Value::of(values[ABANDONED]),
+        in_abandoned: Value::known(values[ABANDONED]),
         succeeded: values[SUCCEEDED].journeys,
-        in_succeeded: Value::of(values[SUCCEEDED]),
+        in_succeeded: Value::known(values[SUCCEEDED]),
     });
     let share = Share::new(abandoned, succeeded + abandoned);
     let approximate = (times == Times::Sketch)
@@ -278,6 +290,7 @@ fn endings(answer: &Answer) -> Table {
             "abandoned_share_low",
             "abandoned_share_high",
             "journeys",
+            "value_priced",
             "value_total",
             "value_mean",
             "others_value_mean",
@@ -303,6 +316,7 @@ fn endings(answer: &Answer) -> Table {
             Cell::share(place.abandoned_share_low),
             Cell::share(place.abandoned_share_high),
             Cell::Count(place.journeys),
+            if priced { Cell::Count(place.value.priced) } else { Cell::Empty },
             number(Some(place.value.total)),
             number(place.value.mean),
             number(place.others_value_mean),
@@ -344,9 +358,11 @@ fn outcomes(answer: &Answer) -> Table {
         &[
             "outcome",
             "abandoned",
+            "abandoned_priced",
             "abandoned_total",
             "abandoned_mean",
             "succeeded",
+            "succeeded_priced",
             "succeeded_total",
             "succeeded_mean",
         ],
@@ -356,9 +372,11 @@ fn outcomes(answer: &Answer) -> Table {
         table.row([
             Cell::Text(outcome.outcome.as_str().into()),
             Cell::Count(outcome.abandoned),
+            Cell::Count(outcome.in_abandoned.priced),
             Cell::Number(outcome.in_abandoned.total),
             mean(&outcome.in_abandoned),
             Cell::Count(outcome.succeeded),
+            Cell::Count(outcome.in_succeeded.priced),
             Cell::Number(outcome.in_succeeded.total),
             mean(&outcome.in_succeeded),
         ]);

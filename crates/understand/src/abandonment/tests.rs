@@ -124,9 +124,11 @@ fn journeys_that_never_end_are_open() {
 }
 
 #[test]
-fn amounts_that_are_none_count_nothing() {
-    let answer = ask("ann: visit@0 cart@1h{total=much} cart@2h visit@30d");
-    assert_eq!((answer.value.total, answer.outcomes[0].abandoned), (0.0, 0));
+fn amounts_that_are_none_count_nothing_and_it_is_told() {
+    let answer = ask("ann: visit@0 cart@1h{total=much} cart@2h visit@30d\nbob: visit@0 cart@1h{total=8} cart@2h");
+    let cart = &answer.outcomes[0];
+    assert_eq!((cart.abandoned, cart.in_abandoned), (2, Value { priced: 1, total: 8.0, mean: Some(8.0) }));
+    assert_eq!(answer.value, Value { priced: 1, total: 8.0, mean: Some(4.0) });
     assert_eq!(millionths(f64::MAX), millionths(1e25));
 }
 
