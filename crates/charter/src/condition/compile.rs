@@ -268,15 +268,16 @@ impl<V: Vocabulary> Compiler<'_, V> {
         }
     }
 
-    /// A text as the span of time that it names, in microseconds.
+    /// A text as the span of time that it names, in microseconds; below 0 with a minus before it, as differences may be.
     fn duration(text: &str, bytes: &Range<usize>) -> Result<Expr<V::Column>> {
         let wrong = |reason: String| ConditionError {
             bytes: bytes.clone(),
             fault: Fault::BadLiteral { reason },
             hint: Some("such as '30m' or '14d'".to_owned()),
         };
-        match text.parse::<Span>() {
-            Ok(Span::Elapsed(micros)) => Ok(Expr::Literal(Literal::Int(micros))),
+        let (sign, span) = text.strip_prefix('-').map_or((1, text), |span| (-1, span));
+        match span.parse::<Span>() {
+            Ok(Span::Elapsed(micros)) => Ok(Expr::Literal(Literal::Int(sign * micros))),
             Ok(Span::BusinessDays(_)) => Err(wrong("business days cannot be compared with elapsed time".to_owned())),
             Err(e) => Err(wrong(e.to_string())),
         }

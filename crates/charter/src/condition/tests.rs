@@ -86,6 +86,8 @@ fn conditions_that_hold() {
         "at - properties.promised > interval '1' day and properties.promised - at < '0s'",
         "(at - '2026-03-01T10:00') / 2 = '12h' and 1.5 * (at - '2026-03-01T10:00') > '1d'",
         "(at - '2026-03-01T10:00') / '12h' = 2 and at - '2026-03-01T10:00' + '1d' = '2d' and abs('2026-03-01T10:00' - at) = '1d'",
+        "2 * '12h' = at - '2026-03-01T10:00' and '2d' / 2 = '1d' and '4d' / 2 * 2 = '4d' and at > at - '5d' * 1.5",
+        "'2026-03-01T10:00' - at = '-1d' and at - '2026-03-01T10:00' > '-5d' and at - '-1d' > at and -1 * '1d' = '-1d'",
         "at - received_at is null and coalesce(at - received_at, at - at) = '0s'",
     ] {
         assert_eq!(says(text), Truth::True, "{text}");
@@ -204,6 +206,10 @@ fn mistakes_are_explained() {
         "at - received_at > interval '1 month'",
         "datediff(at, received_at) > 30",
         "at * 2 > at",
+        "at > at + 2 + '5d'",
+        "2 / '5d' > 1",
+        "at - received_at > '-3bd'",
+        "at - received_at > '- 5d'",
     ] {
         let error = Condition::parse(text, &berlin()).expect_err(text);
         let blamed = text.get(error.bytes.clone()).expect("on character boundaries");

@@ -61,15 +61,17 @@ impl<V: Vocabulary> Compiler<'_, V> {
         Ok(if left.of_type == Type::Int && right.of_type == Type::Int { Type::Int } else { Type::Float })
     }
 
-    /// `part`, read as a span or a time where it is a text that stands beside one, and as a time where it is not known what
-    /// it is and a time is subtracted from it or it from a time.
+    /// `part`, read as a span or a time where it is a text that stands beside one, as a span where it is one beside a number,
+    /// and as a time where it is not known what it is and a time is subtracted from it or it from a time.
     fn beside(&self, part: Typed<V::Column>, how: Arithmetic, other: Type) -> Result<Typed<V::Column>> {
         let subtracted = how == Arithmetic::Subtract && other == Type::Time;
         let (expr, of_type) = match &part.expr {
-            Expr::Literal(Literal::Text(text)) if subtracted && text.parse::<Span>().is_err() => {
+            Expr::Literal(Literal::Text(text)) if subtracted && !is_span(text) => {
                 (self.time(text, &part.bytes)?, Type::Time)
             }
-            Expr::Literal(Literal::Text(text)) if matches!(other, Type::Time | Type::Duration) => {
+            Expr::Literal(Literal::Text(text))
+                if matches!(other, Type::Time | Type::Duration) || other.is_number() && is_span(text) =>
+            {
                 (Self::duration(text, &part.bytes)?, Type::Duration)
             }
             _ if subtracted && part.of_type == Type::Unknown => (as_time(part.expr, self.zone), Type::Time),
@@ -98,6 +100,11 @@ impl<V: Vocabulary> Compiler<'_, V> {
         })?;
         Ok((Expr::Literal(Literal::Int(micros)), Type::Duration))
     }
+}
+
+/// Whether a text names a span of time.
+fn is_span(text: &str) -> bool {
+    text.strip_prefix('-').unwrap_or(text).parse::<Span>().is_ok()
 }
 
 /// How SQL names the units of a span, by what they begin with.
