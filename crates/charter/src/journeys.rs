@@ -244,7 +244,13 @@ pub(crate) fn read_surveys(reader: &mut Reader<'_>, node: &Node) -> Vec<Survey> 
         let score = reader.required(&fields, "score").and_then(|n| reader.column(n));
         let kind = reader.required(&fields, "kind").and_then(|n| reader.word(n, "a kind of survey", &SURVEY_KINDS));
         let reason = fields.get("reason").and_then(|n| reader.column(n));
-        let asked = fields.get("asked").and_then(|n| reader.reference(n, Kind::Moment));
+        let asking = fields.get("asked");
+        let asked = asking.and_then(|n| reader.reference(n, Kind::Moment));
+        if let Some(node) = asking.filter(|_| asked.is_some() && asked == moment) {
+            let reason = "nobody is asked by the moment of the answer: everybody asked would have answered";
+            let hint = Some("name the moment of the invitation, or leave `asked` out".to_owned());
+            reader.report(Code::Contradiction, node.bytes.clone(), reason, hint);
+        }
         if let (Some(moment), Some(score), Some(kind)) = (moment, score, kind) {
             surveys.push(Survey { name: name.owned(), moment, score, kind, reason, asked });
         }

@@ -188,6 +188,7 @@ fn every_other_kind_of_mistake_is_explained() {
         "actions:\n  x: {when: \"true\", lever: -1, context: [{when: event = 5}, {wen: x, weight: 2}, {when: \"true\", weight: -2}]}",
         "deciding: {explore: 0.1, random_share: 0.6, none_share: 0.7}",
         "deciding: {explore_share: 5}",
+        "moments:\n  a: {when: event = 'a'}\nsurveys:\n  s: {moment: a, score: properties.x, kind: nps, asked: a}",
         "expectations:\n  e: {after: a, promise: a, within: 3d, warn: 1bd}",
         "caps: [{channel: web, per: 7d, times: 0.5}]",
         "stakes: {high: \"5\", then: robot}",
