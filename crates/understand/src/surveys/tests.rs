@@ -49,6 +49,11 @@ fn answers_by_hand() {
     assert!(answer.doubts.iter().any(|doubt| doubt.to_string().contains("outside of the scale")));
     assert_eq!((nps.asked, nps.response_share), (None, None), "nothing tells who was asked");
     let table = Options::tables(&answer);
+    let with_nps = |title: &str| {
+        let found = table.iter().find(|table| table.title.starts_with(title)).expect(title);
+        found.headers.iter().any(|header| header == "nps")
+    };
+    assert!(with_nps("What customers") && with_nps("nps: by the moment") && !with_nps("csat: by the moment"));
     assert_eq!(table[0].for_people().rows[0].last(), Some(&crate::Cell::Text("not known".into())));
 }
 
@@ -61,7 +66,7 @@ fn a_text_that_is_no_score_is_told_with_an_example_and_is_an_answer_all_the_same
     assert_eq!((nps.score.n, nps.unreadable, nps.without_score), (0, 3, 2));
     assert_eq!((nps.asked, nps.response_share), (Some(4), Some(0.75)));
     let doubts: Vec<String> = answer.doubts.iter().map(ToString::to_string).collect();
-    let told = "3 scores of nps are left out: they are no numbers, such as `9,0`: a decimal comma is not read";
+    let told = "3 scores of nps are left out: no number, such as `9,0`: a decimal comma is not read";
     assert!(doubts.iter().any(|doubt| doubt == told), "{doubts:?}");
     let words = ask(&Options::default(), "1: survey{nps=ten}");
     assert!(words.doubts.iter().any(|doubt| doubt.to_string().ends_with("such as `ten`")), "{:?}", words.doubts);
