@@ -431,7 +431,7 @@ impl Fold for RetentionFold {
         let outside = Doubt::left_out(
             "customers",
             self.counts.outside,
-            "they came first before the year 1800 or after 2199, where no clock is to be trusted",
+            "first seen before the year 1800 or after 2199, where no clock is to be trusted",
         );
         Ok(Answer {
             by: self.options.by,

@@ -385,8 +385,7 @@ impl Fold for StagesFold {
         let customers = self.visits.counts.customers[0];
         let approximate = (times == Times::Sketch)
             .then(|| Doubt::Approximate { what: "median times".to_owned(), relative_error: RELATIVE_ERROR });
-        let without =
-            Doubt::left_out("outcomes", self.visits.counts.without_value, "they carry no value that is a number");
+        let without = Doubt::left_out("outcomes", self.visits.counts.without_value, "without a value that is a number");
         let time = |us: i64| shown(us, &self.charter);
         let until_us = |halves: Halves| {
             if self.to_us == Some(halves.until_us + 1) { halves.until_us + 1 } else { halves.until_us }

@@ -430,8 +430,8 @@ impl Fold for SurveysFold {
 fn rejected(what: &str, tally: &Tally, word: &dyn Fn(u32) -> Arc<str>) -> impl Iterator<Item = Doubt> {
     let unreadable = tally.unreadable.values().sum();
     let each = [
-        Doubt::left_out(what, tally.out_of_range, "they lie outside of the scale"),
-        Doubt::left_out(what, tally.not_whole, "they are no whole numbers"),
+        Doubt::left_out(what, tally.out_of_range, "outside of the scale"),
+        Doubt::left_out(what, tally.not_whole, "not whole"),
         Doubt::left_out(what, unreadable, &no_number(&tally.unreadable, word)),
     ];
     each.into_iter().flatten()
@@ -443,7 +443,7 @@ fn no_number(unreadable: &BTreeMap<u32, u64>, word: &dyn Fn(u32) -> Arc<str>) ->
     let Some((_, example)) = all.max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1))) else { return String::new() };
     let comma = example.replacen(',', ".", 1).parse::<f64>().is_ok() && example.contains(',');
     let example: String = example.chars().take(40).collect();
-    format!("they are no numbers, such as `{example}`{}", if comma { ": a decimal comma is not read" } else { "" })
+    format!("no number, such as `{example}`{}", if comma { ": a decimal comma is not read" } else { "" })
 }
 
 /// What stands where there is nothing; the parentheses keep it apart from a name.
