@@ -302,6 +302,8 @@ impl clap::Args for ViewOptions {
         Self::all().into_iter().fold(command, |command, (name, help)| {
             let arg = clap::Arg::new(name).long(name.replace('_', "-")).value_name("VALUE").num_args(0..=1);
             let arg = arg.default_missing_value("true").action(clap::ArgAction::Append).help(help.join("; "));
+            // A condition may begin with a minus; other options may stand alone, and what follows them is the next option.
+            let arg = arg.allow_hyphen_values(name == "sql");
             command.arg(arg.help_heading("Options of some views"))
         })
     }
