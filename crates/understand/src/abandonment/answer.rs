@@ -331,15 +331,21 @@ fn endings(answer: &Answer) -> Table {
             seconds(place.came_back.median_s),
         ]);
     }
+    table.notes = notes(answer, priced);
+    table.doubts(&answer.doubts)
+}
+
+fn notes(answer: &Answer, priced: bool) -> Vec<String> {
+    let mut notes = Vec::new();
     let [journeys, succeeded, open, abandoned, back] =
         [answer.journeys, answer.succeeded, answer.open, answer.abandoned, answer.came_back.count].map(Cell::Count);
-    table.notes.push(format!(
+    notes.push(format!(
         "{journeys} journeys: {succeeded} succeeded, {open} may still go on, {abandoned} were abandoned; after {back} of \
          these the customer came back"
     ));
     match &answer.abandoned_after {
-        Some(silence) => table.notes.push(format!("abandoned: silent for longer than {silence}, without success")),
-        None => table.notes.push(
+        Some(silence) => notes.push(format!("abandoned: silent for longer than {silence}, without success")),
+        None => notes.push(
             "the charter names no `abandoned_after:` for this journey, so none is ever abandoned; add for instance \
              `abandoned_after: 14d`"
                 .to_owned(),
@@ -347,9 +353,9 @@ fn endings(answer: &Answer) -> Table {
     }
     if priced {
         let currency = answer.currency.as_deref().unwrap_or("the currency of the events");
-        table.notes.push(format!("amounts in {currency}"));
+        notes.push(format!("amounts in {currency}"));
     }
-    table.doubts(&answer.doubts)
+    notes
 }
 
 fn outcomes(answer: &Answer) -> Table {
