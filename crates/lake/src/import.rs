@@ -24,9 +24,10 @@ use crate::quarantine::{Quarantine, names_nobody};
 use crate::rebuild::{Built, Known, build_run, filed_under, forward, ids_of_runs, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
-use crate::table::{DataFile, Purpose, Table};
+use crate::table::{DataFile, Purpose};
 use crate::told::Told;
 use crate::words::Words;
+use crate::writer::Stock;
 
 /// How an import is done.
 #[derive(Debug, Clone, Default)]
@@ -189,7 +190,7 @@ impl Importer {
         let row = Row {
             at_us: event.at.as_micros(),
             seq: self.seq,
-            hash: event.message_id.map_or_else(|| content_hash(event), message_id::hash),
+            hash: event.message_id.map_or_else(|| message_id::content_hash(event), message_id::hash),
             file: self.file,
             nodes: Nodes::Given(&self.nodes),
             words: numbers,
@@ -401,25 +402,6 @@ fn largest(identity: &Identity, customers: &Customers) -> Vec<(String, String, u
     customers.largest(5).into_iter().map(named).collect()
 }
 
-/// What is known of a lake while one writes to it.
-#[derive(Debug)]
-pub(crate) struct Stock {
-    pub(crate) lake: Lake,
-    pub(crate) customers_table: Table,
-    pub(crate) links_table: Table,
-    pub(crate) identity: Identity,
-    /// Who is who, where all rows lie by it.
-    pub(crate) customers: Option<Customers>,
-}
-
-impl Stock {
-    /// Whether nobody has written to the lake since.
-    pub(crate) fn is_latest(&self) -> Result<bool, Error> {
-        let Stock { lake, customers_table, links_table, .. } = self;
-        Ok(lake.events.is_latest()? && customers_table.is_latest()? && links_table.is_latest()?)
-    }
-}
-
 /// What an import changes besides adding rows.
 #[derive(Debug, Default)]
 struct Work {
@@ -492,27 +474,6 @@ fn remove_files<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) {
     for path in paths {
         let _ = std::fs::remove_file(root.join(path));
     }
-}
-
-/// A number that follows from everything that an event says; where it came from does not count.
-fn content_hash(event: &Event<'_>) -> u64 {
-    let mut hasher = rapidhash::v3::RapidStreamHasherV3::new(&rapidhash::v3::DEFAULT_RAPID_SECRETS);
-    let mut put = |text: Option<&str>| {
-        hasher.write(&text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
-        hasher.write(text.unwrap_or_default().as_bytes());
-    };
-    put(Some(event.event));
-    for key in event.keys {
-        put(Some(key.kind));
-        put(Some(key.value));
-    }
-    for text in
-        [event.channel, event.resource, event.department, event.case_id, event.phase, event.properties, event.traits]
-    {
-        put(text);
-    }
-    hasher.write(&event.at.as_micros().to_le_bytes());
-    hasher.finish()
 }
 
 impl Sink for Importer {

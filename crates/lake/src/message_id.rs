@@ -1,5 +1,6 @@
 //! The identity of a message: the sender's own id, or one that follows from the content, so that the same file twice is once.
 
+use event::Event;
 use rapidhash::v3::rapidhash_v3;
 
 /// Marks an id that follows from the content.
@@ -26,6 +27,27 @@ pub(crate) fn nth(hash: u64, n: u64) -> u64 {
     bytes[..8].copy_from_slice(&hash.to_le_bytes());
     bytes[8..].copy_from_slice(&n.to_le_bytes());
     rapidhash_v3(&bytes)
+}
+
+/// A number that follows from everything that an event says; where it came from does not count.
+pub(crate) fn content_hash(event: &Event<'_>) -> u64 {
+    let mut hasher = rapidhash::v3::RapidStreamHasherV3::new(&rapidhash::v3::DEFAULT_RAPID_SECRETS);
+    let mut put = |text: Option<&str>| {
+        hasher.write(&text.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+        hasher.write(text.unwrap_or_default().as_bytes());
+    };
+    put(Some(event.event));
+    for key in event.keys {
+        put(Some(key.kind));
+        put(Some(key.value));
+    }
+    for text in
+        [event.channel, event.resource, event.department, event.case_id, event.phase, event.properties, event.traits]
+    {
+        put(text);
+    }
+    hasher.write(&event.at.as_micros().to_le_bytes());
+    hasher.finish()
 }
 
 #[cfg(test)]

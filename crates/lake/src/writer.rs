@@ -3,9 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use listen::stitch::Customers;
+
 use crate::error::Error;
-use crate::import::{ImportOptions, Importer, Stock};
+use crate::identity::Identity;
+use crate::import::{ImportOptions, Importer};
 use crate::store::{Lake, fingerprint, lock};
+use crate::table::Table;
 
 /// Starts one import after the other into a lake, which is made where there is none.
 #[derive(Debug)]
@@ -67,5 +71,24 @@ impl Writer {
     /// Forgets what it knows: somebody else is about to write.
     pub fn forget(&mut self) {
         self.known = None;
+    }
+}
+
+/// What is known of a lake while one writes to it.
+#[derive(Debug)]
+pub(crate) struct Stock {
+    pub(crate) lake: Lake,
+    pub(crate) customers_table: Table,
+    pub(crate) links_table: Table,
+    pub(crate) identity: Identity,
+    /// Who is who, where all rows lie by it.
+    pub(crate) customers: Option<Customers>,
+}
+
+impl Stock {
+    /// Whether nobody has written to the lake since.
+    pub(crate) fn is_latest(&self) -> Result<bool, Error> {
+        let Stock { lake, customers_table, links_table, .. } = self;
+        Ok(lake.events.is_latest()? && customers_table.is_latest()? && links_table.is_latest()?)
     }
 }

@@ -44,7 +44,9 @@ impl Counted {
     }
 
     fn join(&mut self, from: [u32; 2], to: u32, counts: Counts) {
-        from.iter().for_each(|root| _ = self.of.remove(root));
+        for root in &from {
+            self.of.remove(root);
+        }
         let (different, next) = (&mut self.different, self.number_of.len());
         let number = *self.number_of.entry(counts).or_insert_with_key(|counts| {
             different.push(counts.clone());
@@ -69,7 +71,7 @@ impl Graph {
         }
         let links = self.in_force().filter(|link| glues(&shared, link)).collect();
         let mut union = Union::new(self.len());
-        refused.extend(self.follow(links, &mut union, |node| node.0, |place| Node(place)));
+        refused.extend(self.follow(links, &mut union, |node| node.0, Node));
         refused.sort_unstable();
         Customers { roots: union.roots(), shared, refused }
     }
