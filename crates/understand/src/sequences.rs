@@ -85,10 +85,41 @@ struct Sequence {
 /// What is kept of sequences, as they lie: how often each was added, how long it is, and all their bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept<'a> {
-    counts: Vec<u64>,
-    lengths: Vec<usize>,
+    #[serde(borrow)]
+    counts: Small<'a>,
+    #[serde(borrow)]
+    lengths: Small<'a>,
     #[serde(borrow, with = "whole")]
     bytes: Cow<'a, [u8]>,
+}
+
+/// Numbers that mostly fit into a byte each, so that they are written and read as one piece.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Small<'a> {
+    #[serde(borrow, with = "whole")]
+    bytes: Cow<'a, [u8]>,
+    /// Those in whose place stands [`LARGE`], in order.
+    large: Vec<u64>,
+}
+
+/// What stands for a number that is as large or larger.
+const LARGE: u8 = u8::MAX;
+
+impl Small<'_> {
+    fn push(&mut self, number: u64) {
+        let small = u8::try_from(number).ok().filter(|small| *small < LARGE);
+        self.bytes.to_mut().push(small.unwrap_or(LARGE));
+        self.large.extend(small.is_none().then_some(number));
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        let mut large = self.large.iter();
+        let number = move |byte: &u8| match *byte {
+            LARGE => large.next().copied().unwrap_or_default(),
+            small => u64::from(small),
+        };
+        self.bytes.iter().map(number)
+    }
 }
 
 impl Sequences {
@@ -228,25 +259,29 @@ impl Sequences {
             left.extend_from_slice(&self.bytes[from..]);
             bytes = Cow::Owned(left);
         }
-        let of = self.numbers().map(|number| (self.count(number), self.bytes_of(number).len()));
-        let (counts, lengths) = of.unzip();
+        let room = || Small { bytes: Vec::with_capacity(self.len()).into(), large: Vec::new() };
+        let (mut counts, mut lengths) = (room(), room());
+        for number in self.numbers() {
+            counts.push(self.count(number));
+            lengths.push(self.bytes_of(number).len() as u64);
+        }
         Some(Kept { counts, lengths, bytes })
     }
 
     /// About how many bytes they take when they are kept.
     pub(crate) fn room(&self) -> usize {
         // Counts and lengths are small numbers mostly.
-        self.bytes.len() + 4 * self.len() + ROOM
+        self.bytes.len() + 3 * self.len() + ROOM
     }
 
     /// Takes up what was kept.
     pub(crate) fn resume(&mut self, kept: Kept<'_>) {
         let mut end = 0;
         let sequence = |(length, count)| {
-            end += length;
+            end += usize::try_from(length).expect("it fitted in memory when it was kept");
             Sequence { end, count }
         };
-        let all: Vec<Sequence> = kept.lengths.into_iter().zip(kept.counts).map(sequence).collect();
+        let all: Vec<Sequence> = kept.lengths.numbers().zip(kept.counts.numbers()).map(sequence).collect();
         *self = Self { kept: all.len(), all, bytes: kept.bytes.into_owned(), ..Self::default() };
     }
 
