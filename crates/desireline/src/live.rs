@@ -2,9 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
@@ -13,7 +13,7 @@ use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange};
 use lake::{ImportOptions, Importer, Lake, Said, Told, Writer};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 
 use crate::draw;
 use crate::history;
@@ -50,7 +50,7 @@ impl Live {
         let node = clock.now_us().cast_unsigned() ^ (u64::from(std::process::id()) << 48);
         let options = Options { node, ..Options::default() };
         let engine = Engine::open(Arc::clone(&keep), Arc::clone(&home.charter), clock, options).await?;
-        let writer = Arc::new(Mutex::new(Writer::new(&home.path)));
+        let writer = Arc::new(tokio::sync::Mutex::new(Writer::new(&home.path)));
         let history = Arc::new(LakeHistory { home: home.path.clone(), rules: home.rules(), writer });
         Ok(Self { keep, engine, history })
     }
@@ -138,7 +138,7 @@ impl Live {
         let (engine, runtime) = (Arc::clone(&self.engine), tokio::runtime::Handle::current());
         let (rules, stop) = (self.history.rules.clone(), stop.clone());
         let telling = tokio::task::spawn_blocking(move || {
-            let events = AtomicU64::new(0);
+            let (events, said) = (AtomicU64::new(0), Mutex::new(Instant::now()));
             let telling = lake.tell(&rules, untold, |all| {
                 for part in all.chunks(TOLD_AT_ONCE) {
                     if *stop.borrow() {
@@ -153,7 +153,17 @@ impl Live {
                         }
                     }
                     runtime.block_on(engine.take(inbox)).map_err(Stopped)?;
-                    events.fetch_add(part.len() as u64, Ordering::Relaxed);
+                    let told = events.fetch_add(part.len() as u64, Ordering::Relaxed) + part.len() as u64;
+                    if let Ok(mut said) = said.try_lock()
+                        && said.elapsed() > PROGRESS_EVERY
+                    {
+                        *said = Instant::now();
+                        draw::remark(
+                            "learning",
+                            &format!("learnt from {} so far", counted(told, "event", "events")),
+                            &[],
+                        );
+                    }
                 }
                 Ok::<(), Stopped>(())
             });
@@ -188,6 +198,8 @@ impl Live {
 const TOLD: &str = "told what was imported";
 /// How often a server looks whether anything was imported, or its charter changed.
 pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);
+/// How often it is said how far learning has come.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// Events that are told at once.
 const TOLD_AT_ONCE: usize = 2_000;
 
@@ -205,7 +217,7 @@ impl From<lake::Error> for Stopped {
 pub(crate) struct LakeHistory {
     home: PathBuf,
     rules: Rules,
-    writer: Arc<Mutex<Writer>>,
+    writer: Arc<tokio::sync::Mutex<Writer>>,
 }
 
 /// What a person said of two keys, each as kind and value: whether they are one customer's.
