@@ -59,6 +59,8 @@ pub struct Options {
     pub public_url: Option<String>,
     /// Who may say on whose behalf a request is made (`X-Forwarded-For`).
     pub proxies: Vec<IpAddr>,
+    /// Says for how long nothing is taken in or answered yet, but that it runs; otherwise it is ready at once.
+    pub learning: Option<watch::Receiver<bool>>,
     /// Whoever makes backups; otherwise there are none.
     pub backups: Option<Arc<dyn Backups>>,
     /// Connections at a time; beyond them, new ones wait.
@@ -85,6 +87,7 @@ impl Options {
             keys: Vec::new(),
             public_url: None,
             proxies: Vec::new(),
+            learning: None,
             backups: None,
             connections_max: CONNECTIONS_MAX,
             head_time_max: HEAD_TIME_MAX,

@@ -59,25 +59,33 @@ async fn serve(
     mut ending: watch::Receiver<bool>,
 ) -> Result<(Option<Home>, Listener), Error> {
     let is_first = options.listener.is_none();
-    if is_first {
-        match live.learn(&ending).await {
-            Ok(0) => {}
-            Ok(learnt) => {
-                draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]);
-            }
-            Err(_) if *ending.borrow() => return Ok((None, None)),
-            Err(error) => return Err(error.into()),
-        }
-    }
     let Live { keep, engine, history } = live.clone();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
     let outbox = Arc::new(Outbox::new(keep, Arc::clone(engine.clock()), wire));
     engine.tell_outbox(Arc::clone(&outbox));
     let (stop, stopping) = watch::channel(false);
+    let (learning, is_learning) = watch::channel(is_first);
+    let options = serve::Options { learning: Some(is_learning), ..options };
     let tls = options.tls.is_some();
     let server = Server::open(options, Arc::clone(&engine), Arc::clone(&outbox), stopping.clone()).await?;
+    let greeting = greeting(&server, tls);
+    let serving = tokio::spawn(server.run());
     if is_first {
-        greet(&server, tls);
+        // Nothing may come in before what was imported is known: it is taken for all that the lake has.
+        match live.learn(&ending).await {
+            Ok(0) => {}
+            Ok(learnt) => {
+                draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]);
+            }
+            Err(error) => {
+                let is_ending = *ending.borrow();
+                let _ = stop.send(true);
+                let _ = serving.await;
+                return if is_ending { Ok((None, None)) } else { Err(error.into()) };
+            }
+        }
+        let _ = learning.send(false);
+        greet(&greeting);
     }
     let background = [
         tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
@@ -93,11 +101,11 @@ async fn serve(
         let _ = stop.send(true);
         next
     };
-    let (next, listener, ()) = tokio::join!(until, server.run(), live.keep_learning(stopping));
+    let (next, listener, ()) = tokio::join!(until, serving, live.keep_learning(stopping));
     for task in background {
         let _ = task.await;
     }
-    Ok((next, listener))
+    Ok((next, listener.expect("a panic there is one here, too")))
 }
 
 /// The home with its charter, once that is another one and has no errors.
@@ -157,13 +165,23 @@ fn options(args: &ServeArgs) -> serve::Options {
     options
 }
 
-fn greet(server: &Server, tls: bool) {
+/// What is said of a server once it takes events in.
+struct Greeting {
+    address: String,
+    first_keys: Option<(String, String)>,
+}
+
+fn greeting(server: &Server, tls: bool) -> Greeting {
     let scheme = if tls { "https" } else { "http" };
-    let address = format!("{scheme}://{}", server.address());
-    draw::remark("listening", &format!("listening on {address}; Ctrl-C stops"), &[("address", &address)]);
-    if let Some(keys) = server.first_keys() {
+    let first_keys = server.first_keys().map(|keys| (keys.write_key.clone(), keys.admin_key.clone()));
+    Greeting { address: format!("{scheme}://{}", server.address()), first_keys }
+}
+
+fn greet(Greeting { address, first_keys }: &Greeting) {
+    draw::remark("listening", &format!("listening on {address}; Ctrl-C stops"), &[("address", address)]);
+    if let Some((write_key, admin_key)) = first_keys {
         draw::note("there were no keys yet; these two were made, and are shown this once:");
-        draw::note(&format!("  write key, may send events:   {}", keys.write_key));
-        draw::note(&format!("  admin key, may do everything: {}", keys.admin_key));
+        draw::note(&format!("  write key, may send events:   {write_key}"));
+        draw::note(&format!("  admin key, may do everything: {admin_key}"));
     }
 }

@@ -49,6 +49,9 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place(pub(crate) usize);
 
+/// What is answered as soon as the server runs.
+pub(super) const ALIVE: &str = "/healthz";
+
 impl Call {
     /// Answers a request at the route with this number.
     pub(crate) async fn answer(app: Arc<App>, place: usize, request: Request<Body>) -> Response {
@@ -68,6 +71,10 @@ impl Call {
 
     async fn admitted(app: Arc<App>, place: usize, mut head: Parts) -> Result<(super::Handler, Self), Problem> {
         let route = &app.routes[place];
+        let is_learning = app.options.learning.as_ref().is_some_and(|learning| *learning.borrow());
+        if is_learning && route.path != ALIVE {
+            return Err(Problem::new(Code::Unavailable, "the server is still learning from what was imported"));
+        }
         let pending = head.extensions.remove::<Pending>().expect("the server says what it knows of every request");
         let key = access::admitted(&app, route.access, &head, pending.now_us)?;
         let names = RawPathParams::from_request_parts(&mut head, &()).await;

@@ -29,7 +29,7 @@ pub(super) fn routes() -> Vec<Route> {
         )
     };
     vec![
-        Route::get("/healthz", Access::Open, "Whether the server runs.", |_| {
+        Route::get(super::call::ALIVE, Access::Open, "Whether the server runs.", |_| {
             Box::pin(async { answer(&json!({"ok": true})) })
         })
         .answers(200, "application/json", ok.clone()),

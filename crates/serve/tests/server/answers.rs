@@ -1,6 +1,8 @@
 //! What is answered when something is not as it should be.
 
+use charter::Charter;
 use keep::{Fault, Operation};
+use tokio::sync::watch;
 
 use crate::support::{ADMIN, READ, WRITE, basic, start, start_with};
 
@@ -125,6 +127,22 @@ async fn it_says_how_it_is_and_what_it_counted() {
     assert_eq!(server.ask("GET", "/readyz", &[], "").await.said(), "503 unavailable");
     assert_eq!(server.ask("GET", "/healthz", &[], "").await.status, 200);
     server.keep.order_faults(|_| None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn as_long_as_it_learns_it_says_only_that_it_runs() {
+    let (learning, is_learning) = watch::channel(true);
+    let server = start_with(Charter::without_file(), |options| options.learning = Some(is_learning)).await;
+    let visit = r#"{"type":"track","event":"Visit","userId":"u1"}"#;
+    assert_eq!(server.ask("GET", "/healthz", &[], "").await.status, 200);
+    assert_eq!(server.ask("GET", "/readyz", &[], "").await.said(), "503 unavailable");
+    assert_eq!(server.post("/v1/track", visit).await.said(), "503 unavailable");
+    assert_eq!(server.entries().await, 0);
+    learning.send_replace(false);
+    assert_eq!(server.ask("GET", "/readyz", &[], "").await.status, 200);
+    assert_eq!(server.post("/v1/track", visit).await.status, 200);
+    assert_eq!(server.entries().await, 1);
     server.stop().await;
 }
 
