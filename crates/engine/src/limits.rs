@@ -22,8 +22,9 @@ pub(crate) const LINKS_REMEMBERED: usize = 1 << 20;
 /// How often a batch is tried again at once when others were quicker; then it has its turn alone.
 pub(crate) const COLLISIONS_MAX: usize = 4;
 
-/// Messages of several batches that are taken in together, and their bytes: what waits beyond them has its turn after them.
-pub(crate) const TOGETHER_MESSAGES: usize = 4_096;
+/// Messages of several batches that are taken in together, and their bytes: what waits beyond them has its turn after them, so
+/// that whoever comes with one waits for a commit of a few milliseconds.
+pub(crate) const TOGETHER_MESSAGES: usize = 512;
 
 /// See [`TOGETHER_MESSAGES`].
 pub(crate) const TOGETHER_BYTES: usize = 8 << 20;
