@@ -3,19 +3,12 @@
 use std::sync::Arc;
 
 use fjall::KeyspaceCreateOptions;
-use fjall::compaction::Leveled;
-use fjall::config::{HashRatioPolicy, PinningPolicy};
+use fjall::config::PinningPolicy;
 
 use crate::embedded::files::{Settled, Shared, explain};
 use crate::embedded::journal;
 use crate::error::Error;
 use crate::store::Table;
-
-/// Files of a table that came in one after the other, from which on they are merged.
-const L0_FILES: u8 = 8;
-
-/// Slots of the hash table of a block for each of its rows.
-const HASH_RATIO: f32 = 4.0;
 
 /// Puts what was set apart into the tables, and deletes the files of the journal before this number. What was put in before a
 /// crash is put in once more, which changes nothing.
@@ -53,15 +46,5 @@ pub(super) fn settings(table: Table) -> KeyspaceCreateOptions {
     // What says whether and where a row is in a file is looked at by every message.
     let often = matches!(table, Table::Seen(_) | Table::States(_) | Table::Keys);
     let pinned = || if often { PinningPolicy::all(true) } else { PinningPolicy::new([true, true, false]) };
-    // What is sorted already is merged the less often, the more of it is taken together.
-    let merged = Leveled::default().with_l0_threshold(L0_FILES);
-    let settings = KeyspaceCreateOptions::default().compaction_strategy(Arc::new(merged));
-    let settings = settings.filter_block_pinning_policy(pinned()).index_block_pinning_policy(pinned());
-    match table {
-        // One by one, and nearly always of a customer who is there.
-        Table::States(_) => {
-            settings.data_block_hash_ratio_policy(HashRatioPolicy::all(HASH_RATIO)).expect_point_read_hits(true)
-        }
-        _ => settings,
-    }
+    KeyspaceCreateOptions::default().filter_block_pinning_policy(pinned()).index_block_pinning_policy(pinned())
 }
