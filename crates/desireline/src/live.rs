@@ -278,7 +278,6 @@ impl LakeHistory {
         if said.is_empty() {
             return Ok(());
         }
-        writer.forget();
         let mut lake = Lake::open(&self.home).await?;
         for Word { linked, a, b } in &said {
             let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));

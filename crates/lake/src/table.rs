@@ -83,14 +83,12 @@ impl Table {
             return Err(Error::NewerFormat { path: root.to_owned(), found, known: FORMAT });
         }
         let partitioned = metadata.partition_columns().iter().any(|column| column == BUCKET);
-        Ok(Some(Self {
-            delta,
-            root: root.to_owned(),
-            partitioned,
-            replaced: None,
-            files: Mutex::default(),
-            numbers: Mutex::default(),
-        }))
+        Ok(Some(Self::new(delta, root, partitioned)))
+    }
+
+    fn new(delta: DeltaTable, root: &Path, partitioned: bool) -> Self {
+        let (files, numbers) = (Mutex::default(), Mutex::default());
+        Self { delta, root: root.to_owned(), partitioned, replaced: None, files, numbers }
     }
 
     /// Makes a table in this folder, by bucket where `partitioned`.
@@ -107,14 +105,7 @@ impl Table {
             .with_configuration([(FORMAT_PROPERTY, Some(FORMAT.to_string()))])
             .with_raise_if_key_not_exists(false)
             .await?;
-        Ok(Self {
-            delta,
-            root: root.to_owned(),
-            partitioned,
-            replaced: None,
-            files: Mutex::default(),
-            numbers: Mutex::default(),
-        })
+        Ok(Self::new(delta, root, partitioned))
     }
 
     /// The folder of the table.

@@ -67,11 +67,6 @@ impl Writer {
             lake => lake?.log_position().await,
         }
     }
-
-    /// Forgets what it knows: somebody else is about to write.
-    pub fn forget(&mut self) {
-        self.known = None;
-    }
 }
 
 /// What is known of a lake while one writes to it.
