@@ -7,7 +7,7 @@
 mod gates;
 
 use event::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::customer::Customer;
 use crate::draw::Draw;
@@ -16,7 +16,7 @@ use crate::plan::{Plan, index};
 use crate::state::{State, Taken};
 
 /// Why an action was not chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FellOut {
     /// Its condition does not hold.
@@ -36,7 +36,7 @@ pub enum FellOut {
 }
 
 /// An action, as it came through a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Its position in the charter.
     pub action: u32,
@@ -59,7 +59,7 @@ pub struct Candidate {
 }
 
 /// By what rule it is chosen for a customer; drawn once for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
     /// The best, and now and then another one.
@@ -71,7 +71,7 @@ pub enum Arm {
 }
 
 /// Who carries it out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Handling {
     /// The script, as for everybody.
@@ -81,7 +81,7 @@ pub enum Handling {
 }
 
 /// What was decided for a customer, and why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// When, in microseconds since 1970.
     pub at_us: i64,

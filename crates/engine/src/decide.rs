@@ -3,11 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide};
-use charter::Charter;
-use charter::actions::Delivery;
 use event::Timestamp;
 use hashbrown::HashMap;
-use keep::{Customer, Entry, Key, Loaded, MessageId, Wanted};
+use keep::{Customer, Entry, Key, Loaded, Logged, MessageId, Wanted};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -70,7 +68,6 @@ pub struct Decided {
     /// The hash of the charter by which it was decided.
     pub charter: String,
     /// All of this as JSON, and in `actions` every action, in the order of the charter: where it fell out, and how it scored.
-    /// What the log has of it.
     #[serde(skip)]
     pub json: String,
 }
@@ -97,6 +94,9 @@ struct Considered<'a> {
     probability: f64,
 }
 
+/// About as much as an action takes in words.
+const CONSIDERED_BYTES: usize = 200;
+
 /// How each action came through a decision the last time, as JSON: most come through the next one alike, and putting fifty into
 /// words takes longer than deciding.
 #[derive(Debug, Default)]
@@ -104,12 +104,14 @@ pub(crate) struct LastWords(Mutex<HashMap<u32, (Candidate, String)>>);
 
 impl LastWords {
     /// Puts all candidates into words, as the members of a JSON list.
-    fn tell(&self, candidates: &[Candidate], charter: &Charter, json: &mut String) {
+    fn tell(&self, candidates: &[Candidate], names: &[&str], json: &mut String) {
+        let name = |candidate: &Candidate| names.get(candidate.action as usize).copied().unwrap_or_default();
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (n, candidate) in candidates.iter().enumerate() {
-            let told = last.entry(candidate.action).or_insert_with(|| (*candidate, in_words(candidate, charter)));
+            let told =
+                last.entry(candidate.action).or_insert_with(|| (*candidate, considered(candidate, name(candidate))));
             if told.0 != *candidate {
-                *told = (*candidate, in_words(candidate, charter));
+                *told = (*candidate, considered(candidate, name(candidate)));
             }
             json.push_str(if n == 0 { "" } else { "," });
             json.push_str(&told.1);
@@ -117,9 +119,9 @@ impl LastWords {
     }
 }
 
-fn in_words(candidate: &Candidate, charter: &Charter) -> String {
+fn considered(candidate: &Candidate, action: &str) -> String {
     let considered = Considered {
-        action: charter.actions.get(candidate.action as usize).map_or("", |action| &action.name),
+        action,
         fell_out: candidate.fell_out.map(why),
         until: candidate.until_us.map(time),
         value: candidate.value,
@@ -200,11 +202,12 @@ impl Engine {
         let mut work = Work::new(self, now_us);
         let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
         let decision = self.consider(&mut work, customer, occasion);
-        let told = self.put_in_words(customer, &decision, true);
-        self.carry_out(&mut work, customer, &decision, &told, &keys[0].value);
+        let stored = StoredDecision::new(decision, self.charter(), true);
+        self.carry_out(&mut work, customer, &stored, &keys[0].value);
+        let told = in_words(customer, &stored, &self.last_words);
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
-        let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
+        let counter = if told.action.is_some() { &self.counts.decided } else { &self.counts.undecided };
         Counts::add(counter, 1);
         Ok(told)
     }
@@ -254,8 +257,7 @@ impl Engine {
         let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
         let delivers = chosen.is_some_and(|action| action.deliver.is_some());
         if !decision.repeated && passed && (delivers || chosen.is_none()) {
-            let told = self.put_in_words(customer, &decision, false);
-            self.carry_out(work, customer, &decision, &told, subject);
+            self.carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), subject);
             let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
         }
@@ -269,25 +271,26 @@ impl Engine {
     }
 
     /// Puts a decision into the log and the state, and what it brings about into the outbox.
-    fn carry_out(&self, work: &mut Work<'_>, customer: Customer, decision: &Decision, told: &Decided, subject: &str) {
+    fn carry_out(&self, work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_>, subject: &str) {
+        let decision = &stored.decision;
         if decision.repeated {
             return;
         }
-        let stored = StoredDecision::new(decision, self.charter(), &told.json);
-        let bytes = entry::bytes(&stored);
+        let bytes = entry::bytes(stored);
         work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
-        if let Some(taken) = &stored.taken {
+        if let Some(taken) = &decision.taken() {
             work.step(customer, Input::Decided(taken));
         }
-        if let (Some(action), Some(target)) = (&told.action, &told.delivered_to) {
+        if let (Some(action), Some(target)) = (stored.chosen(), stored.delivered_to) {
             work.tell_action(customer, action);
-            let of = [target.as_str(), &customer.0.to_string(), action, &told.occasion];
+            let occasion = occasion_in_words(decision.occasion);
+            let of = [target, &customer.0.to_string(), action, &occasion];
             let data = json!({
                 "customer": subject,
                 "action": action,
-                "handling": told.handling,
-                "occasion": told.occasion,
-                "charter": told.charter,
+                "handling": decision.handling,
+                "occasion": occasion,
+                "charter": stored.charter,
             });
             let message = Message {
                 id: &message_id(&of),
@@ -300,32 +303,49 @@ impl Engine {
             work.commit.posts.push(message.post(target, customer, work.now_us));
         }
     }
+}
 
-    fn put_in_words(&self, customer: Customer, decision: &Decision, asked: bool) -> Decided {
-        let charter = self.charter();
-        let chosen = decision.chosen.and_then(|action| charter.actions.get(action as usize));
-        let mut told = Decided {
-            customer: customer.0,
-            at: time(decision.at_us),
-            occasion: format!("{:016x}", decision.occasion),
-            action: chosen.map(|action| action.name.clone()),
-            handling: decision.handling,
-            arm: decision.arm,
-            explored: decision.explored,
-            repeated: decision.repeated,
-            asked,
-            delivered_to: chosen.and_then(|action| action.deliver.as_ref()).map(|Delivery::Webhook(name)| name.clone()),
-            none_probability: decision.none_probability,
-            again_at: decision.again_us.map(time),
-            charter: charter.hash.clone(),
-            json: String::new(),
-        };
-        let mut json = serde_json::to_string(&told).expect("texts and numbers can be written");
-        json.pop();
-        json.push_str(",\"actions\":[");
-        self.last_words.tell(&decision.candidates, charter, &mut json);
-        json.push_str("]}");
-        told.json = json;
-        told
+fn occasion_in_words(occasion: u64) -> String {
+    format!("{occasion:016x}")
+}
+
+/// What was decided by an entry of the log, in the words of its charter; `None` where it is about something else.
+///
+/// # Errors
+/// [`Error::Damaged`] when it cannot be read.
+pub fn decision_of(logged: &Logged) -> Result<Option<Decided>, Error> {
+    if logged.kind != kind::DECISION || logged.erased {
+        return Ok(None);
     }
+    let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
+    Ok(Some(in_words(logged.customer, &stored, &LastWords::default())))
+}
+
+/// Puts a decision into the words of its charter.
+fn in_words(customer: Customer, stored: &StoredDecision<'_>, last: &LastWords) -> Decided {
+    let decision = &stored.decision;
+    let mut told = Decided {
+        customer: customer.0,
+        at: time(decision.at_us),
+        occasion: occasion_in_words(decision.occasion),
+        action: stored.chosen().map(str::to_owned),
+        handling: decision.handling,
+        arm: decision.arm,
+        explored: decision.explored,
+        repeated: decision.repeated,
+        asked: stored.asked,
+        delivered_to: stored.delivered_to.map(str::to_owned),
+        none_probability: decision.none_probability,
+        again_at: decision.again_us.map(time),
+        charter: stored.charter.to_owned(),
+        json: String::new(),
+    };
+    let mut json = serde_json::to_string(&told).expect("texts and numbers can be written");
+    json.reserve(decision.candidates.len() * CONSIDERED_BYTES);
+    json.pop();
+    json.push_str(",\"actions\":[");
+    last.tell(&decision.candidates, &stored.actions, &mut json);
+    json.push_str("]}");
+    told.json = json;
+    told
 }

@@ -1,6 +1,8 @@
 //! What stands in the log: everything that a customer's state follows from, so that it can be built anew from there.
 
-use act::{Decision, Taken};
+use act::Decision;
+use charter::Charter;
+use charter::actions::Delivery;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -24,14 +26,20 @@ pub(crate) struct StoredMessage<'a> {
     pub(crate) text: &'a str,
 }
 
-/// A decision, with all that is needed to judge it later without asking again.
+/// A decision, with all that is needed to judge it later without asking again: in figures, which are put into words for whoever
+/// reads them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredDecision<'a> {
-    pub(crate) taken: Option<Taken>,
     /// The hash of the charter by which it was decided.
     pub(crate) charter: &'a str,
-    /// The decision in the words of the charter, as JSON.
-    pub(crate) told: &'a str,
+    /// The names of its actions, by position.
+    #[serde(borrow)]
+    pub(crate) actions: Vec<&'a str>,
+    /// The webhook by which the chosen one is delivered.
+    pub(crate) delivered_to: Option<&'a str>,
+    /// Whether somebody asked; otherwise an event, or time passing, gave rise to it.
+    pub(crate) asked: bool,
+    pub(crate) decision: Decision,
 }
 
 /// A message that was refused, for whoever looks.
@@ -66,7 +74,21 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u64) -> Re
 }
 
 impl<'a> StoredDecision<'a> {
-    pub(crate) fn new(decision: &Decision, charter: &'a charter::Charter, told: &'a str) -> Self {
-        Self { taken: decision.taken(), charter: &charter.hash, told }
+    pub(crate) fn new(decision: Decision, charter: &'a Charter, asked: bool) -> Self {
+        let chosen = decision.chosen.and_then(|action| charter.actions.get(action as usize));
+        Self {
+            charter: &charter.hash,
+            actions: charter.actions.iter().map(|action| action.name.as_str()).collect(),
+            delivered_to: chosen
+                .and_then(|action| action.deliver.as_ref())
+                .map(|Delivery::Webhook(name)| name.as_str()),
+            asked,
+            decision,
+        }
+    }
+
+    /// The name of the action that was chosen.
+    pub(crate) fn chosen(&self) -> Option<&'a str> {
+        self.actions.get(self.decision.chosen? as usize).copied()
     }
 }

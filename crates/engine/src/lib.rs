@@ -45,7 +45,7 @@ mod work;
 pub use changes::{Change, Told};
 pub use clock::{Clock, SystemClock};
 pub use counts::Counts;
-pub use decide::{Ask, Decided, Occasion};
+pub use decide::{Ask, Decided, Occasion, decision_of};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use export::{History, Part, Telling};

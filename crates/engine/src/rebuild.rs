@@ -207,8 +207,8 @@ impl Engine {
             }
             kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(bytes, position)?))),
             kind::DECISION => {
-                let decision: StoredDecision<'_> = entry::read(bytes, position)?;
-                decision.taken.map(|taken| (by_number(), Recalled::Decision(taken)))
+                let stored: StoredDecision<'_> = entry::read(bytes, position)?;
+                stored.decision.taken().map(|taken| (by_number(), Recalled::Decision(taken)))
             }
             _ => None,
         })

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use charter::Charter;
 use event::Timestamp;
 use keep::{Commit, Keep, KeyNumber, Logged, Memory, Take};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Options};
@@ -67,16 +67,6 @@ pub struct Differs {
     pub now: Option<String>,
 }
 
-/// What is read of a decision in the words of its charter.
-#[derive(Debug, Clone, Deserialize)]
-struct Words {
-    occasion: String,
-    action: Option<String>,
-    /// Decisions of older programs do not say it.
-    #[serde(default)]
-    asked: bool,
-}
-
 /// A decision of either charter.
 #[derive(Debug, Clone)]
 struct Made {
@@ -115,7 +105,7 @@ impl Engine {
         let life = Life::new(self, charter).await?;
         let entries = life.live(self).await?;
         life.wake_until(within.end.min(self.clock.now_us())).await?;
-        let mut decisions: BTreeMap<String, [Option<Made>; 2]> = BTreeMap::new();
+        let mut decisions: BTreeMap<u64, [Option<Made>; 2]> = BTreeMap::new();
         for (which, engine) in [self, &*life.engine].into_iter().enumerate() {
             for (occasion, made) in engine.decisions().await? {
                 decisions.entry(occasion).or_default()[which] = Some(made);
@@ -132,12 +122,14 @@ impl Engine {
     }
 
     /// Every decision in the log by its occasion. One that came again after it was decided for nothing counts as the last.
-    async fn decisions(&self) -> Result<BTreeMap<String, Made>, Error> {
+    async fn decisions(&self) -> Result<BTreeMap<u64, Made>, Error> {
         let mut made = BTreeMap::new();
         self.each_entry::<Error>(0, &mut |logged| {
             if logged.kind == kind::DECISION {
-                let Words { occasion, action, .. } = words(logged)?;
-                made.insert(occasion, Made { at_us: logged.at_us, customer: logged.customer.0, action });
+                let stored = stored(logged)?;
+                let action = stored.chosen().map(str::to_owned);
+                let of = Made { at_us: logged.at_us, customer: logged.customer.0, action };
+                made.insert(stored.decision.occasion, of);
             }
             Ok(true)
         })
@@ -191,10 +183,8 @@ impl Redecided {
     }
 }
 
-fn words(logged: &Logged) -> Result<Words, Error> {
-    let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
-    serde_json::from_str(stored.told)
-        .map_err(|_| Error::Damaged(format!("the decision at {} of the log cannot be read", logged.position)))
+fn stored(logged: &Logged) -> Result<StoredDecision<'_>, Error> {
+    entry::read(&logged.bytes, logged.position)
 }
 
 /// The same log once more, by another charter.
@@ -288,10 +278,11 @@ impl Life {
 
     /// Asks again what somebody had asked.
     async fn ask(&self, logged: &Logged) -> Result<(), Error> {
-        let Words { occasion, asked, .. } = words(logged)?;
-        let (Ok(occasion), true) = (u64::from_str_radix(&occasion, 16), asked) else { return Ok(()) };
-        if let Some(key) = self.key_of(logged).await? {
-            self.engine.try_decide(&[key], occasion, logged.at_us).await?;
+        let stored = stored(logged)?;
+        if stored.asked
+            && let Some(key) = self.key_of(logged).await?
+        {
+            self.engine.try_decide(&[key], stored.decision.occasion, logged.at_us).await?;
         }
         Ok(())
     }

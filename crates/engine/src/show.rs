@@ -9,8 +9,9 @@ use listen::stitch::said;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::decide::decision_of;
 use crate::engine::Engine;
-use crate::entry::{self, StoredDecision, StoredMessage, StoredRefusal, kind};
+use crate::entry::{self, StoredMessage, StoredRefusal, kind};
 use crate::error::Error;
 use crate::limits::{AROUND_LINKS_MAX, LOG_AT_ONCE, TIMELINE_EVENTS};
 use crate::message::{key_bytes, key_of};
@@ -268,11 +269,10 @@ impl Engine {
                 let at_us = consent.at_us;
                 happened(at_us, "consent", serde_json::to_string(&consent).unwrap_or_default())
             }
-            kind::DECISION => {
-                let decision: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
-                happened(logged.at_us, "decision", decision.told.to_owned())
-            }
-            _ => Ok(None),
+            _ => match decision_of(logged)? {
+                Some(decided) => happened(logged.at_us, "decision", decided.json),
+                None => Ok(None),
+            },
         }
     }
 

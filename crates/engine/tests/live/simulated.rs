@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use engine::deliver::{Answer, Outbox, Put, Request, Target, Wire, message_id};
-use engine::{Ask, Clock, Engine, Error, History, Options, Part, Telling, Took};
+use engine::{Ask, Clock, Engine, Error, History, Options, Part, Telling, Took, decision_of};
 use event::Timestamp;
 use futures::executor::block_on;
 use keep::{Fault, Keep, Memory, Operation};
@@ -403,17 +403,12 @@ impl World {
         }
         let (mut posted, mut occasions) = (BTreeSet::new(), BTreeSet::new());
         for logged in block_on(self.keep.log(0, 1_000_000)).expect("nothing fails") {
-            let text = String::from_utf8_lossy(&logged.bytes);
-            let Some(told) = text.find("{\"customer\":").and_then(|at| text.get(at..)).filter(|_| logged.kind == 3)
-            else {
-                continue;
-            };
-            let told: serde_json::Value = serde_json::from_str(told).expect("a decision is told as JSON");
-            let (customer, occasion) = (told["customer"].to_string(), told["occasion"].as_str().expect("it has one"));
-            let Some(action) = told["action"].as_str() else { continue };
-            assert!(occasions.insert((customer.clone(), occasion.to_owned())), "decided twice: {told}");
-            if let Some(target) = told["delivered_to"].as_str() {
-                posted.insert(message_id(&[target, &customer, action, occasion]));
+            let Some(decided) = decision_of(&logged).expect("it can be read") else { continue };
+            let (customer, occasion) = (decided.customer.to_string(), decided.occasion);
+            let Some(action) = decided.action else { continue };
+            assert!(occasions.insert((customer.clone(), occasion.clone())), "decided twice: {}", decided.json);
+            if let Some(target) = decided.delivered_to {
+                posted.insert(message_id(&[&target, &customer, &action, &occasion]));
             }
         }
         let got = self.receiver.got.lock().expect("nobody panics");
