@@ -120,10 +120,7 @@ pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occas
     let each = charter.actions.iter().enumerate();
     let mut candidates: Vec<Candidate> =
         each.map(|(action, _)| candidate(&customer, action, occasion, models, &numbers)).collect();
-    let arm = match handling {
-        Handling::Person => Arm::Best,
-        Handling::Script => arm(plan, draw),
-    };
+    let arm = arm(handling, plan, draw);
     let explore_share = if handling == Handling::Person { 0.0 } else { charter.deciding.explore_share };
     let explored = arm == Arm::Random || (arm == Arm::Best && draw.explore < explore_share);
     let mut chosen = choose(&mut candidates, arm, explore_share, explored.then_some(draw.pick));
@@ -152,6 +149,16 @@ pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occas
         candidates,
         features: if learnt { numbers } else { Vec::new() },
     }
+}
+
+/// Whether [`decide`] may find something that nobody has to ask for: an action that is delivered, or that the customer is one of
+/// those for whom nothing is chosen. Most events bring neither, and this is seen sooner than all actions are ranked.
+pub fn may_act_by_itself(state: &State, plan: &Plan, now: Timestamp, occasion: u64, draw: &Draw) -> bool {
+    let customer = state.at(plan, now);
+    let passes = |action| gates::pass(&customer, action, occasion).is_ok();
+    let mut each = plan.charter().actions.iter().enumerate();
+    arm(gates::handling(&customer), plan, draw) == Arm::None
+        || each.any(|(action, told)| told.deliver.is_some() && passes(action))
 }
 
 impl Decision {
@@ -196,9 +203,11 @@ fn candidate(customer: &Customer<'_>, action: usize, occasion: u64, models: &Mod
     }
 }
 
-fn arm(plan: &Plan, draw: &Draw) -> Arm {
+fn arm(handling: Handling, plan: &Plan, draw: &Draw) -> Arm {
     let deciding = plan.charter().deciding;
-    if draw.arm < deciding.none_share {
+    if handling == Handling::Person {
+        Arm::Best
+    } else if draw.arm < deciding.none_share {
         Arm::None
     } else if draw.arm < deciding.none_share + deciding.random_share {
         Arm::Random

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use act::{Consent, Effects, History, Input, News, Plan, State, Taken, replay, step};
+use act::{
+    Arm, Consent, Draw, Effects, FellOut, History, Input, Models, News, Plan, State, Taken, decide, may_act_by_itself,
+    replay, step,
+};
 use charter::Charter;
 use event::{Event, Timestamp, Value};
 use proptest::prelude::*;
@@ -50,10 +53,27 @@ actions:
   mail: {when: broken_20s >= 1 or nps < 7, cap: {per: 10s, times: 2}, value: 2}
 ";
 
+/// Actions that are delivered and such that wait for somebody who asks, with controls and stakes.
+const ACTING: &str = "\
+charter: 1
+moments: {visit: {when: event = 'visit'}, order: {when: event = 'order'}, ticket: {when: event = 'ticket'}}
+features: {tickets: {count: ticket, within: 20s}, orders: {count: order, within: 30s}}
+actions:
+  call: {when: tickets >= 2, cap: {per: 10s, times: 1}, value: 3, deliver: {webhook: crm}}
+  mail: {when: orders >= 1, cap: {per: 15s, times: 2}, value: 2, deliver: {webhook: crm}}
+  show: {when: tickets >= 1 or orders >= 1, value: 2.5}
+deciding: {explore_share: 0.2, random_share: 0.2, none_share: 0.2}
+stakes: {high: orders >= 2, then: person}
+";
+
 const NAMES: [&str; 8] = ["visit", "order", "delivered", "ticket", "done", "survey", "other", "oops"];
 
 fn plan() -> Plan {
-    let charter = Charter::parse(CHARTER).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
+    plan_of(CHARTER)
+}
+
+fn plan_of(charter: &str) -> Plan {
+    let charter = Charter::parse(charter).unwrap_or_else(|problems| panic!("{problems:#?}")).0;
     Plan::new(Arc::new(charter))
 }
 
@@ -295,6 +315,31 @@ proptest! {
         ];
         for (name, value) in wanted {
             prop_assert_eq!(customer.feature(name), Some(value), "{}", name);
+        }
+    }
+
+    /// What is seen without ranking all actions is what ranking them finds: whether anything that is delivered passes, or may
+    /// be withheld.
+    #[test]
+    fn nothing_acts_by_itself_that_may_not(sent in sent(30), customer in 0..40u64) {
+        let plan = plan_of(ACTING);
+        let models = Models::new(&plan);
+        let mut state = State::new(&plan);
+        for one in &sent {
+            one.put(&mut state, &plan, one.received());
+            let (now, occasion) = (one.received(), one.seq);
+            let draw = Draw::new(1, customer, occasion);
+            let decision = decide(&state, &plan, &models, now, occasion, &draw);
+            let delivered = |action: u32| plan.charter().actions[action as usize].deliver.is_some();
+            let passed = |fell_out| matches!(fell_out, None | Some(FellOut::Outranked | FellOut::Control));
+            let mut each = decision.candidates.iter();
+            let may = decision.arm == Arm::None || each.any(|one| delivered(one.action) && passed(one.fell_out));
+            prop_assert_eq!(may_act_by_itself(&state, &plan, now, occasion, &draw), may, "{:?}", decision);
+            let delivers = decision.chosen.is_some_and(delivered);
+            prop_assert!(may || !delivers);
+            if let Some(taken) = decision.taken().filter(|_| delivers) {
+                step(&mut state, Input::Decided(&taken), &plan, now);
+            }
         }
     }
 

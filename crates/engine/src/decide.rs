@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide};
+use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide, may_act_by_itself};
 use event::Timestamp;
 use hashbrown::HashMap;
 use keep::{Customer, Entry, Key, Loaded, Logged, MessageId, Wanted};
@@ -252,6 +252,10 @@ impl Engine {
         if !self.acts_by_itself() || at_us < work.now_us.saturating_sub(ACTED_ON_US) {
             return;
         }
+        let (now, draw) = (Timestamp::from_micros(work.now_us), self.draw(customer, occasion));
+        if !may_act_by_itself(&work.person(customer).profile.state, &self.plan, now, occasion, &draw) {
+            return;
+        }
         let decision = self.consider(work, customer, occasion);
         let chosen = decision.chosen.and_then(|action| self.charter().actions.get(action as usize));
         let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
@@ -263,9 +267,13 @@ impl Engine {
         }
     }
 
+    fn draw(&self, customer: Customer, occasion: u64) -> Draw {
+        Draw::new(self.options.seed, customer.0.cast_unsigned(), occasion)
+    }
+
     fn consider(&self, work: &mut Work<'_>, customer: Customer, occasion: u64) -> Decision {
         let now = Timestamp::from_micros(work.now_us);
-        let draw = Draw::new(self.options.seed, customer.0.cast_unsigned(), occasion);
+        let draw = self.draw(customer, occasion);
         let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         decide(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
     }
