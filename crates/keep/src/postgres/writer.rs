@@ -178,8 +178,9 @@ impl Writer {
                 conflicts.into_iter().map(|conflict| Some(conflict).filter(|c| !c.is_empty())).collect(),
             ));
         }
-        connection.client.batch_execute("commit").await.map_err(|error| explain("commit", error))?;
+        // No version is used twice, also where the answer is lost and nobody knows whether this was committed.
         self.versions.start += count;
+        connection.client.batch_execute("commit").await.map_err(|error| explain("commit", error))?;
         Ok(Tried::Written(committed(group, first_version, next - bundle.entries)))
     }
 }
