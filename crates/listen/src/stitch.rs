@@ -220,9 +220,21 @@ impl Graph {
     pub fn restore_link(&mut self, a: Node, b: Node, at_us: i64) -> bool {
         let put = self.links.put(a, b, at_us);
         if put != Put::Known {
-            self.news.push((a.min(b), a.max(b)));
+            self.note(a.min(b), a.max(b));
         }
         put == Put::New
+    }
+
+    /// Takes note of news about a pair. Of old events that come one before the other each is earlier evidence: memory follows the
+    /// number of pairs, not that of events.
+    fn note(&mut self, a: Node, b: Node) {
+        if self.news.len() == self.news.capacity() {
+            self.news.sort_unstable();
+            self.news.dedup();
+            // Half of it is free, so that sorting pays.
+            self.news.reserve(self.news.len() + 1);
+        }
+        self.news.push((a, b));
     }
 
     /// The links that are new or have an earlier time since the last call, each once, in order of their nodes.
