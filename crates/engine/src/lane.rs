@@ -64,6 +64,10 @@ struct Group<'l> {
 
 impl Drop for Group<'_> {
     fn drop(&mut self) {
+        // Those who wait for somebody else would wake each other, again and again, each by finding nothing to do.
+        if self.keys.is_empty() {
+            return;
+        }
         let mut inner = self.lanes.inner();
         for key in &self.keys {
             inner.busy.remove(key);
