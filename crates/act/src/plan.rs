@@ -174,6 +174,11 @@ impl Plan {
         }
     }
 
+    /// How many numbers a customer is told in, where propensities are learnt.
+    pub(crate) fn numbers(&self) -> usize {
+        2 * self.features.len() + self.charter.surveys.len() + self.charter.stages.len()
+    }
+
     /// The position of a feature.
     pub(crate) fn feature(&self, name: &str) -> Option<usize> {
         self.by_feature.get(name).map(|position| index(*position))

@@ -121,12 +121,21 @@ impl Engine {
     ) -> Result<(), keep::Error> {
         let covered = |customer: &Customer| around.as_ref().is_some_and(|around| around.covers(*customer));
         let (near, far): (BTreeSet<Customer>, BTreeSet<Customer>) = customers.into_iter().partition(covered);
-        if !near.is_empty() {
+        if let Some(around) = around.filter(|_| !near.is_empty()) {
             self.rebuild_within(work, near, around).await?;
         }
-        if !far.is_empty() {
-            let around = self.around(&far).await?;
-            self.rebuild_within(work, far, around).await?;
+        if far.is_empty() {
+            return Ok(());
+        }
+        if let Some(around) = self.around(&far, Most::IN_A_REQUEST).await? {
+            return self.rebuild_within(work, far, around).await;
+        }
+        // Where there is too much around all of them, each is looked at alone, and then whatever there is: without it, what
+        // stands under their other keys would be lost.
+        for customer in far {
+            let alone = BTreeSet::from([customer]);
+            let around = self.around(&alone, Most::ALL).await?.expect("everything is looked at");
+            self.rebuild_within(work, alone, around).await?;
         }
         Ok(())
     }
@@ -135,10 +144,10 @@ impl Engine {
         &self,
         work: &mut Work<'_>,
         customers: BTreeSet<Customer>,
-        around: Option<Around>,
+        around: Around,
     ) -> Result<(), keep::Error> {
         let mut numbers: BTreeSet<i64> = customers.iter().map(|customer| customer.0).collect();
-        numbers.extend(around.iter().flat_map(|around| numbers_of(around, &customers)));
+        numbers.extend(numbers_of(&around, &customers));
         for customer in &customers {
             numbers.extend(work.person(*customer).profile.elsewhere.iter());
         }
@@ -150,7 +159,7 @@ impl Engine {
             Logged { position: u64::MAX, customer, kind, at_us, bytes, erased: false }
         }));
         for logged in &entries {
-            let recalled = self.recall(around.as_ref().map(|around| around as &dyn WhoIsWho), logged);
+            let recalled = self.recall(Some(&around), logged);
             let recalled = recalled.map_err(|error| keep::Error::Corrupt { what: error.to_string() })?;
             if let Some((whose, recalled)) = recalled
                 && let Some(past) = pasts.get_mut(&whose)
@@ -168,10 +177,23 @@ impl Engine {
         Ok(())
     }
 
-    async fn around(&self, customers: &BTreeSet<Customer>) -> Result<Option<Around>, keep::Error> {
+    async fn around(&self, customers: &BTreeSet<Customer>, most: Most) -> Result<Option<Around>, keep::Error> {
         let keys = self.keep.keys_of(&customers.iter().copied().collect::<Vec<_>>()).await?;
         let seeds: Vec<Seed> = keys.into_iter().map(Seed::from).collect();
-        Around::look(&*self.keep, &self.rules, &seeds, &[], Most::IN_A_REQUEST).await
+        Around::look(&*self.keep, &self.rules, &seeds, &[], most).await
+    }
+
+    /// What a state has to take in of a decision, which may be one by another charter: then the action is what has its name now.
+    fn taken_by(&self, stored: &StoredDecision<'_>) -> Option<Taken> {
+        let taken = stored.decision.taken()?;
+        if stored.charter == self.charter().hash {
+            return Some(taken);
+        }
+        let name = stored.chosen()?;
+        let action = self.charter().actions.iter().position(|action| action.name == name)?;
+        let action = u32::try_from(action).expect("a charter has fewer actions");
+        // What was known then is in the features of that charter, from which this one cannot learn.
+        Some(Taken { action, features: Vec::new(), ..taken })
     }
 
     /// What an entry of the log says, and whose it is now; `None` where it says nothing about a customer.
@@ -208,7 +230,7 @@ impl Engine {
             kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(bytes, position)?))),
             kind::DECISION => {
                 let stored: StoredDecision<'_> = entry::read(bytes, position)?;
-                stored.decision.taken().map(|taken| (by_number(), Recalled::Decision(taken)))
+                self.taken_by(&stored).map(|taken| (by_number(), Recalled::Decision(taken)))
             }
             _ => None,
         })

@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::{TIMERS_AT_ONCE, TIMERS_LEASE_US};
 use crate::message::key_of;
+use crate::profile::Kept;
 use crate::work::{PAST, Work};
 
 impl Engine {
@@ -44,16 +45,18 @@ impl Engine {
 
     pub(crate) async fn try_wake(&self, due: &[Due], now_us: i64) -> Result<(), keep::Error> {
         let customers: Vec<Customer> = due.iter().map(|due| due.timer.customer).collect();
-        let wanted = Wanted { generation: self.generation, customers: customers.clone(), ..Wanted::default() };
-        let loaded = self.keep.load(&wanted).await?;
+        let wanted = Wanted { generation: self.generation, customers, ..Wanted::default() };
+        let mut loaded = self.keep.load(&wanted).await?;
+        // Who was found to be somebody else has nothing to wake up for.
+        loaded.states.retain(|stored| stored.bytes != Kept::MOVED_BYTES);
         let mut work = Work::new(self, now_us);
         work.admit_all(&loaded);
         let anew: BTreeSet<Customer> = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
             self.rebuild(&mut work, anew, None).await?;
         }
-        for customer in &customers {
-            work.wake(*customer);
+        for stored in &loaded.states {
+            work.wake(stored.customer);
         }
         work.commit.fired = due
             .iter()

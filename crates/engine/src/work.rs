@@ -244,7 +244,8 @@ impl<'e> Work<'e> {
             }
             let id = || TimerId { customer, id: WAKE.to_vec() };
             let bytes = if person.gone {
-                self.commit.cleared.extend(person.timer_us.map(|_| id()));
+                // One that was to be built anew does not know whether it is set.
+                self.commit.cleared.push(id());
                 Kept::MOVED_BYTES.to_vec()
             } else {
                 match (person.timer_us, person.profile.wake_us) {

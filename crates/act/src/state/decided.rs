@@ -39,9 +39,13 @@ impl Taken {
         Lesson { action: self.action, decided_us: self.at_us, features: self.features.clone(), came }
     }
 
-    /// The outcome that is waited for, and the last moment at which it counts.
+    /// The outcome that is waited for, and the last moment at which it counts; none where nothing can be learnt from it,
+    /// because what was known is not told in the numbers of this charter.
     fn waits(&self, plan: &Plan) -> Option<(usize, i64)> {
         let action = plan.actions.get(index(self.action))?;
+        if self.features.len() != plan.numbers() {
+            return None;
+        }
         Some((action.learnt?, self.at_us.saturating_add(action.horizon_us)))
     }
 }

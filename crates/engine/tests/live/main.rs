@@ -1,6 +1,7 @@
 //! The live side over a home in memory: small stories, and simulated lives in which everything fails.
 
 mod backlog;
+mod charters;
 mod policies;
 mod simulated;
 mod stories;

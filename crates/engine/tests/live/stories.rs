@@ -60,7 +60,7 @@ impl Shop {
         open(SHOP, keep, clock, Options::default()).expect("memory is there")
     }
 
-    fn at(&self, time: &str) -> &Self {
+    pub(crate) fn at(&self, time: &str) -> &Self {
         self.clock.0.store(us(time), Ordering::Relaxed);
         self
     }
@@ -74,7 +74,7 @@ impl Shop {
         block_on(self.engine.take(inbox)).expect("memory takes it")
     }
 
-    fn customer(&self, kind: &str, value: &str) -> Option<Shown> {
+    pub(crate) fn customer(&self, kind: &str, value: &str) -> Option<Shown> {
         block_on(self.engine.customer(kind, value)).expect("memory is there")
     }
 
@@ -82,14 +82,14 @@ impl Shop {
         block_on(self.engine.wake_some()).expect("memory is there")
     }
 
-    fn deliveries(&self, target: &str) -> Vec<String> {
+    pub(crate) fn deliveries(&self, target: &str) -> Vec<String> {
         let take = Take { now_us: self.engine.clock().now_us(), limit: 100, lease_us: 1 };
         let found = block_on(self.keep.deliveries(target, take)).expect("memory is there");
         found.into_iter().map(|delivery| String::from_utf8(delivery.post.bytes).expect("JSON")).collect()
     }
 
     /// Built anew from the log, every state is the same to the byte, once both were looked at until the same time.
-    fn is_its_replay(&self) {
+    pub(crate) fn is_its_replay(&self) {
         let compared = block_on(self.engine.compare_with_log()).expect("memory is there");
         assert_eq!(compared.differing, [0; 0], "of {} customers", compared.customers);
     }

@@ -1,0 +1,77 @@
+//! A charter that has changed: what was done, promised and decided by the one before stays what it was.
+
+use engine::Options;
+use futures::executor::block_on;
+
+use crate::open;
+use crate::stories::{SHOP, Shop, track};
+
+const CONSENTS: &str = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
+
+fn change(shop: &mut Shop, charter: &str, at: &str) {
+    shop.at(at);
+    shop.engine = open(charter, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+}
+
+#[test]
+fn a_cap_counts_what_was_done_by_the_name_of_the_action() {
+    let mut shop = Shop::new();
+    let ticket = |n: u32| track("Ticket", r#""userId":"u1""#, &format!(r#","messageId":"{n}"{CONSENTS}"#));
+    shop.send(&[ticket(1), ticket(2)].join(","));
+    assert_eq!(shop.deliveries("crm").len(), 1);
+    // The other actions move down, and the new one comes where the one was that was taken.
+    let longer = SHOP
+        .replace("\nactions:\n", "\nactions:\n  flyer: {when: visits >= 100, cap: {per: 14d, times: 1}, value: 9}\n");
+    change(&mut shop, &longer, "2026-03-02T10:00");
+    shop.send(&[ticket(3), ticket(4)].join(","));
+    assert_eq!(shop.deliveries("crm").len(), 1, "once in 14 days, whichever charter says so");
+    let decided = shop.customer("user_id", "u1").expect("known").decided;
+    assert_eq!(decided.iter().map(|taken| taken.action.as_str()).collect::<Vec<_>>(), ["call"]);
+    shop.is_its_replay();
+    // Without it nothing is left to count.
+    let call = SHOP.lines().find(|line| line.trim_start().starts_with("call:")).expect("it is there");
+    change(&mut shop, &SHOP.replace(call, ""), "2026-03-02T11:00");
+    shop.send(&track("Visit", r#""userId":"u1""#, ""));
+    assert!(shop.customer("user_id", "u1").expect("known").decided.is_empty());
+    shop.is_its_replay();
+}
+
+#[test]
+fn whoever_is_found_to_be_another_before_being_read_again_is_not_woken_any_more() {
+    let mut shop = Shop::new();
+    change(&mut shop, &SHOP.replace("within: 2d", "within: 1d"), "2026-03-02T09:10");
+    shop.send(&track("Visit", r#""userId":"u1""#, ""));
+    shop.send(&track("Order", r#""anonymousId":"a1""#, ""));
+    change(&mut shop, SHOP, "2026-03-02T09:20");
+    // The order is of an anonymous visitor whose state is by the charter before, and whose timer is set.
+    shop.send(r#"{"type":"identify","userId":"u1","anonymousId":"a1"}"#);
+    assert_eq!(shop.customer("anonymous_id", "a1").expect("known").keys.len(), 2);
+    shop.is_its_replay();
+    shop.at("2026-03-03T09:10:01");
+    while shop.wake() > 0 {}
+    shop.is_its_replay();
+    shop.at("2026-03-05T09:10");
+    while shop.wake() > 0 {}
+    assert_eq!(shop.deliveries("mail").len(), 1, "one promise was broken, to one customer");
+    shop.is_its_replay();
+}
+
+#[test]
+fn what_stands_under_another_key_is_found_however_much_is_around() {
+    let mut shop = Shop::new();
+    shop.send(&track("Visit", r#""anonymousId":"own""#, ""));
+    shop.send(&track("Visit", r#""userId":"u1","anonymousId":"own""#, ""));
+    // More people at one kiosk than a request looks at.
+    for thousand in 0..6 {
+        let at_kiosk =
+            |n: u32| track("Visit", &format!(r#""userId":"u{}","anonymousId":"kiosk""#, thousand * 1_000 + n), "");
+        shop.send(&(0..1_000).map(at_kiosk).collect::<Vec<_>>().join(","));
+    }
+    assert_eq!(shop.customer("user_id", "u1").expect("known").features["visits"], 3);
+    change(&mut shop, &SHOP.replace("within: 2d", "within: 1d"), "2026-03-02T10:00");
+    shop.send(&track("Visit", r#""userId":"u1""#, ""));
+    assert_eq!(shop.customer("user_id", "u1").expect("known").features["visits"], 4);
+    let (_go, stop) = tokio::sync::watch::channel(false);
+    assert!(block_on(shop.engine.follow(&stop)).expect("memory is there").whole);
+    shop.is_its_replay();
+}
