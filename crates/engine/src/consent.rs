@@ -34,6 +34,7 @@ impl Engine {
         let each = said.iter().map(|(purpose, granted)| Consent { purpose: purpose.clone(), at_us, granted: *granted });
         let consents: Vec<Consent> = each.collect();
         let key = Ranked { priority: self.rules.priority(kind), kind: kind.to_owned(), value };
+        self.refuse_misspelt(std::slice::from_ref(&key)).await?;
         let mut collisions = 0;
         loop {
             let _together = self.together.read().await;

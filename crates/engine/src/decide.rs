@@ -1,5 +1,6 @@
 //! What to do for a customer next: asked by somebody who waits, or by an event that came in.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide, may_act_by_itself};
@@ -94,6 +95,9 @@ struct Considered<'a> {
     probability: f64,
 }
 
+/// Kinds of key that senders use, whether the charter names them or not.
+const KINDS_OF_SENDERS: [&str; 2] = ["anonymous_id", "user_id"];
+
 /// About as much as an action takes in words.
 const CONSIDERED_BYTES: usize = 200;
 
@@ -174,6 +178,7 @@ impl Engine {
         let Some(first) = keys.first() else {
             return Err(Error::Invalid("none of the keys names anybody".to_owned()));
         };
+        self.refuse_misspelt(&keys).await?;
         let now_us = self.clock.now_us();
         let occasion = match &ask.occasion {
             Some(Occasion::Message(id)) => occasion_of(&MessageId::of(id.as_bytes()).0),
@@ -193,6 +198,24 @@ impl Engine {
                 decided => return Ok(decided?),
             }
         }
+    }
+
+    /// Refuses to make somebody known, only because there is a question about them, by a kind of key of which nobody ever heard:
+    /// it is a mistake in writing.
+    pub(crate) async fn refuse_misspelt(&self, keys: &[Ranked]) -> Result<(), Error> {
+        let named: Vec<&str> = self.rules.named().collect();
+        let is_heard_of =
+            |key: &Ranked| named.contains(&key.kind.as_str()) || KINDS_OF_SENDERS.contains(&key.kind.as_str());
+        let Some(first) = keys.first().filter(|_| !named.is_empty() && !keys.iter().any(is_heard_of)) else {
+            return Ok(());
+        };
+        let wanted = Wanted { keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
+        if self.keep.load(&wanted).await?.keys.iter().any(Option::is_some) {
+            return Ok(());
+        }
+        let all: BTreeSet<&str> = named.into_iter().chain(KINDS_OF_SENDERS).collect();
+        let all: Vec<&str> = all.into_iter().collect();
+        Err(Error::Invalid(format!("nobody has a key `{}`: there are {}", first.kind, all.join(", "))))
     }
 
     pub(crate) async fn try_decide(&self, keys: &[Ranked], occasion: u64, now_us: i64) -> Result<Decided, keep::Error> {

@@ -234,6 +234,21 @@ fn consent_cap_and_occasion_are_kept() {
 }
 
 #[test]
+fn a_question_by_a_misspelt_kind_of_key_makes_nobody_known() {
+    let shop = Shop::new();
+    let ask = |kind: &str| {
+        block_on(shop.engine.decide(Ask { keys: vec![(kind.to_owned(), "v1".to_owned())], occasion: None }))
+    };
+    let refused = ask("userid").expect_err("nobody has such a key").to_string();
+    assert_eq!(refused, "nobody has a key `userid`: there are anonymous_id, email, user_id");
+    let said = BTreeMap::from([("service".to_owned(), true)]);
+    assert!(block_on(shop.engine.consent("userid", "v1", &said)).is_err());
+    assert!(shop.customer("userid", "v1").is_none());
+    // A visitor may be asked about before the first event comes.
+    assert!(ask("anonymous_id").is_ok());
+}
+
+#[test]
 fn a_shared_device_glues_nobody_and_those_whom_it_had_glued_come_apart() {
     let shop = Shop::new();
     for (minute, user) in ["u1", "u2", "u3", "u4", "u5"].iter().enumerate() {

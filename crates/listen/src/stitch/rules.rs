@@ -98,6 +98,11 @@ impl Rules {
         self.rule(kind).normalise.apply(value).map(Cow::into_owned)
     }
 
+    /// The kinds of key that the charter names.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(|rule| rule.kind.as_str())
+    }
+
     /// Whether a key names somebody.
     pub fn names_somebody(&self, kind: &str, value: &str) -> bool {
         !self.is_junk(value) && self.rule(kind).normalise.apply(value).is_some()
