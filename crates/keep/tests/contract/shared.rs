@@ -32,12 +32,12 @@ async fn another_format_is_refused() {
     let Some(server) = testkit::Postgres::start() else { return };
     let url = server.schema("newer");
     homes::connect(&url).await.close().await;
-    server.sql("update newer.head set format = 3");
+    server.sql("update newer.head set format = 4");
     let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is newer");
-    assert!(matches!(refused, Error::NewerFormat { found: 3, known: 2 }));
-    server.sql("update newer.head set format = 1");
+    assert!(matches!(refused, Error::NewerFormat { found: 4, known: 3 }));
+    server.sql("update newer.head set format = 2");
     let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is older");
-    assert!(matches!(refused, Error::OlderFormat { found: 1, known: 2 }));
+    assert!(matches!(refused, Error::OlderFormat { found: 2, known: 3 }));
 }
 
 #[tokio::test]
