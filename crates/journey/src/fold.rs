@@ -105,8 +105,8 @@ impl Hands for OneHand {
 
 /// A [`Fold`] whose kind is known only when the program runs, so that several questions share one pass.
 pub trait AnyFold: Send {
-    /// As [`Fold::journey`].
-    fn journey(&mut self, journey: &Journey<'_>);
+    /// Takes in journeys one after the other, each as [`Fold::journey`] does.
+    fn journeys(&mut self, journeys: &[Journey<'_>]);
 
     /// As [`Fold::merge`].
     ///
@@ -140,9 +140,8 @@ pub trait AnyFold: Send {
 }
 
 impl<F: Fold> AnyFold for F {
-    #[inline]
-    fn journey(&mut self, journey: &Journey<'_>) {
-        Fold::journey(self, journey);
+    fn journeys(&mut self, journeys: &[Journey<'_>]) {
+        journeys.iter().for_each(|journey| Fold::journey(self, journey));
     }
 
     fn merge(&mut self, other: Box<dyn AnyFold>) {

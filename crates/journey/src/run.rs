@@ -46,6 +46,10 @@ impl<'a> Run<'a> {
     }
 }
 
+/// So many customers are handed out together: enough that whoever looks at them gets into its stride, and few enough that
+/// their events are still at hand when the next one looks.
+const TOGETHER: usize = 64;
+
 /// Cuts batches of [`Columns`] into [`Run`]s.
 #[derive(Debug, Default)]
 pub struct Runs {
@@ -60,6 +64,11 @@ impl Runs {
     /// Hands out every customer that is complete; the last one of the batch is kept until the next batch, or until
     /// [`finish`](Self::finish), shows that it is.
     pub fn feed(&mut self, columns: &Columns<'_>, mut each: impl FnMut(&Run<'_>)) {
+        self.feed_together(columns, |runs| runs.iter().for_each(&mut each));
+    }
+
+    /// As [`feed`](Self::feed), with some customers at a time.
+    pub fn feed_together(&mut self, columns: &Columns<'_>, mut each: impl FnMut(&[Run<'_>])) {
         let customers = columns.customer;
         debug_assert!(customers.len() == columns.moments.len() && customers.len() == columns.at_us.len());
         debug_assert!(customers.is_sorted(), "a batch is sorted by customer");
@@ -72,12 +81,13 @@ impl Runs {
             if start == customers.len() {
                 return;
             }
-            self.finish(&mut each);
+            self.finish(|run| each(std::slice::from_ref(run)));
         }
+        let mut together = Vec::with_capacity(TOGETHER);
         while customers[start] != last {
             let customer = customers[start];
             let end = start + run_length(customers, start, customer);
-            each(&Run {
+            together.push(Run {
                 customer,
                 moments: &columns.moments[start..end],
                 at_us: &columns.at_us[start..end],
@@ -85,7 +95,14 @@ impl Runs {
                 details: columns.details,
                 begins: columns.begins + start,
             });
+            if together.len() == TOGETHER {
+                each(&together);
+                together.clear();
+            }
             start = end;
+        }
+        if !together.is_empty() {
+            each(&together);
         }
         self.customer = last;
         self.keep(columns, start, customers.len());

@@ -196,7 +196,7 @@ pub struct Selection {
 impl Selection {
     /// Calls `each` with every journey of `run` that counts, and with its group (0 where nothing is compared).
     #[inline]
-    pub fn journeys(&self, run: &Run<'_>, mut each: impl FnMut(&Journey<'_>, usize)) {
+    pub fn journeys<'r>(&self, run: &'r Run<'_>, mut each: impl FnMut(&Journey<'r>, usize)) {
         if self.segments.iter().any(|member| member.segment.holds(run) != member.belongs) {
             return;
         }
@@ -207,13 +207,13 @@ impl Selection {
     }
 
     #[inline]
-    fn consider(
+    fn consider<'r>(
         &self,
-        run: &Run<'_>,
+        run: &'r Run<'_>,
         start: usize,
         end: usize,
         ending: Ending,
-        each: &mut impl FnMut(&Journey<'_>, usize),
+        each: &mut impl FnMut(&Journey<'r>, usize),
     ) {
         debug_assert!(start < end, "a journey is never empty");
         let began = run.at_us[start];

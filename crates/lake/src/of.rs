@@ -273,7 +273,7 @@ fn fold(gathered: &Gathered, begins: usize, lenses: &[Through<'_>], asked: &[Ask
             for (lens, through) in lenses.iter().enumerate() {
                 let piles = gathered.piles.iter().map(|by_lens| &by_lens[lens][part]);
                 let objects = PartOfObjects::sorted(piles, &through.lens.wanted);
-                objects.each(|run| through.of.iter().for_each(|number| shown[*number].show(run)));
+                objects.each(|run| through.of.iter().for_each(|number| shown[*number].show(std::slice::from_ref(run))));
             }
         }
         let seen = shown.into_iter().map(|shown| shown.into_seen(LeftOut::new())).collect();

@@ -153,12 +153,12 @@ impl<'a> Look<'a> {
 
     fn show(&mut self, batch: &RecordBatch, shown: &mut [Shown<'_>]) -> Result<(), Error> {
         let columns = self.looking.look(batch)?;
-        self.runs.feed(&columns, |run| self.of.iter().for_each(|number| shown[*number].show(run)));
+        self.runs.feed_together(&columns, |runs| self.of.iter().for_each(|number| shown[*number].show(runs)));
         Ok(())
     }
 
     fn finish(&mut self, shown: &mut [Shown<'_>]) {
-        self.runs.finish(|run| self.of.iter().for_each(|number| shown[*number].show(run)));
+        self.runs.finish(|run| self.of.iter().for_each(|number| shown[*number].show(std::slice::from_ref(run))));
     }
 }
 
@@ -209,18 +209,20 @@ impl<'a> Shown<'a> {
         Seen { groups: self.groups, left_out, dues: self.dues }
     }
 
-    #[inline]
-    pub(crate) fn show(&mut self, run: &Run<'_>) {
-        self.selection.journeys(run, |journey, group| {
-            for fold in &mut self.groups[group] {
-                fold.journey(journey);
-            }
-            if journey.ending == Ending::Open
-                && let Some(due) = &mut self.abandoned
-            {
-                let last_us = journey.at_us[journey.at_us.len() - 1];
-                self.dues.note(due.after(last_us).saturating_add(1), journey.customer);
-            }
-        });
+    /// Shows the journeys of some customers to one fold after the other: a fold that sees many at once has what it needs at
+    /// hand.
+    pub(crate) fn show(&mut self, runs: &[Run<'_>]) {
+        let mut groups = vec![Vec::with_capacity(runs.len()); self.groups.len()];
+        for run in runs {
+            self.selection.journeys(run, |journey, group| groups[group].push(*journey));
+        }
+        for (folds, journeys) in self.groups.iter_mut().zip(&groups) {
+            folds.iter_mut().for_each(|fold| fold.journeys(journeys));
+        }
+        let Some(due) = &mut self.abandoned else { return };
+        for journey in groups.iter().flatten().filter(|journey| journey.ending == Ending::Open) {
+            let last_us = journey.at_us[journey.at_us.len() - 1];
+            self.dues.note(due.after(last_us).saturating_add(1), journey.customer);
+        }
     }
 }

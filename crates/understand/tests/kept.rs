@@ -194,7 +194,7 @@ impl<'a> World<'a> {
         let mut runs = Runs::default();
         let mut each = |run: &journey::Run<'_>| {
             let folds = if run.customer % 2 == 0 { &mut some } else { &mut others };
-            selection.journeys(run, |journey, group| folds[group].journey(journey));
+            selection.journeys(run, |journey, group| folds[group].journeys(&[*journey]));
         };
         runs.feed(&log.columns(), &mut each);
         runs.finish(&mut each);

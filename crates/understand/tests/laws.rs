@@ -33,7 +33,8 @@ fn compare(view: &View, log: &Log) -> Box<dyn understand::Answered> {
     let selection = Selection { compare: true, ..Selection::default() };
     let mut folds = [view.fold(&log.setting()), view.fold(&log.setting())];
     let mut runs = Runs::default();
-    let mut each = |run: &journey::Run<'_>| selection.journeys(run, |journey, group| folds[group].journey(journey));
+    let mut each =
+        |run: &journey::Run<'_>| selection.journeys(run, |journey, group| folds[group].journeys(&[*journey]));
     runs.feed(&log.columns(), &mut each);
     runs.finish(&mut each);
     let [a, b] = folds;
@@ -214,7 +215,7 @@ fn several_views_share_one_pass() {
     assert_eq!(log.flags, [0, flag::WHERE, 0, flag::WHERE]);
     let mut runs = Runs::default();
     let mut each = |run: &journey::Run<'_>| {
-        selection.journeys(run, |journey, _| folds.iter_mut().for_each(|fold| fold.journey(journey)));
+        selection.journeys(run, |journey, _| folds.iter_mut().for_each(|fold| fold.journeys(&[*journey])));
     };
     runs.feed(&log.columns(), &mut each);
     runs.finish(&mut each);

@@ -47,7 +47,8 @@ fn answered(view: &View, log: &Log, compare: bool) -> Box<dyn Answered> {
     let selection = Selection { cut, compare, ..Selection::default() };
     let mut folds: Vec<Box<dyn AnyFold>> = (0..2).map(|_| view.fold(&setting)).collect();
     let mut runs = Runs::default();
-    let mut each = |run: &journey::Run<'_>| selection.journeys(run, |journey, group| folds[group].journey(journey));
+    let mut each =
+        |run: &journey::Run<'_>| selection.journeys(run, |journey, group| folds[group].journeys(&[*journey]));
     runs.feed(&log.columns(), &mut each);
     runs.finish(&mut each);
     let b = folds.pop().expect("two");

@@ -77,7 +77,7 @@ fn say(told: &Told, view: &View, journey: Option<&str>) -> Result<Section, Strin
     let selection = Selection { cut, ..Selection::default() };
     let mut fold = view.fold(&setting);
     let mut runs = Runs::default();
-    let mut each = |run: &journey::Run<'_>| selection.journeys(run, |journey, _| fold.journey(journey));
+    let mut each = |run: &journey::Run<'_>| selection.journeys(run, |journey, _| fold.journeys(&[*journey]));
     runs.feed(&log.columns(), &mut each);
     runs.finish(&mut each);
     let answer = view.finish(fold, &log.moments).expect("an answer");

@@ -54,7 +54,7 @@ type Folds = Vec<Box<dyn journey::AnyFold>>;
 /// One fold, or two where a condition over events tells two groups apart.
 fn group_folds(view: &View, log: &Log, selection: &Selection, two: bool) -> Folds {
     let mut folds: Folds = (0..=usize::from(two)).map(|_| view.fold(&log.setting())).collect();
-    let mut each = |run: &Run<'_>| selection.journeys(run, |journey, group| folds[group].journey(journey));
+    let mut each = |run: &Run<'_>| selection.journeys(run, |journey, group| folds[group].journeys(&[*journey]));
     let mut runs = Runs::default();
     runs.feed(&log.columns(), &mut each);
     runs.finish(&mut each);
