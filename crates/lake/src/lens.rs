@@ -10,7 +10,9 @@ use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use charter::{Answer, Condition, EventFacts, Fact, Facts, Truth, json_path};
 use event::{Column, Timestamp, Value};
+use hashbrown::HashMap;
 use journey::{Columns, Details, Moment, Moments, Wanted, Words, flag};
+use rapidhash::fast::RandomState;
 
 use crate::details::{Reading, Rows};
 use crate::error::Error;
@@ -92,6 +94,8 @@ struct Word {
     says: Vec<Truth>,
     /// What is seen in an event of this name, where that depends on nothing else.
     sight: Option<Sight>,
+    /// How many events of this name were left out because they are no moment.
+    left_out: u64,
 }
 
 /// What is seen in an event.
@@ -140,10 +144,11 @@ pub(crate) struct Looking<'a> {
     projection: Projection,
     /// The dictionary that `words` is about.
     dictionary: Option<ArrayRef>,
-    words: Vec<Word>,
-    /// By number in the dictionary: events of this name that are no moment.
-    left_out: Vec<u64>,
-    left_out_by_name: BTreeMap<String, u64>,
+    /// By number in the dictionary: the number of its word in `known`.
+    words: Vec<usize>,
+    /// All words that were met: where runs are merged dictionaries change every few rows, and words stay the same.
+    known: Vec<Word>,
+    by_name: HashMap<String, usize, RandomState>,
     /// Whether any condition becomes a flag.
     flagged: bool,
     /// Whether every word is a moment by its name alone, and nothing else is asked.
@@ -176,8 +181,8 @@ impl<'a> Looking<'a> {
             projection,
             dictionary: None,
             words: Vec::new(),
-            left_out: Vec::new(),
-            left_out_by_name: BTreeMap::new(),
+            known: Vec::new(),
+            by_name: HashMap::default(),
             plain: false,
             rows: Vec::new(),
             customer: Vec::new(),
@@ -196,8 +201,8 @@ impl<'a> Looking<'a> {
         self.learn(names)?;
         self.seen.clear();
         if self.plain {
-            let words = &self.words;
-            let moment = |key: &i32| words[key.cast_unsigned() as usize].moment.unwrap_or(Moment::NONE);
+            let (words, known) = (&self.words, &self.known);
+            let moment = |key: &i32| known[words[key.cast_unsigned() as usize]].moment.unwrap_or(Moment::NONE);
             self.seen.extend(names.keys().values().iter().map(moment));
             return Ok(Columns { customer, moments: &self.seen, at_us, flags: &[], details: Details::NONE, begins: 0 });
         }
@@ -225,10 +230,10 @@ impl<'a> Looking<'a> {
         self.rows.clear();
         self.flags.clear();
         for (row, key) in names.keys().values().iter().enumerate() {
-            let number = key.cast_unsigned() as usize;
-            let word = &self.words[number];
+            let number = self.words[key.cast_unsigned() as usize];
+            let word = &self.known[number];
             match word.sight.unwrap_or_else(|| self.look_at(word, &Row::new(batch, row, &self.projection))) {
-                Sight::NoMoment => self.left_out[number] += 1,
+                Sight::NoMoment => self.known[number].left_out += 1,
                 Sight::PassedOver => {}
                 Sight::Taken(moment, flags) => {
                     self.rows.push(row);
@@ -275,36 +280,38 @@ impl<'a> Looking<'a> {
         if names.null_count() > 0 {
             return Err(Error::Corrupt { what: "an event has no name".to_owned() });
         }
-        self.count_left_out();
-        self.left_out.resize(names.values().len(), 0);
         self.words.clear();
         for name in names.values().as_string::<i32>().iter().map(Option::unwrap_or_default) {
-            let moment = self.moment_by_name(name);
-            let facts = ByName { name, known: moment.is_some(), told: moment.and_then(|moment| self.told(moment)) };
-            let asked = self.lens.asked();
-            let says: Vec<Truth> =
-                asked.map(|condition| condition.map_or(Truth::True, |condition| condition.eval(&facts))).collect();
-            let sight = moment.and_then(|moment| Sight::of(moment, says.iter().copied()));
-            self.words.push(Word { moment, says, sight });
+            let number = match self.by_name.get(name) {
+                Some(number) => *number,
+                None => self.meet(name),
+            };
+            self.words.push(number);
         }
         let asked = self.lens.asked().any(|condition| condition.is_some()) || !self.lens.wanted.is_empty();
-        self.plain = !asked && self.words.iter().all(|word| word.moment.is_some_and(|moment| moment != Moment::NONE));
+        let is_moment = |number: &usize| self.known[*number].moment.is_some_and(|moment| moment != Moment::NONE);
+        self.plain = !asked && self.words.iter().all(is_moment);
         self.dictionary = Some(Arc::clone(names.values()));
         Ok(())
     }
 
-    /// Puts what was left out by the present dictionary to what was by others.
-    fn count_left_out(&mut self) {
-        let Some(dictionary) = &self.dictionary else { return };
-        for (name, n) in dictionary.as_string::<i32>().iter().zip(self.left_out.drain(..)).filter(|(_, n)| *n > 0) {
-            *self.left_out_by_name.entry(name.unwrap_or_default().to_owned()).or_default() += n;
-        }
+    /// Learns what a word means; gives its number.
+    fn meet(&mut self, name: &str) -> usize {
+        let moment = self.moment_by_name(name);
+        let facts = ByName { name, known: moment.is_some(), told: moment.and_then(|moment| self.told(moment)) };
+        let asked = self.lens.asked();
+        let says: Vec<Truth> =
+            asked.map(|condition| condition.map_or(Truth::True, |condition| condition.eval(&facts))).collect();
+        let sight = moment.and_then(|moment| Sight::of(moment, says.iter().copied()));
+        self.known.push(Word { moment, says, sight, left_out: 0 });
+        self.by_name.insert(name.to_owned(), self.known.len() - 1);
+        self.known.len() - 1
     }
 
     /// By name: how many events were left out because they are no moment.
-    pub(crate) fn left_out(mut self) -> BTreeMap<String, u64> {
-        self.count_left_out();
-        self.left_out_by_name
+    pub(crate) fn left_out(self) -> BTreeMap<String, u64> {
+        let all = self.by_name.into_iter().map(|(name, number)| (name, self.known[number].left_out));
+        all.filter(|(_, left_out)| *left_out > 0).collect()
     }
 
     fn moment_by_name(&self, name: &str) -> Option<Moment> {
