@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimestampMicrosecondType};
 use event::Timestamp;
 use parquet::arrow::ArrowWriter;
@@ -148,7 +148,8 @@ pub(crate) fn read_run(
     let read = columns.iter().zip(&empty).filter(|(_, empty)| !**empty).map(|(column, _)| *column);
     let mask = ProjectionMask::leaves(builder.parquet_schema(), read);
     let reader = builder.with_projection(mask).with_batch_size(batch_rows).build().map_err(file.unreadable())?;
-    Ok(RunReader { file: file.clone(), reader, schema, empty })
+    let nothing = vec![None; columns.len()];
+    Ok(RunReader { file: file.clone(), reader, schema, empty, nothing })
 }
 
 /// Whether a column of words has none in any row: then its dictionaries are empty. Decoding ten million rows that say nothing
@@ -173,6 +174,8 @@ pub(crate) struct RunReader {
     schema: SchemaRef,
     /// By column: whether nothing is in it, so that it is not read.
     empty: Vec<bool>,
+    /// By column: what stands for it then, made once.
+    nothing: Vec<Option<ArrayRef>>,
 }
 
 impl Iterator for RunReader {
@@ -184,12 +187,16 @@ impl Iterator for RunReader {
             return Some(batch);
         }
         Some(batch.and_then(|batch| {
-            let mut read = batch.columns().iter();
-            let columns = self.schema.fields().iter().zip(&self.empty).map(|(field, empty)| {
-                if *empty {
-                    return new_null_array(field.data_type(), batch.num_rows());
+            let (mut read, rows) = (batch.columns().iter(), batch.num_rows());
+            let columns = self.schema.fields().iter().zip(&self.empty).zip(&mut self.nothing);
+            let columns = columns.map(|((field, empty), nothing)| {
+                if !empty {
+                    return Arc::clone(read.next().expect("what is not empty is read"));
                 }
-                Arc::clone(read.next().expect("what is not empty is read"))
+                match nothing {
+                    Some(nothing) if rows <= nothing.len() => nothing.slice(0, rows),
+                    _ => Arc::clone(nothing.insert(new_null_array(field.data_type(), rows))),
+                }
             });
             Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())?)
         }))

@@ -266,7 +266,7 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
     let mut waiting: Vec<RecordBatch> = Vec::new();
     for mut reader in sources {
         if let Some(batch) = reader.next().transpose()? {
-            waiting.push(batch.clone());
+            waiting.push(batch.project(&narrow)?);
             cursors.push(Cursor { reader, batch, row: 0, waiting: waiting.len() - 1 });
         }
     }
@@ -284,22 +284,19 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
         if alone.len() < ALONE_ROWS {
             taken.extend(alone.map(|row| (cursor.waiting, row)));
         } else {
-            emit(&waiting, &mut taken, &narrow, &mut each)?;
-            each(&cursor.batch.slice(alone.start, alone.len()).project(&narrow)?)?;
+            emit(&waiting, &mut taken, &mut each)?;
+            each(&waiting[cursor.waiting].slice(alone.start, alone.len()))?;
         }
         let exhausted = cursor.row == cursor.batch.num_rows();
         if taken.len() >= BATCH_ROWS || (exhausted && waiting.len() > 4 * cursors.len()) {
-            emit(&waiting, &mut taken, &narrow, &mut each)?;
-            waiting.clear();
-            for cursor in &mut cursors {
-                waiting.push(cursor.batch.clone());
-                cursor.waiting = waiting.len() - 1;
-            }
+            emit(&waiting, &mut taken, &mut each)?;
+            waiting = cursors.iter().map(|cursor| waiting[cursor.waiting].clone()).collect();
+            cursors.iter_mut().enumerate().for_each(|(number, cursor)| cursor.waiting = number);
         }
         if exhausted {
             match cursors[first].reader.next().transpose()? {
                 Some(batch) => {
-                    waiting.push(batch.clone());
+                    waiting.push(batch.project(&narrow)?);
                     let cursor = &mut cursors[first];
                     (cursor.batch, cursor.row, cursor.waiting) = (batch, 0, waiting.len() - 1);
                 }
@@ -309,20 +306,23 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
             }
         }
     }
-    emit(&waiting, &mut taken, &narrow, &mut each)
+    emit(&waiting, &mut taken, &mut each)
 }
 
+/// Hands out the rows that were taken, each a batch that waits and a row of it.
 fn emit(
     waiting: &[RecordBatch],
     taken: &mut Vec<(usize, usize)>,
-    narrow: &[usize],
     each: &mut impl FnMut(&RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    if taken.is_empty() {
-        return Ok(());
-    }
-    let narrowed = waiting.iter().map(|batch| batch.project(narrow)).collect::<Result<Vec<_>, _>>()?;
-    let batch = interleave_record_batch(&narrowed.iter().collect::<Vec<_>>(), taken)?;
+    let Some((number, first)) = taken.first().copied() else { return Ok(()) };
+    // Few rows that came late stand between many of one run, mostly alone: these are handed out as they lie, too.
+    let as_they_lie = taken.iter().zip(first..).all(|(taken, row)| *taken == (number, row));
+    let batch = if as_they_lie {
+        waiting[number].slice(first, taken.len())
+    } else {
+        interleave_record_batch(&waiting.iter().collect::<Vec<_>>(), taken)?
+    };
     taken.clear();
     each(&batch)
 }
