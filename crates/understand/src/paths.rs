@@ -247,11 +247,7 @@ const WHOLE: (Moment, Moment) = (Moment(0), Moment(0));
 impl PathsFold {
     fn matches(&mut self, journey: &Journey<'_>) -> bool {
         let Some(Sought { pattern, trail, finder }) = &mut self.sought else { return false };
-        let steps = trail.steps(journey);
-        if !pattern.matches(steps) {
-            return false;
-        }
-        let found = finder.first(pattern, steps).expect("what matches occurs");
+        let Some(found) = finder.first(pattern, trail.steps(journey)) else { return false };
         let Occurrence { moments, states } = found;
         let mut first: Option<i64> = None;
         let mut before: Option<(usize, i64)> = None;

@@ -10,8 +10,8 @@ use journey::{Journey, Moment, Moments, Of, Wanted, Word, Words};
 pub(crate) struct Trail {
     names: Vec<String>,
     moments: Moments,
-    /// By moment, as far as moments are known, its number in the pattern.
-    symbols: Vec<Option<u8>>,
+    /// By moment, as far as moments are known, a step of it.
+    plain: Vec<Step>,
     /// The channels of the pattern, by their number in it.
     channels: Vec<Word>,
     /// The position of the channel among what is wanted, where the pattern asks for it.
@@ -59,7 +59,7 @@ impl Trail {
         Self {
             names: pattern.moments().iter().map(|named| named.name.clone()).collect(),
             moments: moments.clone(),
-            symbols: Vec::new(),
+            plain: Vec::new(),
             channels: pattern.channels().iter().map(|named| words.word(&named.name)).collect(),
             channel: channel(pattern, wanted),
             timed: (0..pattern.automaton().states())
@@ -88,16 +88,16 @@ impl Trail {
     /// The steps of moments of which nothing else is known.
     pub(crate) fn moments(&mut self, moments: &[Moment]) -> &[Step] {
         self.steps.clear();
-        if moments.iter().max().is_some_and(|last| last.index() >= self.symbols.len()) {
+        if moments.iter().max().is_some_and(|last| last.index() >= self.plain.len()) {
             self.learn();
         }
-        self.steps.extend(moments.iter().map(|moment| Step::at(self.symbols[moment.index()])));
+        self.steps.extend(moments.iter().map(|moment| self.plain[moment.index()]));
         &self.steps
     }
 
     #[cold]
     fn learn(&mut self) {
         let symbol = |name: &str| u8::try_from(self.names.iter().position(|known| known == name)?).ok();
-        self.symbols = self.moments.names().iter().map(|name| symbol(name)).collect();
+        self.plain = self.moments.names().iter().map(|name| Step::at(symbol(name))).collect();
     }
 }

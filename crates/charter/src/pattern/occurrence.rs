@@ -72,7 +72,14 @@ impl Finder {
         let begins = |i: &usize| pattern.automaton().step(&START, &journey[*i]) != States::default();
         let starts = if pattern.from_start { 0..journey.len().min(1) } else { 0..journey.len() };
         let mut starts = starts.filter(begins);
-        // Nearly always one of the first comes to an end.
+        // Nearly always the first comes to an end, or none does, which is told in one pass.
+        let first = starts.next()?;
+        if let Some(end) = end(pattern, journey, first) {
+            return Some((first, end));
+        }
+        if !pattern.matches(journey) {
+            return None;
+        }
         for start in starts.by_ref().take(STARTS_TRIED) {
             if let Some(end) = end(pattern, journey, start) {
                 return Some((start, end));
