@@ -1,5 +1,5 @@
-//! The home of one process: a folder, in which an LSM store keeps the tables. Every answer waits for a flush to the disk, and
-//! one flush is for everybody who waits.
+//! The home of one process: a folder, in which files of our own keep the states of customers, and an LSM store all other tables.
+//! Every answer waits for a flush to the disk, and one flush is for everybody who waits.
 
 mod cache;
 mod copy;
@@ -8,6 +8,7 @@ mod fold;
 mod fresh;
 mod journal;
 mod purge;
+mod states;
 mod writer;
 
 use std::ops::Range;

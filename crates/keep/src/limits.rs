@@ -58,6 +58,12 @@ pub(crate) const FRESH_BYTES: usize = 64 << 20;
 /// about a second of one core for 400 MB.
 pub(crate) const JOURNAL_BYTES_MAX: u64 = 128 << 20;
 
+/// Bytes of a file of states beyond which the next one begins: a state's place is 30 bits of where in its file it is.
+pub(crate) const STATES_FILE_BYTES: u64 = 1 << 30;
+
+/// Files of states of a generation, each of which is open: beyond them small ones are put together.
+pub(crate) const STATES_FILES_MAX: usize = 100;
+
 /// Room that there has to be on the disk again before writing goes on after it was full.
 pub(crate) const ROOM_BYTES: usize = 16 << 20;
 

@@ -1,5 +1,6 @@
-//! The files of an embedded home: a journal, and tables of a store. What is written goes into the journal and, in memory, before
-//! the rows of the tables; when enough has gathered it is folded into the tables, once for each row, and the journal is deleted.
+//! The files of an embedded home: a journal, files of states, and the other tables in a store. What is written goes into the journal
+//! and, in memory, before the rows of the tables; when enough has gathered it is folded into the tables, once for each row, and the
+//! journal is deleted.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -15,6 +16,7 @@ use crate::embedded::cache::Cache;
 use crate::embedded::fold;
 use crate::embedded::fresh::{self, Fresh};
 use crate::embedded::journal::Journal;
+use crate::embedded::states::{self, States};
 use crate::error::Error;
 use crate::limits::JOURNAL_BYTES_MAX;
 use crate::store::{Read, Table, Visit, Writes};
@@ -40,6 +42,8 @@ pub(super) struct Shared {
     /// What came in last. Only the one who writes changes it; a reader holds it, so that it sees one moment.
     active: RwLock<Fresh>,
     beneath: RwLock<Beneath>,
+    /// Held by the one who writes or deletes files of states.
+    rewriting: Mutex<()>,
     pub(super) cache: Cache,
 }
 
@@ -52,9 +56,13 @@ pub(super) struct Beneath {
 }
 
 /// What is in the tables.
+#[derive(Clone)]
 pub(super) struct Settled {
+    /// Those of the store.
     pub(super) tables: BTreeMap<Table, Keyspace>,
     pub(super) snapshot: Snapshot,
+    /// By their generation.
+    pub(super) states: BTreeMap<u32, Arc<States>>,
 }
 
 impl std::fmt::Debug for Files {
@@ -84,12 +92,14 @@ impl Files {
         }
         let mut active = Fresh::default();
         let journal = Journal::open(folder, &mut |record| active.put_all(record))?;
-        let settled = Arc::new(Settled { tables, snapshot: db.snapshot() });
+        let states = states::open_all(folder)?;
+        let settled = Arc::new(Settled { tables, snapshot: db.snapshot(), states });
         let shared = Arc::new(Shared {
             db,
             folder: folder.to_owned(),
             active: RwLock::new(active),
             beneath: RwLock::new(Beneath { apart: None, settled }),
+            rewriting: Mutex::default(),
             cache: Cache::new(options.cache_bytes / 2),
         });
         let writing = Mutex::new(Writing { journal, folding: None });
@@ -174,6 +184,16 @@ impl Files {
         Ok(())
     }
 
+    fn drop_states(&self, generation: u32) -> Result<(), Error> {
+        let _turn = self.shared.rewriting();
+        if !self.shared.beneath().settled.states.contains_key(&generation) {
+            return Ok(());
+        }
+        states::set_aside(&self.shared.folder, generation)?;
+        self.shared.change_settled(|settled| settled.states.remove(&generation));
+        states::remove(&self.shared.folder, generation)
+    }
+
     /// Drops tables with all that is in them.
     pub(super) fn drop_tables(&self, gone: &[Table]) -> Result<(), Error> {
         if gone.is_empty() {
@@ -182,10 +202,15 @@ impl Files {
         self.settle()?;
         for table in gone {
             let failed = |error| explain("drop a table", &self.shared.folder, error);
-            let mut tables = self.shared.beneath().settled.tables.clone();
-            if let Some(keyspace) = tables.remove(table) {
-                let snapshot = self.shared.db.snapshot();
-                self.shared.change(|beneath| beneath.settled = Arc::new(Settled { tables, snapshot }));
+            if let Table::States(generation) = table {
+                self.drop_states(*generation)?;
+                continue;
+            }
+            let dropped = self.shared.change_settled(|settled| {
+                settled.snapshot = self.shared.db.snapshot();
+                settled.tables.remove(table)
+            });
+            if let Some(keyspace) = dropped {
                 self.shared.db.delete_keyspace(keyspace).map_err(failed)?;
             }
         }
@@ -204,6 +229,15 @@ impl Writing {
 impl Shared {
     pub(super) fn beneath(&self) -> Beneath {
         self.beneath.read().expect("nothing panics while it holds it").clone()
+    }
+
+    /// Waits for its turn to write or delete files of states: those who do it build on what is there.
+    pub(super) fn rewriting(&self) -> MutexGuard<'_, ()> {
+        self.rewriting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change_settled<T>(&self, change: impl FnOnce(&mut Settled) -> T) -> T {
+        self.change(|beneath| change(Arc::make_mut(&mut beneath.settled)))
     }
 
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Beneath) -> T) -> T {
@@ -258,12 +292,31 @@ impl View<'_> {
     fn keyspace(&self, table: Table) -> Option<&Keyspace> {
         self.beneath.settled.tables.get(&table)
     }
+
+    /// The states, where it is a table of them and there are any.
+    fn states(&self, table: Table) -> Option<&States> {
+        let Table::States(generation) = table else { return None };
+        self.beneath.settled.states.get(&generation).map(|states| &**states)
+    }
+
+    /// The rows of a table that are settled, in order, from a key on.
+    fn settled(&self, table: Table, from: &[u8]) -> Box<dyn Iterator<Item = Result<(Slice, Slice), Error>> + '_> {
+        if let Some(states) = self.states(table) {
+            return Box::new(states.from(from));
+        }
+        let rows = self.keyspace(table).map(|keyspace| self.beneath.settled.snapshot.range(keyspace, from..));
+        let rows = rows.into_iter().flatten().map(fjall::Guard::into_inner);
+        Box::new(rows.map(|row| row.map_err(|error| self.explain(error))))
+    }
 }
 
 impl Read for View<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, Error> {
         if let Some(row) = self.fresh().find_map(|fresh| fresh.get(table, key)) {
             return Ok(row.clone());
+        }
+        if let Some(states) = self.states(table) {
+            return states.get(key);
         }
         let Some(keyspace) = self.keyspace(table) else { return Ok(None) };
         // Who holds no active rows does not know what came since.
@@ -282,14 +335,16 @@ impl Read for View<'_> {
         if let Some(row) = self.fresh().find_map(|fresh| fresh.get(table, key)) {
             return Ok(row.is_some());
         }
+        if let Some(states) = self.states(table) {
+            return Ok(states.has(key));
+        }
         let Some(keyspace) = self.keyspace(table) else { return Ok(false) };
         self.beneath.settled.snapshot.contains_key(keyspace, key).map_err(|error| self.explain(error))
     }
 
     fn scan(&self, table: Table, from: &[u8], visit: &mut Visit<'_>) -> Result<(), Error> {
         let mut fresh: Vec<Peekable<_>> = self.fresh().map(|fresh| fresh.from(table, from).peekable()).collect();
-        let settled = self.keyspace(table).map(|keyspace| self.beneath.settled.snapshot.range(keyspace, from..));
-        let mut settled = settled.into_iter().flatten().map(fjall::Guard::into_inner).peekable();
+        let mut settled = self.settled(table, from).peekable();
         loop {
             let first = fresh.iter_mut().filter_map(|rows| rows.peek().map(|(key, _)| *key)).min();
             let next = match (first, settled.peek()) {
@@ -301,7 +356,7 @@ impl Read for View<'_> {
             };
             let Some(next) = next else {
                 let Some(row) = settled.next() else { return Ok(()) };
-                let (key, value) = row.map_err(|error| self.explain(error))?;
+                let (key, value) = row?;
                 if visit(&key, &value)?.is_break() {
                     return Ok(());
                 }
@@ -321,7 +376,9 @@ impl Read for View<'_> {
 
     fn tables(&self) -> Vec<Table> {
         let fresh = self.fresh().flat_map(Fresh::tables);
-        let mut tables: Vec<Table> = fresh.chain(self.beneath.settled.tables.keys().copied()).collect();
+        let Settled { tables, states, .. } = &*self.beneath.settled;
+        let states = states.keys().map(|generation| Table::States(*generation));
+        let mut tables: Vec<Table> = fresh.chain(states).chain(tables.keys().copied()).collect();
         tables.sort_unstable();
         tables.dedup();
         tables

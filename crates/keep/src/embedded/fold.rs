@@ -1,36 +1,34 @@
-//! What came in last goes into the tables of the store: sorted, as files of their own, past its journal and its memory.
+//! What came in last goes where it stays: states into files of their own, all else into the tables of the store, sorted, as finished
+//! files past its journal and its memory.
 
 use std::sync::Arc;
 
-use fjall::KeyspaceCreateOptions;
 use fjall::config::PinningPolicy;
+use fjall::{Keyspace, KeyspaceCreateOptions};
 
-use crate::embedded::files::{Settled, Shared, explain};
+use crate::embedded::files::{Beneath, Settled, Shared, explain};
+use crate::embedded::fresh::Fresh;
 use crate::embedded::journal;
+use crate::embedded::states::States;
 use crate::error::Error;
 use crate::store::Table;
 
 /// Puts what was set apart into the tables, and deletes the files of the journal before this number. What was put in before a
 /// crash is put in once more, which changes nothing.
 pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
-    let failed = |error| explain("put rows into the tables of live state", &shared.folder, error);
-    let beneath = shared.beneath();
-    let Some(apart) = beneath.apart else { return Ok(()) };
-    let mut tables = beneath.settled.tables.clone();
+    let _turn = shared.rewriting();
+    let Beneath { apart: Some(apart), settled } = shared.beneath() else { return Ok(()) };
+    let (mut tables, mut states) = (settled.tables.clone(), settled.states.clone());
     for table in apart.tables() {
-        let keyspace = shared.db.keyspace(&table.name(), || settings(table)).map_err(failed)?;
-        let mut into = keyspace.start_ingestion().map_err(failed)?;
-        for (key, row) in apart.from(table, &[]) {
-            match row {
-                Some(value) => into.write(key.clone(), value.clone()),
-                None => into.write_tombstone(key.clone()),
-            }
-            .map_err(failed)?;
+        if let Table::States(generation) = table {
+            let before =
+                states.remove(&generation).unwrap_or_else(|| Arc::new(States::new(&shared.folder, generation)));
+            states.insert(generation, Arc::new(before.put(apart.from(table, &[]))?));
+        } else {
+            tables.insert(table, ingest(shared, &apart, table)?);
         }
-        into.finish().map_err(failed)?;
-        tables.insert(table, keyspace);
     }
-    let settled = Arc::new(Settled { tables, snapshot: shared.db.snapshot() });
+    let settled = Arc::new(Settled { tables, states, snapshot: shared.db.snapshot() });
     // A row that came in since is found before what is put here, and takes its place when it is folded itself.
     for (key, row) in apart.from(Table::Keys, &[]) {
         match row {
@@ -39,12 +37,47 @@ pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
         }
     }
     shared.change(|beneath| (beneath.settled, beneath.apart) = (settled, None));
-    journal::remove_before(&shared.folder, number)
+    journal::remove_before(&shared.folder, number)?;
+    match rewrite_states(shared, States::reclaimed) {
+        // It takes room to make some. Nothing is lost, and the next time there may be more.
+        Err(Error::Full) => Ok(()),
+        rewritten => rewritten,
+    }
+}
+
+/// Puts the rows of a table of the store into it.
+fn ingest(shared: &Shared, apart: &Fresh, table: Table) -> Result<Keyspace, Error> {
+    let failed = |error| explain("put rows into the tables of live state", &shared.folder, error);
+    let keyspace = shared.db.keyspace(&table.name(), || settings(table)).map_err(failed)?;
+    let mut into = keyspace.start_ingestion().map_err(failed)?;
+    for (key, row) in apart.from(table, &[]) {
+        match row {
+            Some(value) => into.write(key.clone(), value.clone()),
+            None => into.write_tombstone(key.clone()),
+        }
+        .map_err(failed)?;
+    }
+    into.finish().map_err(failed)?;
+    Ok(keyspace)
+}
+
+/// Rewrites files of states, those of each generation as `rewrite` says, and deletes what does not count any more. For those whose
+/// turn it is.
+pub(super) fn rewrite_states(
+    shared: &Shared,
+    rewrite: impl Fn(&States) -> Result<Option<States>, Error>,
+) -> Result<(), Error> {
+    for (generation, states) in &shared.beneath().settled.states {
+        let rewritten = rewrite(states)?.map_or_else(|| Arc::clone(states), Arc::new);
+        shared.change_settled(|settled| settled.states.insert(*generation, Arc::clone(&rewritten)));
+        rewritten.remove_rest()?;
+    }
+    Ok(())
 }
 
 pub(super) fn settings(table: Table) -> KeyspaceCreateOptions {
     // What says whether and where a row is in a file is looked at by every message.
-    let often = matches!(table, Table::Seen(_) | Table::States(_) | Table::Keys);
+    let often = matches!(table, Table::Seen(_) | Table::Keys);
     let pinned = || if often { PinningPolicy::all(true) } else { PinningPolicy::new([true, true, false]) };
     KeyspaceCreateOptions::default().filter_block_pinning_policy(pinned()).index_block_pinning_policy(pinned())
 }

@@ -37,7 +37,7 @@ impl Journal {
     pub(super) fn open(folder: &Path, take: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<Self, Error> {
         let failed = |error: std::io::Error| explain("read the journal of live state", folder, error.into());
         let (mut last, mut bytes) = (None, 0);
-        let files = numbered(folder).map_err(failed)?;
+        let files = numbered(folder, EXTENSION).map_err(failed)?;
         for (n, (_, path)) in files.iter().enumerate() {
             let journal = fs::read(path).map_err(failed)?;
             let mut at = 0;
@@ -114,7 +114,7 @@ impl Journal {
 /// Deletes the files before this number.
 pub(super) fn remove_before(folder: &Path, number: u64) -> Result<(), Error> {
     let remove = || {
-        let mut old = numbered(folder)?;
+        let mut old = numbered(folder, EXTENSION)?;
         old.retain(|(of, _)| *of < number);
         // The oldest first: what is left after a crash is the end, without a gap.
         old.iter().try_for_each(|(_, path)| fs::remove_file(path))
@@ -126,12 +126,17 @@ pub(super) fn remove_before(folder: &Path, number: u64) -> Result<(), Error> {
 fn begin(folder: &Path, number: u64) -> Result<File, Error> {
     let path = folder.join(format!("{number:012}.{EXTENSION}"));
     let made = OpenOptions::new().create_new(true).append(true).open(path);
-    let made = made.and_then(|file| File::open(folder)?.sync_all().map(|()| file));
+    let made = made.and_then(|file| sync(folder).map(|()| file));
     made.map_err(|error| explain("begin a journal of live state", folder, error.into()))
 }
 
-/// All files of the journal, in their order.
-fn numbered(folder: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
+/// Has the names in a folder on the disk.
+pub(super) fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// All files of a folder whose names are numbers with this ending, in their order.
+pub(super) fn numbered(folder: &Path, extension: &str) -> std::io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     let files = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
@@ -140,7 +145,7 @@ fn numbered(folder: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
     for file in files {
         let path = file?.path();
         let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        if let Some(number) = number.filter(|_| path.extension().is_some_and(|extension| extension == EXTENSION)) {
+        if let Some(number) = number.filter(|_| path.extension().is_some_and(|of| of == extension)) {
             found.push((number, path));
         }
     }

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use keep::{Change, Commit, Customer, Entry, Keep, Key, KeyNumber, Post, StateChange, Timer, Version};
+use keep::{
+    Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Keep, Key, KeyNumber, Post, StateChange, Timer, Version,
+};
 
-use super::{NOW_US, open};
+use super::NOW_US;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -42,6 +44,16 @@ fn of(customer: i64, number: u32, name: &str, expected: Version) -> Commit {
 
 #[tokio::test]
 async fn no_file_holds_a_byte_of_the_erased() {
+    leaves_no_byte(EmbeddedOptions::default()).await;
+}
+
+#[tokio::test]
+async fn nor_does_one_where_each_commit_is_in_files_of_its_own() {
+    leaves_no_byte(EmbeddedOptions { fresh_bytes: 1, ..EmbeddedOptions::default() }).await;
+}
+
+async fn leaves_no_byte(options: EmbeddedOptions) {
+    let open = |folder: &Path| Embedded::open(folder, options).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let keep = open(folder.path());
     let mut last = Version::NONE;

@@ -1,11 +1,12 @@
 //! A disk that is full: nothing that was answered is lost, reading goes on, and writing does when there is room.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use keep::{Commit, Customer, Embedded, EmbeddedOptions, Error, Keep, MessageId, Version, Wanted};
+use keep::{Change, Commit, Customer, Embedded, EmbeddedOptions, Error, Keep, MessageId, StateChange, Version, Wanted};
 
-use super::{log, one};
+use super::{NOW_US, log, one};
 
 /// A small disk in memory; only root may make one.
 struct SmallDisk(tempfile::TempDir);
@@ -63,6 +64,51 @@ async fn writing_goes_on_when_there_is_room_again() {
 #[tokio::test]
 async fn so_it_does_when_there_was_none_for_the_tables() {
     goes_on(EmbeddedOptions { fresh_bytes: 2 << 20, ..EmbeddedOptions::default() }).await;
+}
+
+/// More and more of the states on the disk are replaced ones: writing new files without them takes room.
+#[tokio::test]
+async fn no_state_is_lost_when_there_was_none_to_reclaim_some() {
+    let Some(disk) = SmallDisk::new(160) else { return };
+    let filler = disk.path().join("filler");
+    std::fs::write(&filler, vec![1; 100 << 20]).unwrap();
+    let home = disk.path().join("home");
+    let options = EmbeddedOptions { fresh_bytes: 2 << 20, ..EmbeddedOptions::default() };
+    let mut keep = Embedded::open(&home, options).unwrap();
+    // What each state may be: as it was answered last, or as it was tried since.
+    let mut states: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
+    let (mut refused, mut written) = (0, 0);
+    for n in 0..2_000_u64 {
+        // In no order, so that no file is of no use at all: 35 MB that are, and as much again before it is made less.
+        let customer = i64::try_from(n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).unwrap() % 175;
+        let wanted = Wanted { customers: vec![Customer(customer)], ..Wanted::default() };
+        let loaded = keep.load(&wanted).await.expect("reading goes on");
+        let may_be = states.entry(customer).or_insert_with(|| vec![vec![]]);
+        assert!(may_be.contains(&loaded.states[0].bytes), "{n}");
+        let state = noise(n, 200_000);
+        let change = Change::Put(state.clone());
+        let changes = vec![StateChange { customer: Customer(customer), expected: loaded.states[0].version, change }];
+        match keep.commit(Commit { now_us: NOW_US, states: changes, ..Commit::default() }).await {
+            Ok(_) => {
+                *may_be = vec![state];
+                written += usize::from(refused == 20);
+            }
+            Err(Error::Full | Error::Unavailable { .. }) => {
+                may_be.push(state);
+                refused += 1;
+                assert!(refused <= 20, "there is room again");
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+        if refused == 20 && filler.exists() {
+            std::fs::remove_file(&filler).unwrap();
+        }
+        if written > 0 && written % 200 == 0 {
+            keep.close().await;
+            keep = Embedded::open(&home, options).unwrap();
+        }
+    }
+    assert!(refused == 20 && written > 1_000, "{refused} refused, {written} written since");
 }
 
 async fn goes_on(options: EmbeddedOptions) {
