@@ -1,19 +1,41 @@
 //! Erasing a customer from live state.
+//!
+//! The log is found by the number of a customer, and that is no answer to whose an entry is: what came by a key before it was
+//! found to be the customer's stands under the number of that key, and what came by a key that was taken from the customer
+//! since stands under the customer's own. So each entry that may be theirs is asked whose it is, as when a state is built anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use keep::{Customer, Erased, Wanted};
+use keep::{Customer, Erased, Fate, KeyNumber, Wanted};
 
+use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::identity::{Around, Most, Seed};
+use crate::limits::{COLLISIONS_MAX, LOG_AT_ONCE};
 use crate::message::key_bytes;
+use crate::rebuild::filed;
 use crate::take::NOBODY;
+use crate::work::Work;
+
+/// Customers who are to be erased.
+struct Gone {
+    keys: BTreeSet<KeyNumber>,
+    /// Those of their keys, and so their own: whatever is kept under one of them is theirs, but for entries of the log.
+    numbers: BTreeSet<Customer>,
+    /// Under which entries of theirs may stand besides.
+    elsewhere: BTreeSet<Customer>,
+    /// Keys that have to do with theirs, and are not: linked by evidence that is not followed, or once one with them.
+    others: Vec<Seed>,
+    around: Around,
+}
 
 impl Engine {
     /// Erases the customers whose these keys are, each as kind and value: states, timers, deliveries, keys, links, and what
-    /// the log has of them. Messages that were refused go with them, whoever sent them, because nobody knows whose they are, and
-    /// so do entries about what people said of two keys, which may name them: what was said stays in force, and history must
-    /// have all of the log before.
+    /// the log has of them, whatever number it is filed under. Messages that were refused go with them, whoever sent them,
+    /// because nobody knows whose they are, and so do entries about what people said of two keys, which may name them: what was
+    /// said stays in force, and history must have all of the log before. All others are as if they had never been linked with
+    /// them.
     ///
     /// # Errors
     /// When what is kept cannot be reached. It may be repeated.
@@ -21,11 +43,104 @@ impl Engine {
         let comparable = |(kind, value): &(String, String)| Some(key_bytes(kind, &self.rules.comparable(kind, value)?));
         let keys = keys.iter().filter_map(comparable).collect();
         let wanted = Wanted { generation: self.generation, keys, ..Wanted::default() };
-        let known = self.keep.load(&wanted).await?.keys;
-        let customers: BTreeSet<Customer> = known.into_iter().flatten().map(|(_, customer)| customer).collect();
-        let gone: Vec<Customer> = customers.into_iter().chain([NOBODY]).collect();
-        let erased = self.keep.erase(&gone).await?;
+        let known: BTreeSet<Customer> =
+            self.keep.load(&wanted).await?.keys.into_iter().flatten().map(|(_, customer)| customer).collect();
+        // Other rules may not have reached them yet.
+        self.read_again(&known.into_iter().collect::<Vec<_>>(), false).await?;
+        let _alone = self.together.write().await;
+        let mut collisions = 0;
+        let erased = loop {
+            match self.try_erase(&wanted).await {
+                Err(keep::Error::Conflict(_)) if collisions < COLLISIONS_MAX => {
+                    collisions += 1;
+                    Counts::add(&self.counts.collisions, 1);
+                }
+                done => break done?,
+            }
+        };
         self.tail.clear();
         Ok(erased)
+    }
+
+    async fn try_erase(&self, wanted: &Wanted) -> Result<Erased, keep::Error> {
+        let gone = self.gone(wanted).await?;
+        let numbers: Vec<Customer> = gone.numbers.iter().copied().collect();
+        let under: BTreeSet<Customer> = &(&gone.numbers | &gone.elsewhere) | &BTreeSet::from([NOBODY]);
+        let fates = self.fates(&under.into_iter().collect::<Vec<_>>(), &gone).await?;
+        let before = self.settle_others(&gone, &fates).await?;
+        let mut erased = self.keep.erase(&numbers, &fates).await?;
+        erased.entries += before;
+        // What another node has taken in since the log was read; now it knows them no more.
+        while !self.keep.log_of(&numbers, u64::MAX, 1).await?.is_empty() {
+            let fates = self.fates(&numbers, &gone).await?;
+            erased.entries += self.keep.erase(&[], &fates).await?.entries;
+        }
+        Ok(erased)
+    }
+
+    async fn gone(&self, wanted: &Wanted) -> Result<Gone, keep::Error> {
+        let loaded = self.keep.load(wanted).await?;
+        let customers: BTreeSet<Customer> = loaded.keys.iter().flatten().map(|(_, customer)| *customer).collect();
+        let mut work = Work::new(self, self.clock.now_us());
+        work.admit_all(&loaded);
+        let elsewhere: BTreeSet<i64> =
+            customers.iter().flat_map(|customer| work.person(*customer).profile.elsewhere.clone()).collect();
+        let theirs = self.keep.keys_of(&customers.iter().copied().collect::<Vec<_>>()).await?;
+        let keys: BTreeSet<KeyNumber> = theirs.iter().map(|key| key.number).collect();
+        let linked: BTreeSet<KeyNumber> = {
+            let numbers: Vec<KeyNumber> = keys.iter().copied().collect();
+            let links = self.keep.links(&numbers, usize::MAX).await?;
+            &links.iter().flat_map(|link| [link.low, link.high]).collect::<BTreeSet<_>>() - &keys
+        };
+        let others = elsewhere.iter().filter_map(|number| u32::try_from(*number).ok()).map(KeyNumber);
+        let others: BTreeSet<KeyNumber> = others.filter(|number| !keys.contains(number)).chain(linked).collect();
+        let others: Vec<Seed> =
+            self.keep.keys(&others.into_iter().collect::<Vec<_>>()).await?.into_iter().map(Seed::from).collect();
+        let seeds: Vec<Seed> = theirs.into_iter().map(Seed::from).chain(others.iter().cloned()).collect();
+        let around = Around::look(&*self.keep, &self.rules, &seeds, &[], Most::ALL).await?;
+        let around = around.expect("everything is looked at");
+        let numbers = keys.iter().map(|number| Customer(number.0.into())).chain(customers).collect();
+        Ok(Gone { keys, numbers, elsewhere: elsewhere.into_iter().map(Customer).collect(), others, around })
+    }
+
+    /// What becomes of entries under these numbers. One of somebody else stays, and is filed under its own number where that
+    /// would not be clear any more without the links that go.
+    async fn fates(&self, under: &[Customer], gone: &Gone) -> Result<BTreeMap<u64, Fate>, keep::Error> {
+        let (mut fates, mut before) = (BTreeMap::new(), u64::MAX);
+        loop {
+            let page = self.keep.log_of(under, before, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { return Ok(fates) };
+            before = last.position;
+            let whose = self.recall_each(&gone.around, &page).await?;
+            for (logged, (whose, _)) in page.iter().zip(whose) {
+                if logged.customer == NOBODY || gone.numbers.contains(&whose) {
+                    fates.insert(logged.position, Fate::Emptied);
+                } else if whose != filed(Some(&gone.around), logged.customer) {
+                    fates.insert(logged.position, Fate::FiledUnder(whose));
+                }
+            }
+        }
+    }
+
+    /// Has everybody else be who they are without the links that go: a key that too many people used may glue again. Returns how
+    /// many entries were erased on the way.
+    async fn settle_others(&self, gone: &Gone, fates: &BTreeMap<u64, Fate>) -> Result<u64, keep::Error> {
+        let around = Around::look_without(&*self.keep, &self.rules, &gone.others, &[], &gone.keys, Most::ALL).await?;
+        let around = around.expect("everything is looked at");
+        let moved = around.moved();
+        if moved.is_empty() && around.unsettled().is_empty() {
+            return Ok(0);
+        }
+        // What is to go goes first, so that none of it finds its way into others; the keys go last, so that whoever repeats this
+        // finds them.
+        let erased = self.keep.erase(&[], fates).await?;
+        let mut work = Work::new(self, self.clock.now_us());
+        self.move_people(&mut work, &around, &moved).await?;
+        work.commit.keys.extend(moved.into_iter().map(|moved| moved.key));
+        let anew = std::mem::take(&mut work.anew);
+        self.rebuild(&mut work, anew, Some(around)).await?;
+        let (commit, aftermath) = work.finish();
+        self.commit(commit, aftermath).await?;
+        Ok(erased.entries)
     }
 }

@@ -136,7 +136,8 @@ impl Engine {
         }
     }
 
-    async fn read_again(&self, customers: &[Customer], same_rules: bool) -> Result<(), Error> {
+    /// Builds states anew; where the rules are others, it has keys be the customers' that they are by them first.
+    pub(crate) async fn read_again(&self, customers: &[Customer], same_rules: bool) -> Result<(), Error> {
         let _turn = self.turn().await?;
         if same_rules {
             match self.try_read_again(customers).await {

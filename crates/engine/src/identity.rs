@@ -97,6 +97,18 @@ impl Around {
         new: &[Link],
         most: Most,
     ) -> Result<Option<Self>, keep::Error> {
+        Self::look_without(keep, rules, seeds, new, &BTreeSet::new(), most).await
+    }
+
+    /// The same as it is once these keys are gone, which are none of the seeds.
+    pub(crate) async fn look_without(
+        keep: &dyn Keep,
+        rules: &Rules,
+        seeds: &[Seed],
+        new: &[Link],
+        gone: &BTreeSet<KeyNumber>,
+        most: Most,
+    ) -> Result<Option<Self>, keep::Error> {
         let mut found: BTreeMap<KeyNumber, Known> = BTreeMap::new();
         for seed in seeds {
             let key = Known { number: seed.number, bytes: seed.bytes.clone(), before: seed.customer, inside: true };
@@ -128,13 +140,15 @@ impl Around {
                 let key = Known { number: key.number, bytes: key.bytes, before: key.customer, inside: false };
                 found.insert(key.number, key);
             }
-            let links = merged(kept.iter().chain(new));
+            let stays = |link: &&Link| !gone.contains(&link.low) && !gone.contains(&link.high);
+            let links = merged(kept.iter().chain(new).filter(stays));
             next = beyond(&found, &links, rules, &crossed).difference(&visited).copied().collect();
             if !next.is_empty() {
                 continue;
             }
-            let flipped = flipped(&found, &kept, &links, rules);
+            let flipped = &flipped(&found, &kept, &links, rules) - gone;
             if crossed.is_superset(&flipped) {
+                found.retain(|number, _| !gone.contains(number));
                 return Ok(Some(Self::resolve(found, &links, crossed, rules)));
             }
             // Any two keys that came in one event came with the same one.

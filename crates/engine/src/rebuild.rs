@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, StoredMessage, kind};
 use crate::error::Error;
 use crate::identity::{Around, Most, Moved, Seed, WhoIsWho};
-use crate::message::{consents_of, keys_of, names_somebody};
+use crate::message::{Ranked, consents_of, keys_of, names_somebody};
 use crate::profile::Profile;
 use crate::work::Work;
 
@@ -61,6 +61,12 @@ impl Past {
         let (last_seq, state) = (self.last_seq, self.state(plan, until_us));
         Profile { last_seq, wake_us: state.wake_us(plan), elsewhere: Vec::new(), state }
     }
+}
+
+/// Whose a number of the log is: the number of a customer is that of one of its keys.
+pub(crate) fn filed(who: Option<&dyn WhoIsWho>, customer: Customer) -> Customer {
+    let number = u32::try_from(customer.0).ok().map(KeyNumber);
+    number.and_then(|number| who?.customer_of(number)).unwrap_or(customer)
 }
 
 /// Under which numbers entries of these customers may stand in the log: any of their keys may have named them once.
@@ -158,12 +164,8 @@ impl Engine {
             // It gets its position when it is committed.
             Logged { position: u64::MAX, customer, kind, at_us, bytes, erased: false }
         }));
-        for logged in &entries {
-            let recalled = self.recall(Some(&around), logged);
-            let recalled = recalled.map_err(|error| keep::Error::Corrupt { what: error.to_string() })?;
-            if let Some((whose, recalled)) = recalled
-                && let Some(past) = pasts.get_mut(&whose)
-            {
+        for (whose, recalled) in self.recall_each(&around, &entries).await? {
+            if let (Some(past), Some(recalled)) = (pasts.get_mut(&whose), recalled) {
                 past.add(recalled);
             }
         }
@@ -196,18 +198,48 @@ impl Engine {
         Some(Taken { action, features: Vec::new(), ..taken })
     }
 
-    /// What an entry of the log says, and whose it is now; `None` where it says nothing about a customer.
+    /// Of each entry of the log, whose it is now and what it says, if anything. Somebody may be among them whom nobody has looked
+    /// at, who was one with the others once.
+    pub(crate) async fn recall_each(
+        &self,
+        around: &Around,
+        entries: &[Logged],
+    ) -> Result<Vec<(Customer, Option<Recalled>)>, keep::Error> {
+        let who = Some(around as &dyn WhoIsWho);
+        let mut each = Vec::with_capacity(entries.len());
+        let mut strange: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
+        for (at, logged) in entries.iter().enumerate() {
+            let mut note =
+                |keys: &[Ranked]| keys.iter().for_each(|key| strange.entry(key.bytes()).or_default().push(at));
+            let recalled = self.recall(who, logged, &mut note);
+            each.push(match recalled.map_err(|error| keep::Error::Corrupt { what: error.to_string() })? {
+                Some((whose, recalled)) => (whose, Some(recalled)),
+                None => (filed(who, logged.customer), None),
+            });
+        }
+        if !strange.is_empty() {
+            let wanted =
+                Wanted { generation: self.generation, keys: strange.keys().cloned().collect(), ..Wanted::default() };
+            let known = self.keep.load(&wanted).await?.keys;
+            for (places, known) in strange.values().zip(known) {
+                if let Some((_, customer)) = known {
+                    places.iter().for_each(|at| each[*at].0 = customer);
+                }
+            }
+        }
+        Ok(each)
+    }
+
+    /// What an entry of the log says, and whose it is now; `None` where it says nothing about a customer. Of a message of whose
+    /// keys nobody knows any, which goes by the number it is filed under, the keys are told to `strange`.
     pub(crate) fn recall<B: AsRef<[u8]>>(
         &self,
         who: Option<&dyn WhoIsWho>,
         logged: &Logged<B>,
+        strange: &mut dyn FnMut(&[Ranked]),
     ) -> Result<Option<(Customer, Recalled)>, Error> {
         let (bytes, position) = (logged.bytes.as_ref(), logged.position);
-        // The number of a customer is that of one of its keys.
-        let by_number = || {
-            let number = u32::try_from(logged.customer.0).ok().map(KeyNumber);
-            number.and_then(|number| who?.customer_of(number)).unwrap_or(logged.customer)
-        };
+        let by_number = || filed(who, logged.customer);
         Ok(match logged.kind {
             kind::MESSAGE => {
                 let stored: StoredMessage<'_> = entry::read(bytes, position)?;
@@ -217,7 +249,12 @@ impl Engine {
                         names_somebody(event, &self.rules).then_some(sure)
                     } else {
                         let keys = keys_of(event, &self.rules).ok();
-                        keys.map(|keys| who.and_then(|who| who.whose(&keys)).unwrap_or_else(by_number))
+                        keys.map(|keys| {
+                            who.and_then(|who| who.whose(&keys)).unwrap_or_else(|| {
+                                strange(&keys);
+                                by_number()
+                            })
+                        })
                     };
                     recalled = whose.map(|whose| {
                         let (noted, consents) = (self.plan.note(event, stored.seq), consents_of(event, stored.text));

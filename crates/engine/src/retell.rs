@@ -134,7 +134,7 @@ impl<'e> Retelling<'e> {
                         return Ok(());
                     }
                     entries += 1;
-                    match self.engine.recall(Some(&self.everybody), &logged)? {
+                    match self.engine.recall(Some(&self.everybody), &logged, &mut |_| ())? {
                         None => {}
                         Some((_, Recalled::Event(_, None, consents))) if consents.is_empty() && !self.all_events => {}
                         Some((whose, recalled)) => shelf.add(whose, &recalled),

@@ -11,6 +11,7 @@ mod purge;
 mod states;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,8 +30,8 @@ use crate::limits::{
     QUEUED_COMMITS_MAX,
 };
 use crate::loaded::{
-    Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
-    Waiting, Wanted,
+    Committed, Customer, Dead, Delivery, Due, Erased, Fate, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored,
+    Take, Waiting, Wanted,
 };
 use crate::{Keep, store::Read};
 use files::Files;
@@ -298,9 +299,9 @@ impl Keep for Embedded {
         self.read(limit, move |read, _| ledger::records(read, &prefix, after.as_deref(), limit)).await
     }
 
-    async fn erase(&self, customers: &[Customer]) -> Result<Erased, Error> {
-        let customers = customers.to_vec();
-        let (files, erased) = self.between_commits(move |writer| writer.erase(&customers)).await?;
+    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
+        let (customers, entries) = (customers.to_vec(), entries.clone());
+        let (files, erased) = self.between_commits(move |writer| writer.erase(&customers, &entries)).await?;
         // The bytes are in older files still; commits go on while those are rewritten.
         blocking(move || purge::purge(&files)).await?;
         Ok(erased)

@@ -1,5 +1,6 @@
 //! The trait: what a home of live state can do.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -9,8 +10,8 @@ use crate::commit::{Commit, Link};
 use crate::error::Error;
 use crate::ledger::chunk::Chunk;
 use crate::loaded::{
-    Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
-    Waiting, Wanted,
+    Committed, Customer, Dead, Delivery, Due, Erased, Fate, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored,
+    Take, Waiting, Wanted,
 };
 
 /// A home of live state: loads what a batch of messages needs, and commits what became of it in one durable transaction.
@@ -97,7 +98,7 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// Entries of these customers from before the position `before`, the newest first: all that one commit has of them at
     /// once, and no further commit once there are `limit` or [`LOG_PAGE_BYTES`](crate::limits::LOG_PAGE_BYTES). The next page
     /// is before the last one's position; an empty page ends them. Entries are a customer's by the number they were written
-    /// under, also where its keys are another's since.
+    /// under, also where its keys are another's since, unless [an erasure](Self::erase) filed them under another.
     async fn log_of(&self, customers: &[Customer], before: u64, limit: usize) -> Result<Vec<Logged>, Error>;
 
     /// Drops the entries before this position: they have been exported. May be repeated.
@@ -123,10 +124,12 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// A page of the records whose name begins like this, ordered by name, from after `after` on.
     async fn records(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>, Error>;
 
-    /// Deletes everything of these customers: states and timers of every generation, deliveries, keys, links of those
-    /// keys, and the content of their log entries (whose positions stay, with [`Logged::erased`]). When it returns, no file
-    /// of an embedded home holds their bytes; see [`Postgres`](crate::Postgres) for what its server keeps, and for how long.
-    async fn erase(&self, customers: &[Customer]) -> Result<Erased, Error>;
+    /// Deletes everything of these customers but their entries in the log: states and timers of every generation, deliveries,
+    /// keys, and links of those keys. What becomes of an entry is told by its position, because whose it is need not be the
+    /// one it was written under; those that were erased before, or are not there, are passed over. When it returns, no file
+    /// of an embedded home holds bytes of what is gone; see [`Postgres`](crate::Postgres) for what its server keeps, and for
+    /// how long.
+    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error>;
 
     /// What has to be added to the caller's clock so that all nodes of this home agree; 0 where there is one node.
     async fn skew_us(&self, now_us: i64) -> Result<i64, Error>;

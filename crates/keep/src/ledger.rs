@@ -19,7 +19,7 @@ use crate::bytes::{Eye, Pen};
 use crate::commit::Commit;
 use crate::error::Error;
 use crate::limits::{FORMAT, MESSAGE_BUCKETS};
-use crate::loaded::{Committed, Customer, KeyNumber, Version};
+use crate::loaded::{Committed, Customer, Erased, Fate, KeyNumber, Version};
 use crate::store::{Draft, Read, Table, Writes};
 
 pub(crate) use lease::Leases;
@@ -210,12 +210,12 @@ impl Ledger {
                 return Ok(ControlFlow::Break(()));
             }
             let entries = chunk::decode(keys::position_of(key)?, row)?;
-            gone.push((key.to_vec(), entries.iter().map(|entry| (entry.customer, entry.position)).collect::<Vec<_>>()));
+            gone.push((key.to_vec(), chunk::found_by(&entries)));
             Ok(ControlFlow::Continue(()))
         })?;
-        for (key, entries) in gone {
+        for (key, found_by) in gone {
             draft.remove(Table::Log, key);
-            for (customer, position) in last_of_each(entries) {
+            for (customer, position) in found_by {
                 draft.remove(Table::LogOf, keys::log_of(customer, position));
             }
         }
@@ -238,9 +238,10 @@ impl Ledger {
     pub(crate) fn erase(
         &mut self,
         read: &dyn Read,
-        customers: &[crate::Customer],
-    ) -> Result<(Writes, crate::Erased), Error> {
+        customers: &[Customer],
+        entries: &BTreeMap<u64, Fate>,
+    ) -> Result<(Writes, Erased), Error> {
         self.changed();
-        erase::erase(read, &mut self.shared.leases(), customers)
+        erase::erase(read, &mut self.shared.leases(), customers, entries)
     }
 }

@@ -25,8 +25,8 @@ pub use error::{Conflict, Error};
 pub use keep::Keep;
 pub use ledger::chunk::Chunk;
 pub use loaded::{
-    Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue, Record,
-    Stored, Take, TimerId, Version, Waiting, Wanted,
+    Committed, Customer, Dead, Delivery, Due, Erased, Fate, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue,
+    Record, Stored, Take, TimerId, Version, Waiting, Wanted,
 };
 pub use memory::{Fault, Memory, Operation};
 pub use postgres::Postgres;

@@ -212,6 +212,15 @@ pub struct Record {
     pub bytes: Vec<u8>,
 }
 
+/// What an erasure makes of an entry of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Its content is deleted; its position stays, with [`Logged::erased`].
+    Emptied,
+    /// It stays, and is found by this customer from now on.
+    FiledUnder(Customer),
+}
+
 /// What an erasure deleted, for its receipt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Erased {

@@ -13,8 +13,8 @@ use crate::ledger::chunk::Chunk;
 use crate::ledger::{self, Ledger, Prepared, Shared};
 use crate::limits::MESSAGES_KNOWN_US;
 use crate::loaded::{
-    Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Take,
-    Waiting, Wanted,
+    Committed, Customer, Dead, Delivery, Due, Erased, Fate, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored,
+    Take, Waiting, Wanted,
 };
 use crate::store::{Read, Table, Visit, Writes};
 use crate::{Keep, limits};
@@ -298,9 +298,9 @@ impl Keep for Memory {
         self.read(|tables| ledger::records(tables, prefix, after, limit))
     }
 
-    async fn erase(&self, customers: &[Customer]) -> Result<Erased, Error> {
+    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
         self.run(Operation::Write, |inner| {
-            let (writes, erased) = inner.ledger.erase(&inner.tables, customers)?;
+            let (writes, erased) = inner.ledger.erase(&inner.tables, customers, entries)?;
             inner.write(writes)?;
             Ok(erased)
         })

@@ -6,6 +6,7 @@ mod queries;
 mod schema;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,8 +26,8 @@ use crate::limits::{
     DELETED_ROWS, LOG_PAGE_BYTES, LOG_READ_BYTES, MESSAGES_KNOWN_US_MIN, QUEUED_BYTES_MAX, QUEUED_COMMITS_MAX,
 };
 use crate::loaded::{
-    Committed, Customer, Dead, Delivery, Due, Erased, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue, Record,
-    Stored, Take, Version, Waiting, Wanted,
+    Committed, Customer, Dead, Delivery, Due, Erased, Fate, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue,
+    Record, Stored, Take, Version, Waiting, Wanted,
 };
 use connection::{Connection, Params, Pool, explain};
 use writer::{Job, Writer};
@@ -393,10 +394,10 @@ impl Keep for Postgres {
         Ok(rows.iter().map(record).collect())
     }
 
-    async fn erase(&self, customers: &[Customer]) -> Result<Erased, Error> {
+    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
         // A transaction takes a connection of its own.
         let mut connection = Connection::open(&self.config).await?;
-        schema::erase(&mut connection.client, customers).await
+        schema::erase(&mut connection.client, customers, entries).await
     }
 
     async fn skew_us(&self, now_us: i64) -> Result<i64, Error> {

@@ -370,22 +370,6 @@ fn an_hour_ahead_is_a_clock_that_is_wrong_and_a_link_that_never_was_is_not_taken
 }
 
 #[test]
-fn who_is_erased_leaves_nothing() {
-    let shop = Shop::new();
-    shop.send(&track("Order", r#""userId":"u1","anonymousId":"a1""#, ""));
-    shop.send(&track("Order", r#""userId":"u2""#, ""));
-    shop.send(r#"{"type":"track","userId":"u1"}"#);
-    let keys = [("anonymous_id".to_owned(), "a1".to_owned())];
-    let erased = block_on(shop.engine.erase(&keys)).expect("memory is there");
-    assert_eq!((erased.states, erased.timers, erased.keys, erased.links, erased.entries), (1, 1, 2, 1, 2));
-    assert!(shop.customer("user_id", "u1").is_none() && shop.customer("user_id", "u2").is_some());
-    assert!(block_on(shop.engine.refused(None, 10)).expect("the log can be read").is_empty());
-    let compared = block_on(shop.engine.compare_with_log()).expect("memory is there");
-    assert_eq!((compared.entries, compared.customers), (1, 1), "what was erased is no entry");
-    shop.is_its_replay();
-}
-
-#[test]
 fn one_request_with_thousands_of_new_people_knows_who_is_who() {
     let shop = Shop::new();
     let visit = |n: u32| track("Visit", &format!(r#""userId":"u{n}","anonymousId":"a{n}""#), "");

@@ -1,6 +1,7 @@
 //! The thread that writes. There is one, so that commits are decided one after the other, and it takes all that waits at once,
 //! so that they share a flush.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::embedded::{Inner, closed};
 use crate::error::Error;
 use crate::ledger::{Ledger, Prepared};
 use crate::limits::{GROUP_BYTES_MAX, ROOM_BYTES};
-use crate::loaded::{Committed, Customer, Erased};
+use crate::loaded::{Committed, Customer, Erased, Fate};
 use crate::store::{Read, Table, Writes};
 
 /// Something to be done between two groups of commits.
@@ -168,9 +169,13 @@ impl Writer {
     }
 
     /// Erases customers from the journal and what is read; their bytes are in files of the tables still.
-    pub(super) fn erase(&mut self, customers: &[Customer]) -> Result<(Arc<Files>, Erased), Error> {
+    pub(super) fn erase(
+        &mut self,
+        customers: &[Customer],
+        entries: &BTreeMap<u64, Fate>,
+    ) -> Result<(Arc<Files>, Erased), Error> {
         let (files, ledger) = self.ready()?;
-        let (writes, erased) = ledger.erase(&files.view(), customers)?;
+        let (writes, erased) = ledger.erase(&files.view(), customers, entries)?;
         self.write(&files, writes)?;
         files.settle()?;
         Ok((files, erased))

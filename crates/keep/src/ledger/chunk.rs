@@ -3,12 +3,14 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use crate::bytes::{Eye, Pen};
 use crate::commit::Entry;
 use crate::error::Error;
+use crate::ledger::last_of_each;
 use crate::limits::COMMIT_BYTES_MAX;
-use crate::loaded::{Customer, Logged};
+use crate::loaded::{Customer, Fate, Logged};
 
 /// How the entries of a chunk are written.
 const PLAIN: u8 = 0;
@@ -141,26 +143,55 @@ fn next<'a>(eye: &mut Eye<'a>, position: u64) -> Result<Logged<&'a [u8]>, Error>
     Ok(Logged { position, customer, kind, at_us, bytes: eye.sized()?, erased })
 }
 
-/// The same chunk without what belongs to these customers, and how many entries that were; `None` where none was.
-pub(crate) fn without(
-    last: u64,
-    chunk: &[u8],
-    is_gone: impl Fn(Customer) -> bool,
-) -> Result<Option<(Vec<u8>, u64)>, Error> {
-    let entries = decode(last, chunk)?;
-    let gone = |entry: &&Logged| !entry.erased && is_gone(entry.customer);
-    let count = entries.iter().filter(gone).count() as u64;
-    if count == 0 {
+/// A chunk as an erasure leaves it.
+#[derive(Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) bytes: Vec<u8>,
+    /// How many entries were emptied.
+    pub(crate) emptied: u64,
+    /// By which entries customers are found no more, and by which they are now.
+    pub(crate) found_before: Vec<(Customer, u64)>,
+    pub(crate) found_now: Vec<(Customer, u64)>,
+}
+
+/// The same chunk with entries emptied and filed under others; `None` where nothing changes.
+pub(crate) fn rewritten(last: u64, chunk: &[u8], fates: &BTreeMap<u64, Fate>) -> Result<Option<Rewritten>, Error> {
+    let mut entries = decode(last, chunk)?;
+    let before = found_by(&entries);
+    let (mut emptied, mut moved) = (0, false);
+    for entry in entries.iter_mut().filter(|entry| !entry.erased) {
+        match fates.get(&entry.position) {
+            Some(Fate::Emptied) => {
+                let (customer, position) = (Customer(0), entry.position);
+                *entry = Logged { position, customer, kind: 0, at_us: 0, bytes: Vec::new(), erased: true };
+                emptied += 1;
+            }
+            Some(Fate::FiledUnder(customer)) => {
+                moved |= entry.customer != *customer;
+                entry.customer = *customer;
+            }
+            None => {}
+        }
+    }
+    if emptied == 0 && !moved {
         return Ok(None);
     }
+    let now = found_by(&entries);
+    let without = |all: &BTreeMap<Customer, u64>, others: &BTreeMap<Customer, u64>| {
+        let only = all.iter().filter(|(customer, position)| others.get(customer) != Some(position));
+        only.map(|(customer, position)| (*customer, *position)).collect()
+    };
+    let (found_before, found_now) = (without(&before, &now), without(&now, &before));
     let pen = entries.iter().fold(Pen::default(), |pen, entry| {
-        if entry.erased || is_gone(entry.customer) {
-            pen.u8(1).i64(0).u8(0).i64(0).sized(&[])
-        } else {
-            pen.u8(0).i64(entry.customer.0).u8(entry.kind).i64(entry.at_us).sized(&entry.bytes)
-        }
+        let pen = pen.u8(entry.erased.into()).i64(entry.customer.0).u8(entry.kind);
+        pen.i64(entry.at_us).sized(&entry.bytes)
     });
-    Ok(Some((pack(&pen.done()), count)))
+    Ok(Some(Rewritten { bytes: pack(&pen.done()), emptied, found_before, found_now }))
+}
+
+/// By which of its entries each customer of a chunk is found.
+pub(crate) fn found_by(entries: &[Logged]) -> BTreeMap<Customer, u64> {
+    last_of_each(entries.iter().filter(|entry| !entry.erased).map(|entry| (entry.customer, entry.position)))
 }
 
 #[cfg(test)]
@@ -173,6 +204,7 @@ mod tests {
             let bytes = b"what came in ".repeat(repeats);
             let entry = |n| Entry { customer: Customer(n), kind: 1, at_us: -n, bytes: bytes.clone() };
             let chunk = encode(&[entry(1), entry(2)]);
+            let fates = BTreeMap::from([(0, Fate::Emptied), (1, Fate::FiledUnder(Customer(3)))]);
             assert_eq!(decode(1, &chunk).expect("it is whole").len(), 2);
             for at in 0..chunk.len() {
                 for change in [1, 0x80, 0xFF] {
@@ -180,7 +212,7 @@ mod tests {
                     damaged[at] ^= change;
                     // What the store's own checksum lets through must not panic, nor ask for memory without bounds.
                     let _ = decode(1, &damaged);
-                    let _ = without(1, &damaged, |_| true);
+                    let _ = rewritten(1, &damaged, &fates);
                 }
                 let _ = decode(1, &chunk[..at]);
             }

@@ -1,6 +1,6 @@
 //! Erasing customers from all tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use crate::bytes::Eye;
@@ -10,11 +10,16 @@ use crate::ledger::lease::Leases;
 use crate::ledger::parcel::Parcel;
 use crate::ledger::read::chunk_with;
 use crate::ledger::{chunk, keys};
-use crate::loaded::{Customer, Erased, KeyNumber};
+use crate::loaded::{Customer, Erased, Fate, KeyNumber};
 use crate::store::{Draft, Read, Table, Writes};
 
 /// What erasing these customers writes, and what it deletes.
-pub(super) fn erase(read: &dyn Read, leases: &mut Leases, customers: &[Customer]) -> Result<(Writes, Erased), Error> {
+pub(super) fn erase(
+    read: &dyn Read,
+    leases: &mut Leases,
+    customers: &[Customer],
+    entries: &BTreeMap<u64, Fate>,
+) -> Result<(Writes, Erased), Error> {
     let gone: BTreeSet<Customer> = customers.iter().copied().collect();
     let mut draft = Draft::new(read);
     let mut erased = Erased::default();
@@ -34,20 +39,29 @@ pub(super) fn erase(read: &dyn Read, leases: &mut Leases, customers: &[Customer]
         erase_keys(&mut draft, *customer, &mut erased)?;
     }
     erase_deliveries(read, &mut draft, leases, &gone, &mut erased)?;
-    let mut chunks = BTreeSet::new();
-    for customer in &gone {
-        for row in draft.rows(Table::LogOf, &keys::customer(*customer))?.into_keys() {
-            chunks.extend(chunk_with(read, keys::log_of_position(&row)?)?);
-            draft.remove(Table::LogOf, row);
-        }
-    }
-    for (last, row) in chunks {
-        if let Some((rest, count)) = chunk::without(last, &row, |customer| gone.contains(&customer))? {
-            draft.put(Table::Log, keys::position(last), rest);
-            erased.entries += count;
-        }
-    }
+    erased.entries = rewrite_log(read, &mut draft, entries)?;
     Ok((draft.writes, erased))
+}
+
+/// Rewrites the chunks with these entries; returns how many were emptied.
+fn rewrite_log(read: &dyn Read, draft: &mut Draft<'_>, entries: &BTreeMap<u64, Fate>) -> Result<u64, Error> {
+    let (mut emptied, mut from) = (0, 0);
+    while let Some((position, _)) = entries.range(from..).next() {
+        // Nothing was ever that far on.
+        let Some((last, chunk)) = chunk_with(read, *position)? else { break };
+        if let Some(rewritten) = chunk::rewritten(last, &chunk, entries)? {
+            emptied += rewritten.emptied;
+            draft.put(Table::Log, keys::position(last), rewritten.bytes);
+            for (customer, position) in rewritten.found_before {
+                draft.remove(Table::LogOf, keys::log_of(customer, position));
+            }
+            for (customer, position) in rewritten.found_now {
+                draft.put(Table::LogOf, keys::log_of(customer, position), []);
+            }
+        }
+        from = last + 1;
+    }
+    Ok(emptied)
 }
 
 fn erase_keys(draft: &mut Draft<'_>, customer: Customer, erased: &mut Erased) -> Result<(), Error> {

@@ -1,13 +1,14 @@
 //! The tables of the shared home: making them, and erasing customers from all of them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error as Failed, Transaction};
 
 use crate::error::Error;
 use crate::ledger::chunk;
 use crate::limits::SCHEMA_FORMAT;
-use crate::loaded::{Customer, Erased};
+use crate::loaded::{Customer, Erased, Fate};
 use crate::postgres::connection::explain;
 
 const TABLES: &str = include_str!("schema.sql");
@@ -32,10 +33,18 @@ pub(super) async fn make(config: &Config) -> Result<(), Error> {
 }
 
 /// Erases customers from all tables in one transaction.
-pub(super) async fn erase(client: &mut Client, customers: &[Customer]) -> Result<Erased, Error> {
+pub(super) async fn erase(
+    client: &mut Client,
+    customers: &[Customer],
+    entries: &BTreeMap<u64, Fate>,
+) -> Result<Erased, Error> {
     let failed = |error: Failed| explain("erase", error);
     let gone: Vec<i64> = customers.iter().map(|customer| customer.0).collect();
     let transaction = client.transaction().await.map_err(failed)?;
+    // One after the other: of two that had read the same chunk of the log, the second would write back what the first has
+    // erased from it.
+    let lock = "select pg_advisory_xact_lock(hashtext('desireline erasure'), hashtext(current_schema()))";
+    transaction.batch_execute(lock).await.map_err(failed)?;
     let delete = async |table: &str| {
         let sql = format!("delete from {table} where customer = any($1::bigint[])");
         transaction.execute(&sql, &[&gone]).await.map_err(failed)
@@ -50,34 +59,39 @@ pub(super) async fn erase(client: &mut Client, customers: &[Customer]) -> Result
         keys: delete("keys").await?,
         entries: 0,
     };
-    erased.entries = erase_entries(&transaction, &customers.iter().copied().collect()).await?;
+    erased.entries = rewrite_log(&transaction, entries).await?;
     transaction.commit().await.map_err(failed)?;
     Ok(erased)
 }
 
-async fn erase_entries(transaction: &Transaction<'_>, gone: &BTreeSet<Customer>) -> Result<u64, Error> {
+/// Rewrites the chunks with these entries; returns how many were emptied.
+async fn rewrite_log(transaction: &Transaction<'_>, entries: &BTreeMap<u64, Fate>) -> Result<u64, Error> {
     let failed = |error: Failed| explain("erase from the log", error);
-    let customers: Vec<i64> = gone.iter().map(|customer| customer.0).collect();
-    let mut count = 0;
-    loop {
-        // Whoever has emptied a chunk has no business with it any more, so that the next ones come.
-        let next = "with gone as (
-                        delete from log_of where ctid = any(array(select ctid from log_of where customer = any($1::bigint[]) limit 64))
-                        returning position
-                    )
-                    select distinct chunk.last, chunk.bytes
-                    from gone, lateral (select last, bytes from log where last >= position order by last limit 1) as chunk";
-        let rows = transaction.query(next, &[&customers]).await.map_err(failed)?;
-        if rows.is_empty() {
-            return Ok(count);
+    let chunk_with = transaction.prepare("select last, bytes from log where last >= $1 order by last limit 1");
+    let chunk_with = chunk_with.await.map_err(failed)?;
+    let rewrite = "with written as (update log set bytes = $2 where last = $1),
+                        before as (
+                            delete from log_of using unnest($3::bigint[], $4::bigint[]) as gone (customer, position)
+                            where log_of.customer = gone.customer and log_of.position = gone.position
+                        )
+                   insert into log_of (customer, position) select * from unnest($5::bigint[], $6::bigint[])";
+    let rewrite = transaction.prepare(rewrite).await.map_err(failed)?;
+    let columns = |found: &[(Customer, u64)]| -> (Vec<i64>, Vec<i64>) {
+        found.iter().map(|(customer, position)| (customer.0, position.cast_signed())).unzip()
+    };
+    let (mut emptied, mut from) = (0, 0);
+    while let Some((position, _)) = entries.range(from..).next() {
+        let Ok(position) = i64::try_from(*position) else { break };
+        // Nothing was ever that far on where there is none.
+        let Some(row) = transaction.query_opt(&chunk_with, &[&position]).await.map_err(failed)? else { break };
+        let last = row.get::<_, i64>(0);
+        if let Some(rewritten) = chunk::rewritten(last.cast_unsigned(), row.get(1), entries)? {
+            emptied += rewritten.emptied;
+            let (before, now) = (columns(&rewritten.found_before), columns(&rewritten.found_now));
+            let values: [&(dyn ToSql + Sync); 6] = [&last, &rewritten.bytes, &before.0, &before.1, &now.0, &now.1];
+            transaction.execute(&rewrite, &values).await.map_err(failed)?;
         }
-        for row in &rows {
-            let (last, bytes): (i64, &[u8]) = (row.get(0), row.get(1));
-            let without = chunk::without(last.cast_unsigned(), bytes, |customer| gone.contains(&customer))?;
-            let Some((rest, n)) = without else { continue };
-            count += n;
-            let update = "update log set bytes = $2 where last = $1";
-            transaction.execute(update, &[&last, &rest]).await.map_err(failed)?;
-        }
+        from = last.cast_unsigned() + 1;
     }
+    Ok(emptied)
 }

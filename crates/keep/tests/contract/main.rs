@@ -48,6 +48,7 @@ contract! {
     the_log_is_read_in_pages
     the_log_is_truncated_up_to_a_position
     entries_are_found_by_whose_they_are
+    an_erasure_says_of_each_entry_what_becomes_of_it
     entries_of_any_size_come_back
     keys_have_one_number_and_may_change_their_customer
     links_are_evidence_with_the_earliest_time

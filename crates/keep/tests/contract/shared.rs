@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use keep::{Commit, Customer, Error, Fired, Keep, Key, MessageId, Take, Version, Wanted};
+use keep::{Commit, Customer, Error, Fate, Fired, Keep, Key, MessageId, Take, Version, Wanted};
 
 use crate::homes;
 use crate::suite::{NOW_US, SECOND_US, commit, entry, key, put, state, timer};
@@ -72,6 +72,24 @@ async fn of_two_nodes_that_meet_a_new_key_at_once_one_takes_it_in() {
     }
     let strays = "select count(*) from met.states where customer not in (select number from met.keys)";
     assert_eq!(server.sql(strays), ["0"], "who has a state has its key");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_erasures_at_once_none_brings_back_what_the_other_has_erased() {
+    let Some(server) = testkit::Postgres::start() else { return };
+    let url = server.schema("erasing");
+    let nodes = [homes::connect(&url).await, homes::connect(&url).await];
+    for _ in 0..20 {
+        let entries = (0..2_000).map(|n| entry(n % 2, "of two in one commit")).collect();
+        let first = nodes[0].commit(Commit { entries, ..commit() }).await.unwrap().position;
+        let erase = async |node: usize| {
+            let entries = (0..1_000).map(|n| (first + 2 * n + node as u64, Fate::Emptied)).collect();
+            nodes[node].erase(&[], &entries).await.unwrap().entries
+        };
+        assert_eq!(tokio::join!(erase(0), erase(1)), (1_000, 1_000));
+        let log = nodes[0].log(first, 2_000).await.unwrap();
+        assert_eq!(log.iter().filter(|logged| !logged.erased).count(), 0);
+    }
 }
 
 /// One who writes as long as it may: counts up customers, each message brought until it is known.

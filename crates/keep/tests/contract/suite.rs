@@ -14,8 +14,10 @@ pub(crate) use state::*;
 pub(crate) use timers::*;
 pub(crate) use whole::*;
 
+use std::collections::BTreeMap;
+
 use keep::{
-    Change, Commit, Conflict, Customer, Entry, Error, Keep, Key, KeyNumber, Loaded, MessageId, StateChange, Take,
+    Change, Commit, Conflict, Customer, Entry, Error, Fate, Keep, Key, KeyNumber, Loaded, MessageId, StateChange, Take,
     Timer, Version, Wanted,
 };
 
@@ -56,6 +58,13 @@ pub(crate) fn take(now_us: i64, limit: usize) -> Take {
 pub(crate) async fn load_customers(keep: &dyn Keep, customers: &[i64]) -> Loaded {
     let customers = customers.iter().copied().map(Customer).collect();
     keep.load(&Wanted { customers, ..Wanted::default() }).await.unwrap()
+}
+
+/// All entries of these customers, to be emptied.
+pub(crate) async fn all_of(keep: &dyn Keep, customers: &[i64]) -> BTreeMap<u64, Fate> {
+    let customers: Vec<_> = customers.iter().copied().map(Customer).collect();
+    let found = keep.log_of(&customers, u64::MAX, 1_000).await.unwrap();
+    found.into_iter().map(|logged| (logged.position, Fate::Emptied)).collect()
 }
 
 /// The version and the text of a state.

@@ -1,9 +1,11 @@
 //! Erased customers leave no byte on the disk.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use keep::{
-    Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Keep, Key, KeyNumber, Post, StateChange, Timer, Version,
+    Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Fate, Keep, Key, KeyNumber, Post, StateChange, Timer,
+    Version,
 };
 
 use super::NOW_US;
@@ -42,6 +44,12 @@ fn of(customer: i64, number: u32, name: &str, expected: Version) -> Commit {
     }
 }
 
+/// All entries of a customer, to be emptied.
+async fn all_of(keep: &dyn Keep, customer: i64) -> BTreeMap<u64, Fate> {
+    let found = keep.log_of(&[Customer(customer)], u64::MAX, 1_000).await.unwrap();
+    found.into_iter().map(|logged| (logged.position, Fate::Emptied)).collect()
+}
+
 #[tokio::test]
 async fn no_file_holds_a_byte_of_the_erased() {
     leaves_no_byte(EmbeddedOptions::default()).await;
@@ -63,7 +71,7 @@ async fn leaves_no_byte(options: EmbeddedOptions) {
     }
     keep.commit(of(2, 9, "Maurice Wilkins", Version::NONE)).await.unwrap();
     assert!(!with(folder.path(), b"Rosalind").is_empty());
-    keep.erase(&[Customer(1)]).await.unwrap();
+    keep.erase(&[Customer(1)], &all_of(&keep, 1).await).await.unwrap();
     assert_eq!(with(folder.path(), b"Rosalind"), Vec::<PathBuf>::new());
     assert!(!with(folder.path(), b"Wilkins").is_empty());
     keep.close().await;
@@ -81,7 +89,7 @@ async fn leaves_no_byte(options: EmbeddedOptions) {
     drop(keep);
     let keep = open(folder.path());
     assert_eq!(keep.log_span().await.unwrap(), 0..7);
-    keep.erase(&[Customer(10)]).await.unwrap();
+    keep.erase(&[Customer(10)], &all_of(&keep, 10).await).await.unwrap();
     keep.close().await;
     drop(keep);
     let keep = open(folder.path());

@@ -1,8 +1,10 @@
 //! The log.
 
-use keep::{Commit, Customer, Entry, Error, Logged};
+use std::collections::BTreeMap;
 
-use super::{NOW_US, commit, entry};
+use keep::{Commit, Customer, Entry, Error, Fate, Logged};
+
+use super::{NOW_US, all_of, commit, entry};
 use crate::homes::Home;
 
 async fn texts(home: &Home, from: u64, limit: usize) -> Vec<(u64, String)> {
@@ -119,9 +121,44 @@ pub(crate) async fn entries_are_found_by_whose_they_are(home: &mut Home) {
     home.keep().truncate(11).await.unwrap();
     home.restart().await;
     assert_eq!(texts_of(home, &[0], 2).await, expected(&[0], 11), "in the middle of the entries of one commit");
-    home.keep().erase(&[Customer(1)]).await.unwrap();
+    let keep = home.keep();
+    keep.erase(&[Customer(1)], &all_of(&*keep, &[1]).await).await.unwrap();
     assert_eq!(texts_of(home, &[1], 9).await, vec![]);
     assert_eq!(texts_of(home, &[0, 1], 9).await, expected(&[0], 11));
+}
+
+pub(crate) async fn an_erasure_says_of_each_entry_what_becomes_of_it(home: &mut Home) {
+    for texts in [&["1a", "1b", "2c", "1d", "3e"][..], &["1f"], &["2g", "1h", "1i"], &["1j"]] {
+        let entries = texts.iter().map(|text| entry(text[..1].parse().unwrap(), text)).collect();
+        home.keep().commit(Commit { entries, ..commit() }).await.unwrap();
+    }
+    let is_now = async |home: &Home, expected: &[(i64, &[&str])]| {
+        for limit in [1, 2, 100] {
+            let mut all = Vec::new();
+            for (customer, of) in expected {
+                let found = texts_of(home, &[*customer], limit).await;
+                assert_eq!(found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), *of, "of {customer}");
+                all.extend(found);
+            }
+            all.sort();
+            assert_eq!(texts_of(home, &[1, 2, 3, 4], limit).await, all, "{limit} at a time");
+        }
+    };
+    let under = |customer| Fate::FiledUnder(Customer(customer));
+    let fates = [(1, Fate::Emptied), (3, under(2)), (5, under(4)), (7, Fate::Emptied), (8, under(1)), (99, under(1))];
+    let erased = home.keep().erase(&[], &BTreeMap::from(fates)).await.unwrap();
+    assert_eq!(erased.entries, 2);
+    is_now(home, &[(1, &["1a", "1i", "1j"]), (2, &["2c", "1d", "2g"]), (3, &["3e"]), (4, &["1f"])]).await;
+    home.restart().await;
+    // What is erased stays erased; what nothing is said of stays as it is, also in the same commit.
+    let fates = [(1, under(2)), (0, Fate::Emptied), (7, Fate::Emptied), (8, Fate::Emptied)];
+    assert_eq!(home.keep().erase(&[], &BTreeMap::from(fates)).await.unwrap().entries, 2);
+    is_now(home, &[(1, &["1j"]), (2, &["2c", "1d", "2g"]), (3, &["3e"]), (4, &["1f"])]).await;
+    let log = home.keep().log(0, 100).await.unwrap();
+    let erased: Vec<u64> = log.iter().filter(|logged| logged.erased).map(|logged| logged.position).collect();
+    assert_eq!((log.len(), erased), (10, vec![0, 1, 7, 8]), "positions stay");
+    home.keep().truncate(5).await.unwrap();
+    is_now(home, &[(1, &["1j"]), (2, &["2g"]), (3, &[]), (4, &["1f"])]).await;
 }
 
 pub(crate) async fn entries_of_any_size_come_back(home: &mut Home) {

@@ -6,7 +6,7 @@ use keep::{
 };
 
 use super::outbox::post;
-use super::{NOW_US, commit, entry, id, key, put, state, take, timer};
+use super::{NOW_US, all_of, commit, entry, id, key, put, state, take, timer};
 use crate::homes::Home;
 use crate::model;
 
@@ -41,9 +41,9 @@ pub(crate) async fn erased_customers_are_nowhere(home: &mut Home) {
     })
     .await
     .unwrap();
-    let erased = keep.erase(&[Customer(10), Customer(77)]).await.unwrap();
+    let erased = keep.erase(&[Customer(10), Customer(77)], &all_of(&*keep, &[10]).await).await.unwrap();
     assert_eq!(erased, Erased { states: 2, timers: 2, deliveries: 1, keys: 2, links: 2, entries: 2 });
-    assert_eq!(keep.erase(&[Customer(10)]).await.unwrap(), Erased::default());
+    assert_eq!(keep.erase(&[Customer(10)], &all_of(&*keep, &[10]).await).await.unwrap(), Erased::default());
 
     assert_eq!(state(&*keep, 10).await.0, Version::NONE);
     assert_eq!(keep.keys_of(&[Customer(10)]).await.unwrap(), vec![]);
@@ -63,7 +63,7 @@ pub(crate) async fn erased_customers_are_nowhere(home: &mut Home) {
     let known =
         keep.load(&Wanted { messages: vec![id("message-secret10-")], ..Wanted::default() }).await.unwrap().known;
     assert_eq!(known, [true], "a message that was taken in does not come in again");
-    keep.erase(&[Customer(20)]).await.unwrap();
+    keep.erase(&[Customer(20)], &all_of(&*keep, &[20]).await).await.unwrap();
     home.restart().await;
     assert_eq!(home.keep().keys(&[KeyNumber(20), KeyNumber(21)]).await.unwrap(), vec![]);
     assert!(home.keep().reserve(1, None).await.unwrap().start >= 22, "the numbers of erased keys are not given again");

@@ -1,0 +1,156 @@
+//! Who is erased: all that is theirs is gone, whatever number it was filed under, and all that is of others is there.
+
+use engine::Options;
+use futures::executor::block_on;
+use keep::{Erased, Keep};
+
+use crate::open;
+use crate::stories::{SHOP, Shop, track};
+
+fn visit(ids: &str) -> String {
+    track("Visit", ids, "")
+}
+
+impl Shop {
+    fn erase(&self, kind: &str, value: &str) -> Erased {
+        let keys = [(kind.to_owned(), value.to_owned())];
+        let erased = block_on(self.engine.erase(&keys)).expect("memory is there");
+        self.is_its_replay();
+        erased
+    }
+
+    fn events_of(&self, kind: &str, value: &str) -> u64 {
+        self.customer(kind, value).expect("known").events
+    }
+
+    /// Builds all states anew: by the charter in other words, and by a promise of another length.
+    fn read_all_again(&mut self) {
+        let (_go, stop) = tokio::sync::watch::channel(false);
+        let patient = SHOP.replace("within: 2d", "within: 30d");
+        for charter in [patient.as_str(), SHOP] {
+            self.engine = open(charter, &self.keep, &self.clock, Options::default()).expect("memory is there");
+            for (kind, value) in [("user_id", "u1"), ("anonymous_id", "a1"), ("anonymous_id", "a2")] {
+                self.customer(kind, value);
+            }
+            block_on(self.engine.follow(&stop)).expect("memory is there");
+            self.is_its_replay();
+        }
+    }
+
+    /// Whether a word occurs in the log or in a post.
+    fn holds(&self, word: &str) -> bool {
+        let log = block_on(self.keep.log(0, 1_000)).expect("memory is there");
+        let is_in = |bytes: &[u8]| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+        log.iter().any(|logged| is_in(&logged.bytes))
+            || ["crm", "mail"].iter().any(|target| self.deliveries(target).iter().any(|post| is_in(post.as_bytes())))
+    }
+}
+
+#[test]
+fn who_is_erased_leaves_nothing() {
+    let shop = Shop::new();
+    shop.send(&track("Order", r#""userId":"u1","anonymousId":"a1""#, ""));
+    shop.send(&track("Order", r#""userId":"u2""#, ""));
+    shop.send(r#"{"type":"track","userId":"u1"}"#);
+    let erased = shop.erase("anonymous_id", "a1");
+    assert_eq!(
+        (erased.states, erased.timers, erased.keys, erased.links, erased.entries),
+        (2, 1, 2, 1, 2),
+        "with the place where the device was"
+    );
+    assert!(shop.customer("user_id", "u1").is_none() && shop.customer("user_id", "u2").is_some());
+    assert!(block_on(shop.engine.refused(None, 10)).expect("the log can be read").is_empty());
+    let compared = block_on(shop.engine.compare_with_log()).expect("memory is there");
+    assert_eq!((compared.entries, compared.customers), (1, 1), "what was erased is no entry");
+}
+
+#[test]
+fn what_came_by_a_device_before_it_was_known_whose_it_is_goes_with_its_owner() {
+    let shop = Shop::new();
+    let ticket = |ids: &str| track("Ticket", ids, r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#);
+    shop.send(&[visit(r#""userId":"u1""#), visit(r#""userId":"u9""#)].join(","));
+    let before = [ticket(r#""anonymousId":"device""#), ticket(r#""userId":"u9""#), ticket(r#""anonymousId":"device""#)];
+    shop.send(&before.join(","));
+    assert_eq!(shop.deliveries("crm").len(), 1, "the device has had trouble twice");
+    shop.send(r#"{"type":"identify","userId":"u1","anonymousId":"device"}"#);
+    assert!(shop.holds("device") && shop.events_of("user_id", "u1") == 3);
+    let erased = shop.erase("user_id", "u1");
+    assert_eq!((erased.keys, erased.links, erased.deliveries), (2, 1, 1));
+    assert!(!shop.holds("device") && !shop.holds("u1"));
+    assert_eq!(block_on(shop.keep.states(0, None, 9)).expect("memory is there").len(), 1);
+    let messages = block_on(shop.engine.messages(&|_| true, 10)).expect("the log can be read");
+    assert_eq!(messages.len(), 2, "those of another one are there");
+    assert_eq!(shop.events_of("user_id", "u9"), 2);
+    // Who comes again is new.
+    shop.send(&visit(r#""userId":"u1","anonymousId":"device""#));
+    assert_eq!(shop.events_of("user_id", "u1"), 1);
+    shop.is_its_replay();
+}
+
+#[test]
+fn what_came_by_a_device_that_was_taken_from_somebody_stays() {
+    let mut shop = Shop::new();
+    shop.send(&visit(r#""userId":"u1","anonymousId":"a1""#));
+    shop.send(&[track("Order", r#""anonymousId":"a1""#, ""), visit(r#""userId":"u1""#)].join(","));
+    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    let erased = shop.erase("user_id", "u1");
+    // With the word that was said of both.
+    assert_eq!((erased.keys, erased.entries), (1, 3));
+    assert!(!shop.holds("u1") && shop.holds("a1"));
+    assert_eq!(shop.events_of("anonymous_id", "a1"), 1);
+    assert_eq!(shop.customer("anonymous_id", "a1").expect("known").timeline.len(), 1);
+    shop.read_all_again();
+    assert_eq!(shop.events_of("anonymous_id", "a1"), 1);
+    shop.erase("anonymous_id", "a1");
+    assert!(!shop.holds("a1"));
+}
+
+#[test]
+fn who_was_one_with_somebody_through_a_third_is_not_taken_for_them() {
+    for gone in ["u1", "a1", "a2"] {
+        let mut shop = Shop::new();
+        let order = |ids: &str| track("Order", ids, "");
+        shop.send(&visit(r#""userId":"u1","anonymousId":"a1""#));
+        shop.send(&visit(r#""anonymousId":"a2""#));
+        assert!(block_on(shop.engine.link(("anonymous_id", "a1"), ("anonymous_id", "a2"))).expect("both are known"));
+        // All three are one, and filed under one number.
+        shop.send(&[order(r#""anonymousId":"a2""#), order(r#""anonymousId":"a1""#)].join(","));
+        for (a, b) in [(("user_id", "u1"), ("anonymous_id", "a1")), (("anonymous_id", "a1"), ("anonymous_id", "a2"))] {
+            assert!(block_on(shop.engine.unlink(a, b)).expect("both are known"));
+            shop.is_its_replay();
+            shop.read_all_again();
+        }
+        let kind = |value: &str| if value == "u1" { "user_id" } else { "anonymous_id" };
+        shop.erase(kind(gone), gone);
+        for (value, events) in [("u1", 1), ("a1", 1), ("a2", 2)] {
+            let found = shop.customer(kind(value), value).map(|shown| shown.events);
+            assert_eq!(found, (value != gone).then_some(events), "{value}, once {gone} is erased");
+        }
+        shop.read_all_again();
+        for value in ["u1", "a1", "a2"].into_iter().filter(|value| *value != gone) {
+            shop.erase(kind(value), value);
+        }
+        let log = block_on(shop.keep.log(0, 100)).expect("memory is there");
+        assert!(log.iter().all(|logged| logged.erased));
+    }
+}
+
+#[test]
+fn a_device_that_too_many_used_is_the_last_ones_when_the_others_are_erased() {
+    let shop = Shop::new();
+    let users = ["u1", "u2", "u3", "u4", "u5"];
+    for (minute, user) in users.iter().enumerate() {
+        shop.at(&format!("2026-03-02T09:0{minute}"));
+        shop.send(&visit(&format!(r#""userId":"{user}","anonymousId":"kiosk""#)));
+        shop.send(&track("Order", r#""anonymousId":"kiosk""#, ""));
+    }
+    let customer = |value: &str| shop.customer("user_id", value).expect("known").customer;
+    let kiosk = || shop.customer("anonymous_id", "kiosk").map(|shown| shown.customer);
+    for gone in ["u3", "u1", "u5", "u4"] {
+        assert_ne!(kiosk(), Some(customer("u2")));
+        shop.erase("user_id", gone);
+        assert!(!shop.holds(&format!("\"{gone}\"")), "{gone}");
+    }
+    assert_eq!(kiosk(), Some(customer("u2")));
+    assert_eq!(shop.events_of("user_id", "u2"), 6);
+}
