@@ -144,6 +144,7 @@ impl From<KeysError> for Problem {
             KeysError::Keep(error) => engine::Error::from(error).into(),
             KeysError::Unknown(_) => Self::new(Code::UnknownName, error.to_string()),
             KeysError::Invalid(detail) => Self::invalid(detail),
+            KeysError::LastAdmin => Self::new(Code::Conflict, error.to_string()),
         }
     }
 }

@@ -212,6 +212,17 @@ impl Keys {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
+    /// Whether one that may do everything is given, besides those that are kept.
+    pub(crate) fn admin_is_given(&self) -> bool {
+        self.given.iter().any(|key| key.may(Role::Admin))
+    }
+
+    /// Whether one of them may do everything.
+    pub(crate) fn have_admin(&self, now_us: i64) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.values().any(|key| key.may(Role::Admin) && key.expires_us.is_none_or(|end| now_us < end))
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.known.read().unwrap_or_else(PoisonError::into_inner).is_empty()

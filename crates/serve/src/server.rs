@@ -199,6 +199,11 @@ impl Server {
         self.listener.local_addr().unwrap_or(self.app.options.listen)
     }
 
+    /// Whether there is a key that may do everything; without one nobody can make another.
+    pub fn has_admin_key(&self) -> bool {
+        self.app.keys.have_admin(self.app.engine.clock().now_us())
+    }
+
     /// The keys that were made because there were none.
     pub fn first_keys(&self) -> Option<&FirstKeys> {
         self.first_keys.as_ref()

@@ -22,6 +22,8 @@ pub(crate) enum KeysError {
     Unknown(String),
     #[error("{0}")]
     Invalid(String),
+    #[error("this is the last admin key: make another first")]
+    LastAdmin,
 }
 
 /// A key to be made.
@@ -71,6 +73,13 @@ pub(crate) struct Kept {
     pub(crate) expires_us: Option<i64>,
     pub(crate) made_us: i64,
     pub(crate) made_by: String,
+}
+
+impl Kept {
+    /// Whether it may do everything, now.
+    fn is_admin(&self, now_us: i64) -> bool {
+        self.roles.contains(&Role::Admin) && self.expires_us.is_none_or(|end| now_us < end)
+    }
 }
 
 /// A key that was made, and its text, which is shown now and never again.
@@ -124,7 +133,7 @@ impl Store {
 
     /// Makes a key.
     pub(crate) async fn make(&self, making: Making, who: &str, now_us: i64) -> Result<Made, KeysError> {
-        check(&making)?;
+        check(&making, now_us)?;
         if self.all().await?.len() >= KEYS_MAX {
             return Err(KeysError::Invalid(format!("there are {KEYS_MAX} keys, and may be no more")));
         }
@@ -155,10 +164,20 @@ impl Store {
         Ok(Made { kept, text })
     }
 
-    /// Withdraws a key.
-    pub(crate) async fn withdraw(&self, id: &str, who: &str, now_us: i64) -> Result<(), KeysError> {
-        let found = self.all().await?.into_iter().find(|(kept, _)| kept.id == id);
-        let (_, version) = found.ok_or_else(|| KeysError::Unknown(id.to_owned()))?;
+    /// Withdraws a key; the last one that may do everything only where `admin_is_given` besides those that are kept: nobody could
+    /// make another one.
+    pub(crate) async fn withdraw(
+        &self,
+        id: &str,
+        admin_is_given: bool,
+        who: &str,
+        now_us: i64,
+    ) -> Result<(), KeysError> {
+        let (found, others): (Vec<_>, Vec<_>) = self.all().await?.into_iter().partition(|(kept, _)| kept.id == id);
+        let (key, version) = found.into_iter().next().ok_or_else(|| KeysError::Unknown(id.to_owned()))?;
+        if key.is_admin(now_us) && !admin_is_given && !others.iter().any(|(kept, _)| kept.is_admin(now_us)) {
+            return Err(KeysError::LastAdmin);
+        }
         let record = RecordChange { name: format!("{KEYS}{id}"), expected: Some(version), bytes: None };
         let entry = note(now_us, who, "key withdrawn", id);
         self.0.commit(Commit { now_us, records: vec![record, entry], ..Commit::default() }).await?;
@@ -195,7 +214,7 @@ fn note(now_us: i64, who: &str, what: &str, of: &str) -> RecordChange {
     }
 }
 
-fn check(making: &Making) -> Result<(), KeysError> {
+fn check(making: &Making, now_us: i64) -> Result<(), KeysError> {
     let invalid = |what: &str| Err(KeysError::Invalid(what.to_owned()));
     let long = |text: &str| text.chars().count() > 200 || text.chars().any(char::is_control);
     if making.roles.is_empty() {
@@ -216,6 +235,9 @@ fn check(making: &Making) -> Result<(), KeysError> {
     }
     if making.per_second == Some(0) {
         return invalid("`per_second` is at least 1");
+    }
+    if making.expires_us.is_some_and(|end| end <= now_us) {
+        return invalid("`expires_us` is when it ends, in microseconds since 1970, and lies ahead");
     }
     Ok(())
 }
@@ -250,7 +272,7 @@ mod tests {
         let making = |text: &str| serde_json::from_str::<Making>(text).map_err(|error| error.to_string());
         let good =
             making(r#"{"name":"web","roles":["ingest"],"origins":["https://shop.example","http://localhost:8080"]}"#);
-        assert!(check(&good.expect("it is of the right form")).is_ok());
+        assert!(check(&good.expect("it is of the right form"), 2).is_ok());
         for bad in [
             r#"{"name":"web","roles":[]}"#,
             r#"{"name":" ","roles":["read"]}"#,
@@ -258,8 +280,9 @@ mod tests {
             r#"{"name":"a","roles":["ingest"],"origins":["https://shop.example/"]}"#,
             r#"{"name":"a","roles":["ingest"],"origins":["*"]}"#,
             r#"{"name":"a","roles":["read"],"per_second":0}"#,
+            r#"{"name":"a","roles":["read"],"expires_us":2}"#,
         ] {
-            assert!(check(&making(bad).expect("it is of the right form")).is_err(), "{bad}");
+            assert!(check(&making(bad).expect("it is of the right form"), 2).is_err(), "{bad}");
         }
         assert!(
             making(r#"{"name":"a","roles":["king"]}"#).is_err() && making(r#"{"name":"a","roles":[],"x":1}"#).is_err()

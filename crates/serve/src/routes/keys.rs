@@ -74,7 +74,8 @@ async fn make(mut call: Call) -> Result<Response, Problem> {
 }
 
 async fn withdraw(call: Call) -> Result<Response, Problem> {
-    call.app.store.withdraw(call.path("id"), call.who(), call.now_us).await?;
+    let admin_is_given = call.app.keys.admin_is_given();
+    call.app.store.withdraw(call.path("id"), admin_is_given, call.who(), call.now_us).await?;
     call.app.read_keys().await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

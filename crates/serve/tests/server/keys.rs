@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use charter::Charter;
-use keep::Memory;
+use keep::{Commit, Keep as _, Memory, RecordChange};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::{ADMIN, READ, Running, WRITE, basic, open, start};
+use crate::support::{ADMIN, READ, Running, WRITE, basic, open, start, start_with};
 
 async fn make(server: &Running, body: &Value) -> Value {
     let answer = server.ask("POST", "/api/v1/keys", &[("X-API-Key", ADMIN)], body.to_string()).await;
@@ -88,8 +88,38 @@ async fn a_write_key_may_be_bound_to_its_sites() {
 #[tokio::test]
 async fn a_key_ends_when_it_was_to() {
     let server = start().await;
-    let made = make(&server, &json!({"name": "old", "roles": ["admin"], "expires_us": 1})).await;
+    let past = json!({"name": "old", "roles": ["admin"], "expires_us": 1_000}).to_string();
+    assert_eq!(server.ask("POST", "/api/v1/keys", &[("X-API-Key", ADMIN)], past).await.said(), "400 invalid_request");
+    let end_us = 4_000_000_000_000_000_i64;
+    let made = make(&server, &json!({"name": "old", "roles": ["admin"], "expires_us": end_us})).await;
+    assert_eq!(server.get("/api/v1/keys", made["key"].as_str().expect("a key")).await.status, 200);
+    // As if that time had come.
+    let mut record = server.keep.records("key/", None, 1).await.expect("memory can be read").remove(0);
+    record.bytes = String::from_utf8(record.bytes).expect("JSON").replace(&end_us.to_string(), "1").into_bytes();
+    let records = vec![RecordChange { name: record.name, expected: None, bytes: Some(record.bytes) }];
+    server.keep.commit(Commit { records, ..Commit::default() }).await.expect("memory can be written");
+    make(&server, &json!({"name": "another", "roles": ["read"]})).await;
     assert_eq!(server.get("/api/v1/keys", made["key"].as_str().expect("a key")).await.said(), "401 invalid_api_key");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_last_admin_key_stays() {
+    let server = start_with(Charter::without_file(), |options| options.keys.clear()).await;
+    let admin = server.first_admin.clone().expect("there were no keys");
+    let ids = async |name: &str| {
+        let listed = server.get("/api/v1/keys", &admin).await.json();
+        let keys = listed["keys"].as_array().expect("a list").clone();
+        keys.iter().find(|key| key["name"] == name).expect("it is kept")["id"].as_str().expect("a text").to_owned()
+    };
+    let own = format!("/api/v1/keys/{}", ids("first admin key").await);
+    let refused = server.ask("DELETE", &own, &[("X-API-Key", &admin)], "").await;
+    assert!(refused.said() == "409 conflict" && refused.body.contains("make another first"), "{refused:?}");
+    let write = format!("/api/v1/keys/{}", ids("first write key").await);
+    assert_eq!(server.ask("DELETE", &write, &[("X-API-Key", &admin)], "").await.status, 204);
+    let second = json!({"name": "second", "roles": ["admin"]}).to_string();
+    assert_eq!(server.ask("POST", "/api/v1/keys", &[("X-API-Key", &admin)], second).await.status, 201);
+    assert_eq!(server.ask("DELETE", &own, &[("X-API-Key", &admin)], "").await.status, 204);
     server.stop().await;
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) keep: Arc<Memory>,
     pub(crate) log: Arc<Mutex<Vec<String>>>,
+    /// The admin key that was made, where none was given.
+    pub(crate) first_admin: Option<String>,
     stop: watch::Sender<bool>,
     run: JoinHandle<()>,
 }
@@ -42,7 +44,15 @@ pub(crate) async fn start_with(charter: Charter, change: impl FnOnce(&mut Option
     let log = Arc::new(Mutex::new(Vec::new()));
     let (server, log) = (open(Arc::clone(&keep), charter, change, stopped, Arc::clone(&log)).await, log);
     let server = server.expect("it starts");
-    Running { address: server.address(), keep, log, stop, run: tokio::spawn(async { drop(server.run().await) }) }
+    let first_admin = server.first_keys().map(|keys| keys.admin_key.clone());
+    Running {
+        address: server.address(),
+        keep,
+        log,
+        first_admin,
+        stop,
+        run: tokio::spawn(async { drop(server.run().await) }),
+    }
 }
 
 /// A server that does not run yet.
