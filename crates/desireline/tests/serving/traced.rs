@@ -61,7 +61,7 @@ fn requests_are_spans_and_remarks_are_json_where_that_is_asked_for_and_neither_n
     let request = format!(
         "GET /api/v1/customers/user_id:ann?of=ann HTTP/1.1\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\nX-Rest:"
     );
-    assert_eq!(ask(&listening, &request, "ak_test", "").expect("it answers").0, 404, "nobody has come yet");
+    assert_eq!(ask(&listening, &request, "ak_test", "").expect("it answers").0, 400, "it has no such parameter");
 
     let wanted = u128::from_str_radix(trace, 16).expect("hexadecimal").to_be_bytes();
     let holds = |body: &[u8], part: &[u8]| body.windows(part.len()).any(|window| window == part);

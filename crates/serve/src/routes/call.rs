@@ -8,13 +8,14 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts as _, RawPathParams};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderValue, Method, Request};
 use axum::response::{IntoResponse as _, Response};
 use listen::intake::decode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::access;
+use super::{Route, Where};
+use crate::access::{self, Access};
 use crate::app::App;
 use crate::body::Received;
 use crate::keys::{Key, Role};
@@ -77,6 +78,7 @@ impl Call {
         }
         let pending = head.extensions.remove::<Pending>().expect("the server says what it knows of every request");
         let key = access::admitted(&app, route.access, &head, pending.now_us)?;
+        check_query(route, &head)?;
         let names = RawPathParams::from_request_parts(&mut head, &()).await;
         let names = names.map_err(|_| Problem::invalid("the path is not UTF-8 where it is decoded"))?;
         let names = names.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -162,6 +164,26 @@ impl Call {
     pub(crate) fn who(&self) -> &str {
         self.key.as_ref().map_or("", |key| &key.id)
     }
+}
+
+/// What our own API is asked has to be meant: a filter that is misspelt would be one that is not there. What clients of others
+/// ask may have anything besides.
+fn check_query(route: &Route, head: &Parts) -> Result<(), Problem> {
+    let is_ours =
+        route.method == Method::GET && matches!(route.access, Access::Role(_)) && route.path.starts_with("/api/");
+    let Some(query) = head.uri.query().filter(|_| is_ours) else { return Ok(()) };
+    let known: Vec<&str> =
+        route.parameters.iter().filter(|known| known.place == Where::Query).map(|known| known.name).collect();
+    let Some((name, _)) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| !known.contains(&&**name))
+    else {
+        return Ok(());
+    };
+    let hint = match (event::nearest(&name, known.iter().copied()), known.as_slice()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, []) => "this address has none".to_owned(),
+        (None, known) => format!("there are {}", known.join(", ")),
+    };
+    Err(Problem::invalid(format!("there is no parameter `{name}` here: {hint}")))
 }
 
 /// An answer in JSON.

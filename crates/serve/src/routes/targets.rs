@@ -31,7 +31,7 @@ struct Pause {
 }
 
 /// What is sent again: one, or all.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Resend {
     #[serde(default)]
@@ -195,7 +195,7 @@ async fn dead(call: Call) -> Result<Response, Problem> {
 }
 
 async fn resend(mut call: Call) -> Result<Response, Problem> {
-    let Resend { id } = call.json()?;
+    let Resend { id } = if call.body.bytes.is_empty() { Resend::default() } else { call.json()? };
     let name = call.path("name");
     let resent = match &id {
         Some(id) => call.app.outbox.resend(name, id).await.map(|()| 1)?,

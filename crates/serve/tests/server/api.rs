@@ -97,6 +97,12 @@ async fn events_are_found_by_what_is_asked_of_them() {
     assert_eq!(found("messageId=m1&limit=1").await, "m1");
     assert_eq!(found("event=Visit").await, "", "a part of a name is another name");
     assert_eq!(server.get("/api/v1/events?limit=0", READ).await.said(), "400 invalid_request");
+    let misspelt = server.get("/api/v1/events?user=ann&limit=1", READ).await;
+    assert!(
+        misspelt.said() == "400 invalid_request" && misspelt.body.contains("did you mean `userId`?"),
+        "{misspelt:?}"
+    );
+    assert_eq!(server.get("/api/v1/keys?limit=1", ADMIN).await.said(), "400 invalid_request", "it has no parameters");
     assert_eq!(server.get("/api/v1/events", WRITE).await.said(), "403 not_allowed", "a write key reads nothing");
     server.stop().await;
 }
@@ -230,6 +236,7 @@ async fn targets_are_put_paused_and_removed() {
         ("POST", "crm/pause", &nothing, "204 -"),
         ("POST", "crm/resume", &nothing, "204 -"),
         ("POST", "crm/resend", &json!({}), "200 -"),
+        ("POST", "crm/resend", &nothing, "200 -"),
         ("POST", "crm/resend", &json!({"id": "msg_1"}), "404 unknown_name"),
         ("POST", "other/pause", &nothing, "404 unknown_name"),
         ("GET", "crm/waiting", &nothing, "200 -"),
