@@ -1,5 +1,7 @@
 //! The forms that several routes share.
 
+mod answers;
+
 use serde_json::{Value, json};
 
 use crate::problem::Code;
@@ -16,8 +18,8 @@ pub(super) fn all() -> Value {
             "properties": {"success": {"const": true}, "decision": {"$ref": "#/components/schemas/Decision"}},
         },
         "Taken": taken(),
-        "Decision": decision(),
-        "Customer": customer(),
+        "Decision": answers::decision(),
+        "Customer": answers::customer(),
         "Backup": {
             "type": "object",
             "required": ["name", "folder", "whole", "live", "files", "bytes"],
@@ -127,62 +129,6 @@ fn taken() -> Value {
                     "message": {"type": "string"},
                 },
             }},
-        },
-    })
-}
-
-fn decision() -> Value {
-    let text = || json!({"type": ["string", "null"]});
-    json!({
-        "type": "object",
-        "required": ["customer", "at", "occasion", "action", "handling", "arm", "charter", "actions"],
-        "properties": {
-            "customer": {"type": "integer"},
-            "at": {"type": "string"},
-            "occasion": {"type": "string"},
-            "action": text(),
-            "delivered_to": text(),
-            "asked": {"type": "boolean", "description": "Whether somebody asked; otherwise an event or time gave rise to it."},
-            "repeated": {"type": "boolean", "description": "Whether this occasion was decided before."},
-            "explored": {"type": "boolean"},
-            "charter": {"type": "string"},
-            "actions": {"type": "array", "items": {
-                "type": "object",
-                "required": ["action", "fell_out", "score", "probability"],
-                "properties": {
-                    "action": {"type": "string"},
-                    "fell_out": text(),
-                    "until": text(),
-                    "value": {"type": "number"},
-                    "propensity": {"type": "number"},
-                    "context_weight": {"type": "number"},
-                    "lever": {"type": "number"},
-                    "score": {"type": "number"},
-                    "probability": {"type": "number"},
-                },
-            }},
-        },
-    })
-}
-
-fn customer() -> Value {
-    let list = || json!({"type": "array", "items": {"type": "object"}});
-    json!({
-        "type": "object",
-        "required": ["customer", "keys", "links", "stage", "events", "journeys", "timeline"],
-        "properties": {
-            "customer": {"type": "integer"},
-            "keys": list(),
-            "links": list(),
-            "stage": {"type": ["object", "null"]},
-            "events": {"type": "integer"},
-            "journeys": list(),
-            "interactions": list(),
-            "expectations": list(),
-            "features": {"type": "object"},
-            "consents": list(),
-            "decided": list(),
-            "timeline": list(),
         },
     })
 }

@@ -11,11 +11,43 @@ use crate::problem::Problem;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/api/v1/charter", Access::Role(Role::Read), "The words of the charter that is in force.", |call| {
-            Box::pin(async move { shown(&call) })
-        })
-        .answers(200, "application/json", json!({"type": "object", "required": ["hash"]})),
+        Route::get(
+            "/api/v1/charter",
+            Access::Role(Role::Read),
+            "The names and labels of what the charter in force has.",
+            |call| Box::pin(async move { shown(&call) }),
+        )
+        .answers(200, "application/json", schema()),
     ]
+}
+
+fn schema() -> Value {
+    let named = || json!({"type": "array", "items": {"type": "object", "required": ["name"]}});
+    let text = || json!({"type": ["string", "null"]});
+    let mut properties = json!({
+        "hash": {"type": "string", "description": "Of its file: another charter has another one."},
+        "organisation": text(),
+        "definition": text(),
+        "currency": text(),
+        "timezone": text(),
+    });
+    let lists = [
+        "channels",
+        "departments",
+        "stages",
+        "moments",
+        "journeys",
+        "interactions",
+        "expectations",
+        "outcomes",
+        "segments",
+        "features",
+        "actions",
+    ];
+    for name in lists {
+        properties[name] = named();
+    }
+    json!({"type": "object", "required": ["hash"], "properties": properties})
 }
 
 fn shown(call: &Call) -> Result<Response, Problem> {

@@ -25,7 +25,7 @@ struct Question {
     /// What names the customer, by kind; where there are none, those of the event do.
     #[serde(default)]
     keys: BTreeMap<String, String>,
-    /// What gives rise to the question: the same occasion gives the same decision.
+    /// What gives rise to the question: an action that was chosen for it is answered again.
     #[serde(default)]
     occasion: Option<String>,
     /// Something that happened just now, taken in before it is decided.
@@ -45,7 +45,8 @@ pub(super) fn routes() -> Vec<Route> {
             },
             "occasion": {
                 "type": ["string", "null"],
-                "description": "What gives rise to the question: the same occasion gives the same decision.",
+                "description": "What gives rise to the question: an action that was chosen for it is answered again; where \
+                                nothing was chosen, it is decided anew.",
             },
             "event": {
                 "anyOf": [{"$ref": "#/components/schemas/Message"}, {"type": "null"}],

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use serve::Code;
 
-use crate::support::{ADMIN, start};
+use crate::support::{ADMIN, WRITE, basic, start, start_with};
 
 #[tokio::test]
 async fn whatever_is_answered_stands_in_the_document() {
@@ -30,6 +30,52 @@ async fn whatever_is_answered_stands_in_the_document() {
     }
     every_reference_leads_somewhere(&document, &document);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn every_member_of_decisions_and_customers_is_described() {
+    let text = "
+charter: 1
+stages: {use: {}}
+moments: {ticket: {stage: use, when: event = 'Ticket'}, done: {stage: use, when: event = 'Done'}}
+journeys: {support: {starts: [ticket], succeeds: done, abandoned_after: 1d}}
+interactions: {help: {key: properties.ticket, opens: [ticket], resolves: [done], window: 1d}}
+expectations: {answer: {after: ticket, promise: done, within: 1d}}
+features: {tickets: {count: ticket}}
+actions: {call: {when: tickets > 0, purpose: service}, letter: {when: tickets > 9}}
+";
+    let charter = charter::Charter::parse(text).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+    let server = start_with(charter, |_| {}).await;
+    let write = basic(WRITE);
+    let ticket = r#"{"userId":"ann","anonymousId":"a1","event":"Ticket","properties":{"ticket":"1"}}"#;
+    let sent = [("POST", "/v1/track", ticket), ("PUT", "/api/v1/customers/user_id:ann/consent", r#"{"service":true}"#)];
+    for (method, path, body) in sent {
+        assert_eq!(server.ask(method, path, &[("Authorization", &write)], body).await.status, 200, "{path}");
+    }
+    let question = r#"{"keys":{"user_id":"ann"}}"#;
+    let decision = server.ask("POST", "/api/v1/decide", &[("X-API-Key", ADMIN)], question).await.json();
+    assert_eq!(decision["action"], "call", "{decision}");
+    let customer = server.get("/api/v1/customers/user_id:ann", ADMIN).await.json();
+    let schemas = &server.ask("GET", "/openapi.json", &[], "").await.json()["components"]["schemas"];
+    described(&decision, &schemas["Decision"], "Decision");
+    described(&customer, &schemas["Customer"], "Customer");
+    for list in ["keys", "links", "journeys", "interactions", "expectations", "consents", "decided", "timeline"] {
+        assert!(customer[list].as_array().is_some_and(|list| !list.is_empty()), "{list} shows nothing: {customer}");
+    }
+    server.stop().await;
+}
+
+/// Whether a value has the members that its schema lists, all of them and no others.
+fn described(value: &Value, schema: &Value, of: &str) {
+    if let (Some(members), Some(properties)) = (value.as_object(), schema["properties"].as_object()) {
+        let names: BTreeSet<&String> = members.keys().collect();
+        assert_eq!(names, properties.keys().collect(), "{of}");
+        assert_eq!(schema["required"].as_array().map(Vec::len), Some(names.len()), "{of}: all of it is always there");
+        members.iter().for_each(|(name, value)| described(value, &properties[name], &format!("{of}.{name}")));
+    }
+    value.as_array().into_iter().flatten().for_each(|value| described(value, &schema["items"], of));
+    let names = schema["enum"].as_array();
+    assert!(names.is_none_or(|names| names.contains(value)), "{of}: {value} is none of {names:?}");
 }
 
 async fn ask(server: &crate::support::Running, method: &str, path: &str) -> crate::support::Reply {
