@@ -7,6 +7,8 @@ use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use engine::deliver::ShownTarget;
+use engine::deliver::limits::TARGETS_MAX;
 use serde_json::json;
 
 use super::{Call, Route, json as answer};
@@ -39,7 +41,7 @@ pub(super) fn routes() -> Vec<Route> {
             "/metrics",
             Access::Open,
             "What is counted, for Prometheus; as OpenMetrics where that is asked for.",
-            |call| Box::pin(async move { Ok(metrics(&call)) }),
+            |call| Box::pin(async move { Ok(metrics(&call).await) }),
         )
         .answers(200, "text/plain", json!({"type": "string"})),
         document("/openapi.json"),
@@ -57,12 +59,13 @@ async fn ready(call: Call) -> Result<Response, Problem> {
     answer(&json!({"ok": true}))
 }
 
-fn metrics(call: &Call) -> Response {
+async fn metrics(call: &Call) -> Response {
     let app = &call.app;
     let mut text = Text::accepted(call.header("accept").unwrap_or_default());
     let routes = app.routes.iter().zip(&app.answers);
     app.metrics.write(&mut text, routes.map(|(route, answers)| (route.method.as_str(), route.path, answers)));
     engine_counts(app, &mut text);
+    targets(app, &mut text).await;
     let (content, text) = text.finish();
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));
@@ -87,7 +90,7 @@ fn engine_counts(app: &App, text: &mut Text) {
     ];
     family("desireline_events_total", "Messages, by what became of them.", "result", &taken);
     let refused: Vec<(&str, u64)> = refused.iter().map(|(reason, n)| (*reason, *n)).collect();
-    family("desireline_dead_letter_total", "Messages that could not be events, by reason.", "reason", &refused);
+    family("desireline_rejected_total", "Messages that could not be events, by reason.", "reason", &refused);
     let decided = [("action", read(&counts.decided)), ("none", read(&counts.undecided))];
     family("desireline_decisions_total", "Decisions, for an action or for none.", "result", &decided);
     let sent = [
@@ -113,6 +116,24 @@ fn engine_counts(app: &App, text: &mut Text) {
     ] {
         text.single(name, "counter", help, read(counter));
     }
+}
+
+/// What waits at each target, was given up there, and whether it is on hold; nothing while live state does not answer.
+async fn targets(app: &App, text: &mut Text) {
+    let Ok(Ok(mut targets)) = tokio::time::timeout(READY_TIME_MAX, app.outbox.targets()).await else { return };
+    // Those of old charters, which nobody ever made, are not counted among them.
+    targets.truncate(TARGETS_MAX);
+    let mut family = |name: &str, help: &str, of: &dyn Fn(&ShownTarget) -> u64| {
+        text.family(name, "gauge", help);
+        for target in &targets {
+            text.sample(name, &[("target", &target.name)], of(target));
+        }
+    };
+    family("desireline_deliveries_waiting", "Deliveries that wait, by target.", &|target| target.waiting);
+    family("desireline_deliveries_dead", "Deliveries that were given up, by target.", &|target| target.dead);
+    family("desireline_target_on_hold", "Whether nothing is sent to a target for now.", &|target| {
+        u64::from(target.hold.is_some())
+    });
 }
 
 fn document(call: &Call) -> Result<Response, Problem> {

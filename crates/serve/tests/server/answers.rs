@@ -112,6 +112,9 @@ async fn it_says_how_it_is_and_what_it_counted() {
     server.post("/v1/page", r#"{"userId":"u"}"#).await;
     server.post("/v1/track", r#"{"userId":"u"}"#).await;
     server.post("/nowhere/personal@example.test", "{}").await;
+    let put = r#"{"url":"https://crm.example/hook"}"#;
+    server.ask("PUT", "/api/v1/targets/crm", &[("X-API-Key", ADMIN)], put).await;
+    server.ask("POST", "/api/v1/targets/crm/pause", &[("X-API-Key", ADMIN)], "").await;
     let answer = server.ask("GET", "/metrics", &[], "").await;
     assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     for line in [
@@ -119,6 +122,10 @@ async fn it_says_how_it_is_and_what_it_counted() {
         r#"desireline_http_requests_total{route="/v1/track",method="POST",status="400"} 1"#,
         r#"desireline_http_requests_total{route="",method="",status="404"} 1"#,
         "desireline_ingest_seconds_count 2",
+        r#"desireline_rejected_total{reason="missing-event"} 1"#,
+        r#"desireline_deliveries_waiting{target="crm"} 0"#,
+        r#"desireline_deliveries_dead{target="crm"} 0"#,
+        r#"desireline_target_on_hold{target="crm"} 1"#,
     ] {
         assert!(answer.body.contains(line), "{line} in {}", answer.body);
     }
