@@ -5,10 +5,24 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:8099".to_owned())
+}
+
+/// An address of the web, of which browsers are told the host.
+fn public_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let has_host = rest.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+    if !has_host || rest.contains(|c: char| c.is_whitespace() || c.is_control() || "?#@\\".contains(c)) {
+        return Err("give an address such as https://journeys.example".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ServeArgs {
     /// Where to listen. Other machines reach it only where keys were made before.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099", value_parser = address)]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) live: LiveArgs,
@@ -37,7 +51,7 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) api_keys: Vec<String>,
     /// The address under which it is known outside.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = public_url)]
     pub(crate) public_url: Option<String>,
     /// The folder for backups that are asked for over the API; otherwise `backups` in the home.
     #[arg(long, value_name = "DIR")]
@@ -84,7 +98,7 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
     /// Where the server is to listen, or does.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8099", value_parser = address)]
     pub(crate) listen: SocketAddr,
     #[command(flatten)]
     pub(crate) live: LiveArgs,

@@ -17,6 +17,8 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::live::{LOOKED_EVERY, Live};
 
+mod targets;
+
 /// Serves until Ctrl-C, or a request to end; by another charter as soon as its file says so.
 pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error> {
     if args.log == LogForm::Json {
@@ -89,6 +91,7 @@ async fn serve(
     }
     let background = [
         tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
+        tokio::spawn(targets::watch(Arc::clone(&outbox), targets::of(&home.charter), stopping.clone())),
         tokio::spawn(outbox.run(stopping.clone())),
         tokio::spawn(Arc::clone(&engine).export(history, stopping.clone())),
         tokio::spawn(follow(engine, stopping.clone())),
@@ -110,15 +113,20 @@ async fn serve(
 
 /// The home with its charter, once that is another one and has no errors.
 async fn changed(home: &Home) -> Home {
-    let mut known = None;
+    let (mut known, mut is_refused) = (None, false);
     loop {
         let now = home.charter_stamp();
         if known != Some(now) {
             known = Some(now);
             match home.again() {
                 Ok(next) if next.charter.hash != home.charter.hash => return next,
+                Ok(_) if is_refused => {
+                    is_refused = false;
+                    draw::remark("charter_mended", "the charter has no errors again; it is the one in force", &[]);
+                }
                 Ok(_) => {}
                 Err(error) => {
+                    is_refused = true;
                     let why = match error {
                         Error::Charter { rendered, .. } => rendered,
                         error => error.to_string(),
@@ -154,8 +162,11 @@ fn shelf(home: &Home, args: &ServeArgs, keep: &Arc<dyn Keep>) -> Arc<Shelf> {
 
 fn options(args: &ServeArgs) -> serve::Options {
     let given = |text: &String, roles: &[Role]| Given { text: text.clone(), roles: roles.to_vec(), source: None };
-    let write = args.write_keys.iter().map(|key| given(key, &[Role::Ingest]));
-    let secret = args.api_keys.iter().map(|key| given(key, &[Role::Admin]));
+    // A variable that is set to nothing gives no key.
+    let said = |keys: &'_ [String]| keys.iter().filter(|key| !key.trim().is_empty()).cloned().collect::<Vec<_>>();
+    let (write, secret) = (said(&args.write_keys), said(&args.api_keys));
+    let write = write.iter().map(|key| given(key, &[Role::Ingest]));
+    let secret = secret.iter().map(|key| given(key, &[Role::Admin]));
     let mut options = serve::Options::new(args.listen);
     options.keys = write.chain(secret).collect();
     options.tls = args.tls_cert.clone().zip(args.tls_key.clone());
@@ -169,19 +180,28 @@ fn options(args: &ServeArgs) -> serve::Options {
 struct Greeting {
     address: String,
     first_keys: Option<(String, String)>,
+    has_admin_key: bool,
 }
 
 fn greeting(server: &Server, tls: bool) -> Greeting {
     let scheme = if tls { "https" } else { "http" };
     let first_keys = server.first_keys().map(|keys| (keys.write_key.clone(), keys.admin_key.clone()));
-    Greeting { address: format!("{scheme}://{}", server.address()), first_keys }
+    let has_admin_key = server.has_admin_key();
+    Greeting { address: format!("{scheme}://{}", server.address()), first_keys, has_admin_key }
 }
 
-fn greet(Greeting { address, first_keys }: &Greeting) {
+fn greet(Greeting { address, first_keys, has_admin_key }: &Greeting) {
     draw::remark("listening", &format!("listening on {address}; Ctrl-C stops"), &[("address", address)]);
     if let Some((write_key, admin_key)) = first_keys {
-        draw::note("there were no keys yet; these two were made, and are shown this once:");
-        draw::note(&format!("  write key, may send events:   {write_key}"));
-        draw::note(&format!("  admin key, may do everything: {admin_key}"));
+        let text = format!(
+            "there were no keys yet; these two were made, and are shown this once:\n  \
+             write key, may send events:   {write_key}\n  \
+             admin key, may do everything: {admin_key}"
+        );
+        draw::remark("keys_made", &text, &[("write_key", write_key), ("admin_key", admin_key)]);
+    }
+    if !has_admin_key {
+        let text = "there is no admin key, so nobody can make keys or targets: start once with --api-key";
+        draw::remark("no_admin_key", text, &[]);
     }
 }

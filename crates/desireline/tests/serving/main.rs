@@ -9,6 +9,7 @@ mod killed;
 mod learnt;
 mod policy;
 mod receiver;
+mod remarks;
 mod saying;
 mod shared;
 mod support;
