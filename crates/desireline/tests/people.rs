@@ -278,6 +278,9 @@ fn one_person_by_any_of_their_keys() {
     home.fails(&["customer", "email:an@example.com"], 4, "did you mean `email:ann@example.com`?");
     home.fails(&["customer", "nobody-at-all-like-this"], 4, "give a key as KIND:VALUE");
 
+    let meant = "did you mean `email:ann@example.com`?";
+    home.fails(&["erase", "email:an@example.com"], 4, meant);
+    home.fails(&["unmerge", "user_id:u1", "email:an@example.com"], 4, meant);
     home.ok(&["unmerge", "user_id:u1", "email:ann@example.com"]);
     let alone = home.json(&["customer", "u1"]);
     assert_eq!((&alone["keys"], &alone["links"][0]["standing"]), (&json!(["user_id:u1"]), &json!("taken_back")));

@@ -88,7 +88,13 @@ pub(crate) fn schema(of: &str) -> Result<ExitCode, Error> {
         "diff" => understand::changes_schema(),
         "customer" => understand::person::schema(),
         "map-by-type" => understand::map::ByType::schema(),
-        view => View::named(view)?.schema(),
+        view => View::named(view)
+            .map_err(|error| {
+                Error::NotFound(format!(
+                    "{error}; besides, there are charter, comparison, customer, diff and map-by-type"
+                ))
+            })?
+            .schema(),
     };
     draw::data(&format!("{schema:#}"));
     Ok(ExitCode::SUCCESS)

@@ -76,10 +76,21 @@ fn nobody(text: &str, alike: &[String]) -> Error {
         near = alike.iter().filter(|key| like.contains(&value(key))).take(3).cloned().collect();
     }
     let hint = match near.as_slice() {
+        [] if text.contains(':') => "there is none like it".to_owned(),
         [] => "give a key as KIND:VALUE, such as user_id:u17".to_owned(),
         near => format!("did you mean `{}`?", near.join("`, `")),
     };
     Error::NotFound(format!("no event came with `{text}`: {hint}"))
+}
+
+/// The error of the lake, or, where nobody has one of these keys, that with those that it may have been.
+async fn misspelt(lake: &Lake, home: &Home, keys: &[&str], error: lake::Error) -> Result<Error, Error> {
+    for text in keys {
+        if let Err(alike) = lake.person(text, &home.rules()).await? {
+            return Ok(nobody(text, &alike));
+        }
+    }
+    Ok(error.into())
 }
 
 /// Erases a customer and prints the receipt.
@@ -100,7 +111,10 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
         live.keep.close().await;
         from_live = Some(erased?);
     }
-    let receipt = lake.erase((kind, value), &home.rules(), &now).await?;
+    let receipt = match lake.erase((kind, value), &home.rules(), &now).await {
+        Err(error @ lake::Error::NotFound { .. }) => return Err(misspelt(&lake, home, &[text], error).await?),
+        done => done?,
+    };
     let mut shown = json!({
         "request_sha256": receipt.request_sha256,
         "at": receipt.at,
@@ -138,8 +152,10 @@ pub(crate) async fn unmerge(home: &Home, args: &UnmergeArgs, as_json: bool) -> R
         live.keep.close().await;
         found = unlinked?;
     }
-    match Lake::open(&home.path).await?.unmerge(keys.0, keys.1, &home.rules()).await {
+    let mut lake = Lake::open(&home.path).await?;
+    match lake.unmerge(keys.0, keys.1, &home.rules()).await {
         Err(lake::Error::NotFound { .. }) if found => {}
+        Err(error @ lake::Error::NotFound { .. }) => return Err(misspelt(&lake, home, &[a, b], error).await?),
         done => done?,
     }
     if as_json {

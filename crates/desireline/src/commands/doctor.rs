@@ -101,6 +101,9 @@ fn say(found: &Checked) {
 }
 
 fn home(path: &Path) -> Checked {
+    if path.exists() && !path.is_dir() {
+        return bad("home", format!("{} is no folder", path.display()), "name another one by --home");
+    }
     if !path.is_dir() {
         let todo = "`desireline import FILE` or `desireline serve` makes it; another one is named by --home";
         return doubtful("home", format!("{} is not there yet", path.display()), todo);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use evidence::{counted, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lake::{ImportOptions, Imported, Importer, Lake};
+use lake::{Ends, ImportOptions, Imported, Importer, Lake};
 use listen::stitch::Refusal;
 use listen::{Format, Summary};
 use serde_json::json;
@@ -58,6 +58,8 @@ pub(crate) struct Done {
     pub(crate) rows: u64,
     pub(crate) warnings: Vec<String>,
     pub(crate) seconds: f64,
+    /// Whether there were events in the lake before.
+    pub(crate) adds: bool,
 }
 
 /// What one file gave.
@@ -84,6 +86,7 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
     std::fs::create_dir_all(&home.path).map_err(Error::file("make the folder", &home.path))?;
     let lake = Lake::open_or_create(&home.path).await?;
+    let adds = lake.ends().await? != Ends::default();
     let mut importer =
         lake.importer(ImportOptions { rules: home.rules(), interrupted, ..ImportOptions::default() }).await?;
     let (mut rows, mut files, mut warnings) = (0, Vec::new(), Vec::new());
@@ -107,7 +110,7 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     if reread.iter().map(|(file, _)| files[*file].events).sum::<u64>() > imported.duplicates {
         warnings.extend(reread.into_iter().map(|(_, warning)| warning));
     }
-    let done = Done { imported, files, rows, warnings, seconds: start.elapsed().as_secs_f64() };
+    let done = Done { imported, files, rows, warnings, seconds: start.elapsed().as_secs_f64(), adds };
     history::add(&home.path, &done)?;
     Ok(done)
 }
@@ -233,12 +236,14 @@ pub(crate) fn summarise(done: &Done) {
     let imported = &done.imported;
     let milliseconds = std::time::Duration::from_secs_f64(done.seconds).as_millis().max(1);
     let rate = u64::try_from(u128::from(done.rows) * 1000 / milliseconds).unwrap_or(u64::MAX);
-    let new = if imported.duplicates > 0 { "new " } else { "" };
-    let events = format!("{new}{}", if imported.events == 1 { "event" } else { "events" });
+    let customers = counted(imported.customers, "customer", "customers");
+    let events = if done.adds {
+        format!("{}; the lake has {customers}", counted(imported.events, "new event", "new events"))
+    } else {
+        format!("{} of {customers}", counted(imported.events, "event", "events"))
+    };
     draw::note(&format!(
-        "{} {events} of {} ({} in {:.1} s, {} rows a second)",
-        grouped(imported.events),
-        counted(imported.customers, "customer", "customers"),
+        "{events} ({} in {:.1} s, {} rows a second)",
         counted(done.rows, "row", "rows"),
         done.seconds,
         grouped(rate)

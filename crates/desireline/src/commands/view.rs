@@ -34,13 +34,22 @@ pub(crate) async fn run(home: &Home, args: &ViewArgs, as_json: bool) -> Result<E
         _ => answer(&lake, home, &args.select, &views).await,
     };
     let mut answers = answered.inspect_err(|error| {
-        let lacks =
-            matches!(error, Error::View(understand::Error::CharterLacks { .. } | understand::Error::NoSegments));
+        // Names of journeys, segments and moments are the charter's.
+        let lacks = matches!(
+            error,
+            Error::NotFound(_)
+                | Error::View(
+                    understand::Error::CharterLacks { .. }
+                        | understand::Error::NoSegments
+                        | understand::Error::UnknownMoment { .. }
+                )
+        );
         if lacks && home.charter_path.is_none() {
-            draw::note(
-                "note: there is no charter; `desireline init FILES > charter.yaml` proposes a first one, and --charter \
-                 charter.yaml uses it",
-            );
+            draw::note(&format!(
+                "note: there is no charter in {}: give --charter FILE, or put charter.yaml into it; `desireline init FILES > \
+                 charter.yaml` proposes a first one",
+                home.path.display()
+            ));
         }
     })?;
     if home.is_simulated() {

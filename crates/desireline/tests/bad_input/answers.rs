@@ -38,6 +38,38 @@ fn csv_is_whole_or_says_what_it_leaves_out() {
 }
 
 #[test]
+fn names_of_a_charter_that_is_not_there() {
+    let home = shop();
+    let lacks = format!("note: there is no charter in {}: give --charter FILE", home.path().display());
+    for question in [
+        &["view", "map", "--journey", "purchase"][..],
+        &["view", "map", "--segment", "loyal"],
+        &["view", "funnel", "--steps", "visit,basket"],
+        &["view", "expectations"],
+    ] {
+        let asked = home.run(question);
+        assert!(asked.err.contains(&lacks), "{question:?}: {}", asked.err);
+    }
+    home.run(&["schema", "foo"]).expect(4, &["`foo` is no view", "besides, there are charter,"]);
+}
+
+#[test]
+fn addresses_that_are_none() {
+    let home = Home::new();
+    for (option, value, said) in [
+        ("--listen", "localhost:8099", "give an IP address and a port, such as 127.0.0.1:8099"),
+        ("--public-url", "journeys.example", "give an address such as https://journeys.example"),
+        ("--public-url", "https://", "give an address such as https://journeys.example"),
+        ("--public-url", "ftp://journeys.example", "give an address such as https://journeys.example"),
+    ] {
+        home.run(&["serve", option, value]).expect(2, &[said]);
+    }
+    std::fs::write(home.path(), "a file").expect("nothing is there yet");
+    let found = home.run(&["doctor"]);
+    assert!(found.code == 1 && found.out.contains("is no folder"), "{found:?}");
+}
+
+#[test]
 fn a_group_of_nobody_has_no_shares() {
     let home = shop();
     let compare = ["view", "map", "--compare", "channel='web'", "--compare-names", "Web,App"];

@@ -175,7 +175,7 @@ fn everything_counts_the_customers_who_have_events() {
     assert_eq!(home.import(&file, &with)["customers"], 3, "the same again");
     let map = home.run(&[&["view", "map", "--json"], &with[..]].concat()).json();
     assert_eq!(map["customers"], 3);
-    home.run(&[&["import", &file], &with[..]].concat()).expect(0, &["0 new events of 3 customers"]);
+    home.run(&[&["import", &file], &with[..]].concat()).expect(0, &["0 new events; the lake has 3 customers"]);
     let page = home.path().join("../report.html");
     home.run(&[&["report", "-o", page.to_str().unwrap()], &with[..]].concat()).expect(0, &[]);
     assert!(std::fs::read_to_string(page).unwrap().contains("3 customers"));
