@@ -111,6 +111,7 @@ impl Kind {
         let found = Self::NAMED.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name));
         match found {
             Some((_, kind)) => Ok(*kind),
+            None if name.is_empty() => refused(Reason::UnknownType, "the message has no `type`"),
             None => {
                 refused(Reason::UnknownType, format!("`{name}` is not track, identify, page, screen, group or alias"))
             }
@@ -181,6 +182,9 @@ pub(crate) fn read(
             keys[count] = Key { kind, value };
             count += 1;
         }
+    }
+    if count == 0 && context.get("cloudevent").is_some() {
+        return refused(Reason::MissingCustomer, "the event has no `subject`");
     }
     if count == 0 {
         return refused(Reason::MissingCustomer, "neither userId nor anonymousId has a value");

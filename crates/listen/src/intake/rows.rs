@@ -261,7 +261,7 @@ fn read(
                 GuessError::NotFound { .. } | GuessError::Mapping(_) => Reason::BadField,
                 GuessError::Times { .. } => Reason::BadTime,
             };
-            return refused(reason, error.to_string());
+            return refused(reason, in_a_source(&error));
         }
         Err(error) => return refused(Reason::BadField, error.to_string()),
     };
@@ -280,6 +280,20 @@ fn read(
         Ok(()) => passing.rejected.map_or(Ok(()), |(reason, detail)| refused(reason, detail)),
         Err(ReadError::Stopped(stop)) => Err(MessageError::Stopped(stop)),
         Err(error) => refused(Reason::BadField, error.to_string()),
+    }
+}
+
+/// What is wrong, with what its source may say: who posts objects has no options to give.
+fn in_a_source(error: &GuessError) -> String {
+    match error {
+        GuessError::Times { column, source, .. } if source.is_about_order() => {
+            format!("`{column}` may be read in two ways; add `format: dmy` or `format: mdy` to the source")
+        }
+        GuessError::Times { role, column, source } => format!(
+            "`{column}`: {source}; the source may say its form: `{role}: {{column: {column}, format: \"{}\"}}`",
+            source.example_form()
+        ),
+        error => error.to_string(),
     }
 }
 

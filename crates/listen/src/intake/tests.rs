@@ -95,7 +95,7 @@ pub(super) fn at(text: &str, path: &str) -> String {
 fn a_bad_message_does_not_lose_its_neighbours() {
     let desk = batch(
         r#"{"batch":[{"type":"track","event":"Good","userId":"u","messageId":"ok"},{"type":"track","userId":"u","messageId":"noname"},
-        {"type":"bogus","userId":"u"},7,{"type":"track","event":"A"},{"type":"Page","anonymousId":"a"},null],"sentAt":"2026-03-02T09:00:00Z"}"#,
+        {"type":"bogus","userId":"u"},7,{"type":"track","event":"A"},{"type":"Page","anonymousId":"a"},null,{"userId":"u"}],"sentAt":"2026-03-02T09:00:00Z"}"#,
     );
     assert_eq!(
         desk.lines,
@@ -107,6 +107,7 @@ fn a_bad_message_does_not_lose_its_neighbours() {
             "4 - missing-customer: neither userId nor anonymousId has a value",
             "5 new3 a: Page Viewed",
             "6 - not-an-object: the message is not a JSON object",
+            "7 - unknown-type: the message has no `type`",
         ]
     );
 }

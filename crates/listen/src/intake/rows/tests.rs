@@ -100,6 +100,9 @@ fn a_row_without_a_time_happened_when_it_arrived() {
     let reasons: Vec<&str> = desk.lines.iter().map(|line| line.split(':').next().expect("a reason")).collect();
     assert_eq!(reasons, ["0 - bad-time", "1 - bad-time", "2 - bad-time"]);
     assert_eq!(desk.lines[0], "0 - bad-time: `timestamp` may be read in two ways; add `format:` to the source");
+    assert!(desk.lines[1].ends_with("add `format: dmy` or `format: mdy` to the source"), "{}", desk.lines[1]);
+    let said = &desk.lines[2];
+    assert!(said.contains("may say its form: `at: {column: timestamp, format: \"") && !said.contains("--"), "{said}");
 }
 
 #[test]
