@@ -226,7 +226,7 @@ impl Engine {
         let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
         let decision = self.consider(&mut work, customer, occasion);
         let stored = StoredDecision::new(decision, self.charter(), true);
-        self.carry_out(&mut work, customer, &stored, &keys[0].value);
+        carry_out(&mut work, customer, &stored, &keys[0].value);
         let told = in_words(customer, &stored, &self.last_words);
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
@@ -284,7 +284,7 @@ impl Engine {
         let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
         let delivers = chosen.is_some_and(|action| action.deliver.is_some());
         if !decision.repeated && passed && (delivers || chosen.is_none()) {
-            self.carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), subject);
+            carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), subject);
             let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
         }
@@ -300,39 +300,39 @@ impl Engine {
         let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
         decide(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
     }
+}
 
-    /// Puts a decision into the log and the state, and what it brings about into the outbox.
-    fn carry_out(&self, work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_>, subject: &str) {
-        let decision = &stored.decision;
-        if decision.repeated {
-            return;
-        }
-        let bytes = entry::bytes(stored);
-        work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
-        if let Some(taken) = &decision.taken() {
-            work.step(customer, Input::Decided(taken));
-        }
-        if let (Some(action), Some(target)) = (stored.chosen(), stored.delivered_to) {
-            work.tell_action(customer, action);
-            let occasion = occasion_in_words(decision.occasion);
-            let of = [target, &customer.0.to_string(), action, &occasion];
-            let data = json!({
-                "customer": subject,
-                "action": action,
-                "handling": decision.handling,
-                "occasion": occasion,
-                "charter": stored.charter,
-            });
-            let message = Message {
-                id: &message_id(&of),
-                kind: "desireline.action.decided",
-                source: "/desireline",
-                subject: Some(subject),
-                at_us: decision.at_us,
-                data: &data,
-            };
-            work.commit.posts.push(message.post(target, customer, work.now_us));
-        }
+/// Puts a decision into the log and the state, and what it brings about into the outbox.
+fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_>, subject: &str) {
+    let decision = &stored.decision;
+    if decision.repeated {
+        return;
+    }
+    let bytes = entry::bytes(stored);
+    work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
+    if let Some(taken) = &decision.taken() {
+        work.step(customer, Input::Decided(taken));
+    }
+    if let (Some(action), Some(target)) = (stored.chosen(), stored.delivered_to) {
+        work.tell_action(customer, action);
+        let occasion = occasion_in_words(decision.occasion);
+        let of = [target, &customer.0.to_string(), action, &occasion];
+        let data = json!({
+            "customer": subject,
+            "action": action,
+            "handling": decision.handling,
+            "occasion": occasion,
+            "charter": stored.charter,
+        });
+        let message = Message {
+            id: &message_id(&of),
+            kind: "desireline.action.decided",
+            source: "/desireline",
+            subject: Some(subject),
+            at_us: decision.at_us,
+            data: &data,
+        };
+        work.commit.posts.push(message.post(target, customer, work.now_us));
     }
 }
 

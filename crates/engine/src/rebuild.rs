@@ -223,7 +223,9 @@ impl Engine {
             let known = self.keep.load(&wanted).await?.keys;
             for (places, known) in strange.values().zip(known) {
                 if let Some((_, customer)) = known {
-                    places.iter().for_each(|at| each[*at].0 = customer);
+                    for at in places {
+                        each[*at].0 = customer;
+                    }
                 }
             }
         }

@@ -141,7 +141,9 @@ pub trait AnyFold: Send {
 
 impl<F: Fold> AnyFold for F {
     fn journeys(&mut self, journeys: &[Journey<'_>]) {
-        journeys.iter().for_each(|journey| Fold::journey(self, journey));
+        for journey in journeys {
+            Fold::journey(self, journey);
+        }
     }
 
     fn merge(&mut self, other: Box<dyn AnyFold>) {

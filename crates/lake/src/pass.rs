@@ -217,7 +217,9 @@ impl<'a> Shown<'a> {
             self.selection.journeys(run, |journey, group| groups[group].push(*journey));
         }
         for (folds, journeys) in self.groups.iter_mut().zip(&groups) {
-            folds.iter_mut().for_each(|fold| fold.journeys(journeys));
+            for fold in folds {
+                fold.journeys(journeys);
+            }
         }
         let Some(due) = &mut self.abandoned else { return };
         for journey in groups.iter().flatten().filter(|journey| journey.ending == Ending::Open) {

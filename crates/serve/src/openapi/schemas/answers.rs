@@ -33,8 +33,9 @@ fn list(items: &Value, about: &str) -> Value {
 /// An object that has all of these members.
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let required = json!(required);
     let properties: Map<String, Value> =
-        members.iter().map(|(name, form)| ((*name).to_owned(), form.clone())).collect();
+        members.into_iter().map(|(name, form)| (name.to_owned(), form)).collect();
     json!({"type": "object", "required": required, "properties": properties})
 }
 
