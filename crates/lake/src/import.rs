@@ -231,8 +231,8 @@ impl Importer {
     pub(crate) async fn store(mut self) -> Result<(Stock, Imported), Error> {
         let news = self.stock.identity.graph.take_news();
         let (customers, moves, moved) = self.who_is_who(&news);
-        let work = self.plan(moves).await?;
-        let built = self.build(&customers, &work).await?;
+        let mut work = self.plan(moves).await?;
+        let built = self.build(&customers, &mut work).await?;
         let mut imported = Imported {
             events: built.iter().map(|b| b.new).sum(),
             duplicates: built.iter().map(|b| b.duplicates).sum(),
@@ -332,7 +332,7 @@ impl Importer {
         Ok(numbers)
     }
 
-    /// Which runs are rebuilt: those of buckets whose rows move, and those that are due for merging.
+    /// Which runs are rebuilt because rows of their bucket move.
     async fn plan(&self, moves: Moves) -> Result<Work, Error> {
         let mut work = Work { moves, ..Work::default() };
         let mut by_bucket: BTreeMap<u32, Vec<DataFile>> = BTreeMap::new();
@@ -341,18 +341,17 @@ impl Importer {
         }
         let leaving: Vec<u32> =
             work.moves.renamed.keys().chain(&work.moves.split).map(|customer| bucket_of(*customer)).collect();
-        for (bucket, mut runs) in by_bucket {
+        for (bucket, runs) in by_bucket {
             if leaving.contains(&bucket) {
                 work.leaving.extend(runs);
                 continue;
             }
-            let merged = runs.split_off(runs.len() - due(&runs, self.spill.rows(bucket)));
-            work.runs.insert(bucket, Runs { staying: runs, merged });
+            work.runs.insert(bucket, Runs { staying: runs, merged: Vec::new() });
         }
         Ok(work)
     }
 
-    async fn build(&mut self, customers: &Customers, work: &Work) -> Result<Vec<Built>, Error> {
+    async fn build(&mut self, customers: &Customers, work: &mut Work) -> Result<Vec<Built>, Error> {
         let Stock { lake, identity, .. } = &self.stock;
         let root = lake.events.root().to_owned();
         // What came from this log is in the lake once, by its position. It may be there from a file, too.
@@ -373,6 +372,10 @@ impl Importer {
             forward(&known, &self.spill, &mut moved, BUCKETS)?;
         }
         let (spill, moved) = (&self.spill, &moved);
+        for (bucket, runs) in &mut work.runs {
+            runs.merge_due(spill.rows(*bucket) + moved.rows(*bucket));
+        }
+        let work = &*work;
         let version = lake.events.version() + 1;
         run_on_buckets(&self.options.interrupted, |bucket, bytes| {
             if spill.rows(bucket) == 0 && moved.rows(bucket) == 0 {
@@ -418,6 +421,13 @@ struct Runs {
     staying: Vec<DataFile>,
     /// Those that become one with what is new.
     merged: Vec<DataFile>,
+}
+
+impl Runs {
+    /// Has those become one with `new` rows that are due for it.
+    fn merge_due(&mut self, new: u64) {
+        self.merged = self.staying.split_off(self.staying.len() - due(&self.staying, new));
+    }
 }
 
 impl Work {

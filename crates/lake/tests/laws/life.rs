@@ -197,6 +197,26 @@ fn rules_that_do_not_name_a_kind_of_key_read_it_all_the_same() {
 }
 
 #[test]
+fn rows_that_come_from_another_bucket_count_as_written() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let user = || ("user_id", "u1".to_owned());
+        let mut rows = vec![Row::new(vec![user()], "first", 0)];
+        // So that the keys that come later lie in another bucket than the first one.
+        rows.extend((0..300).map(|n| Row::new(vec![("ballast", format!("b{n}"))], "ballast", n)));
+        import_by(home.path(), &rows, &Rules::default()).await;
+        for n in 0..20i64 {
+            let keys = vec![("anonymous_id", format!("a{n}")), user()];
+            import_by(home.path(), &[Row::new(keys, &format!("e{n}"), n)], &Rules::default()).await;
+            let runs = std::fs::read_dir(home.path().join("lake/events/bucket=0")).expect("a folder").count();
+            assert!(runs <= 8, "{runs} runs after import {n}");
+        }
+        let told = told(home.path(), &Rules::default()).await;
+        assert!(told.keys().all(|sequence| sequence.len() == 21) && told.len() == 1, "all are the user's: {told:?}");
+    });
+}
+
+#[test]
 fn many_small_imports_are_one_and_stay_within_the_limit_of_runs() {
     runtime().block_on(async {
         let home = tempfile::tempdir().expect("a folder");
