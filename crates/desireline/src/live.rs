@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
 use evidence::counted;
 use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange};
-use lake::{ImportOptions, Importer, Lake, Said, Told, Writer};
+use lake::{ImportOptions, Importer, Lake, Origin, Said, Told, Writer};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use tokio::sync::watch;
@@ -76,38 +76,40 @@ impl Live {
     /// sent; says how many events that were. What was told already when somebody ended it is not taken in twice.
     /// Ends with an error when `stop` says so; what was told by then is told once more the next time, and taken in once.
     pub(crate) async fn learn(&self, stop: &watch::Receiver<bool>) -> Result<u64, Error> {
-        let first = self.keep.records(TOLD, None, 1).await?.is_empty();
-        let lake = match Lake::open(&self.history.home).await {
-            Ok(lake) => Some(lake),
-            Err(lake::Error::NoLake { .. }) => None,
-            Err(error) => return Err(unavailable(error)),
-        };
-        let learnt = match (lake, first) {
-            (Some(lake), true) => {
+        let first = self.is_new().await?;
+        let mut learnt = 0;
+        if let Some(lake) = self.history.lake().await? {
+            if first {
                 draw::note("learning from what was imported: this start takes longer");
-                let (lake, learnt, told) = self.tell(lake, Told::default(), stop).await?;
-                self.learn_words(&lake).await?;
-                // The lake has all of it, so nothing of it has to go there.
-                let log_position = Some(self.keep.log_span().await?.end);
-                self.history.note(ImportOptions { log_position, told: Some(told), ..ImportOptions::default() }).await?;
-                learnt
             }
-            (Some(lake), false) => match lake.untold().await.map_err(unavailable)? {
-                Some(untold) => {
-                    let (_, learnt, told) = self.tell(lake, untold, stop).await?;
-                    self.history.note(ImportOptions { told: Some(told), ..ImportOptions::default() }).await?;
-                    learnt
-                }
-                None => 0,
-            },
-            (None, _) => 0,
-        };
+            let (lake, events, told) = self.tell(lake, stop).await?;
+            learnt = events;
+            if first {
+                self.learn_words(&lake).await?;
+            }
+            // The lake has all of it, so nothing of it has to go there.
+            let until = if first { Some(self.keep.log_span().await?.end) } else { None };
+            if told.is_some() || until.is_some() {
+                self.history.note(Origin::Live { until }, told).await?;
+            }
+        }
         if first {
             let record = RecordChange { name: TOLD.to_owned(), expected: None, bytes: Some(Vec::new()) };
             let now_us = self.engine.clock().now_us();
             self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await?;
         }
         Ok(learnt)
+    }
+
+    /// Whether nobody has told live state anything yet. Then all that the lake has is new to it, and what the lake knows of a
+    /// log was of another one.
+    async fn is_new(&self) -> Result<bool, Error> {
+        let first = self.keep.records(TOLD, None, 1).await?.is_empty();
+        if first && self.history.lake().await?.is_some() {
+            let until = Some(self.keep.log_span().await?.start);
+            self.history.note(Origin::Live { until }, Some(Told::NOTHING)).await?;
+        }
+        Ok(first)
     }
 
     /// Learns what is imported while a server runs, soon after.
@@ -134,12 +136,12 @@ impl Live {
     }
 
     /// Tells it what it was not told, and says how many events that were and how much has been told with them.
-    async fn tell(&self, lake: Lake, untold: Told, stop: &watch::Receiver<bool>) -> Result<(Lake, u64, Told), Error> {
+    async fn tell(&self, lake: Lake, stop: &watch::Receiver<bool>) -> Result<(Lake, u64, Option<Told>), Error> {
         let (engine, runtime) = (Arc::clone(&self.engine), tokio::runtime::Handle::current());
         let (rules, stop) = (self.history.rules.clone(), stop.clone());
         let telling = tokio::task::spawn_blocking(move || {
             let (events, said) = (AtomicU64::new(0), Mutex::new(Instant::now()));
-            let telling = lake.tell(&rules, untold, |all| {
+            let telling = lake.tell(&rules, |all| {
                 for part in all.chunks(TOLD_AT_ONCE) {
                     if *stop.borrow() {
                         return Err(Stopped(Error::Busy));
@@ -241,10 +243,22 @@ impl LakeHistory {
         }
     }
 
+    /// The lake, if there is one.
+    async fn lake(&self) -> Result<Option<Lake>, Error> {
+        match Lake::open(&self.home).await {
+            Err(lake::Error::NoLake { .. }) => Ok(None),
+            lake => lake.map(Some).map_err(unavailable),
+        }
+    }
+
+    fn options(&self, origin: Origin, told: Option<Told>) -> ImportOptions {
+        ImportOptions { rules: self.rules.clone(), origin, told, ..ImportOptions::default() }
+    }
+
     /// Notes something in the lake, without any event.
-    async fn note(&self, options: ImportOptions) -> Result<(), Error> {
+    async fn note(&self, origin: Origin, told: Option<Told>) -> Result<(), Error> {
         let note = async |writer: &mut Writer| {
-            let importer = writer.importer(ImportOptions { rules: self.rules.clone(), ..options }).await?;
+            let importer = writer.importer(self.options(origin, told)).await?;
             writer.finish(importer).await
         };
         note(&mut *self.writer.lock().await).await.map_err(unavailable)
@@ -269,9 +283,8 @@ impl LakeHistory {
         })?;
         // The position may only be there once all is; without it the same part comes again, and changes nothing.
         let position = Some(part.until());
-        let until =
-            |log_position| ImportOptions { rules: self.rules.clone(), log_position, ..ImportOptions::default() };
-        let mut importer = writer.importer(until(position.filter(|_| said.is_empty()))).await?;
+        let live = |until| self.options(Origin::Live { until }, None);
+        let mut importer = writer.importer(live(position.filter(|_| said.is_empty()))).await?;
         importer.begin_file("live")?;
         part.tell(&mut |telling| hear(&mut importer, &telling))?;
         writer.finish(importer).await?;
@@ -288,7 +301,7 @@ impl LakeHistory {
                 Err(error) => return Err(error),
             }
         }
-        let importer = writer.importer(until(position)).await?;
+        let importer = writer.importer(live(position)).await?;
         writer.finish(importer).await
     }
 }
@@ -325,10 +338,9 @@ fn unavailable(error: lake::Error) -> Error {
 #[async_trait]
 impl History for LakeHistory {
     async fn position(&self) -> Result<u64, Error> {
-        match Lake::open(&self.home).await {
-            Ok(lake) => lake.log_position().await.map_err(unavailable),
-            Err(lake::Error::NoLake { .. }) => Ok(0),
-            Err(error) => Err(unavailable(error)),
+        match self.lake().await? {
+            Some(lake) => lake.log_position().await.map_err(unavailable),
+            None => Ok(0),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::rebuild::{Built, Known, build_run, filed_under, forward, ids_of_runs,
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
 use crate::table::{DataFile, Purpose};
-use crate::told::Told;
+use crate::told::{Numbers, Origin, Told};
 use crate::words::Words;
 use crate::writer::Stock;
 
@@ -36,9 +36,9 @@ pub struct ImportOptions {
     pub rules: Rules,
     /// Set to stop the import; nothing of it is kept then.
     pub interrupted: Arc<AtomicBool>,
-    /// The position of a live log before which everything is in the lake with this import; rides in its commit.
-    pub log_position: Option<u64>,
-    /// What has been told to live state; rides in the commit, too.
+    /// Where its events come from.
+    pub origin: Origin,
+    /// What has been told to live state; rides in the commit.
     pub told: Option<Told>,
 }
 
@@ -242,13 +242,14 @@ impl Importer {
         identity.save(customers_table, links_table, &customers, &news).await?;
         identity.are_filed(&customers, &moved);
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-        let mut numbers = vec![
-            (number::NEXT_SEQ, self.seq.cast_signed()),
-            (number::LINKS, links),
-            (number::LINKS_FILED, links),
-            (number::RULES_FILED, fingerprint(&self.options.rules)),
+        let mut numbers: Numbers = vec![
+            (number::NEXT_SEQ.into(), self.seq.cast_signed()),
+            (number::LINKS.into(), links),
+            (number::LINKS_FILED.into(), links),
+            (number::RULES_FILED.into(), fingerprint(&self.options.rules)),
         ];
-        numbers.extend(self.live_numbers(imported.events).await?);
+        let (brings, next) = (imported.events > 0, self.seq.cast_signed());
+        numbers.extend(self.stock.lake.live_numbers(&self.options, brings, next).await?);
         if self.changes_anything(&imported, &work, &numbers).await? {
             self.commit(built, &work, &customers, numbers).await?;
         } else {
@@ -274,15 +275,10 @@ impl Importer {
         (customers, moves, all)
     }
 
-    async fn changes_anything(
-        &self,
-        imported: &Imported,
-        work: &Work,
-        numbers: &[(&'static str, i64)],
-    ) -> Result<bool, Error> {
+    async fn changes_anything(&self, imported: &Imported, work: &Work, numbers: &Numbers) -> Result<bool, Error> {
         let lake = &self.stock.lake;
         for (name, number) in numbers {
-            if [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS].contains(name)
+            if [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS, number::UNTOLD].contains(&name.as_ref())
                 && lake.events.transaction(name).await? != Some(*number)
             {
                 return Ok(true);
@@ -296,14 +292,15 @@ impl Importer {
         built: Vec<Built>,
         work: &Work,
         customers: &Customers,
-        mut numbers: Vec<(&'static str, i64)>,
+        mut numbers: Numbers,
     ) -> Result<(), Error> {
         let Stock { lake, customers_table, identity, .. } = &mut self.stock;
         let add = built.into_iter().filter_map(|b| b.add).collect();
         let remove = work.replaced().map(|file| file.remove.clone()).collect();
         let replaced =
             if work.moves.is_empty() { None } else { Some(identity.prepare_customers(customers_table, customers)?) };
-        numbers.extend(replaced.map(|version| (number::CUSTOMERS_REPLACED, version)));
+        numbers.extend(replaced.map(|version| (number::CUSTOMERS_REPLACED.into(), version)));
+        let numbers: Vec<(&str, i64)> = numbers.iter().map(|(name, number)| (name.as_ref(), *number)).collect();
         lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
         if let Some(version) = replaced {
             complete(customers_table, version).await?;
@@ -312,24 +309,6 @@ impl Importer {
         }
         remove_files(lake.events.root(), work.replaced().map(|file| file.path.as_str()));
         Ok(())
-    }
-
-    /// What live state needs to know of this import, which brought so many events.
-    async fn live_numbers(&self, events: u64) -> Result<Vec<(&'static str, i64)>, Error> {
-        let mut numbers = Vec::new();
-        let ImportOptions { log_position, told, .. } = &self.options;
-        numbers.extend(log_position.map(|position| (number::LOG_POSITION, position.cast_signed())));
-        if let Some(Told { before_seq }) = told {
-            numbers.push((number::TOLD_SEQ, *before_seq));
-        } else if log_position.is_some() {
-            // As long as nothing else came, whatever is here is known there.
-            if self.stock.lake.untold().await?.is_none() {
-                numbers.push((number::TOLD_SEQ, self.seq.cast_signed()));
-            }
-        } else if events > 0 {
-            numbers.push((number::IMPORTED_SEQ, self.seq.cast_signed()));
-        }
-        Ok(numbers)
     }
 
     /// Which runs are rebuilt because rows of their bucket move.
@@ -355,9 +334,9 @@ impl Importer {
         let Stock { lake, identity, .. } = &self.stock;
         let root = lake.events.root().to_owned();
         // What came from this log is in the lake once, by its position. It may be there from a file, too.
-        let from_files_before = match self.options.log_position {
-            Some(_) => lake.events.transaction(number::IMPORTED_SEQ).await?.unwrap_or_default(),
-            None => i64::MAX,
+        let from_files_before = match self.options.origin {
+            Origin::Live { until: Some(_) } => lake.events.transaction(number::IMPORTED_SEQ).await?.unwrap_or_default(),
+            _ => i64::MAX,
         };
         let mut moved = Spill::new(&lake.home().join("tmp").join("moved"), BUCKETS)?;
         let leaving: Vec<String> = work.leaving.iter().map(|file| file.path.clone()).collect();

@@ -54,5 +54,5 @@ pub use parquet_in::{ParquetError, parquet_rows, plan_parquet, read_parquet};
 pub use person::{Link, Person, PersonEvent, Standing};
 pub use sql::Rows;
 pub use store::{Held, Lake};
-pub use told::{Said, Told};
+pub use told::{Origin, Said, Told};
 pub use writer::Writer;

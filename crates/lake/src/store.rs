@@ -29,6 +29,8 @@ pub(crate) mod number {
     pub(crate) const IMPORTED_SEQ: &str = "imported_seq";
     /// The arrival number before which everything was told to live state, or came from there.
     pub(crate) const TOLD_SEQ: &str = "told_seq";
+    /// How many ranges of arrival numbers came from files and may lie behind that; where each begins and ends is noted beside.
+    pub(crate) const UNTOLD: &str = "untold";
     /// The position of a live log before which everything is here.
     pub(crate) const LOG_POSITION: &str = "log_position";
     /// The version of the links table that is current.

@@ -1,6 +1,13 @@
-//! All events as they were read, for whoever wants to live through them.
+//! All events as they were read, for whoever wants to live through them; and which of them live state was not told yet.
+//!
+//! What live state is told is what came from files. What it handed over itself it knows, and nothing else would keep it from
+//! taking that in again: the sender may have given no message id, or its id be forgotten. So every import of files notes
+//! which arrival numbers it took, in the commit that brings its events, for as long as they were not told; an import from the
+//! live log notes nothing. To a live state that is new, everything in the lake is.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -10,6 +17,7 @@ use listen::stitch::{Node, Rules};
 
 use crate::cores::each_on_all_cores;
 use crate::error::Error;
+use crate::import::ImportOptions;
 use crate::run_file::{latest_seq, read_schema};
 use crate::scan::{Projection, read_part};
 use crate::schema::event_column;
@@ -24,63 +32,140 @@ enum Values {
 }
 
 /// How much of a lake has been told: the events that arrived before some number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Told {
     pub(crate) before_seq: i64,
 }
 
+impl Told {
+    /// Nothing was told, not even what came from a live log.
+    pub const NOTHING: Self = Self { before_seq: 0 };
+}
+
+/// Under which numbers it stands where a range begins and ends.
+fn untold_range(n: usize) -> [String; 2] {
+    ["from", "until"].map(|end| format!("{}_{end}_{n}", number::UNTOLD))
+}
+
+/// Where the events of an import come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// From files: live state has to be told of them.
+    #[default]
+    Files,
+    /// From live state, which knows them.
+    Live {
+        /// The position of its log before which everything is in the lake with this import; rides in the commit. Without it
+        /// the same events may come once more.
+        until: Option<u64>,
+    },
+}
+
+/// What rides in a commit: names, each with its number.
+pub(crate) type Numbers = Vec<(Cow<'static, str>, i64)>;
+
+/// What came from files until an arrival number and was not told, as it rides in a commit.
+fn imported(untold: &[Range<i64>], until: i64) -> Numbers {
+    let count = i64::try_from(untold.len()).expect("a length fits");
+    let mut numbers: Numbers = vec![(number::IMPORTED_SEQ.into(), until), (number::UNTOLD.into(), count)];
+    for (n, range) in untold.iter().enumerate() {
+        let [from, until] = untold_range(n);
+        numbers.extend([(from.into(), range.start), (until.into(), range.end)]);
+    }
+    numbers
+}
+
 impl Lake {
-    /// How much has been told, where something came from a file since.
-    ///
-    /// # Errors
-    /// When the log cannot be read.
-    pub async fn untold(&self) -> Result<Option<Told>, Error> {
-        let imported = self.events.transaction(number::IMPORTED_SEQ).await?.unwrap_or_default();
-        let before_seq = self.events.transaction(number::TOLD_SEQ).await?.unwrap_or_default();
-        Ok((before_seq < imported).then_some(Told { before_seq }))
+    /// The arrival numbers of what came from files and was not told, in order.
+    pub(crate) async fn untold(&self) -> Result<Vec<Range<i64>>, Error> {
+        let number = async |name: &str| Ok::<_, Error>(self.events.transaction(name).await?.unwrap_or_default());
+        let told = number(number::TOLD_SEQ).await?;
+        let count = usize::try_from(number(number::UNTOLD).await?).unwrap_or_default();
+        let mut untold = Vec::with_capacity(count);
+        for [from, until] in (0..count).map(untold_range) {
+            untold.push(number(&from).await?.max(told)..number(&until).await?);
+        }
+        untold.retain(|range| !range.is_empty());
+        Ok(untold)
     }
 
-    /// Hands out all events that are somebody's and have not been told, a few thousand at a time, those of a customer one
-    /// after the other in order of time. Every core takes the next customers. Gives how much has been told with them, which
-    /// nobody knows until an import [says so](crate::ImportOptions::told).
+    /// What live state needs to know of an import, which `brings` new events or not, and after which the `next` one gets that
+    /// arrival number.
+    pub(crate) async fn live_numbers(
+        &self,
+        options: &ImportOptions,
+        brings: bool,
+        next: i64,
+    ) -> Result<Numbers, Error> {
+        let (origin, told) = (options.origin, options.told);
+        let mut numbers: Numbers = told.map(|told| (number::TOLD_SEQ.into(), told.before_seq)).into_iter().collect();
+        match origin {
+            Origin::Live { until } => {
+                numbers.extend(until.map(|position| (number::LOG_POSITION.into(), position.cast_signed())));
+            }
+            Origin::Files if brings => {
+                let begun = self.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default();
+                let mut untold = self.untold().await?;
+                match untold.last_mut() {
+                    Some(last) if last.end == begun => last.end = next,
+                    _ => untold.push(begun..next),
+                }
+                numbers.extend(imported(&untold, next));
+            }
+            Origin::Files => {}
+        }
+        // To a new live state all of it is new, and comes back from there.
+        if told == Some(Told::NOTHING) {
+            numbers.extend(imported(&[0..next], next));
+        }
+        Ok(numbers)
+    }
+
+    /// Hands out all events that are somebody's, came from files and have not been told, a few thousand at a time, those of
+    /// a customer one after the other in order of time. Every core takes the next customers. Gives how much has been told with
+    /// them, which nobody knows until an import [says so](crate::ImportOptions::told); `None` where there were none.
     ///
     /// # Errors
     /// When the lake cannot be read; the error of `each`, which ends it.
     pub async fn tell<E: From<Error> + Send>(
         &self,
         rules: &Rules,
-        told: Told,
         each: impl Fn(&[Event<'_>]) -> Result<(), E> + Sync,
-    ) -> Result<Told, E> {
+    ) -> Result<Option<Told>, E> {
         let taken = self.settled(async |lake| {
+            let untold = lake.untold().await?;
+            if untold.is_empty() {
+                return Ok(None);
+            }
             let next = lake.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default();
-            Ok::<_, Error>((lake.parts(rules).await?, Told { before_seq: next }))
+            Ok::<_, Error>(Some((untold, lake.parts(rules).await?, Told { before_seq: next })))
         });
-        let ((parts, rerouted), now) = taken.await?;
-        let since = told.before_seq;
+        let Some((untold, (parts, rerouted), now)) = taken.await? else { return Ok(None) };
+        let since = untold[0].start;
         let projection = Projection { columns: (0..read_schema(false).fields().len()).collect(), dictionaries: false };
         let told = each_on_all_cores(parts, |part| {
             let mut failed = None;
             let part = part.with_runs(|run| Ok(since == 0 || latest_seq(run)?.is_none_or(|seq| seq >= since)))?;
             let read = read_part(&part, &projection, rerouted.as_ref(), |batch| {
-                tell_batch(&arrived_since(batch, since)?, &each)?.map_err(|error| {
+                tell_batch(&arrived_among(batch, &untold)?, &each)?.map_err(|error| {
                     failed = Some(error);
                     Error::Interrupted
                 })
             });
             failed.map_or_else(|| read.map_err(E::from), Err)
         });
-        told.into_iter().collect::<Result<(), E>>().map(|()| now)
+        told.into_iter().collect::<Result<(), E>>().map(|()| Some(now))
     }
 }
 
-/// The rows that arrived from this number on.
-fn arrived_since(batch: &RecordBatch, since: i64) -> Result<RecordBatch, Error> {
+/// The rows with these arrival numbers.
+fn arrived_among(batch: &RecordBatch, numbers: &[Range<i64>]) -> Result<RecordBatch, Error> {
     let seqs = batch.column(event_column("seq")).as_primitive::<Int64Type>().values();
-    if seqs.iter().all(|seq| *seq >= since) {
+    let is_among = |seq: &i64| numbers.iter().any(|range| range.contains(seq));
+    if seqs.iter().all(is_among) {
         return Ok(batch.clone());
     }
-    let mask: BooleanArray = seqs.iter().map(|seq| Some(*seq >= since)).collect();
+    let mask: BooleanArray = seqs.iter().map(|seq| Some(is_among(seq))).collect();
     Ok(filter_record_batch(batch, &mask)?)
 }
 

@@ -1,9 +1,11 @@
 //! What was imported, before there was a server and while there is one.
 
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::CHARTER;
-use crate::support::{Place, Running};
+use crate::support::{Place, Running, TICKETS};
 
 const ROWS: &str = "user_id,anonymous_id,event,at\nu1,,Visit,2026-01-01T08:00Z\nu1,a1,Order,2026-01-02T08:00Z\n\
                     ,a1,Visit,2026-01-02T09:00Z\n,a2,Visit,2026-01-03T08:00Z\nu2,,Order,2026-01-04T08:00Z\nu2,a3,Visit,2026-01-04T09:00Z\n";
@@ -89,4 +91,91 @@ fn what_is_imported_later_is_known_live_soon_and_once() {
     assert_eq!((&quality["events"], &quality["customers"]), (&26.into(), &4.into()), "the lake has each once");
     let compared = place.json(&["replay"]);
     assert_eq!(compared["equal"], true, "{compared}");
+}
+
+/// A charter by which message ids are forgotten soon, and tickets come without any.
+fn forgetting() -> String {
+    [CHARTER, "message_ids: 1s\n", TICKETS].concat()
+}
+
+/// Keeps a server from handing anything over to the lake, until it is dropped.
+fn handing_over(place: &Place) -> File {
+    let file = File::create(place.home.join("handing-over")).expect("a file");
+    file.lock().expect("it can be locked");
+    file
+}
+
+/// What came over the wire, with ids or without, is in the log and in the lake, this often, and both agree.
+fn is_there_once(place: &Place, events: i64) {
+    let replay = place.json(&["replay"]);
+    assert_eq!(replay["equal"], true, "{replay}");
+    let rows = place.json(&["sql", "select count(*) as n from events"]);
+    assert_eq!(rows[0]["n"], events, "rows of the lake: {rows}");
+}
+
+fn events_of(running: &Running, key: &str) -> i64 {
+    running.admin(&format!("GET /api/v1/customers/user_id:{key}"), "").1["events"].as_i64().unwrap_or_default()
+}
+
+#[test]
+fn what_came_live_is_not_told_back_after_a_word() {
+    let place = Place::new(&forgetting());
+    let running = place.start();
+    running.send(r#"{"userId":"u1","event":"Visit","messageId":"m1"}"#);
+    running.send(r#"{"userId":"u2","event":"Visit","messageId":"m2"}"#);
+    // Events and a word about them are handed over together.
+    let held = handing_over(&place);
+    running.ticket("u1");
+    let pair = r#"{"from":{"kind":"user_id","value":"u1"},"to":{"kind":"user_id","value":"u2"}}"#;
+    assert_eq!(running.admin("POST /api/v1/links", pair).0, 200);
+    running.send(r#"{"userId":"u1","event":"Order","messageId":"m3"}"#);
+    drop(held);
+    running.ticket("u2");
+    running.send(r#"{"userId":"u2","event":"Order","messageId":"m4"}"#);
+    assert_eq!(events_of(&running, "u1"), 6);
+    running.stop();
+    is_there_once(&place, 6);
+
+    std::thread::sleep(Duration::from_secs(2));
+    for _ in 0..2 {
+        let running = place.start();
+        assert_eq!(events_of(&running, "u1"), 6, "nothing is new");
+        running.stop();
+    }
+    is_there_once(&place, 6);
+}
+
+#[test]
+fn what_came_live_beside_imports_is_not_told_back() {
+    let place = Place::new(&forgetting());
+    let running = place.start();
+    let stop = AtomicBool::new(false);
+    let sent = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            let mut sent = 0;
+            while !stop.load(Ordering::Relaxed) {
+                running.ticket("u1");
+                sent += 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            sent
+        });
+        for n in 0..4 {
+            let path = place.beside(&format!("{n}.csv"));
+            std::fs::write(&path, format!("user_id,event,at\nu2,Visit,2026-01-0{}T08:00Z\n", n + 1)).expect("a file");
+            let (code, _, err) = place.run(&["import", path.to_str().expect("text")]);
+            assert_eq!(code, 0, "{err}");
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        // Longer than ids are known, so that whatever would be told back would be new.
+        std::thread::sleep(Duration::from_secs(3));
+        stop.store(true, Ordering::Relaxed);
+        sending.join().expect("it does not panic")
+    });
+    assert_eq!((events_of(&running, "u1"), events_of(&running, "u2")), (sent, 4));
+    running.stop();
+    let running = place.start();
+    assert_eq!((events_of(&running, "u1"), events_of(&running, "u2")), (sent, 4));
+    running.stop();
+    is_there_once(&place, sent + 4);
 }

@@ -10,6 +10,9 @@ pub(crate) fn desireline() -> Command {
     Command::new(env!("CARGO_BIN_EXE_desireline"))
 }
 
+/// What a charter says of tickets, which come as webhooks and without message ids.
+pub(crate) const TICKETS: &str = "sources: {tickets: {event: \"'Visit'\", user_id: caller}}\n";
+
 /// A server that runs.
 pub(crate) struct Running {
     child: Child,
@@ -118,6 +121,12 @@ impl Running {
     /// Sends one message, which is taken in.
     pub(crate) fn send(&self, message: &str) {
         let (status, body) = ask(&self.address, "POST /v1/track", "", message).expect("it answers");
+        assert_eq!(status, 200, "{body}");
+    }
+
+    /// Sends a [ticket](TICKETS) of a customer, which is taken in.
+    pub(crate) fn ticket(&self, caller: &str) {
+        let (status, body) = self.admin("POST /v1/webhooks/tickets", &format!(r#"{{"caller":"{caller}"}}"#));
         assert_eq!(status, 200, "{body}");
     }
 

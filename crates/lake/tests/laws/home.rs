@@ -5,7 +5,7 @@ use std::path::Path;
 
 use event::{Event, Key, Timestamp};
 use journey::{AnyFold, Fold, Journey, Moments, Selection};
-use lake::{ImportOptions, Importer, Lake, Lens, Question, Vocabulary, Writer};
+use lake::{ImportOptions, Importer, Lake, Lens, Origin, Question, Told as HowMuch, Vocabulary, Writer};
 use listen::Sink;
 use listen::stitch::{Graph, Node, Rules};
 
@@ -75,12 +75,22 @@ pub(crate) async fn import_by(home: &Path, rows: &[Row], rules: &Rules) -> lake:
 
 /// Imports rows of a live log up to a position.
 pub(crate) async fn export(writer: &mut Writer, rows: &[Row], rules: &Rules, position: usize) {
-    let log_position = Some(position as u64);
-    let options = ImportOptions { rules: rules.clone(), log_position, ..ImportOptions::default() };
+    take_from_live(writer, rows, rules, Some(position as u64)).await;
+    assert_eq!(writer.log_position().await.expect("a position"), position as u64);
+}
+
+/// The same, where it may be that the position is not known yet.
+pub(crate) async fn take_from_live(writer: &mut Writer, rows: &[Row], rules: &Rules, until: Option<u64>) {
+    let options = ImportOptions { rules: rules.clone(), origin: Origin::Live { until }, ..ImportOptions::default() };
     let mut importer = writer.importer(options).await.expect("an importer");
     take_in(&mut importer, rows);
     writer.finish(importer).await.expect("committed");
-    assert_eq!(writer.log_position().await.expect("a position"), position as u64);
+}
+
+/// Notes what a live log has to do with the lake.
+pub(crate) async fn note(writer: &mut Writer, origin: Origin, told: Option<HowMuch>) {
+    let importer = writer.importer(ImportOptions { origin, told, ..ImportOptions::default() }).await;
+    writer.finish(importer.expect("an importer")).await.expect("committed");
 }
 
 fn take_in(importer: &mut Importer, rows: &[Row]) {

@@ -10,4 +10,5 @@ mod life;
 mod of;
 mod readers;
 mod splits;
+mod told;
 mod traces;

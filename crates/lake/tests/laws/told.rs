@@ -1,0 +1,154 @@
+//! What live state is told: what came from files, once, and never what it handed over itself.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use event::Event;
+use lake::{Error, Lake, Origin, Told, Writer};
+use listen::stitch::Rules;
+use proptest::prelude::*;
+
+use crate::home::{Row, import, note, runtime, take_from_live};
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// So many events of files.
+    Import(usize),
+    /// So many events of a live log, and whether the position is noted with them.
+    Live(usize, bool),
+    /// Everything is told; then other steps come before it is noted.
+    Tell(Vec<Step>),
+    Compact,
+    /// Live state is another one, which knows nothing.
+    New,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let quick = || {
+        prop_oneof![
+            3 => (1..4usize).prop_map(Step::Import),
+            3 => (0..4usize, any::<bool>()).prop_map(|(events, noted)| Step::Live(events, noted)),
+            1 => Just(Step::Compact),
+        ]
+    };
+    prop_oneof![
+        6 => quick(),
+        2 => prop::collection::vec(quick(), 0..3).prop_map(Step::Tell),
+        1 => Just(Step::New),
+    ]
+}
+
+/// What live state hears of all that it was not told.
+async fn tell(lake: &Lake) -> (Option<Told>, Vec<Row>) {
+    let heard = Mutex::new(Vec::new());
+    let rules = Rules::default();
+    let telling = lake.tell(&rules, |events| {
+        let row = |event: &Event<'_>| {
+            let kinds = ["user_id", "anonymous_id"];
+            let kind = |kind| kinds.into_iter().find(|known| *known == kind).expect("one of the two");
+            let keys = event.keys.iter().map(|key| (kind(key.kind), key.value.to_owned())).collect();
+            Row { id: event.message_id.map(str::to_owned), ..Row::new(keys, event.event, event.at.as_micros()) }
+        };
+        heard.lock().expect("nobody panics").extend(events.iter().map(row));
+        Ok::<(), Error>(())
+    });
+    let told = telling.await.expect("told");
+    (told, heard.into_inner().expect("nobody panics"))
+}
+
+fn names(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|row| row.event.clone()).collect()
+}
+
+/// A lake, and what should be known of it.
+struct Life<'a> {
+    home: &'a Path,
+    writer: Writer,
+    arrived: usize,
+    all: Vec<String>,
+    untold: Vec<String>,
+}
+
+impl Life<'_> {
+    /// So many new events of a few customers. Every other one has no message id, and of files the last of those comes twice.
+    fn rows(&mut self, events: usize, files: bool) -> Vec<Row> {
+        let from = self.arrived;
+        self.arrived += events;
+        let row = |n: usize| {
+            let keys = vec![("user_id", format!("u{}", n % 3)), ("anonymous_id", format!("a{}", n % 7))];
+            let id = (n % 2 == 0).then(|| format!("m{n}"));
+            Row { id, ..Row::new(keys, &format!("e{n}"), i64::try_from(n % 5).expect("few")) }
+        };
+        let mut rows: Vec<Row> = (from..self.arrived).map(row).collect();
+        rows.extend(rows.last().filter(|row| files && row.id.is_none()).cloned());
+        self.all.extend(names(&rows));
+        rows
+    }
+
+    async fn quick(&mut self, step: &Step) {
+        match step {
+            Step::Import(events) => {
+                let rows = self.rows(*events, true);
+                import(self.home, &rows).await;
+                self.untold.extend(names(&rows));
+            }
+            Step::Live(events, noted) => {
+                let rows = self.rows(*events, false);
+                let until = noted.then_some(self.arrived as u64);
+                take_from_live(&mut self.writer, &rows, &Rules::default(), until).await;
+            }
+            Step::Compact => {
+                if let Ok(mut lake) = Lake::open(self.home).await {
+                    lake.compact(&Rules::default()).await.expect("compacted");
+                }
+            }
+            Step::Tell(_) | Step::New => unreachable!("they are not quick"),
+        }
+    }
+
+    async fn carry_out(&mut self, step: &Step) {
+        match step {
+            Step::Tell(meanwhile) => {
+                let Ok(lake) = Lake::open(self.home).await else { return };
+                let (told, heard) = tell(&lake).await;
+                let (mut names, mut untold) = (names(&heard), std::mem::take(&mut self.untold));
+                names.sort();
+                untold.sort();
+                assert_eq!(names, untold, "each once");
+                for step in meanwhile {
+                    self.quick(step).await;
+                }
+                if told.is_some() {
+                    note(&mut self.writer, Origin::Live { until: None }, told).await;
+                }
+                // It is in the log now, and comes from there.
+                let until = Some(self.arrived as u64);
+                take_from_live(&mut self.writer, &heard, &Rules::default(), until).await;
+                let events = Lake::open(self.home).await.expect("a lake").size(&Rules::default()).await;
+                assert_eq!(events.expect("a size").0, self.all.len() as u64, "the lake has each once");
+            }
+            Step::New => {
+                note(&mut self.writer, Origin::Live { until: Some(0) }, Some(Told::NOTHING)).await;
+                self.untold.clone_from(&self.all);
+            }
+            quick => self.quick(quick).await,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_came_from_files_is_told_once_and_nothing_else(steps in prop::collection::vec(step(), 1..14)) {
+        let home = tempfile::tempdir().expect("a folder");
+        runtime().block_on(async {
+            let (home, writer) = (home.path(), Writer::new(home.path()));
+            let mut life = Life { home, writer, arrived: 0, all: Vec::new(), untold: Vec::new() };
+            let last = [Step::Tell(Vec::new()), Step::Tell(Vec::new())];
+            for step in steps.iter().chain(&last) {
+                life.carry_out(step).await;
+            }
+        });
+    }
+}
