@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
 use evidence::counted;
-use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange};
+use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange, Version};
 use lake::{ImportOptions, Importer, Lake, Origin, Said, Told, Writer};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
@@ -28,6 +28,8 @@ pub(crate) struct Live {
     pub(crate) keep: Arc<dyn Keep>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) history: Arc<LakeHistory>,
+    /// Whether others may write to it, too.
+    shared: bool,
 }
 
 impl Live {
@@ -41,18 +43,18 @@ impl Live {
             let options = EmbeddedOptions { messages_known_us: known_us, ..EmbeddedOptions::default() };
             Arc::new(Embedded::open(home.path.join(LIVE), options)?)
         };
-        Self::over(keep, home).await
+        Self::over(keep, home, url.is_some()).await
     }
 
-    /// The engine of a home over what is kept.
-    pub(crate) async fn over(keep: Arc<dyn Keep>, home: &Home) -> Result<Self, crate::error::Error> {
+    /// The engine of a home over what is kept, which others may write to where it is shared.
+    pub(crate) async fn over(keep: Arc<dyn Keep>, home: &Home, shared: bool) -> Result<Self, crate::error::Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let node = clock.now_us().cast_unsigned() ^ (u64::from(std::process::id()) << 48);
         let options = Options { node, ..Options::default() };
         let engine = Engine::open(Arc::clone(&keep), Arc::clone(&home.charter), clock, options).await?;
         let writer = Arc::new(tokio::sync::Mutex::new(Writer::new(&home.path)));
         let history = Arc::new(LakeHistory { home: home.path.clone(), rules: home.rules(), writer });
-        Ok(Self { keep, engine, history })
+        Ok(Self { keep, engine, history, shared })
     }
 
     /// Opens it if there is one.
@@ -76,7 +78,7 @@ impl Live {
     /// sent; says how many events that were. What was told already when somebody ended it is not taken in twice.
     /// Ends with an error when `stop` says so; what was told by then is told once more the next time, and taken in once.
     pub(crate) async fn learn(&self, stop: &watch::Receiver<bool>) -> Result<u64, Error> {
-        let first = self.is_new().await?;
+        let first = self.is_new(stop).await?;
         let mut learnt = 0;
         if let Some(lake) = self.history.lake().await? {
             if first {
@@ -87,29 +89,46 @@ impl Live {
             if first {
                 self.learn_words(&lake).await?;
             }
-            // The lake has all of it, so nothing of it has to go there.
-            let until = if first { Some(self.keep.log_span().await?.end) } else { None };
+            // Where nobody else writes to the log, the lake has all of it, so nothing of it has to go there. Otherwise what was
+            // told goes there, too, and is recognised.
+            let until = if first && !self.shared { Some(self.keep.log_span().await?.end) } else { None };
             if told.is_some() || until.is_some() {
                 self.history.note(Origin::Live { until }, told).await?;
             }
         }
         if first {
-            let record = RecordChange { name: TOLD.to_owned(), expected: None, bytes: Some(Vec::new()) };
+            let expected = Some(Version::NONE);
+            let record = RecordChange { name: TOLD.to_owned(), expected, bytes: Some(Vec::new()) };
             let now_us = self.engine.clock().now_us();
-            self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await?;
+            match self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await {
+                // Somebody else has said so by now.
+                Ok(_) | Err(keep::Error::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(learnt)
     }
 
     /// Whether nobody has told live state anything yet. Then all that the lake has is new to it, and what the lake knows of a
     /// log was of another one.
-    async fn is_new(&self) -> Result<bool, Error> {
-        let first = self.keep.records(TOLD, None, 1).await?.is_empty();
-        if first && self.history.lake().await?.is_some() {
+    async fn is_new(&self, stop: &watch::Receiver<bool>) -> Result<bool, Error> {
+        if self.is_told().await? {
+            return Ok(false);
+        }
+        // As long as it is our turn, nobody who shares the home hands anything over: what is noted here comes before that.
+        let _turn = self.history.next_turn(stop).await?;
+        if self.is_told().await? {
+            return Ok(false);
+        }
+        if self.history.lake().await?.is_some() {
             let until = Some(self.keep.log_span().await?.start);
             self.history.note(Origin::Live { until }, Some(Told::NOTHING)).await?;
         }
-        Ok(first)
+        Ok(true)
+    }
+
+    async fn is_told(&self) -> Result<bool, Error> {
+        Ok(!self.keep.records(TOLD, None, 1).await?.is_empty())
     }
 
     /// Learns what is imported while a server runs, soon after.
@@ -200,6 +219,8 @@ impl Live {
 const TOLD: &str = "told what was imported";
 /// How often a server looks whether anything was imported, or its charter changed.
 pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);
+/// How often it is tried to have the turn to hand over.
+const TURN_EVERY: Duration = Duration::from_millis(100);
 /// How often it is said how far learning has come.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// Events that are told at once.
@@ -239,6 +260,16 @@ impl LakeHistory {
             Ok((Err(TryLockError::WouldBlock), _)) => Err(lake::Error::Locked { path: self.home.clone() }),
             Ok((Err(TryLockError::Error(source)), _)) | Err(source) => {
                 Err(lake::Error::File { doing: "lock", path, source })
+            }
+        }
+    }
+
+    /// The same as soon as nobody else has it.
+    async fn next_turn(&self, stop: &watch::Receiver<bool>) -> Result<File, Error> {
+        loop {
+            match self.turn() {
+                Err(lake::Error::Locked { .. }) if !*stop.borrow() => tokio::time::sleep(TURN_EVERY).await,
+                turn => return turn.map_err(unavailable),
             }
         }
     }

@@ -39,7 +39,7 @@ pub(crate) async fn run(home: &Home, args: &ServeArgs) -> Result<ExitCode, Error
     loop {
         let (next, listener) = serve(&home, live, options.clone(), ending.clone()).await?;
         let Some(next) = next else { break };
-        live = Live::over(Arc::clone(&keep), &next).await?;
+        live = Live::over(Arc::clone(&keep), &next, args.live.keep.is_some()).await?;
         (home, options.listener) = (next, listener);
         draw::remark("charter_changed", "the charter was changed: it is in force now", &[("hash", &home.charter.hash)]);
     }
@@ -61,7 +61,7 @@ async fn serve(
     mut ending: watch::Receiver<bool>,
 ) -> Result<(Option<Home>, Listener), Error> {
     let is_first = options.listener.is_none();
-    let Live { keep, engine, history } = live.clone();
+    let Live { keep, engine, history, .. } = live.clone();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
     let outbox = Arc::new(Outbox::new(keep, Arc::clone(engine.clock()), wire));
     engine.tell_outbox(Arc::clone(&outbox));

@@ -5,6 +5,7 @@ mod changed;
 mod crowd;
 mod doctor;
 mod erased;
+mod joining;
 mod killed;
 mod learnt;
 mod policy;

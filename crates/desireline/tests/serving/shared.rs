@@ -266,7 +266,7 @@ fn killed_in_turn(homes: impl Fn(&Path) -> [PathBuf; 2]) {
     pair.is_whole(&acknowledged, &server, &receiver);
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < Duration::from_mins(2), "it is waited for in vain: {what}");

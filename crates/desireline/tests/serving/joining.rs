@@ -1,0 +1,90 @@
+//! Nodes that start over imports while another one on the same database takes events in.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+use testkit::Postgres;
+
+use crate::CHARTER;
+use crate::shared::wait_until;
+use crate::support::{Running, TICKETS, desireline};
+
+/// Imports so many events that learning from them takes a while.
+fn import_many(home: &Path, events: usize) {
+    let rows: String = (0..events).map(|n| format!("u{},Visit,{}\n", n % 500, 1_700_000_000 + n)).collect();
+    let path = home.with_extension("csv");
+    std::fs::write(&path, format!("user_id,event,at\n{rows}")).expect("a file");
+    let import = desireline().arg("--home").arg(home).arg("import").arg(&path).output().expect("it starts");
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+}
+
+/// How many rows a lake has of the customers whose key is like this.
+fn rows_of(home: &Path, like: &str) -> i64 {
+    let query = format!("select count(*) as n from events where keys like '{like}'");
+    let output = desireline().arg("--home").arg(home).args(["--json", "sql", &query]).output().expect("it starts");
+    let rows: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    rows[0]["n"].as_i64().unwrap_or_else(|| panic!("{rows}"))
+}
+
+/// Two nodes on one database, of which the first learns from an import when the other one starts; what comes in until the
+/// first one serves, too, and after, is in the lakes of both.
+fn beside_one_that_learns(homes: [PathBuf; 2]) {
+    let Some(server) = Postgres::start() else { return };
+    for home in &homes {
+        std::fs::create_dir_all(home).expect("a folder");
+        std::fs::write(home.join("charter.yaml"), CHARTER.to_owned() + TICKETS).expect("a file");
+    }
+    let events = 20_000;
+    import_many(&homes[0], events);
+    let (ready, is_ready) = mpsc::channel();
+    let start = |home: PathBuf| {
+        let (url, ready) = (server.url(), ready.clone());
+        std::thread::spawn(move || ready.send(Running::start_with(&home, &["--keep", &url])));
+    };
+    start(homes[0].clone());
+    wait_until("something is told", || {
+        let is_there = server.sql("select 1 from pg_tables where tablename = 'log'").len() == 1;
+        is_there && server.sql("select 1 from log limit 1").len() == 1
+    });
+    start(homes[1].clone());
+    let (first, mut sent) = (is_ready.recv().expect("one starts"), 0);
+    let mut send = |node: &Running| {
+        node.ticket("ann");
+        sent += 1;
+    };
+    let second = loop {
+        send(&first);
+        match is_ready.recv_timeout(Duration::from_millis(20)) {
+            Ok(second) => break second,
+            Err(error) => assert_eq!(error, mpsc::RecvTimeoutError::Timeout),
+        }
+    };
+    for _ in 0..20 {
+        send(&first);
+        send(&second);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    first.stop();
+    second.stop();
+    for home in &homes {
+        assert_eq!(rows_of(home, "%ann%"), sent, "what came in meanwhile");
+        assert_eq!(rows_of(home, "%"), sent + i64::try_from(events).expect("few"));
+        let replay = desireline().arg("--home").arg(home).args(["--json", "replay", "--keep", &server.url()]).output();
+        let replay: Value = serde_json::from_slice(&replay.expect("it starts").stdout).expect("JSON");
+        assert_eq!(replay["equal"], true, "{replay}");
+    }
+}
+
+#[test]
+fn what_comes_in_while_another_node_learns_reaches_its_lake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    beside_one_that_learns([folder.path().join("one"), folder.path().join("other")]);
+}
+
+#[test]
+fn what_comes_in_while_another_node_of_the_home_learns_is_not_skipped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    beside_one_that_learns([folder.path().join("home"), folder.path().join("home")]);
+}
