@@ -116,7 +116,7 @@ impl Lake {
         }
         // To a new live state all of it is new, and comes back from there.
         if told == Some(Told::NOTHING) {
-            numbers.extend(imported(&[0..next], next));
+            numbers.extend(imported(std::slice::from_ref(&(0..next)), next));
         }
         Ok(numbers)
     }

@@ -34,8 +34,7 @@ fn list(items: &Value, about: &str) -> Value {
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     let required: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
     let required = json!(required);
-    let properties: Map<String, Value> =
-        members.into_iter().map(|(name, form)| (name.to_owned(), form)).collect();
+    let properties: Map<String, Value> = members.into_iter().map(|(name, form)| (name.to_owned(), form)).collect();
     json!({"type": "object", "required": required, "properties": properties})
 }
 
