@@ -160,15 +160,15 @@ fn shelf(home: &Home, args: &ServeArgs, keep: &Arc<dyn Keep>) -> Arc<Shelf> {
     Arc::new(Shelf { whole: Whole::new(home, live), folder })
 }
 
+/// Keys that are given; a variable that is set to nothing gives none.
+fn given(keys: &[String], role: Role) -> impl Iterator<Item = Given> {
+    let keys = keys.iter().map(|key| key.trim()).filter(|key| !key.is_empty());
+    keys.map(move |key| Given { text: key.to_owned(), roles: vec![role], source: None })
+}
+
 fn options(args: &ServeArgs) -> serve::Options {
-    let given = |text: &String, roles: &[Role]| Given { text: text.clone(), roles: roles.to_vec(), source: None };
-    // A variable that is set to nothing gives no key.
-    let said = |keys: &'_ [String]| keys.iter().filter(|key| !key.trim().is_empty()).cloned().collect::<Vec<_>>();
-    let (write, secret) = (said(&args.write_keys), said(&args.api_keys));
-    let write = write.iter().map(|key| given(key, &[Role::Ingest]));
-    let secret = secret.iter().map(|key| given(key, &[Role::Admin]));
     let mut options = serve::Options::new(args.listen);
-    options.keys = write.chain(secret).collect();
+    options.keys = given(&args.write_keys, Role::Ingest).chain(given(&args.api_keys, Role::Admin)).collect();
     options.tls = args.tls_cert.clone().zip(args.tls_key.clone());
     options.public_url.clone_from(&args.public_url);
     options.proxies.clone_from(&args.proxies);
