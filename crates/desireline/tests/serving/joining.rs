@@ -13,9 +13,9 @@ use crate::support::{Running, TICKETS, desireline};
 
 /// Imports so many events that learning from them takes a while.
 fn import_many(home: &Path, events: usize) {
-    let rows: String = (0..events).map(|n| format!("u{},Visit,{}\n", n % 500, 1_700_000_000 + n)).collect();
+    let rows: Vec<String> = (0..events).map(|n| format!("u{},Visit,{}", n % 500, 1_700_000_000 + n)).collect();
     let path = home.with_extension("csv");
-    std::fs::write(&path, format!("user_id,event,at\n{rows}")).expect("a file");
+    std::fs::write(&path, format!("user_id,event,at\n{}\n", rows.join("\n"))).expect("a file");
     let import = desireline().arg("--home").arg(home).arg("import").arg(&path).output().expect("it starts");
     assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
 }
@@ -30,9 +30,9 @@ fn rows_of(home: &Path, like: &str) -> i64 {
 
 /// Two nodes on one database, of which the first learns from an import when the other one starts; what comes in until the
 /// first one serves, too, and after, is in the lakes of both.
-fn beside_one_that_learns(homes: [PathBuf; 2]) {
+fn beside_one_that_learns(homes: &[PathBuf; 2]) {
     let Some(server) = Postgres::start() else { return };
-    for home in &homes {
+    for home in homes {
         std::fs::create_dir_all(home).expect("a folder");
         std::fs::write(home.join("charter.yaml"), CHARTER.to_owned() + TICKETS).expect("a file");
     }
@@ -68,7 +68,7 @@ fn beside_one_that_learns(homes: [PathBuf; 2]) {
     }
     first.stop();
     second.stop();
-    for home in &homes {
+    for home in homes {
         assert_eq!(rows_of(home, "%ann%"), sent, "what came in meanwhile");
         assert_eq!(rows_of(home, "%"), sent + i64::try_from(events).expect("few"));
         let replay = desireline().arg("--home").arg(home).args(["--json", "replay", "--keep", &server.url()]).output();
@@ -80,11 +80,11 @@ fn beside_one_that_learns(homes: [PathBuf; 2]) {
 #[test]
 fn what_comes_in_while_another_node_learns_reaches_its_lake() {
     let folder = tempfile::tempdir().expect("a folder");
-    beside_one_that_learns([folder.path().join("one"), folder.path().join("other")]);
+    beside_one_that_learns(&[folder.path().join("one"), folder.path().join("other")]);
 }
 
 #[test]
 fn what_comes_in_while_another_node_of_the_home_learns_is_not_skipped() {
     let folder = tempfile::tempdir().expect("a folder");
-    beside_one_that_learns([folder.path().join("home"), folder.path().join("home")]);
+    beside_one_that_learns(&[folder.path().join("home"), folder.path().join("home")]);
 }

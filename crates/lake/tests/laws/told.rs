@@ -76,7 +76,7 @@ impl Life<'_> {
         self.arrived += events;
         let row = |n: usize| {
             let keys = vec![("user_id", format!("u{}", n % 3)), ("anonymous_id", format!("a{}", n % 7))];
-            let id = (n % 2 == 0).then(|| format!("m{n}"));
+            let id = n.is_multiple_of(2).then(|| format!("m{n}"));
             Row { id, ..Row::new(keys, &format!("e{n}"), i64::try_from(n % 5).expect("few")) }
         };
         let mut rows: Vec<Row> = (from..self.arrived).map(row).collect();

@@ -129,7 +129,7 @@ pub(crate) async fn entries_are_found_by_whose_they_are(home: &mut Home) {
 
 pub(crate) async fn an_erasure_says_of_each_entry_what_becomes_of_it(home: &mut Home) {
     for texts in [&["1a", "1b", "2c", "1d", "3e"][..], &["1f"], &["2g", "1h", "1i"], &["1j"]] {
-        let entries = texts.iter().map(|text| entry(text[..1].parse().unwrap(), text)).collect();
+        let entries = texts.iter().map(|text| entry(text.get(..1).unwrap().parse().unwrap(), text)).collect();
         home.keep().commit(Commit { entries, ..commit() }).await.unwrap();
     }
     let is_now = async |home: &Home, expected: &[(i64, &[&str])]| {
