@@ -62,7 +62,7 @@ pub(crate) const JOURNAL_BYTES_MAX: u64 = 128 << 20;
 pub(crate) const STATES_FILE_BYTES: u64 = 1 << 30;
 
 /// Files of states of a generation, each of which is open: beyond them small ones are put together.
-pub(crate) const STATES_FILES_MAX: usize = 100;
+pub(crate) const STATES_FILES_MAX: usize = 64;
 
 /// Room that there has to be on the disk again before writing goes on after it was full.
 pub(crate) const ROOM_BYTES: usize = 16 << 20;

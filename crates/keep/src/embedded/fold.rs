@@ -68,9 +68,12 @@ pub(super) fn rewrite_states(
     rewrite: impl Fn(&States) -> Result<Option<States>, Error>,
 ) -> Result<(), Error> {
     for (generation, states) in &shared.beneath().settled.states {
-        let rewritten = rewrite(states)?.map_or_else(|| Arc::clone(states), Arc::new);
-        shared.change_settled(|settled| settled.states.insert(*generation, Arc::clone(&rewritten)));
-        rewritten.remove_rest()?;
+        let mut states = Arc::clone(states);
+        if let Some(rewritten) = rewrite(&states)? {
+            states = Arc::new(rewritten);
+            shared.change_settled(|settled| settled.states.insert(*generation, Arc::clone(&states)));
+        }
+        states.remove_rest()?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Writing files of states: what is new, and what is left of files that are mostly of no use any more.
 
 use std::fs;
-use std::path::Path;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use fjall::Slice;
@@ -66,11 +66,14 @@ impl States {
     }
 
     fn make_folder(&self) -> Result<(), Error> {
-        if self.folder.is_dir() {
+        if !self.files.is_empty() {
             return Ok(());
         }
-        let home = self.folder.parent().unwrap_or(Path::new("."));
-        let made = fs::create_dir(&self.folder).and_then(|()| sync(home));
+        let home = self.folder.parent().expect("it is in that of a home");
+        let made = match fs::create_dir(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => sync(home),
+        };
         made.map_err(|error| explain("make a folder for states of customers", &self.folder, error.into()))
     }
 }
