@@ -31,7 +31,8 @@ fn names_that_do_not_exist() {
     home.run(&["view", "funnel", "--steps", "visit,ordr"])
         .expect(4, &["`ordr` is no moment of these events (did you mean `order`?)"]);
     home.run(&["view", "map", "--journey", "buy"]).expect(4, &["the charter has no journey `buy`"]);
-    home.run(&["erase", "email:nobody@example.com"]).expect(4, &["no event came with email `nobody@example.com`"]);
+    home.run(&["erase", "email:nobody@example.com"])
+        .expect(4, &["no event came with `email:nobody@example.com`: there is none like it"]);
     home.run(&["view", "map", "--from", "soon"]).expect(2, &["--from: `soon`"]);
     home.run(&["view", "funnel", "--steps", "zzzzzzzz"])
         .expect(4, &["`zzzzzzzz` is no moment of these events; there are "]);
