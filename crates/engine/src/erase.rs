@@ -35,7 +35,7 @@ impl Engine {
     /// the log has of them, whatever number it is filed under. Messages that were refused go with them, whoever sent them,
     /// because nobody knows whose they are, and so do entries about what people said of two keys, which may name them: what was
     /// said stays in force, and history must have all of the log before. All others are as if they had never been linked with
-    /// them.
+    /// them; what they sent stays as they sent it, also where it names a device that they shared.
     ///
     /// # Errors
     /// When what is kept cannot be reached. It may be repeated.

@@ -1,7 +1,7 @@
-//! Two nodes under one seed: storage that fails or is full, answers that are lost, crashes, duplicates, late events, shared
-//! devices, words about keys, clocks that differ, time that passes, targets that fail. After each run: what was acknowledged
-//! is in the log once, every state is its replay, no timer is lost, no occasion was decided twice, whatever was posted
-//! arrived under one id, and history has every event once.
+//! Two nodes under one seed: storage that fails or is full, answers that are lost, crashes, duplicates, late events,
+//! shared devices, words about keys, customers who are erased, clocks that differ, time that passes, targets that fail.
+//! After each run: what was acknowledged is in the log once, every state is its replay, no timer is lost, no occasion
+//! was decided twice, whatever was posted arrived under one id, and history has every event once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -171,6 +171,8 @@ struct World {
     /// Messages that may be sent again.
     again: Vec<String>,
     acknowledged: BTreeSet<String>,
+    /// Keys that were erased: nothing is asked about the messages from before, and what went out may be more than is known of.
+    erased: BTreeSet<String>,
     /// Messages that were taken in, states that were built anew, timers, decisions, deliveries.
     happened: [u64; 5],
 }
@@ -209,6 +211,7 @@ impl World {
             sent: 0,
             again: Vec::new(),
             acknowledged: BTreeSet::new(),
+            erased: BTreeSet::new(),
             happened: [0; 5],
         };
         let wrong_us = WRONG_US[usize::try_from(seed % 5).expect("it is small")];
@@ -302,7 +305,11 @@ impl World {
 
     fn send(&mut self) {
         let n = 1 + self.chance.below(4);
-        let messages: Vec<String> = (0..n).map(|_| self.message()).collect();
+        let mut messages: Vec<String> = (0..n).map(|_| self.message()).collect();
+        for key in &self.erased {
+            let again = |text: &mut String| *text = text.replace(&format!("\"{key}\""), &format!("\"{key}+\""));
+            messages.iter_mut().for_each(again);
+        }
         self.again.extend(messages.iter().cloned());
         let body = format!("{{\"batch\":[{}]}}", messages.join(","));
         let body = Body::parse(body.as_bytes(), Endpoint::Batch).expect("a body");
@@ -345,7 +352,28 @@ impl World {
         }
     }
 
+    /// Somebody is erased. Their keys do not come again, because what others sent with one of them names it still.
+    fn erase(&mut self) {
+        let known = |keep: &Memory| loop {
+            let Ok(keys) = block_on(keep.every_key(None, 1_000)) else { continue };
+            break keys
+                .into_iter()
+                .map(|key| String::from_utf8(key.bytes).expect("it is text"))
+                .collect::<BTreeSet<_>>();
+        };
+        let before = known(&self.keep);
+        let lot = usize::try_from(self.chance.below(20)).expect("it is small");
+        let Some((kind, value)) = before.iter().nth(lot).and_then(|key| key.split_once('\0')) else { return };
+        while block_on(self.engine().erase(&[(kind.to_owned(), value.to_owned())])).is_err() {}
+        let after = known(&self.keep);
+        self.erased.extend(before.difference(&after).filter_map(|key| Some(key.split_once('\0')?.1.to_owned())));
+        (self.again, self.acknowledged) = Default::default();
+    }
+
     fn live(&mut self, seed: u64) {
+        if seed % 4 == 1 && self.chance.one_in(20) {
+            self.erase();
+        }
         match self.chance.below(22) {
             0..=2 => self.say_or_ask(),
             3 => {
@@ -413,7 +441,8 @@ impl World {
         }
         let got = self.receiver.got.lock().expect("nobody panics");
         assert!(got.values().all(|messages| messages.len() == 1), "an id has come with two messages");
-        assert!(posted.iter().eq(got.keys()), "{posted:?} were posted, {:?} arrived", got.keys());
+        let known = got.keys().filter(|id| self.erased.is_empty() || posted.contains(*id));
+        assert!(posted.iter().eq(known), "{posted:?} were posted, {:?} arrived", got.keys());
     }
 
     /// Nothing fails any more: what has to hold then.
