@@ -45,7 +45,7 @@ fn of(customer: i64, number: u32, name: &str, expected: Version) -> Commit {
 }
 
 /// All entries of a customer, to be emptied.
-async fn all_of(keep: &dyn Keep, customer: i64) -> BTreeMap<u64, Fate> {
+pub(super) async fn all_of(keep: &dyn Keep, customer: i64) -> BTreeMap<u64, Fate> {
     let found = keep.log_of(&[Customer(customer)], u64::MAX, 1_000).await.unwrap();
     found.into_iter().map(|logged| (logged.position, Fate::Emptied)).collect()
 }
