@@ -224,13 +224,11 @@ impl Log {
                     log.messages.push(id.expect("all have one").to_owned());
                 }
                 3 => {
-                    let begins = text.find("{\"customer\"").expect("it is told as JSON");
-                    let told = text.get(begins..).expect("where it was found");
-                    let told: serde_json::Value = serde_json::from_str(told).expect("JSON");
-                    let Some(action) = told["action"].as_str() else { continue };
-                    let (customer, occasion) = (told["customer"].to_string(), told["occasion"].as_str());
-                    let of = ["crm", &customer, action, occasion.expect("it has one")];
-                    log.decided.push((engine::deliver::message_id(&of), customer.clone(), action.to_owned()));
+                    let decided = engine::decision_of(&logged).expect("it can be read").expect("it is one");
+                    let Some(action) = decided.action else { continue };
+                    let customer = decided.customer.to_string();
+                    let of = ["crm", &customer, &action, &decided.occasion];
+                    log.decided.push((engine::deliver::message_id(&of), customer, action));
                 }
                 4 => log.refused += 1,
                 _ => {}
