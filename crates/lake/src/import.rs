@@ -278,9 +278,8 @@ impl Importer {
     async fn changes_anything(&self, imported: &Imported, work: &Work, numbers: &Numbers) -> Result<bool, Error> {
         let lake = &self.stock.lake;
         for (name, number) in numbers {
-            if [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS, number::UNTOLD].contains(&name.as_ref())
-                && lake.events.transaction(name).await? != Some(*number)
-            {
+            let matters = [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS].contains(&name.as_ref());
+            if (matters || name.starts_with(number::UNTOLD)) && lake.events.transaction(name).await? != Some(*number) {
                 return Ok(true);
             }
         }
