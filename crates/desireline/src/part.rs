@@ -172,6 +172,14 @@ impl Part {
         }
     }
 
+    /// The answer to its only view as it was when it was kept; `None` where it was not.
+    pub(crate) fn answer_then(self) -> Result<Option<Box<dyn Answered>>, Error> {
+        let (Some((kept, _, then)), [(_, view)]) = (&self.before, self.views.as_slice()) else { return Ok(None) };
+        let mut fold = view.fold(then);
+        let known = kept.resume(fold.as_mut());
+        Ok(if known { Some(view.finish(fold, &then.moments)?) } else { None })
+    }
+
     fn folds(&self, setting: &Setting) -> Folds {
         self.views.iter().map(|(_, view)| view.fold(setting)).collect()
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use charter::{Charter, Condition, Fact};
-use event::{Column, Timestamp};
+use event::{Column, Period, Periods, Timestamp};
 use evidence::{Doubt, counted};
 use journey::{Cut, Member, Moments, Segment, Selection, Setting};
 use lake::{Ends, Keeping, Lake, LeftOut, Lens, Of, Seen, Vocabulary};
@@ -242,20 +242,8 @@ pub(crate) async fn answer_all(
     let Ends { until_us, ahead } = ends;
     let known = Known { since_us, began_us: since_us, until_us, ahead, vocabulary: Vocabulary::default() };
     let pass = Pass { lake, home, rules, of, keeping };
-    let mut all: Vec<(&Asking<'_>, Known)> = askings.iter().map(|asking| (asking, known.clone())).collect();
     let extents: Vec<Asking<'_>> = askings.iter().map(Asking::extent).collect();
-    let mut reached = Vec::new();
-    if askings.iter().any(|asking| asking.views.iter().any(View::looks_before)) {
-        let first: Vec<(&Asking<'_>, Known)> = extents.iter().map(|asking| (asking, known.clone())).collect();
-        reached = pass.ask(&first).await?;
-        for ((_, known), reached) in all.iter_mut().zip(&reached) {
-            known.began_us = extent(reached).and_then(|extent| extent.began_us).unwrap_or(since_us);
-        }
-    } else {
-        all.extend(extents.iter().map(|asking| (asking, known.clone())));
-    }
-    let mut answers = pass.ask(&all).await?;
-    reached.extend(answers.split_off(askings.len()));
+    let (mut answers, reached) = pass.ask_all(askings, &extents, &known).await?;
     for ((asking, answers), reached) in askings.iter().zip(&mut answers).zip(&reached) {
         asking.doubt(answers, extent(reached), ends);
     }
@@ -349,6 +337,9 @@ impl Asking<'_> {
     }
 }
 
+/// By asking: the answers in the order of its views.
+type Answers = Vec<Vec<Box<dyn Answered>>>;
+
 /// A pass over the events, or over those of whom something is new.
 struct Pass<'a> {
     lake: &'a Lake,
@@ -359,8 +350,61 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// The answers of all askings, and how far events reach for each.
+    async fn ask_all(
+        &self,
+        askings: &[Asking<'_>],
+        extents: &[Asking<'_>],
+        known: &Known,
+    ) -> Result<(Answers, Answers), Error> {
+        let known_all = || extents.iter().map(|extent| (extent, known.clone()));
+        let since = |began: &[i64]| -> Vec<(&Asking<'_>, Known)> {
+            let known = began.iter().map(|began_us| Known { began_us: *began_us, ..known.clone() });
+            askings.iter().zip(known).collect()
+        };
+        let began = |reached: &Answers| -> Vec<i64> {
+            let began_us = |reached| extent(reached).and_then(|extent: &extent::Answer| extent.began_us);
+            reached.iter().map(|reached| began_us(reached).unwrap_or(known.since_us)).collect()
+        };
+        let looks_before = askings.iter().any(|asking| asking.views.iter().any(View::looks_before));
+        let guess =
+            if looks_before { self.guess(extents, known).await? } else { Some(vec![known.since_us; askings.len()]) };
+        if let Some(guess) = guess {
+            let mut all = since(&guess);
+            all.extend(known_all());
+            let mut answers = self.ask(&all).await?;
+            let reached = answers.split_off(askings.len());
+            if !looks_before || began(&reached) == guess {
+                return Ok((answers, reached));
+            }
+        }
+        let reached = self.ask(&known_all().collect::<Vec<_>>()).await?;
+        Ok((self.ask(&since(&began(&reached))).await?, reached))
+    }
+
+    /// Where moments begin for each of these, most likely: where they did when that was kept, or on the day of the first of
+    /// all events. `None` where that cannot be told.
+    async fn guess(&self, extents: &[Asking<'_>], known: &Known) -> Result<Option<Vec<i64>>, Error> {
+        let mut began = Vec::new();
+        for asking in extents {
+            let Some(part) = asking.parts(known, self.keeping.as_ref())?.pop() else { return Ok(None) };
+            let first_us = match part.answer_then()? {
+                Some(then) => extent(&[then]).and_then(|extent| extent.began_us),
+                None if asking.select.events.is_some() => None,
+                None => {
+                    let mut days = Periods::new(Period::Day, asking.charter.timezone.clone());
+                    let begins_us = self.lake.begins_us().await?;
+                    begins_us.and_then(|at_us| days.number(at_us)).and_then(|day| days.start(day))
+                }
+            };
+            let Some(first_us) = first_us else { return Ok(None) };
+            began.push(first_us);
+        }
+        Ok(Some(began))
+    }
+
     /// The answers in the order of the views of each asking.
-    async fn ask(&self, askings: &[(&Asking<'_>, Known)]) -> Result<Vec<Vec<Box<dyn Answered>>>, Error> {
+    async fn ask(&self, askings: &[(&Asking<'_>, Known)]) -> Result<Answers, Error> {
         let mut parts = Vec::new();
         for (asking, known) in askings {
             parts.push(asking.parts(known, self.keeping.as_ref())?);

@@ -176,6 +176,31 @@ fn every_view_asked_again_answers_as_if_it_had_never_been_asked() {
     assert!(homes.kept("asked").len() >= selections().len());
 }
 
+#[test]
+fn stages_begin_elsewhere_where_an_earlier_moment_came() {
+    let homes = Homes::new();
+    let row = |user: u64, day: u64, event: &str| {
+        let at = 1_735_689_600 + day * 86_400;
+        format!("u{user},{event},{at},web,,,,,,,,,,,\n")
+    };
+    // What is no moment is not the beginning, but the lake's first event before and after.
+    let first: String =
+        (0..30).flat_map(|user| [row(user, 60 + user, "Page Viewed"), row(user, 150, "Product Added")]).collect();
+    homes.import("home", &format!("{HEADER}{}{first}", row(0, 0, "Odd")));
+    let since = |args: &[&str]| {
+        let answer: serde_json::Value = serde_json::from_str(&homes.ok("home", args)).unwrap();
+        answer["since"].as_str().unwrap().to_owned()
+    };
+    let (asked, afresh) = (["view", "stages", "--json"], ["view", "stages", "--json", "--afresh"]);
+    let before = since(&asked);
+    homes.import("home", &format!("{HEADER}{}{}", row(31, 55, "Page Viewed"), row(32, 56, "Page Viewed")));
+    for _ in 0..2 {
+        assert_eq!(homes.ok("home", &asked), homes.ok("home", &afresh));
+    }
+    let after = since(&asked);
+    assert!(after < before, "{after} is before {before}");
+}
+
 /// Compares view by view, so that a failure says which one differs.
 #[track_caller]
 fn same(a: &str, b: &str, what: &str) {

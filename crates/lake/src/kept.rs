@@ -260,6 +260,11 @@ impl Kept {
         vocabulary
     }
 
+    /// Gives a fold of the first group what was counted then; whether that is known.
+    pub fn resume(&self, fold: &mut dyn AnyFold) -> bool {
+        self.groups().next().is_some_and(|bytes| fold.resume(bytes))
+    }
+
     /// How many bytes folds have kept.
     pub(crate) fn bytes(&self) -> u64 {
         (self.file.len() - self.begins) as u64

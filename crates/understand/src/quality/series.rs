@@ -72,7 +72,13 @@ pub(super) fn together(hours: &Hours) -> Series {
 impl Series {
     /// Of counts in any order, several of one slot.
     pub(super) fn of(mut slots: Vec<(i64, u64)>) -> Self {
-        slots.sort_unstable();
+        // They come hour by hour and word by word: this sort joins such runs.
+        slots.sort_by_key(|(slot, _)| *slot);
+        Self::of_ascending(slots)
+    }
+
+    /// Of counts in ascending order, several of one slot.
+    fn of_ascending(mut slots: Vec<(i64, u64)>) -> Self {
         slots.dedup_by(|next, before| {
             let same = next.0 == before.0;
             before.1 += if same { next.1 } else { 0 };
@@ -86,7 +92,7 @@ impl Series {
     }
 
     fn days(&self) -> Series {
-        Series::of(self.0.iter().map(|(hour, n)| (hour.div_euclid(24), *n)).collect())
+        Series::of_ascending(self.0.iter().map(|(hour, n)| (hour.div_euclid(24), *n)).collect())
     }
 
     /// The part without the few earliest and latest events that lie apart; a week is so many slots.
