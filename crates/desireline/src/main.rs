@@ -12,6 +12,7 @@ mod history;
 mod home;
 mod live;
 mod part;
+mod pass;
 mod question;
 mod reread;
 mod scenario;
