@@ -138,7 +138,7 @@ impl Engine {
         self.move_people(&mut work, &around, &moved).await?;
         work.commit.keys.extend(moved.into_iter().map(|moved| moved.key));
         let anew = std::mem::take(&mut work.anew);
-        self.rebuild(&mut work, anew, Some(around)).await?;
+        self.rebuild(&mut work, anew, Some(&around)).await?;
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
         Ok(erased.entries)

@@ -2,10 +2,10 @@
 //!
 //! A state says by which charter it is, and one by another charter is built anew from the log before anything is said or decided
 //! about its customer. So a new charter is in force at once, for everybody. What is left to do is those about whom nobody asks:
-//! a promise of theirs may fall due. Only when all are read again is it noted by which charter they are, so that whoever is
+//! a promise of theirs may fall due. What fell due until then is told and acted on by their timer, as if nothing had changed: a
+//! state is built anew up to when it was told of. Only when all are read again is it noted by which charter they are, so that whoever is
 //! stopped on the way begins once more and finds less to do.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -95,15 +95,13 @@ impl Engine {
                 let mut work = Work::new(&engine, engine.clock.now_us());
                 let mut waiting = 0;
                 neighbours.each(|stored, past| {
-                    let is_wanted =
-                        stored.version <= as_of && matches!(Kept::read(&stored.bytes, &engine.plan), Kept::Stale(_));
-                    if !is_wanted {
+                    let Kept::Stale(stale) = Kept::read(&stored.bytes, &engine.plan) else { return Ok(()) };
+                    if stored.version > as_of {
                         return Ok(());
                     }
                     work.admit(&stored);
-                    let elsewhere = work.person(stored.customer).profile.elsewhere.clone();
-                    let profile = past.profile(&engine.plan, work.now_us);
-                    work.replace(stored.customer, Profile { elsewhere, ..profile });
+                    let profile = past.profile(&engine.plan, stale.told_until_us(work.now_us));
+                    work.replace(stored.customer, Profile { elsewhere: stale.elsewhere, ..profile });
                     waiting += 1;
                     if waiting == FOLLOWED_AT_ONCE {
                         let whole = std::mem::replace(&mut work, Work::new(&engine, engine.clock.now_us()));
@@ -191,8 +189,8 @@ impl Engine {
         let moved = around.moved();
         self.move_people(&mut work, &around, &moved).await?;
         work.commit.keys.extend(moved.into_iter().map(|moved| moved.key));
-        let anew: BTreeSet<Customer> = std::mem::take(&mut work.anew);
-        self.rebuild(&mut work, anew, Some(around)).await?;
+        let anew = std::mem::take(&mut work.anew);
+        self.rebuild(&mut work, anew, Some(&around)).await?;
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await.map(drop)
     }

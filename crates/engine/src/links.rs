@@ -101,7 +101,7 @@ impl Engine {
         });
         let anew = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
-            self.rebuild(&mut work, anew, Some(around)).await?;
+            self.rebuild(&mut work, anew, Some(&around)).await?;
         }
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;

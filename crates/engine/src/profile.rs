@@ -23,8 +23,31 @@ pub(crate) enum Kept {
     Profile(Box<Profile>),
     /// It was found to be another one, who has its keys now.
     Moved,
-    /// It has to be built anew from its history, some of which stands under these numbers, see [`Profile::elsewhere`].
-    Stale(Vec<i64>),
+    /// It has to be built anew from its history.
+    Stale(Stale),
+}
+
+/// What is known of a state that has to be built anew.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Stale {
+    /// See [`Profile::elsewhere`].
+    pub(crate) elsewhere: Vec<i64>,
+    wake_us: Option<i64>,
+    seen_us: Option<i64>,
+}
+
+/// Up to when all that fell due is told of somebody whose timer is set to `wake_us`, and who was looked at until `seen_us`: up to
+/// now, unless the timer has yet to go off. A state that is built anew until then goes on as if it had not been.
+fn told_until_us(wake_us: Option<i64>, seen_us: i64, now_us: i64) -> i64 {
+    let untold_us = wake_us.filter(|due_us| *due_us <= now_us);
+    seen_us.max(untold_us.map_or(now_us, |due_us| due_us.saturating_sub(1)))
+}
+
+impl Stale {
+    /// Up to when all that fell due is told.
+    pub(crate) fn told_until_us(&self, now_us: i64) -> i64 {
+        told_until_us(self.wake_us, self.seen_us.unwrap_or(i64::MIN), now_us)
+    }
 }
 
 const PROFILE: u8 = 1;
@@ -36,6 +59,11 @@ const HEADER_BYTES: usize = 1 + 8 + 8;
 impl Profile {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self { last_seq: 0, wake_us: None, elsewhere: Vec::new(), state: State::new(plan) }
+    }
+
+    /// Up to when all that fell due is told.
+    pub(crate) fn told_until_us(&self, now_us: i64) -> i64 {
+        told_until_us(self.wake_us, self.state.seen_us(), now_us)
     }
 
     pub(crate) fn to_bytes(&self, plan: &Plan) -> Vec<u8> {
@@ -65,20 +93,20 @@ impl Kept {
         if bytes == Self::MOVED_BYTES {
             return Kept::Moved;
         }
-        let Some((header, rest)) = bytes.split_at_checked(HEADER_BYTES) else { return Kept::Stale(Vec::new()) };
+        let Some((header, rest)) = bytes.split_at_checked(HEADER_BYTES) else { return Kept::Stale(Stale::default()) };
         let number = |at: usize| header.get(at..at + 8).and_then(|eight| eight.try_into().ok()).unwrap_or_default();
-        let wake_us = i64::from_le_bytes(number(9));
-        let Ok((elsewhere, rest)) = postcard::take_from_bytes(rest) else { return Kept::Stale(Vec::new()) };
+        let wake_us = Some(i64::from_le_bytes(number(9))).filter(|wake_us| *wake_us != NEVER);
+        let Ok((elsewhere, rest)) = postcard::take_from_bytes(rest) else { return Kept::Stale(Stale::default()) };
         match State::from_bytes(rest, plan) {
-            Ok(state) if header.first() == Some(&PROFILE) => Kept::Profile(Box::new(Profile {
-                last_seq: u64::from_le_bytes(number(1)),
-                wake_us: (wake_us != NEVER).then_some(wake_us),
-                elsewhere,
-                state,
-            })),
-            Ok(_) | Err(StateError::Version { .. } | StateError::OtherCharter | StateError::Damaged) => {
-                Kept::Stale(elsewhere)
+            Ok(state) if header.first() == Some(&PROFILE) => {
+                let last_seq = u64::from_le_bytes(number(1));
+                Kept::Profile(Box::new(Profile { last_seq, wake_us, elsewhere, state }))
             }
+            Err(StateError::Version { .. } | StateError::OtherCharter) => {
+                Kept::Stale(Stale { elsewhere, wake_us, seen_us: State::seen_us_of(rest) })
+            }
+            // Nothing else is to be believed.
+            Ok(_) | Err(StateError::Damaged) => Kept::Stale(Stale { elsewhere, ..Stale::default() }),
         }
     }
 }

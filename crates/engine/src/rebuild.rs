@@ -100,8 +100,9 @@ impl Engine {
                 _ => {
                     let mut elsewhere = work.person(from).profile.elsewhere.clone();
                     elsewhere.extend(numbers_of(around, &BTreeSet::from([from])));
+                    let until_us = work.told_until_us(from);
                     for customer in &now {
-                        work.empty(*customer, &elsewhere);
+                        work.empty(*customer, &elsewhere, until_us);
                     }
                     if !now.contains(&from) {
                         work.leave(from);
@@ -112,36 +113,37 @@ impl Engine {
         let mut others = numbers_of(around, &unsettled);
         others.extend(unsettled.iter().flat_map(|customer| work.person(*customer).profile.elsewhere.clone()));
         for customer in &unsettled {
-            work.empty(*customer, &others);
+            work.empty(*customer, &others, work.now_us);
         }
         Ok(())
     }
 
-    /// Builds the states of these customers anew, from the log and from what this batch adds to it. `around` is what was looked
-    /// at because of what changes; a customer with whom nothing changes need not be in it.
+    /// Builds the states of these customers anew, from the log and from what this batch adds to it, each up to when all that fell
+    /// due was told. `around` is what was looked at because of what changes; a customer with whom nothing changes need not be in
+    /// it.
     pub(crate) async fn rebuild(
         &self,
         work: &mut Work<'_>,
-        customers: BTreeSet<Customer>,
-        around: Option<Around>,
+        customers: BTreeMap<Customer, i64>,
+        around: Option<&Around>,
     ) -> Result<(), keep::Error> {
-        let covered = |customer: &Customer| around.as_ref().is_some_and(|around| around.covers(*customer));
-        let (near, far): (BTreeSet<Customer>, BTreeSet<Customer>) = customers.into_iter().partition(covered);
+        let covered = |customer: Customer| around.is_some_and(|around| around.covers(customer));
+        let (near, far): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            customers.into_iter().partition(|(customer, _)| covered(*customer));
         if let Some(around) = around.filter(|_| !near.is_empty()) {
             self.rebuild_within(work, near, around).await?;
         }
         if far.is_empty() {
             return Ok(());
         }
-        if let Some(around) = self.around(&far, Most::IN_A_REQUEST).await? {
-            return self.rebuild_within(work, far, around).await;
+        if let Some(around) = self.around(far.keys().copied().collect(), Most::IN_A_REQUEST).await? {
+            return self.rebuild_within(work, far, &around).await;
         }
         // Where there is too much around all of them, each is looked at alone, and then whatever there is: without it, what
         // stands under their other keys would be lost.
-        for customer in far {
-            let alone = BTreeSet::from([customer]);
-            let around = self.around(&alone, Most::ALL).await?.expect("everything is looked at");
-            self.rebuild_within(work, alone, around).await?;
+        for (customer, until_us) in far {
+            let around = self.around(vec![customer], Most::ALL).await?.expect("everything is looked at");
+            self.rebuild_within(work, BTreeMap::from([(customer, until_us)]), &around).await?;
         }
         Ok(())
     }
@@ -149,11 +151,12 @@ impl Engine {
     async fn rebuild_within(
         &self,
         work: &mut Work<'_>,
-        customers: BTreeSet<Customer>,
-        around: Around,
+        until_us: BTreeMap<Customer, i64>,
+        around: &Around,
     ) -> Result<(), keep::Error> {
+        let customers: BTreeSet<Customer> = until_us.keys().copied().collect();
         let mut numbers: BTreeSet<i64> = customers.iter().map(|customer| customer.0).collect();
-        numbers.extend(numbers_of(&around, &customers));
+        numbers.extend(numbers_of(around, &customers));
         for customer in &customers {
             numbers.extend(work.person(*customer).profile.elsewhere.iter());
         }
@@ -164,13 +167,13 @@ impl Engine {
             // It gets its position when it is committed.
             Logged { position: u64::MAX, customer, kind, at_us, bytes, erased: false }
         }));
-        for (whose, recalled) in self.recall_each(&around, &entries).await? {
+        for (whose, recalled) in self.recall_each(around, &entries).await? {
             if let (Some(past), Some(recalled)) = (pasts.get_mut(&whose), recalled) {
                 past.add(recalled);
             }
         }
         for (customer, past) in pasts {
-            let mut profile = past.profile(&self.plan, work.now_us);
+            let mut profile = past.profile(&self.plan, until_us[&customer]);
             let before = &work.person(customer).profile;
             profile.last_seq = profile.last_seq.max(before.last_seq);
             profile.elsewhere.clone_from(&before.elsewhere);
@@ -179,8 +182,8 @@ impl Engine {
         Ok(())
     }
 
-    async fn around(&self, customers: &BTreeSet<Customer>, most: Most) -> Result<Option<Around>, keep::Error> {
-        let keys = self.keep.keys_of(&customers.iter().copied().collect::<Vec<_>>()).await?;
+    async fn around(&self, customers: Vec<Customer>, most: Most) -> Result<Option<Around>, keep::Error> {
+        let keys = self.keep.keys_of(&customers).await?;
         let seeds: Vec<Seed> = keys.into_iter().map(Seed::from).collect();
         Around::look(&*self.keep, &self.rules, &seeds, &[], most).await
     }

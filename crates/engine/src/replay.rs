@@ -71,7 +71,7 @@ impl Retelling<'_> {
         let plan = &self.engine.plan;
         // As of when the one that is kept was looked at, it need not be read.
         let kept = Kept::state_of(&stored.bytes);
-        let until_us = kept.and_then(|kept| State::seen_us_of(kept, plan).ok()).unwrap_or(now.as_micros());
+        let until_us = kept.and_then(State::seen_us_of).unwrap_or(now.as_micros());
         let has_events = past.has_events();
         let mut state = past.state(plan, until_us);
         let is_same = kept.is_some_and(|kept| *kept == *state.to_bytes(plan));

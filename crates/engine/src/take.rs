@@ -302,6 +302,8 @@ impl Batch<'_> {
             .collect();
         self.work.commit.keys.extend(new);
         self.work.commit.links.append(&mut self.links);
+        // What fell due meanwhile is told before what comes now.
+        self.rebuild(around.as_ref()).await?;
         // Of those whose state is known only once it is built anew.
         let mut last: BTreeMap<Customer, Fresh<'_>> = BTreeMap::new();
         for each @ Fresh { id, text, parsed, keys } in fresh {
@@ -313,23 +315,29 @@ impl Batch<'_> {
             let customer = customer.unwrap_or_else(|| self.places[keys[0]].customer);
             self.work.commit.messages.push(*id);
             self.work.take_message(customer, parsed, text);
-            if self.work.anew.contains(&customer) {
+            if self.work.anew.contains_key(&customer) {
                 last.insert(customer, *each);
             } else {
                 self.decide_after(customer, each);
             }
         }
-        let anew: BTreeSet<Customer> = std::mem::take(&mut self.work.anew);
-        if !anew.is_empty() {
-            if self.haste == Haste::OthersWait {
-                return Err(Undone::TakesHistory);
-            }
-            self.engine.rebuild(&mut self.work, anew, around).await?;
-        }
+        self.rebuild(around.as_ref()).await?;
         for (customer, each) in last {
             self.decide_after(customer, &each);
         }
         Ok(())
+    }
+
+    /// Builds anew what has to be.
+    async fn rebuild(&mut self, around: Option<&Around>) -> Result<(), Undone> {
+        let anew = std::mem::take(&mut self.work.anew);
+        if anew.is_empty() {
+            return Ok(());
+        }
+        if self.haste == Haste::OthersWait {
+            return Err(Undone::TakesHistory);
+        }
+        Ok(self.engine.rebuild(&mut self.work, anew, around).await?)
     }
 
     /// Each event may bring about an action by itself, whatever comes together with it.

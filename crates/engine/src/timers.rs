@@ -3,8 +3,6 @@
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
 
-use std::collections::BTreeSet;
-
 use keep::{Customer, Due, Fired, Take, Wanted};
 
 use crate::counts::Counts;
@@ -14,7 +12,7 @@ use crate::error::Error;
 use crate::limits::{TIMERS_AT_ONCE, TIMERS_LEASE_US};
 use crate::message::key_of;
 use crate::profile::Kept;
-use crate::work::{PAST, Work};
+use crate::work::Work;
 
 impl Engine {
     /// Works off timers that are due, a few at a time; says how many there were. When there are none left it is 0.
@@ -51,7 +49,7 @@ impl Engine {
         loaded.states.retain(|stored| stored.bytes != Kept::MOVED_BYTES);
         let mut work = Work::new(self, now_us);
         work.admit_all(&loaded);
-        let anew: BTreeSet<Customer> = std::mem::take(&mut work.anew);
+        let anew = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
             self.rebuild(&mut work, anew, None).await?;
         }
@@ -62,10 +60,7 @@ impl Engine {
             .iter()
             .map(|due| Fired { customer: due.timer.customer, id: due.timer.id.clone(), lease: due.lease })
             .collect();
-        let of_the_past =
-            |customer: &Customer| due.iter().any(|due| due.timer.customer == *customer && due.timer.bytes == PAST);
-        let mut told = work.told();
-        told.retain(|customer| !of_the_past(customer));
+        let told = work.told();
         if !told.is_empty() && self.acts_by_itself() {
             let keys = self.keep.keys_of(&told).await?;
             for customer in told {

@@ -11,14 +11,11 @@ use crate::changes::{Change, Told};
 use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, kind};
-use crate::limits::ACTED_ON_US;
 use crate::message::Parsed;
 use crate::profile::{Kept, Profile};
 
 /// The one timer of a customer.
 pub(crate) const WAKE: &[u8] = b"wake";
-/// What a timer says that was due long before it was set, by events of the past: it brings about no action by itself.
-pub(crate) const PAST: &[u8] = b"past";
 
 /// A customer in the middle of a batch.
 #[derive(Debug)]
@@ -40,8 +37,8 @@ pub(crate) struct Work<'e> {
     pub(crate) engine: &'e Engine,
     pub(crate) now_us: i64,
     people: BTreeMap<Customer, Person>,
-    /// Customers whose state has to be built anew from their history.
-    pub(crate) anew: BTreeSet<Customer>,
+    /// Customers whose state has to be built anew from their history, each up to when all that fell due was told of it.
+    pub(crate) anew: BTreeMap<Customer, i64>,
     pub(crate) commit: Commit,
     /// What history wants to have; `None` where it reads it from the log.
     events: Option<Vec<Carried>>,
@@ -60,7 +57,7 @@ pub(crate) struct Aftermath {
 impl<'e> Work<'e> {
     pub(crate) fn new(engine: &'e Engine, now_us: i64) -> Self {
         let commit = Commit { now_us, generation: engine.generation, ..Commit::default() };
-        let (people, anew) = (BTreeMap::new(), BTreeSet::new());
+        let (people, anew) = (BTreeMap::new(), BTreeMap::new());
         let events = engine.tail.is_wanted().then(Vec::new);
         Self { engine, now_us, people, anew, commit, events, changes: Vec::new(), lessons: Vec::new() }
     }
@@ -85,12 +82,12 @@ impl<'e> Work<'e> {
             Kept::Profile(profile) => *profile,
             Kept::Nobody => Profile::new(plan),
             Kept::Moved => {
-                self.anew.insert(stored.customer);
+                self.anew.insert(stored.customer, self.now_us);
                 Profile::new(plan)
             }
-            Kept::Stale(elsewhere) => {
-                self.anew.insert(stored.customer);
-                Profile { elsewhere, ..Profile::new(plan) }
+            Kept::Stale(stale) => {
+                self.anew.insert(stored.customer, stale.told_until_us(self.now_us));
+                Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) }
             }
         };
         let timer_us = profile.wake_us;
@@ -148,13 +145,27 @@ impl<'e> Work<'e> {
         let person = self.person(customer);
         person.touched = true;
         let effects = step(&mut person.profile.state, input, &engine.plan, now);
+        let seen_us = person.profile.state.seen_us();
+        if effects.replay {
+            self.build_anew(customer, seen_us);
+        }
         self.follow(customer, effects);
     }
 
+    /// A customer's state has to be built anew; all that fell due was told up to then.
+    fn build_anew(&mut self, customer: Customer, told_until_us: i64) {
+        let until_us = self.anew.entry(customer).or_insert(told_until_us);
+        *until_us = told_until_us.min(*until_us);
+    }
+
+    /// Up to when all that fell due is told of a customer.
+    pub(crate) fn told_until_us(&mut self, customer: Customer) -> i64 {
+        let now_us = self.now_us;
+        let of_anew = self.anew.get(&customer).copied();
+        of_anew.unwrap_or_else(|| self.person(customer).profile.told_until_us(now_us))
+    }
+
     fn follow(&mut self, customer: Customer, effects: Effects) {
-        if effects.replay {
-            self.anew.insert(customer);
-        }
         let engine = self.engine;
         self.lessons.extend(effects.lessons);
         let person = self.person(customer);
@@ -182,8 +193,12 @@ impl<'e> Work<'e> {
     pub(crate) fn join(&mut self, from: Customer, to: Customer) {
         let now = self.now();
         let plan = &self.engine.plan;
-        self.person(to);
-        let Some(leaving) = self.people.get_mut(&from) else { return };
+        if !self.people.contains_key(&from) {
+            return;
+        }
+        let until_us = self.told_until_us(to).min(self.told_until_us(from));
+        let is_anew = self.anew.remove(&from).is_some() || self.anew.contains_key(&to);
+        let leaving = self.person(from);
         let other = std::mem::replace(&mut leaving.profile, Profile::new(plan));
         leaving.gone = true;
         leaving.touched = true;
@@ -191,32 +206,34 @@ impl<'e> Work<'e> {
         person.touched = true;
         person.profile.last_seq = person.profile.last_seq.max(other.last_seq);
         person.profile.elsewhere.extend(&other.elsewhere);
+        if is_anew {
+            return self.build_anew(to, until_us);
+        }
         let mut effects = person.profile.state.join(&other.state, plan, now);
         if effects.replay {
             // The one with the longer history takes in the other.
-            let mut longer = other.state.clone();
+            let mut longer = other.state;
             effects = longer.join(&person.profile.state, plan, now);
-            if !effects.replay {
-                person.profile.state = longer;
+            if effects.replay {
+                return self.build_anew(to, until_us);
             }
+            person.profile.state = longer;
         }
         self.follow(to, effects);
-        if self.anew.remove(&from) {
-            self.anew.insert(to);
-        }
     }
 
     /// A customer who fell apart: what is kept of it belongs to nobody until it is built anew. Entries of its own may stand
-    /// under these customers.
-    pub(crate) fn empty(&mut self, customer: Customer, elsewhere: &[i64]) {
+    /// under these customers. All that fell due was told of it up to then.
+    pub(crate) fn empty(&mut self, customer: Customer, elsewhere: &[i64], told_until_us: i64) {
         let plan = &self.engine.plan;
+        let until_us = self.told_until_us(customer).min(told_until_us);
         let person = self.person(customer);
         let before = std::mem::replace(&mut person.profile, Profile::new(plan));
         let all: BTreeSet<i64> = before.elsewhere.iter().chain(elsewhere).copied().collect();
         person.profile.last_seq = before.last_seq;
         person.profile.elsewhere = all.into_iter().filter(|other| *other != customer.0).collect();
         person.touched = true;
-        self.anew.insert(customer);
+        self.build_anew(customer, until_us);
     }
 
     /// A customer who has no key any more.
@@ -237,7 +254,6 @@ impl<'e> Work<'e> {
     /// All that there is to commit, and what follows from it.
     pub(crate) fn finish(mut self) -> (Commit, Aftermath) {
         let plan = &self.engine.plan;
-        let long_ago_us = self.now_us.saturating_sub(ACTED_ON_US);
         for (customer, mut person) in self.people {
             if !person.touched {
                 continue;
@@ -253,8 +269,7 @@ impl<'e> Work<'e> {
                     // each time would cost more than the state itself.
                     (Some(set_us), Some(due_us)) if set_us <= due_us => person.profile.wake_us = Some(set_us),
                     (_, Some(due_us)) => {
-                        let bytes = if due_us < long_ago_us { PAST.to_vec() } else { Vec::new() };
-                        self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes });
+                        self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes: Vec::new() });
                     }
                     (Some(_), None) => self.commit.cleared.push(id()),
                     (None, None) => {}

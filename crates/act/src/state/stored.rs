@@ -12,8 +12,12 @@ use crate::news::Teller;
 use crate::plan::{Plan, index};
 use crate::value::Kept;
 
-/// The version of the form, in the first byte. A form that was ever written is read for good, or refused by its number.
+/// The version of the form, in the first byte. A form that was ever written is read for good, or refused by its number. Up to
+/// when a state was looked at stands behind the charter's fingerprint in all of them, see [`State::seen_us_of`].
 const VERSION: u8 = 1;
+
+/// How long the fingerprint of a charter is.
+const FINGERPRINT_BYTES: usize = 8;
 
 /// Why bytes are no state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -88,13 +92,10 @@ impl State {
         postcard::to_extend(&stored, bytes).expect("memory takes what is written")
     }
 
-    /// Up to when a state was looked at, by its bytes; the rest of them may be damaged.
-    ///
-    /// # Errors
-    /// As [`from_bytes`](Self::from_bytes).
-    pub fn seen_us_of(bytes: &[u8], plan: &Plan) -> Result<i64, StateError> {
-        let (seen_us, _) = postcard::take_from_bytes(of(bytes, plan)?).map_err(|_| StateError::Damaged)?;
-        Ok(seen_us)
+    /// Up to when a state was looked at, by its bytes, of whatever charter and version it is; the rest of them may be damaged.
+    pub fn seen_us_of(bytes: &[u8]) -> Option<i64> {
+        let (seen_us, _) = postcard::take_from_bytes(bytes.get(1 + FINGERPRINT_BYTES..)?).ok()?;
+        Some(seen_us)
     }
 
     /// Reads a state.
@@ -115,7 +116,7 @@ fn of<'a>(bytes: &'a [u8], plan: &Plan) -> Result<&'a [u8], StateError> {
     if *version != VERSION {
         return Err(StateError::Version { found: *version });
     }
-    let (fingerprint, rest) = rest.split_first_chunk::<8>().ok_or(StateError::Damaged)?;
+    let (fingerprint, rest) = rest.split_first_chunk::<FINGERPRINT_BYTES>().ok_or(StateError::Damaged)?;
     if *fingerprint != plan.fingerprint {
         return Err(StateError::OtherCharter);
     }

@@ -4,7 +4,7 @@ use engine::Options;
 use futures::executor::block_on;
 
 use crate::open;
-use crate::stories::{SHOP, Shop, track};
+use crate::stories::{SHOP, Shop, asked, track};
 
 const CONSENTS: &str = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
 
@@ -74,4 +74,63 @@ fn what_stands_under_another_key_is_found_however_much_is_around() {
     let (_go, stop) = tokio::sync::watch::channel(false);
     assert!(block_on(shop.engine.follow(&stop)).expect("memory is there").whole);
     shop.is_its_replay();
+}
+
+/// The same, with another label: what is known by it has to be built anew.
+fn renamed() -> String {
+    SHOP.replace("visit:     {stage", "visit:     {label: A visit, stage")
+}
+
+fn wake(shop: &Shop) {
+    while shop.wake() > 0 {}
+    shop.is_its_replay();
+}
+
+fn follow(shop: &Shop) {
+    let (_go, stop) = tokio::sync::watch::channel(false);
+    assert!(block_on(shop.engine.follow(&stop)).expect("memory is there").whole);
+    shop.is_its_replay();
+}
+
+#[test]
+fn what_fell_due_before_a_state_is_read_again_is_told_and_acted_on() {
+    let visit = |shop: &Shop| drop(shop.send(&track("Visit", r#""userId":"u1""#, "")));
+    let ask = |shop: &Shop| drop(block_on(shop.engine.decide(asked("user_id", "u1", "page"))));
+    // Whoever comes first, be it long after, and whether the server stood still or not.
+    for (first, at) in [
+        (&wake as &dyn Fn(&Shop), "2026-03-04T09:05"),
+        (&wake, "2026-03-04T21:05"),
+        (&follow, "2026-03-04T09:05"),
+        (&follow, "2026-03-04T21:05"),
+        (&visit, "2026-03-04T09:05"),
+        (&ask, "2026-03-04T21:05"),
+    ] {
+        let mut shop = Shop::new();
+        shop.send(&track("Order", r#""userId":"u1""#, ""));
+        change(&mut shop, &renamed(), at);
+        first(&shop);
+        wake(&shop);
+        assert_eq!(shop.deliveries("mail").len(), 1, "the promise was for 9:00");
+        assert_eq!(shop.customer("user_id", "u1").expect("known").expectations[0].broken, 1);
+    }
+    // Found to be somebody else in the same moment, of whom nothing was due.
+    let mut shop = Shop::new();
+    shop.send(&track("Order", r#""anonymousId":"a1""#, ""));
+    shop.at("2026-03-02T10:00").send(&track("Visit", r#""userId":"u1""#, ""));
+    change(&mut shop, &renamed(), "2026-03-04T09:05");
+    shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
+    wake(&shop);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").keys.len(), 2);
+    assert_eq!(shop.deliveries("mail").len(), 1);
+}
+
+#[test]
+fn what_would_have_been_due_long_ago_by_another_charter_brings_about_nothing() {
+    let mut shop = Shop::new();
+    shop.send(&track("Order", r#""userId":"u1""#, ""));
+    change(&mut shop, &SHOP.replace("within: 2d", "within: 1h"), "2026-03-02T20:00");
+    follow(&shop);
+    wake(&shop);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").expectations[0].broken, 1);
+    assert_eq!(shop.deliveries("mail").len(), 0, "nobody had been promised that");
 }

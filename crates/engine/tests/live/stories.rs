@@ -95,6 +95,12 @@ impl Shop {
     }
 }
 
+/// What to do for somebody, on an occasion.
+pub(crate) fn asked(kind: &str, value: &str, occasion: &str) -> Ask {
+    let keys = vec![(kind.to_owned(), value.to_owned())];
+    Ask { keys, occasion: Some(Occasion::Named(occasion.to_owned())) }
+}
+
 pub(crate) fn track(event: &str, ids: &str, more: &str) -> String {
     format!(r#"{{"type":"track","event":"{event}",{ids}{more}}}"#)
 }
@@ -221,12 +227,8 @@ fn consent_cap_and_occasion_are_kept() {
     assert_eq!(shop.deliveries("crm").len(), 1);
     shop.at("2026-03-02T12:00").send(&ticket);
     assert_eq!(shop.customer("user_id", "u1").expect("known").decided.len(), 1);
-    let ask = || Ask {
-        keys: vec![("user_id".to_owned(), "u1".to_owned())],
-        occasion: Some(Occasion::Named("page 7".to_owned())),
-    };
-    let first = block_on(shop.engine.decide(ask())).expect("memory is there");
-    let again = block_on(shop.engine.decide(ask())).expect("memory is there");
+    let ask = || block_on(shop.engine.decide(asked("user_id", "u1", "page 7"))).expect("memory is there");
+    let (first, again) = (ask(), ask());
     assert_eq!(first.action, again.action);
     let told: serde_json::Value = serde_json::from_str(&first.json).expect("it is JSON");
     assert_eq!(told["actions"][0]["fell_out"], "cap");
