@@ -35,8 +35,8 @@ pub struct Ask {
 pub enum Occasion {
     /// What whoever asks calls it.
     Named(String),
-    /// The message with this id: what it has brought about by itself is what was decided.
-    Message(String),
+    /// This message, see [`Inbox::occasion`](crate::Inbox::occasion): what it has brought about by itself is what was decided.
+    Message(MessageId),
 }
 
 /// What was decided, in the words of the charter.
@@ -181,7 +181,7 @@ impl Engine {
         self.refuse_misspelt(&keys).await?;
         let now_us = self.clock.now_us();
         let occasion = match &ask.occasion {
-            Some(Occasion::Message(id)) => occasion_of(&MessageId::of(id.as_bytes()).0),
+            Some(Occasion::Message(id)) => occasion_of(&id.0),
             Some(Occasion::Named(text)) => {
                 occasion_of(&[key_bytes(&first.kind, &first.value).as_slice(), &[0], text.as_bytes()].concat())
             }

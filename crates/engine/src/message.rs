@@ -9,6 +9,7 @@ use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use rapidhash::v3::rapidhash_v3;
 
 use crate::carried::Carried;
+use crate::decide::Occasion;
 use crate::engine::Engine;
 use crate::limits::{AHEAD_US_MAX, KEY_BYTES_MAX, KEYS_MAX};
 
@@ -95,6 +96,14 @@ impl Parsed {
         });
         read.ok().and(parsed)
     }
+
+    /// The message that its sender gave this id. Other customers may have messages with the same, which are others: the id is
+    /// among those of the key that ranks first. Not among the customer's, who may be found to be another one before the message
+    /// comes again.
+    fn named(&self, id: &str) -> MessageId {
+        let key = self.keys.first().expect("a message without keys is refused").bytes();
+        MessageId::of(&[&key.len().to_le_bytes(), key.as_slice(), id.as_bytes()].concat())
+    }
 }
 
 /// What names the customer of an event, the highest rank first, each once.
@@ -154,9 +163,9 @@ pub(crate) enum Item {
 }
 
 /// The id of a message by its event. Where the sender gives none, the same content is the same message, whenever it comes.
-fn id_of(event: &Event<'_>) -> MessageId {
+fn id_of(event: &Event<'_>, parsed: &Parsed) -> MessageId {
     if let Some(id) = event.message_id {
-        return MessageId::of(id.as_bytes());
+        return parsed.named(id);
     }
     let untimed = Event { received_at: None, ..*event };
     MessageId::of(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
@@ -180,7 +189,7 @@ impl Item {
         let mut item = None;
         let read = intake::replay(text, sources, &mut |event| {
             let parsed = Parsed::new(event, text, rules).ok();
-            item = parsed.map(|parsed| Item::Fit { id: id_of(event), text: text.to_owned(), parsed });
+            item = parsed.map(|parsed| Item::Fit { id: id_of(event, &parsed), text: text.to_owned(), parsed });
             Ok(())
         });
         read.ok().and(item)
@@ -222,6 +231,14 @@ impl<'e> Inbox<'e> {
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
+
+    /// What the latest of them gives rise to; `None` where it was refused.
+    pub fn occasion(&self) -> Option<Occasion> {
+        match self.items.last()? {
+            Item::Fit { id, .. } => Some(Occasion::Message(*id)),
+            Item::Refused { .. } => None,
+        }
+    }
 }
 
 /// Events that were read from files go in as if they had been sent.
@@ -229,7 +246,7 @@ impl Sink for Inbox<'_> {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
         let text = intake::record(event);
         match Parsed::new(event, &text, &self.engine.rules) {
-            Ok(parsed) => self.items.push(Item::Fit { id: id_of(event), text, parsed }),
+            Ok(parsed) => self.items.push(Item::Fit { id: id_of(event, &parsed), text, parsed }),
             Err(Unfit::Nobody(detail)) => return Err(Stop::new(NamesNobody { detail, row: text })),
             Err(Unfit::Other(reason, detail)) => {
                 let message_id = event.message_id.map(str::to_owned);
@@ -271,8 +288,8 @@ impl Receiver for Inbox<'_> {
         }
         let id = match (accepted.message_id, accepted.event) {
             (None, None) => MessageId::of(accepted.text.as_bytes()),
-            (Some(id), _) => MessageId::of(id.as_bytes()),
-            (None, Some(event)) => id_of(event),
+            (Some(id), _) => parsed.named(id),
+            (None, Some(event)) => id_of(event, &parsed),
         };
         self.items.push(Item::Fit { id, text: accepted.text.to_owned(), parsed });
         Ok(())

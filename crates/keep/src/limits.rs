@@ -1,10 +1,10 @@
 //! Every bound of this crate, by name.
 
 /// The format of an embedded home that this program writes and reads. One with a higher number was written by a newer program.
-pub(crate) const FORMAT: u32 = 4;
+pub(crate) const FORMAT: u32 = 5;
 
 /// The same of the tables in `PostgreSQL`.
-pub(crate) const SCHEMA_FORMAT: u32 = 3;
+pub(crate) const SCHEMA_FORMAT: u32 = 4;
 
 /// For how long a message id is known where nothing else is said: 30 days.
 pub const MESSAGES_KNOWN_US: i64 = 30 * 24 * 3600 * 1_000_000;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::{Ask, Engine, Occasion, Options, Shown, Took};
+use engine::{Ask, Engine, Inbox, Occasion, Options, Shown, Took};
 use event::Timestamp;
 use futures::executor::block_on;
 use keep::{Keep, Memory, Take};
@@ -66,12 +66,20 @@ impl Shop {
     }
 
     pub(crate) fn send(&self, messages: &str) -> Vec<Took> {
+        self.take(self.inbox(messages))
+    }
+
+    fn take(&self, inbox: Inbox<'_>) -> Vec<Took> {
+        block_on(self.engine.take(inbox)).expect("memory takes it")
+    }
+
+    fn inbox(&self, messages: &str) -> Inbox<'_> {
         let body = format!("{{\"batch\":[{messages}]}}");
         let body = Body::parse(body.as_bytes(), Endpoint::Batch).expect("a body");
         let mut inbox = self.engine.inbox();
         let received = Received { at: inbox.received(), source: Some("web"), peer: None };
         body.read(&received, &mut inbox).expect("nobody stops it");
-        block_on(self.engine.take(inbox)).expect("memory takes it")
+        inbox
     }
 
     pub(crate) fn customer(&self, kind: &str, value: &str) -> Option<Shown> {
@@ -143,6 +151,23 @@ fn a_message_counts_once_and_a_bad_one_is_kept() {
 }
 
 #[test]
+fn a_message_of_another_customer_is_another_one_though_it_has_the_same_id() {
+    let shop = Shop::new();
+    let of = |event: &str, ids: &str| track(event, ids, r#","messageId":"1""#);
+    let (ann, bob) = (of("Visit", r#""userId":"ann","anonymousId":"a1""#), of("Visit", r#""userId":"bob""#));
+    assert_eq!(shop.send(&[ann.as_str(), bob.as_str()].join(",")), [Took::Stored, Took::Stored]);
+    assert_eq!(shop.send(&[ann.as_str(), bob.as_str()].join(",")), [Took::Duplicate, Took::Duplicate]);
+    assert_eq!(shop.customer("user_id", "bob").expect("known").events, 1);
+    // One who was found to be another in between: what is sent again names the same key as before.
+    let cat = of("Order", r#""anonymousId":"c1""#);
+    assert_eq!(shop.send(&cat), [Took::Stored]);
+    shop.send(r#"{"type":"identify","userId":"cat","anonymousId":"c1"}"#);
+    assert_eq!(shop.send(&[cat.as_str(), ann.as_str()].join(",")), [Took::Duplicate, Took::Duplicate]);
+    assert_eq!(shop.customer("user_id", "cat").expect("known").events, 1);
+    shop.is_its_replay();
+}
+
+#[test]
 fn a_broken_promise_is_noticed_by_time_alone_and_answered_once() {
     let shop = Shop::new();
     shop.send(&track("Order", r#""userId":"u1""#, ""));
@@ -164,16 +189,18 @@ fn a_broken_promise_is_noticed_by_time_alone_and_answered_once() {
 #[test]
 fn what_is_learnt_of_the_past_is_known_and_brings_about_nothing() {
     let shop = Shop::new();
-    let tell = |event: &str, at: &str| {
-        let keys = [event::Key { kind: "user_id", value: "u1" }];
+    let tell_of = |user: &str, event: &str, at: &str| {
+        let keys = [event::Key { kind: "user_id", value: user }];
         let at = Timestamp::from_micros(us(at));
         let event = event::Event { message_id: Some(event), ..event::Event::new(event, at, &keys) };
         let mut inbox = shop.engine.inbox();
         listen::Sink::event(&mut inbox, &event).expect("it names somebody");
-        block_on(shop.engine.take(inbox)).expect("memory takes it")
+        shop.take(inbox)
     };
+    let tell = |event: &str, at: &str| tell_of("u1", event, at);
     assert_eq!(tell("Order", "2025-12-24T09:00"), [Took::Stored]);
     assert_eq!(tell("Order", "2025-12-24T09:00"), [Took::Duplicate]);
+    assert_eq!(tell_of("u2", "Order", "2025-12-24T09:00"), [Took::Stored], "the same id of somebody else");
     while shop.wake() > 0 {}
     let shown = shop.customer("user_id", "u1").expect("known");
     assert_eq!((shown.expectations[0].broken, shown.expectations[0].pending), (1, 0), "nobody delivered");
@@ -207,9 +234,9 @@ fn who_asks_what_to_do_after_an_event_is_told_what_it_has_brought_about() {
         SHOP.replace("  banner:", "  thanks: {when: event = 'Order', value: 9, deliver: {webhook: thanks}}\n  banner:");
     let mut shop = Shop::new();
     shop.engine = open(&charter, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
-    shop.send(&track("Order", r#""userId":"u1","messageId":"m1""#, ""));
-    let keys = vec![("user_id".to_owned(), "u1".to_owned())];
-    let ask = Ask { keys, occasion: Some(Occasion::Message("m1".to_owned())) };
+    let inbox = shop.inbox(&track("Order", r#""userId":"u1","messageId":"m1""#, ""));
+    let ask = Ask { occasion: inbox.occasion(), ..asked("user_id", "u1", "") };
+    shop.take(inbox);
     let decided = block_on(shop.engine.decide(ask)).expect("memory takes it");
     assert_eq!((decided.action.as_deref(), decided.repeated), (Some("thanks"), true));
     assert_eq!(shop.deliveries("thanks").len(), 1);

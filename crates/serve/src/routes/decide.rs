@@ -131,11 +131,11 @@ pub(super) struct Noting<'n, 'e> {
 
 impl Receiver for Noting<'_, '_> {
     fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
-        *self.noted.0.lock().unwrap_or_else(PoisonError::into_inner) = Ask {
-            keys: accepted.keys.iter().map(|key| (key.kind.to_owned(), key.value.to_owned())).collect(),
-            occasion: accepted.message_id.map(|id| Occasion::Message(id.to_owned())),
-        };
-        self.inbox.accepted(accepted)
+        self.inbox.accepted(accepted)?;
+        let keys = accepted.keys.iter().map(|key| (key.kind.to_owned(), key.value.to_owned())).collect();
+        let ask = Ask { keys, occasion: self.inbox.occasion() };
+        *self.noted.0.lock().unwrap_or_else(PoisonError::into_inner) = ask;
+        Ok(())
     }
 
     fn rejected(&mut self, rejected: &Rejected<'_>) -> Result<(), Stop> {
