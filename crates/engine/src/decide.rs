@@ -18,7 +18,7 @@ use crate::entry::{self, StoredDecision, kind};
 use crate::error::Error;
 use crate::identity::customer_named_by;
 use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
-use crate::message::{Ranked, key_bytes};
+use crate::message::Ranked;
 use crate::work::Work;
 
 /// What is asked.
@@ -138,7 +138,7 @@ fn considered(candidate: &Candidate, action: &str) -> String {
     serde_json::to_string(&considered).expect("texts and numbers can be written")
 }
 
-/// The number of an occasion.
+/// The number of an occasion, which others' may have, too.
 pub(crate) fn occasion_of(bytes: &[u8]) -> u64 {
     let digest = Sha256::digest(bytes);
     u64::from_le_bytes(digest[..8].try_into().expect("SHA-256 has 32 bytes"))
@@ -175,16 +175,15 @@ impl Engine {
             }
         }
         keys.sort_unstable();
-        let Some(first) = keys.first() else {
+        if keys.is_empty() {
             return Err(Error::Invalid("none of the keys names anybody".to_owned()));
-        };
+        }
         self.refuse_misspelt(&keys).await?;
         let now_us = self.clock.now_us();
         let occasion = match &ask.occasion {
             Some(Occasion::Message(id)) => occasion_of(&id.0),
-            Some(Occasion::Named(text)) => {
-                occasion_of(&[key_bytes(&first.kind, &first.value).as_slice(), &[0], text.as_bytes()].concat())
-            }
+            // Whose it is does not count: a customer may be asked about by this key and by that.
+            Some(Occasion::Named(text)) => occasion_of(&[b"named/", text.as_bytes()].concat()),
             None => occasion_of(&self.next_seq(now_us, 0).to_le_bytes()),
         };
         let mut collisions = 0;

@@ -105,7 +105,7 @@ impl Engine {
         let life = Life::new(self, charter).await?;
         let entries = life.live(self).await?;
         life.wake_until(within.end.min(self.clock.now_us())).await?;
-        let mut decisions: BTreeMap<u64, [Option<Made>; 2]> = BTreeMap::new();
+        let mut decisions: BTreeMap<(i64, u64), [Option<Made>; 2]> = BTreeMap::new();
         for (which, engine) in [self, &*life.engine].into_iter().enumerate() {
             for (occasion, made) in engine.decisions().await? {
                 decisions.entry(occasion).or_default()[which] = Some(made);
@@ -121,15 +121,15 @@ impl Engine {
         Ok(found)
     }
 
-    /// Every decision in the log by its occasion. One that came again after it was decided for nothing counts as the last.
-    async fn decisions(&self) -> Result<BTreeMap<u64, Made>, Error> {
+    /// Every decision in the log by its customer and occasion. One that came again after it was decided for nothing counts as the last.
+    async fn decisions(&self) -> Result<BTreeMap<(i64, u64), Made>, Error> {
         let mut made = BTreeMap::new();
         self.each_entry::<Error>(0, &mut |logged| {
             if logged.kind == kind::DECISION {
                 let stored = stored(logged)?;
                 let action = stored.chosen().map(str::to_owned);
                 let of = Made { at_us: logged.at_us, customer: logged.customer.0, action };
-                made.insert(stored.decision.occasion, of);
+                made.insert((logged.customer.0, stored.decision.occasion), of);
             }
             Ok(true)
         })

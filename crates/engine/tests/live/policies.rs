@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::{Ask, Occasion, Options};
+use engine::Options;
 use futures::executor::block_on;
 use keep::Keep;
 
 use crate::open;
-use crate::stories::{SHOP, Shop, track};
+use crate::stories::{SHOP, Shop, asked, track};
 
 /// A day of a shop that leaves some of its decisions to chance, and the days after it, in which promises break.
 fn day_of_chance() -> (Shop, String) {
@@ -32,10 +32,7 @@ fn day_of_chance() -> (Shop, String) {
         let consent = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
         shop.send(&[track(event, &ids, consent), track("Ticket", &ids, "")].join(","));
         if minute % 7 == 0 {
-            let ask = Ask {
-                keys: vec![("user_id".to_owned(), format!("u{of}"))],
-                occasion: Some(Occasion::Named(format!("{minute}"))),
-            };
+            let ask = asked("user_id", &format!("u{of}"), &minute.to_string());
             block_on(shop.engine.decide(ask)).expect("memory is there");
         }
         if minute % 200 == 10 {
@@ -55,6 +52,12 @@ fn the_same_charter_decides_the_same_and_another_one_otherwise() {
         let all = i64::MIN..i64::MAX;
         block_on(shop.engine.redecide(Arc::new(charter), all, 3)).expect("memory is there")
     };
+    // Two customers who are asked about on one page are two occasions.
+    let before = redecide(&charter).occasions;
+    for user in ["u1", "u5"] {
+        block_on(shop.engine.decide(asked("user_id", user, "one page"))).expect("memory is there");
+    }
+    assert_eq!(redecide(&charter).occasions, before + 2);
     let entries = block_on(shop.keep.log_span()).expect("memory is there").end;
     let same = redecide(&charter);
     assert_eq!((same.differing, &same.examples), (0, &Vec::new()), "{same:?}");

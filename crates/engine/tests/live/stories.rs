@@ -263,6 +263,27 @@ fn consent_cap_and_occasion_are_kept() {
 }
 
 #[test]
+fn the_same_occasion_by_another_key_of_the_same_customer_is_the_same() {
+    let charter = SHOP.replace("  banner: {when: visits >= 1", "  gift: {when: visits >= 1, deliver: {webhook: gifts}");
+    let mut shop = Shop::new();
+    shop.engine = open(&charter, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+    let old = r#","timestamp":"2026-03-02T07:00:00Z""#;
+    shop.send(&track("Visit", r#""anonymousId":"a1""#, old));
+    let ask = |kind: &str, value: &str| block_on(shop.engine.decide(asked(kind, value, "cart-17"))).expect("it is");
+    let first = ask("anonymous_id", "a1");
+    assert_eq!((first.action.as_deref(), first.repeated), (Some("gift"), false));
+    shop.send(&format!(r#"{{"type":"identify","userId":"u1","anonymousId":"a1"{old}}}"#));
+    let again = ask("user_id", "u1");
+    assert_eq!((again.action.as_deref(), again.repeated, &again.occasion), (Some("gift"), true, &first.occasion));
+    assert_eq!(shop.deliveries("gifts").len(), 1);
+    // Somebody else's is another one, whatever it is called.
+    shop.send(&track("Visit", r#""userId":"u2""#, old));
+    assert!(!ask("user_id", "u2").repeated);
+    assert_eq!(shop.deliveries("gifts").len(), 1, "one more");
+    shop.is_its_replay();
+}
+
+#[test]
 fn a_question_by_a_misspelt_kind_of_key_makes_nobody_known() {
     let shop = Shop::new();
     let ask = |kind: &str| {
