@@ -305,7 +305,7 @@ impl Batch<'_> {
         // What fell due meanwhile is told before what comes now.
         self.rebuild(around.as_ref()).await?;
         // Of those whose state is known only once it is built anew.
-        let mut last: BTreeMap<Customer, Fresh<'_>> = BTreeMap::new();
+        let mut waiting: Vec<(Customer, &Fresh<'_>)> = Vec::new();
         for each @ Fresh { id, text, parsed, keys } in fresh {
             let numbers: Vec<KeyNumber> = keys.iter().map(|key| self.places[*key].number).collect();
             let customer = match &around {
@@ -316,14 +316,14 @@ impl Batch<'_> {
             self.work.commit.messages.push(*id);
             self.work.take_message(customer, parsed, text);
             if self.work.anew.contains_key(&customer) {
-                last.insert(customer, *each);
+                waiting.push((customer, each));
             } else {
                 self.decide_after(customer, each);
             }
         }
         self.rebuild(around.as_ref()).await?;
-        for (customer, each) in last {
-            self.decide_after(customer, &each);
+        for (customer, each) in waiting {
+            self.decide_after(customer, each);
         }
         Ok(())
     }

@@ -134,3 +134,24 @@ fn what_would_have_been_due_long_ago_by_another_charter_brings_about_nothing() {
     assert_eq!(shop.customer("user_id", "u1").expect("known").expectations[0].broken, 1);
     assert_eq!(shop.deliveries("mail").len(), 0, "nobody had been promised that");
 }
+
+#[test]
+fn every_event_may_bring_about_an_action_though_its_state_is_read_again() {
+    let ticket = || track("Ticket", r#""userId":"u1""#, CONSENTS);
+    let page = |at: &str| track("Visit", r#""userId":"u1""#, &format!(r#","timestamp":"2026-03-{at}:00Z""#));
+    let mut shop = Shop::new();
+    shop.send(&ticket());
+    change(&mut shop, &renamed(), "2026-03-02T12:00");
+    shop.send(&[ticket(), page("02T10:00")].join(","));
+    assert_eq!(shop.deliveries("crm").len(), 1, "the second ticket, whatever comes after it");
+    shop.is_its_replay();
+    // One that came too late for the state to take it in.
+    let shop = Shop::new();
+    shop.send(&ticket());
+    for minute in 10..30 {
+        shop.send(&page(&format!("02T08:{minute}")));
+    }
+    shop.at("2026-03-02T12:00").send(&[page("01T10:00"), ticket(), page("02T10:00")].join(","));
+    assert_eq!(shop.deliveries("crm").len(), 1);
+    shop.is_its_replay();
+}
