@@ -134,8 +134,12 @@ impl Ledger {
         }
         let head = Head::read(read)?;
         shared.numbers.fetch_max(head.number, Ordering::Relaxed);
-        // Whether what was decided last is written, the tables tell: what is not there cannot be given back again.
-        shared.leases().hold_on();
+        let mut leases = shared.leases();
+        // Whether what was decided last is written, the tables tell: what is not there cannot be given back again, and rows that
+        // nobody took note of may be before those that were the first.
+        leases.hold_on();
+        leases.forget_floors();
+        drop(leases);
         Ok(Self { head, known_us, shared, recent: Recent::since(head.version) })
     }
 

@@ -81,6 +81,8 @@ struct Inner {
     shared: Arc<Shared>,
     known_us: i64,
     faults: Option<Faults>,
+    /// Whether what is written next is not noted, because nobody learns that it was.
+    unnoted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -142,7 +144,7 @@ impl Memory {
         let known_us = messages_known_us.max(limits::MESSAGES_KNOWN_US_MIN);
         let ledger =
             Ledger::open(&Tables::default(), known_us, Arc::clone(&shared)).expect("nothing is in it to be wrong");
-        let inner = Inner { tables: Tables::default(), ledger, shared, known_us, faults: None };
+        let inner = Inner { tables: Tables::default(), ledger, shared, known_us, faults: None, unnoted: false };
         Self { inner: Mutex::new(inner) }
     }
 
@@ -171,7 +173,12 @@ impl Memory {
         let fault = inner.faults.as_mut().and_then(|faults| faults(operation));
         match fault {
             None => work(&mut inner),
-            Some(fault) if fault.is_written() => work(&mut inner).and(Err(fault.error())),
+            Some(fault) if fault.is_written() => {
+                inner.unnoted = true;
+                let done = work(&mut inner);
+                inner.unnoted = false;
+                done.and(Err(fault.error()))
+            }
             Some(fault) => Err(fault.error()),
         }
     }
@@ -185,7 +192,12 @@ impl Inner {
     fn write(&mut self, writes: Writes) -> Result<(), Error> {
         let note = self.ledger.note(&writes)?;
         self.tables.write(writes);
-        self.ledger.written(note);
+        if self.unnoted {
+            // As the embedded home does: what is written is read again, and who has taken what is not forgotten.
+            self.ledger = Ledger::open(&self.tables, self.known_us, Arc::clone(&self.shared))?;
+        } else {
+            self.ledger.written(note);
+        }
         Ok(())
     }
 }

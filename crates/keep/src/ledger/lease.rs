@@ -131,6 +131,11 @@ impl Leases {
         }
     }
 
+    /// Nothing is known of where the rows of what waits begin.
+    pub(super) fn forget_floors(&mut self) {
+        self.floors.clear();
+    }
+
     /// Takes timers that are due. `read` has to be as of a moment after the lock on these leases was taken.
     pub(crate) fn take_timers(&mut self, read: &dyn Read, generation: u32, take: Take) -> Result<Vec<Due>, Error> {
         let table = Table::TimersDue(generation);

@@ -1,6 +1,7 @@
 //! The contract of [`keep::Keep`], run over every home.
 #![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test says why it skips, and may fail anywhere")]
 
+mod faults;
 mod homes;
 mod model;
 mod shared;
