@@ -28,6 +28,7 @@ pub(super) fn copy(files: &Files, still: Beneath, folder: &Path) -> Result<(), E
             rows.insert(Slice::from(key), Some(Slice::from(value)));
             if bytes >= GROUP_BYTES_MAX {
                 target.write(Writes::from([(table, std::mem::take(&mut rows))]))?;
+                target.go_on()?;
                 bytes = 0;
             }
             Ok(ControlFlow::Continue(()))

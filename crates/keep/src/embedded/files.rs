@@ -133,20 +133,31 @@ impl Files {
 
     /// Writes all of it, or nothing, and returns when it is on the disk.
     pub(super) fn write(&self, writes: Writes) -> Result<(), Error> {
-        let mut writing = self.writing();
-        if writing.folding.as_ref().is_some_and(JoinHandle::is_finished) {
-            writing.folded()?;
-        }
-        writing.journal.append(|record| fresh::encode(&writes, record))?;
+        self.writing().journal.append(|record| fresh::encode(&writes, record))?;
         let mut active = self.shared.active.write().expect("nothing panics while it writes");
         for (table, rows) in writes {
             self.shared.cache.remove(table, rows.keys());
             active.put(table, rows);
         }
-        let full = active.bytes() >= self.fresh_bytes;
-        drop(active);
-        if full || writing.journal.bytes() >= JOURNAL_BYTES_MAX {
+        Ok(())
+    }
+
+    /// Whether enough has gathered to be put into the tables.
+    pub(super) fn is_full(&self) -> bool {
+        let journal = self.writing().journal.bytes();
+        let active = self.shared.active.read().expect("nothing panics while it writes");
+        active.bytes() >= self.fresh_bytes || journal >= JOURNAL_BYTES_MAX
+    }
+
+    /// Begins to put what has gathered into the tables, if it is enough, and says what went wrong with what was put there before.
+    /// What is written is not concerned: it is in the journal.
+    pub(super) fn go_on(&self) -> Result<(), Error> {
+        let is_full = self.is_full();
+        let mut writing = self.writing();
+        if is_full || writing.folding.as_ref().is_some_and(JoinHandle::is_finished) {
             writing.folded()?;
+        }
+        if is_full {
             self.set_apart(&mut writing)?;
             self.fold(&mut writing)?;
         }

@@ -104,7 +104,8 @@ impl Writer {
         self.write(&files, writes)?;
         let tables = files.view().tables();
         let expired = self.ledger.as_ref().map(|ledger| ledger.expired(&tables, now_us)).unwrap_or_default();
-        files.drop_tables(&expired)?;
+        // What is written is answered, whatever becomes of this: it is tried again with the next commit.
+        let _ = self.minded(files.drop_tables(&expired));
         Ok(results)
     }
 
@@ -123,16 +124,19 @@ impl Writer {
         }
         let ledger = self.ledger.as_mut().ok_or_else(closed)?;
         let note = ledger.note(&writes)?;
-        match files.write(writes) {
-            Ok(()) => {
-                ledger.written(note);
-                Ok(())
-            }
-            Err(error) => {
-                self.ledger = None;
-                Err(error)
-            }
+        let written = files.write(writes).map(|()| ledger.written(note));
+        self.minded(written)?;
+        // What is written is there, also where it cannot be put into the tables.
+        let _ = self.minded(files.go_on());
+        Ok(())
+    }
+
+    /// Takes note of what went wrong on the disk: what is there has to be read again before anything else is written.
+    fn minded<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+        if done.is_err() {
+            self.ledger = None;
         }
+        done
     }
 
     /// After writing failed the store takes nothing any more, because it cannot know what is on the disk. It is opened again,
@@ -151,7 +155,11 @@ impl Writer {
         }
         let files = Files::open(&self.inner.folder, &self.inner.options)?;
         self.inner.set_files(Some(files));
-        self.begin()
+        self.begin()?;
+        let files = self.inner.files()?;
+        // Otherwise more and more would gather that cannot be put into the tables.
+        let settled = if files.is_full() { files.settle() } else { Ok(()) };
+        self.minded(settled)
     }
 
     fn look_for_room(&self) -> Result<(), Error> {
@@ -177,21 +185,22 @@ impl Writer {
         let (files, ledger) = self.ready()?;
         let (writes, erased) = ledger.erase(&files.view(), customers, entries)?;
         self.write(&files, writes)?;
-        files.settle()?;
+        self.minded(files.settle())?;
         Ok((files, erased))
     }
 
     /// Everything as of now, while commits go on.
     pub(super) fn still(&mut self) -> Result<(Arc<Files>, Beneath), Error> {
         let (files, _) = self.ready()?;
-        let still = files.still()?;
+        let still = self.minded(files.still())?;
         Ok((files, still))
     }
 
     pub(super) fn drop_generation(&mut self, generation: u32) -> Result<(), Error> {
         let (files, ledger) = self.ready()?;
         ledger.changed();
-        files.drop_tables(&[Table::States(generation), Table::Timers(generation), Table::TimersDue(generation)])
+        let gone = [Table::States(generation), Table::Timers(generation), Table::TimersDue(generation)];
+        self.minded(files.drop_tables(&gone))
     }
 
     pub(super) fn close(&mut self) {

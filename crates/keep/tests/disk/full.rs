@@ -1,39 +1,14 @@
 //! A disk that is full: nothing that was answered is lost, reading goes on, and writing does when there is room.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 
 use keep::{Change, Commit, Customer, Embedded, EmbeddedOptions, Error, Keep, MessageId, StateChange, Version, Wanted};
 
+use testkit::SmallDisk;
+
 use super::{NOW_US, log, one};
-
-/// A small disk in memory; only root may make one.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn new(megabytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let size = format!("size={megabytes}m");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "keep-test"]).arg(folder.path()).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(folder));
-        }
-        eprintln!("SKIPPED: a small disk cannot be mounted here (it takes root)");
-        None
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Also where something still has it open: it goes with that.
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
 
 /// Bytes that do not compress.
 fn noise(seed: u64, bytes: usize) -> Vec<u8> {
@@ -109,6 +84,38 @@ async fn no_state_is_lost_when_there_was_none_to_reclaim_some() {
         }
     }
     assert!(refused == 20 && written > 1_000, "{refused} refused, {written} written since");
+}
+
+/// A file that takes all the room of a disk but this much.
+fn filler(disk: &SmallDisk, left: u64) -> std::path::PathBuf {
+    let path = disk.path().join("filler");
+    let mut file = std::fs::File::create(&path).unwrap();
+    while file.write_all(&[1; 1 << 16]).is_ok() {}
+    file.set_len(file.metadata().unwrap().len() - left).unwrap();
+    path
+}
+
+/// Message ids whose time is over go with their table, and before that everything is put into the tables, which takes room.
+#[tokio::test]
+async fn what_is_written_is_answered_also_where_there_is_no_room_to_forget_messages() {
+    let Some(disk) = SmallDisk::new(160) else { return };
+    let options = EmbeddedOptions { messages_known_us: 1_000_000, ..EmbeddedOptions::default() };
+    let keep = Embedded::open(disk.path().join("home"), options).unwrap();
+    for n in 0..100 {
+        keep.commit(large(n)).await.unwrap();
+    }
+    let filler = filler(&disk, 4 << 20);
+    let later = |n| Commit { now_us: NOW_US + 10_000_000, ..large(n) };
+    keep.commit(later(100)).await.expect("it is written");
+    let full = keep.commit(later(101)).await;
+    assert!(matches!(full, Err(Error::Full)), "{full:?}");
+    std::fs::remove_file(filler).unwrap();
+    for n in 102..105 {
+        keep.commit(later(n)).await.expect("there is room again");
+    }
+    keep.copy_to(&disk.path().join("copy")).await.expect("there is room for a copy");
+    let numbers: Vec<u64> = log(&keep).await.iter().map(|(_, entry)| number(entry)).collect();
+    assert_eq!(numbers, (0..=100).chain(102..105).collect::<Vec<_>>(), "each is there once");
 }
 
 async fn goes_on(options: EmbeddedOptions) {
