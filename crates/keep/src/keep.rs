@@ -112,7 +112,7 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// [`Commit::settled`].
     async fn deliveries(&self, target: &str, take: Take) -> Result<Vec<Delivery>, Error>;
 
-    /// What waits at each target. Counts everything that waits: to look at, not to work by.
+    /// What waits at each target. Counts everything that waits, and not as of one moment: to look at, not to work by.
     async fn queues(&self) -> Result<Vec<Queue>, Error>;
 
     /// The deliveries that wait at a target, those that are taken included, the first due first: no more than `limit`. To look at.

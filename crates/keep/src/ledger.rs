@@ -7,6 +7,7 @@ mod erase;
 mod keys;
 mod lease;
 mod parcel;
+mod queues;
 mod read;
 mod recent;
 
@@ -24,8 +25,9 @@ use crate::store::{Draft, Read, Table, Writes};
 
 pub(crate) use lease::Leases;
 pub(crate) use parcel::shortened;
+pub(crate) use queues::{Counting, queues};
 pub(crate) use read::{
-    chunks, dead, every_key, every_link, evidence, keys_by_number, keys_of, links, load, log, log_of, log_span, queues,
+    chunks, dead, every_key, every_link, evidence, keys_by_number, keys_of, links, load, log, log_of, log_span,
     records, states, waiting,
 };
 use recent::Recent;

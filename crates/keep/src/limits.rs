@@ -50,6 +50,9 @@ pub const CACHE_BYTES: u64 = 128 << 20;
 /// Up to so many rows are read by the thread that asks, from memory or the page cache mostly, in some tens of microseconds.
 pub(crate) const INLINE_ROWS_MAX: usize = 64;
 
+/// Rows that are counted before whoever writes may go on: some milliseconds.
+pub(crate) const COUNTED_ROWS: usize = 4_096;
+
 /// What came in last is held in memory up to this size, about, and then folded into the tables: up to twice as much while that
 /// goes on.
 pub(crate) const FRESH_BYTES: usize = 64 << 20;

@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 use crate::body::{self, Received, Room};
 use crate::cors;
+use crate::counted::Counted;
 use crate::keys::{Keys, KeysError, Store};
 use crate::limits::STREAMS_MAX;
 use crate::metrics::{Answers, Metrics};
@@ -37,6 +38,8 @@ pub(crate) struct App {
     /// How the answers of each route turned out.
     pub(crate) answers: Vec<Answers>,
     pub(crate) room: Room,
+    /// What waits at each target.
+    pub(crate) counted: Counted,
     /// Places for readers of streams.
     pub(crate) streams: Arc<Semaphore>,
     /// The place for a backup that is being made.
@@ -54,6 +57,7 @@ impl App {
             keys: Keys::new(&options.keys, options.requests_per_second),
             metrics: Metrics::default(),
             room: Room::new(),
+            counted: Counted::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             backing_up: Arc::new(Semaphore::new(1)),
             engine,

@@ -10,6 +10,7 @@ mod app;
 mod backups;
 mod body;
 mod cors;
+mod counted;
 mod keys;
 pub mod limits;
 mod metrics;

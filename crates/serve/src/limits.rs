@@ -60,11 +60,14 @@ pub(crate) const ROWS: usize = 100;
 /// Rows of an answer that may be asked for.
 pub(crate) const ROWS_MAX: usize = 1_000;
 
+/// For how long what waits at each target is not counted again for `/metrics`, which asks for no key.
+pub(crate) const COUNTED_FOR: Duration = Duration::from_secs(5);
+
 /// Streams of changes at a time.
 pub(crate) const STREAMS_MAX: usize = 256;
 
-/// How often a stream without changes says that it is alive.
-pub(crate) const ALIVE_EVERY: Duration = Duration::from_secs(15);
+/// How often a stream without changes says that it is alive, where nothing else is said.
+pub const ALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// After how long those who were told to come again may do so, in seconds.
 pub(crate) const RETRY_AFTER_SECONDS: u64 = 1;

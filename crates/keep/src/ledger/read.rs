@@ -1,6 +1,6 @@
 //! What is read from the tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 use crate::bytes::Eye;
@@ -11,11 +11,11 @@ use crate::ledger::chunk::{self, Chunk};
 use crate::ledger::parcel::Parcel;
 use crate::ledger::{Head, keys};
 use crate::limits::LOG_PAGE_BYTES;
-use crate::loaded::{Customer, Dead, Key, KeyNumber, Loaded, Logged, Queue, Record, Stored, Version, Waiting, Wanted};
+use crate::loaded::{Customer, Dead, Key, KeyNumber, Loaded, Logged, Record, Stored, Version, Waiting, Wanted};
 use crate::store::{Read, Table, scan_prefix};
 
-const GO_ON: Result<ControlFlow<()>, Error> = Ok(ControlFlow::Continue(()));
-const ENOUGH: Result<ControlFlow<()>, Error> = Ok(ControlFlow::Break(()));
+pub(super) const GO_ON: Result<ControlFlow<()>, Error> = Ok(ControlFlow::Continue(()));
+pub(super) const ENOUGH: Result<ControlFlow<()>, Error> = Ok(ControlFlow::Break(()));
 
 pub(crate) fn load(read: &dyn Read, wanted: &Wanted) -> Result<Loaded, Error> {
     let mut seen: Vec<_> = if wanted.messages.is_empty() { Vec::new() } else { read.tables() };
@@ -168,7 +168,7 @@ pub(crate) fn states(
 }
 
 /// The first key after this one.
-fn past(key: &[u8]) -> Vec<u8> {
+pub(super) fn past(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }
 
@@ -263,34 +263,6 @@ pub(super) fn chunk_with(read: &dyn Read, position: u64) -> Result<Option<(u64, 
         ENOUGH
     })?;
     Ok(found)
-}
-
-pub(crate) fn queues(read: &dyn Read) -> Result<Vec<Queue>, Error> {
-    let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
-    let mut of = |target: String, change: &dyn Fn(&mut Queue)| {
-        let none = Queue { target: target.clone(), paused: false, waiting: 0, first_due_us: None, dead: 0 };
-        change(queues.entry(target).or_insert(none));
-    };
-    read.scan(Table::OutboxDue, &[], &mut |key, _| {
-        let mut eye = Eye::new(key);
-        let (target, due_us) = (eye.text()?, eye.i64()?);
-        of(target, &|queue| {
-            queue.waiting += 1;
-            queue.first_due_us.get_or_insert(due_us);
-        });
-        GO_ON
-    })?;
-    read.scan(Table::OutboxDead, &[], &mut |key, _| {
-        of(Eye::new(key).text()?, &|queue| queue.dead += 1);
-        GO_ON
-    })?;
-    read.scan(Table::Paused, &[], &mut |key, _| {
-        let target =
-            String::from_utf8(key.to_vec()).map_err(|_| Error::corrupt("the name of a target is not UTF-8"))?;
-        of(target, &|queue| queue.paused = true);
-        GO_ON
-    })?;
-    Ok(queues.into_values().collect())
 }
 
 pub(crate) fn waiting(read: &dyn Read, target: &str, limit: usize) -> Result<Vec<Waiting>, Error> {

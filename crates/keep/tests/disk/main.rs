@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test says why it skips, and may fail anywhere")]
 
 mod copied;
+mod counted;
 mod erased;
 mod full;
 mod killed;

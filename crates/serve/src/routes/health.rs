@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{Call, Route, json as answer};
 use crate::access::Access;
 use crate::app::App;
+use crate::limits::COUNTED_FOR;
 use crate::metrics::Text;
 use crate::openapi;
 use crate::problem::{Code, Problem};
@@ -120,7 +121,8 @@ fn engine_counts(app: &App, text: &mut Text) {
 
 /// What waits at each target, was given up there, and whether it is on hold; nothing while live state does not answer.
 async fn targets(app: &App, text: &mut Text) {
-    let Ok(Ok(mut targets)) = tokio::time::timeout(READY_TIME_MAX, app.outbox.targets()).await else { return };
+    let counted = app.counted.targets(&app.outbox, COUNTED_FOR);
+    let Ok(Ok(mut targets)) = tokio::time::timeout(READY_TIME_MAX, counted).await else { return };
     // Those of old charters, which nobody ever made, are not counted among them.
     targets.truncate(TARGETS_MAX);
     let mut family = |name: &str, help: &str, of: &dyn Fn(&ShownTarget) -> u64| {

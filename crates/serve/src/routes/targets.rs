@@ -1,5 +1,7 @@
 //! Where actions go: targets, what waits there, and what was given up.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use engine::deliver::{Error, Put, Secret};
@@ -146,7 +148,8 @@ fn nothing() -> Response {
 }
 
 async fn list_targets(call: Call) -> Result<Response, Problem> {
-    answer(&json!({"targets": call.app.outbox.targets().await?}))
+    let targets = call.app.counted.targets(&call.app.outbox, Duration::ZERO).await?;
+    answer(&json!({ "targets": targets }))
 }
 
 async fn put(mut call: Call) -> Result<Response, Problem> {

@@ -131,6 +131,8 @@ async fn it_says_how_it_is_and_what_it_counted() {
     }
     assert!(!answer.body.contains("personal"), "no label says anything about anybody");
     server.keep.order_faults(|_| Some(LOST));
+    let again = server.ask("GET", "/metrics", &[], "").await;
+    assert!(again.body.contains(r#"desireline_deliveries_waiting{target="crm"} 0"#), "what waits is not counted again");
     assert_eq!(server.ask("GET", "/readyz", &[], "").await.said(), "503 unavailable");
     assert_eq!(server.ask("GET", "/healthz", &[], "").await.status, 200);
     server.keep.order_faults(|_| None);
