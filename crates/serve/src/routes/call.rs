@@ -59,7 +59,7 @@ impl Call {
         let (head, _) = request.into_parts();
         let mut response = match Self::admitted(app, place, head).await {
             Ok((handler, call)) => {
-                let answered = tokio::time::timeout(ANSWER_TIME_MAX, handler(call)).await;
+                let answered = tokio::time::timeout(ANSWER_TIME_MAX, run(handler, call)).await;
                 let late = |_| Err(Problem::new(Code::Unavailable, "it took too long; it may have been done"));
                 answered.unwrap_or_else(late)
             }
@@ -164,6 +164,16 @@ impl Call {
     pub(crate) fn who(&self) -> &str {
         self.key.as_ref().map_or("", |key| &key.id)
     }
+}
+
+/// Runs what answers. What changes something runs to its end, also where its client is gone, or is told that it takes too long: the
+/// change may be made already, and is not noted yet.
+async fn run(handler: super::Handler, call: Call) -> Result<Response, Problem> {
+    if call.head.method.is_safe() {
+        return handler(call).await;
+    }
+    let broken = |error: tokio::task::JoinError| Err(Problem::new(Code::Internal, error.to_string()));
+    tokio::spawn(handler(call)).await.unwrap_or_else(broken)
 }
 
 /// What our own API is asked has to be meant: a filter that is misspelt would be one that is not there. What clients of others

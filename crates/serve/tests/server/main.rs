@@ -4,6 +4,7 @@ mod answers;
 mod api;
 mod cors;
 mod document;
+mod gone;
 mod hostile;
 mod keys;
 mod segment;

@@ -57,7 +57,7 @@ pub(crate) async fn start_with(charter: Charter, change: impl FnOnce(&mut Option
 
 /// A server that does not run yet.
 pub(crate) async fn open(
-    keep: Arc<Memory>,
+    keep: Arc<impl Keep + 'static>,
     charter: Charter,
     change: impl FnOnce(&mut Options),
     stopped: watch::Receiver<bool>,
