@@ -163,6 +163,11 @@ impl Key {
         self.roles.contains(&role) || self.roles.contains(&Role::Admin)
     }
 
+    /// Whether it has not ended.
+    fn is_in_force(&self, now_us: i64) -> bool {
+        self.expires_us.is_none_or(|end| now_us < end)
+    }
+
     /// Whether it is no secret.
     pub(crate) fn is_public(&self) -> bool {
         self.roles == [Role::Ingest]
@@ -194,7 +199,13 @@ impl Keys {
     pub(crate) fn find(&self, text: &str, now_us: i64) -> Option<Arc<Key>> {
         let hash = Hash::of(text);
         let found = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&hash.place()).cloned()?;
-        (found.hash.is(&hash) && found.expires_us.is_none_or(|end| now_us < end)).then_some(found)
+        (found.hash.is(&hash) && found.is_in_force(now_us)).then_some(found)
+    }
+
+    /// Whether a key that was found is in force still.
+    pub(crate) fn have(&self, key: &Key, now_us: i64) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&key.hash.place()).is_some_and(|known| known.hash.is(&key.hash) && known.is_in_force(now_us))
     }
 
     /// Puts these in the place of the kept ones. Those that have not changed go on counting where they were.
@@ -220,7 +231,7 @@ impl Keys {
     /// Whether one of them may do everything.
     pub(crate) fn have_admin(&self, now_us: i64) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.values().any(|key| key.may(Role::Admin) && key.expires_us.is_none_or(|end| now_us < end))
+        known.values().any(|key| key.may(Role::Admin) && key.is_in_force(now_us))
     }
 
     /// Whether there are none.

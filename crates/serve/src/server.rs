@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::backups::Backups;
 use crate::keys::{Given, KeysError, Making, Role};
 use crate::limits::{
-    BODY_TIME_MAX, CONNECTIONS_MAX, HEAD_TIME_MAX, KEYS_READ_EVERY, REQUESTS_PER_SECOND_MAX, STOP_TIME_MAX,
+    ALIVE_EVERY, BODY_TIME_MAX, CONNECTIONS_MAX, HEAD_TIME_MAX, KEYS_READ_EVERY, REQUESTS_PER_SECOND_MAX, STOP_TIME_MAX,
 };
 use crate::routes;
 use crate::traces::Traces;
@@ -69,6 +69,8 @@ pub struct Options {
     pub head_time_max: Duration,
     /// How long the body of a request may take.
     pub body_time_max: Duration,
+    /// How often a stream without changes says that it is alive.
+    pub alive_every: Duration,
     /// Requests per second of a key that says nothing else.
     pub requests_per_second: u32,
     /// Whoever collects traces.
@@ -92,6 +94,7 @@ impl Options {
             connections_max: CONNECTIONS_MAX,
             head_time_max: HEAD_TIME_MAX,
             body_time_max: BODY_TIME_MAX,
+            alive_every: ALIVE_EVERY,
             requests_per_second: REQUESTS_PER_SECOND_MAX,
             traces: None,
             log: Arc::new(|_| {}),

@@ -3,7 +3,9 @@
 //! Source: WHATWG, HTML, "Server-sent events".
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
@@ -18,7 +20,6 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::{Call, Route, Where};
 use crate::access::Access;
 use crate::keys::Role;
-use crate::limits::ALIVE_EVERY;
 use crate::problem::{Code, Problem};
 
 /// What it answers with.
@@ -43,7 +44,16 @@ fn live(call: &Call) -> Result<Response, Problem> {
     let customer = customer.map_err(|_| Problem::invalid("`customer` is the number of a customer"))?;
     let place = Arc::clone(&call.app.streams).try_acquire_owned();
     let place = place.map_err(|_| Problem::new(Code::Busy, "too many streams are open"))?;
-    let stream = Stream { changes: call.app.engine.changes(), customer, stop: call.app.stop.clone(), _place: place };
+    let (app, key) = (Arc::clone(&call.app), call.key.clone());
+    let may_read = move || key.as_ref().is_some_and(|key| app.keys.have(key, app.engine.clock().now_us()));
+    let stream = Stream {
+        changes: call.app.engine.changes(),
+        customer,
+        may_read: Box::new(may_read),
+        alive_every: call.app.options.alive_every,
+        stop: call.app.stop.clone(),
+        _place: place,
+    };
     let events = futures::stream::unfold(stream, |mut stream| async move {
         let text = stream.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(text)), stream))
@@ -59,6 +69,9 @@ fn live(call: &Call) -> Result<Response, Problem> {
 struct Stream {
     changes: Receiver<Arc<Change>>,
     customer: Option<i64>,
+    /// Whether the key with which it was asked for is in force still.
+    may_read: Box<dyn Fn() -> bool + Send>,
+    alive_every: Duration,
     stop: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 }
@@ -66,21 +79,24 @@ struct Stream {
 impl Stream {
     /// What is written next; `None` at the end.
     async fn next(&mut self) -> Option<String> {
-        loop {
+        // Of what is written here: changes of others say nothing to whoever reads.
+        let mut alive = pin!(tokio::time::sleep(self.alive_every));
+        let text = loop {
             let change = tokio::select! {
                 change = self.changes.recv() => change,
                 _ = self.stop.wait_for(|stop| *stop) => return None,
-                () = tokio::time::sleep(ALIVE_EVERY) => return Some(": alive\n\n".to_owned()),
+                () = &mut alive => break ": alive\n\n".to_owned(),
             };
             match change {
                 Ok(change) if self.customer.is_none_or(|wanted| wanted == change.customer) => {
-                    return Some(event("change", &json!(*change)));
+                    break event("change", &json!(*change));
                 }
                 Ok(_) => {}
-                Err(RecvError::Lagged(missed)) => return Some(event("missed", &json!({ "missed": missed }))),
+                Err(RecvError::Lagged(missed)) => break event("missed", &json!({ "missed": missed })),
                 Err(RecvError::Closed) => return None,
             }
-        }
+        };
+        (self.may_read)().then_some(text)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Our own API: what is asked of customers, decisions, events and targets.
 
+use std::time::Duration;
+
 use charter::Charter;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::TcpStream;
 
 use crate::support::{ADMIN, READ, Running, WRITE, basic, request, start, start_with};
@@ -187,14 +189,11 @@ async fn a_message_of_a_client_may_ask_what_to_do_next() {
     server.stop().await;
 }
 
-#[tokio::test]
-async fn what_changes_is_told_as_it_changes() {
-    let server = shop().await;
-    assert_eq!(server.get("/api/v1/live", READ).await.said(), "406 not_acceptable", "it would wait for an end");
+/// What is told as it changes, to whoever has this key.
+async fn live(server: &Running, key: &str, query: &str) -> Lines<BufReader<TcpStream>> {
     let mut stream = TcpStream::connect(server.address).await.expect("it listens");
-    let headers = [("X-API-Key", READ), ("Accept", "text/event-stream")];
-    let ask = request("GET", "/api/v1/live", &headers, b"");
-    stream.write_all(&ask).await.expect("it reads");
+    let headers = [("X-API-Key", key), ("Accept", "text/event-stream")];
+    stream.write_all(&request("GET", &format!("/api/v1/live{query}"), &headers, b"")).await.expect("it reads");
     let mut lines = BufReader::new(stream).lines();
     let mut head = String::new();
     while let Some(line) = lines.next_line().await.expect("it answers") {
@@ -204,6 +203,47 @@ async fn what_changes_is_told_as_it_changes() {
         head += &line;
     }
     assert!(head.starts_with("HTTP/1.1 200") && head.contains("text/event-stream"), "{head}");
+    lines
+}
+
+#[tokio::test]
+async fn changes_of_others_do_not_put_off_the_sign_of_life() {
+    let server = start_with(charter(), |options| options.alive_every = Duration::from_millis(300)).await;
+    let mut lines = live(&server, READ, "?customer=1000").await;
+    let alive = async { while !lines.next_line().await.expect("it goes on").is_some_and(|line| line == ": alive") {} };
+    let others = async {
+        for n in 0_u64.. {
+            let visit = json!({"event": "Order Completed", "userId": "ann", "messageId": n});
+            assert_eq!(server.post("/v1/track", visit.to_string()).await.status, 200);
+        }
+    };
+    tokio::select! {
+        () = alive => {}
+        () = others => {}
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("no sign of life"),
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_told_to_a_key_that_was_withdrawn() {
+    let server = shop().await;
+    let made = admin(&server, "POST", "/api/v1/keys", &json!({"name": "screen", "roles": ["read"]})).await.json();
+    let mut lines = live(&server, made["key"].as_str().expect("a key"), "").await;
+    let path = format!("/api/v1/keys/{}", made["id"].as_str().expect("an id"));
+    assert_eq!(admin(&server, "DELETE", &path, &Value::Null).await.status, 204);
+    server.post("/v1/track", r#"{"event":"Order Completed","userId":"ann"}"#).await;
+    while let Some(line) = lines.next_line().await.expect("it ends as it should") {
+        assert!(!line.starts_with("event: "), "{line}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_changes_is_told_as_it_changes() {
+    let server = shop().await;
+    assert_eq!(server.get("/api/v1/live", READ).await.said(), "406 not_acceptable", "it would wait for an end");
+    let mut lines = live(&server, READ, "").await;
     server.post("/v1/track", r#"{"event":"Order Completed","userId":"ann"}"#).await;
     let mut seen = Vec::new();
     while let Some(line) = lines.next_line().await.expect("it goes on") {
