@@ -204,6 +204,20 @@ impl Charter {
         })
     }
 
+    /// Everybody who may own a moment or a promise: the departments, then whoever only a moment or an expectation names, since
+    /// a charter need not list its departments.
+    pub fn owners(&self) -> Vec<&str> {
+        let named =
+            self.moments.iter().map(|moment| &moment.owner).chain(self.expectations.iter().map(|one| &one.owner));
+        let mut owners: Vec<&str> = self.departments.iter().map(|department| department.name.as_str()).collect();
+        for owner in named.flatten() {
+            if !owners.contains(&owner.as_str()) {
+                owners.push(owner);
+            }
+        }
+        owners
+    }
+
     /// How the rows of a file become events: the first source whose pattern matches its name.
     pub fn source_for(&self, path: &str) -> Option<&SourceMap> {
         self.sources.iter().find(|source| source.glob.matches(path))

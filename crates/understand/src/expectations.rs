@@ -188,7 +188,7 @@ pub struct Answer {
     pub times: Times,
     /// The expectations in the order of the charter.
     pub expectations: Vec<Expected>,
-    /// Those of each department together, in the order of the charter, those of nobody last.
+    /// Those of each owner together, departments in the order of the charter, those of nobody last.
     pub owners: Vec<Owner>,
     /// What stands against these figures.
     pub doubts: Vec<Doubt>,

@@ -1,5 +1,7 @@
 //! docs/guide/expectations.md
 
+use std::collections::BTreeSet;
+
 use charter::journeys::Expectation;
 use serde_json::{Value, json};
 
@@ -43,7 +45,13 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Option<Value> {
         return None;
     }
     let expected = charter.expectations.iter().map(|expectation| expected(log, expectation, limit(question, 5)));
-    let owners = charter.departments.iter().map(|department| Some(department.name.clone())).chain([None]);
+    // The departments of the list, then those that only a moment or an expectation names.
+    let mut owners: Vec<Option<String>> = charter.departments.iter().map(|one| Some(one.name.clone())).collect();
+    owners.extend(charter.moments.iter().map(|moment| moment.owner.clone()));
+    owners.extend(charter.expectations.iter().map(|expectation| expectation.owner.clone()));
+    let mut seen = BTreeSet::new();
+    owners.retain(|owner| owner.is_some() && seen.insert(owner.clone()));
+    owners.push(None);
     let owner = |owner: Option<String>| {
         let own = charter.expectations.iter().filter(|expectation| expectation.owner == owner);
         let states: Vec<State> = own.flat_map(|expectation| promises(log, expectation)).map(|(_, _, s)| s).collect();
@@ -54,7 +62,7 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Option<Value> {
         "customers": log.customers().len(),
         "times": "exact",
         "expectations": expected.collect::<Vec<_>>(),
-        "owners": owners.filter_map(owner).collect::<Vec<_>>(),
+        "owners": owners.into_iter().filter_map(owner).collect::<Vec<_>>(),
     }))
 }
 

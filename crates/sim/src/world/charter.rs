@@ -57,7 +57,9 @@ pub(super) fn write(random: &mut Random) -> (Setting, String) {
     line(&mut text, format!("calendar: {{days: {weekdays}{hours}, holidays: [{holiday}]}}"));
     let web = if random.chance(0.5) { "{when: \"source = 'site'\"}" } else { "{}" };
     line(&mut text, format!("channels: {{web: {web}, app: {{}}, call: {{human: true}}, shop: {{human: true}}}}"));
-    line(&mut text, "departments: {sales: {}, service: {}}".to_owned());
+    if random.chance(0.7) {
+        line(&mut text, "departments: {sales: {}, service: {}}".to_owned());
+    }
     let staged = random.chance(0.9);
     let stages = stages(random);
     if staged {

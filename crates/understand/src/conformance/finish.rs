@@ -131,7 +131,7 @@ fn moved(moves: Moves, journeys: u64, owner: impl Fn(&str) -> Option<String>) ->
 }
 
 fn departments(charter: &Charter, skipped: &[Moved], added: &[Moved]) -> Vec<Department> {
-    let owners = charter.departments.iter().map(|department| Some(department.name.clone())).chain([None]);
+    let owners = charter.owners().into_iter().map(|owner| Some(owner.to_owned())).chain([None]);
     let of = |moves: &[Moved], owner: &Option<String>| {
         moves.iter().filter(|moved| moved.owner == *owner).map(|moved| moved.count).sum()
     };

@@ -87,6 +87,12 @@ fn what_is_skipped_and_added_and_whose_it_is() {
 }
 
 #[test]
+fn moves_are_those_of_their_owners_whether_the_charter_lists_departments_or_not() {
+    let unlisted = ask_by(&CHARTER.replace("departments: {web: {}, service: {}}\n", ""), LOG);
+    assert_eq!(unlisted.departments, ask_by(CHARTER, LOG).departments);
+}
+
+#[test]
 fn where_journeys_part_and_what_becomes_of_them() {
     let answer = ask_by(CHARTER, LOG);
     let partings: Vec<_> =

@@ -22,8 +22,8 @@ pub(super) fn answer(fold: ExpectationsFold, moments: &Moments) -> Answer {
     let times = fold.late.times();
     let late = fold.late.finish();
     let mut owners: Vec<(Option<String>, Tally)> = Vec::new();
-    let departments = fold.charter.departments.iter().map(|department| Some(department.name.clone()));
-    owners.extend(departments.chain([None]).map(|owner| (owner, Tally::default())));
+    let known = fold.charter.owners().into_iter().map(|owner| Some(owner.to_owned()));
+    owners.extend(known.chain([None]).map(|owner| (owner, Tally::default())));
     let mut expectations = Vec::new();
     let mut doubts = Vec::new();
     for ((charter, counted), late) in fold.charter.expectations.iter().zip(fold.counted).zip(late) {

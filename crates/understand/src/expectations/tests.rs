@@ -27,8 +27,12 @@ expectations:
 ";
 
 fn log_of(text: &str, journey: Option<&str>) -> testkit::Log {
+    log_by(CHARTER, text, journey)
+}
+
+fn log_by(charter: &str, text: &str, journey: Option<&str>) -> testkit::Log {
     let options = Options::default();
-    told(CHARTER, text).log(journey, |charter, wanted| options.wants(charter, wanted).expect("there are expectations"))
+    told(charter, text).log(journey, |charter, wanted| options.wants(charter, wanted).expect("there are expectations"))
 }
 
 fn ask(text: &str) -> Answer {
@@ -65,6 +69,15 @@ e: order@1d delivered@8d visit@8d");
     assert_eq!(owners, [(Some("logistics"), [5, 1, 2, 1, 1]), (None, [2, 0, 0, 1, 1])], "a visit promises an order");
     assert_eq!((answer.journeys, answer.customers), (5, 5));
     assert_eq!(delivery.within, "3d");
+}
+
+#[test]
+fn whoever_owns_a_promise_has_a_row_whether_the_charter_lists_departments_or_not() {
+    let unlisted = CHARTER.replace("departments: {logistics: {}, service: {}}\n", "");
+    let log = log_by(&unlisted, "a: order@0d delivered@3d visit@20d; b: ticket@0d; c: order@1d", None);
+    let answer = answer(&log, &Selection::default(), || Options::default().fold(&log.setting())).expect("an answer");
+    let owners: Vec<_> = answer.owners.iter().map(|o| (o.owner.as_deref(), o.balance.made)).collect();
+    assert_eq!(owners, [(Some("logistics"), 2), (Some("service"), 1), (None, 1)]);
 }
 
 #[test]
