@@ -300,7 +300,7 @@ fn journeys(charter: &Charter, told: &[Told<'_>], until_us: i64) -> Vec<OneJourn
 /// What was promised, and what became of it, as the view `expectations` sees it; the promises of one kind after the other.
 fn promises(charter: &Charter, told: &[Told<'_>], until_us: i64) -> Vec<OnePromise> {
     let numbers = Moments::new();
-    let named = |told: &Told<'_>| Some(numbers.intern(&charter.moments[told.moment?].name));
+    let named = |told: &Told<'_>| Some(numbers.intern(told.name(charter)?));
     let (seen, moments): (Vec<&Told<'_>>, Vec<Moment>) =
         told.iter().filter_map(|told| Some((told, named(told)?))).unzip();
     let at_us: Vec<i64> = seen.iter().map(|told| told.at_us).collect();

@@ -153,6 +153,31 @@ fn requests_are_those_of_the_view() {
 }
 
 #[test]
+fn promises_are_those_of_the_view_whether_the_charter_lists_moments_or_not() {
+    let expects = "charter: 1\nexpectations: {d: {after: order, promise: done, within: 3d}}\n";
+    let lists = "moments: {order: {when: \"event = 'order'\"}, done: {when: \"event = 'done'\"}}\n";
+    for text in [expects.to_owned(), format!("{expects}{lists}")] {
+        let charter = Charter::parse(&text).unwrap_or_else(|problems| panic!("{problems:?}")).0;
+        let events = [
+            event("order", "1970-01-01", None),
+            event("done", "1970-01-03", None),
+            event("order", "1970-01-04", None),
+            event("done", "1970-01-09", None),
+        ];
+        let found = timeline(&charter, &events, events[3].at.as_micros()).promises;
+        let standings: Vec<PromiseStanding> = found.iter().map(|promise| promise.standing).collect();
+        assert_eq!(standings, [PromiseStanding::Kept, PromiseStanding::Broken], "{text}");
+
+        let options = expectations::Options::default();
+        let told = testkit::told(&text, "a: order@0d done@2d order@3d done@8d");
+        let log = told.log(None, |charter, wanted| options.wants(charter, wanted).expect("there are expectations"));
+        let view = testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("an answer");
+        let balance = &view.expectations[0].balance;
+        assert_eq!((balance.made, balance.kept, balance.broken), (2, 1, 1), "{text}");
+    }
+}
+
+#[test]
 fn nobody_and_no_charter() {
     assert_eq!(known("2026-04-01", &[]).journeys, []);
     let found = timeline(&Charter::without_file(), &[event("visit", "2026-03-01", None)], 0);
