@@ -164,10 +164,10 @@ pub(crate) fn read_journeys(reader: &mut Reader<'_>, node: &Node) -> Vec<Journey
 /// A drawing; one that says nothing about any journey is probably not what was meant.
 fn read_designed(reader: &mut Reader<'_>, node: &Node) -> Option<Pattern> {
     let designed = reader.pattern(node)?;
-    let reason = if designed.can_match() {
+    let reason = if designed.can_draw() {
         designed.draws_everything().then_some("every journey is like this drawing, so nothing can part from it")
     } else {
-        Some("no journey can be like this drawing: it asks for less than no time between two moments")
+        Some("no journey can be like this drawing: it asks for less than no time, or for time before its first moment")
     };
     if let Some(reason) = reason {
         reader.report(Code::IdlePattern, node.bytes.clone(), reason, None);

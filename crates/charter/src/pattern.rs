@@ -148,6 +148,12 @@ impl Pattern {
         self.automaton.is_possible(self.from_start)
     }
 
+    /// Whether some journey as a whole is what the pattern draws. It begins where the journey does, so that a time since the
+    /// moment before cannot be asked of its first step.
+    pub fn can_draw(&self) -> bool {
+        self.automaton.is_possible(true)
+    }
+
     /// Whether every journey matches, because nothing is a match already and may stand anywhere.
     pub fn matches_always(&self) -> bool {
         self.automaton.accepts(0) && !(self.from_start && self.to_end)

@@ -42,11 +42,18 @@ fn a_drawing_that_says_nothing_of_any_journey_is_told() {
         let moments = "moments:\n  a: {when: event = 'a'}\n  b: {when: event = 'b'}\n";
         about(&format!("{moments}journeys:\n  way: {{designed: \"{drawn}\"}}\n"))
     };
-    assert!(about("a{<0d} b").contains("warning[DL-C021]: no journey can be like this drawing"));
+    // A drawing is of whole journeys, so that nothing comes before its first moment, with `^` or without.
+    for none in ["a{<0d} b", "^ a{<2d} b", "a{<2d} b", "(a{<2d} | b{>1h}) a"] {
+        assert!(
+            about(none).contains("warning[DL-C021]: no journey can be like this drawing"),
+            "{none}: {}",
+            about(none)
+        );
+    }
     for all in [".*", "(a | !a)+", ".+", "a? .*"] {
         assert!(about(all).contains("warning[DL-C021]: every journey is like this drawing"), "{all}: {}", about(all));
     }
-    for some in ["a b", "a .*", ".* b", "a* b*", "(a | b)*", ".@web*"] {
+    for some in ["a b", "a .*", ".* b", "a* b*", "(a | b)*", ".@web*", "(a{<2d} | b) a", "a b{<2d}"] {
         assert_eq!(about(some).matches("DL-C021").count(), 0, "{some}: {}", about(some));
     }
 }

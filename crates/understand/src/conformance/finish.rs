@@ -44,10 +44,10 @@ pub(super) fn answer(fold: ConformanceFold, name: &str, designed: &Pattern, mome
         (times == Times::Sketch)
             .then(|| Doubt::Approximate { what: "median_s and p90_s".to_owned(), relative_error: RELATIVE_ERROR }),
     );
-    if !designed.can_match() {
+    if !designed.can_draw() {
         doubts.push(Doubt::missing(
             "journey can be like the drawing",
-            "it asks for less than no time between two moments",
+            "it asks for less than no time, or for time before its first moment",
         ));
     } else if designed.draws_everything() {
         doubts.push(Doubt::missing("journey can part from the drawing", "it draws every journey"));

@@ -93,6 +93,17 @@ fn moves_are_those_of_their_owners_whether_the_charter_lists_departments_or_not(
 }
 
 #[test]
+fn a_drawing_whose_first_moment_waits_for_one_before_it_is_doubted() {
+    let doubted = |drawn: &str| {
+        let answer = ask_by(&CHARTER.replace("visit search* cart order", drawn), LOG);
+        assert_eq!(answer.fitting, 0, "{drawn}");
+        answer.doubts.iter().any(|doubt| doubt.to_string().contains("journey can be like the drawing"))
+    };
+    assert!(doubted("\"visit{<2d} search* cart order\"") && doubted("\"^ visit{<2d} search* cart order\""));
+    assert!(!doubted("\"visit cart cart order\""));
+}
+
+#[test]
 fn where_journeys_part_and_what_becomes_of_them() {
     let answer = ask_by(CHARTER, LOG);
     let partings: Vec<_> =
