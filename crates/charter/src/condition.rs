@@ -145,6 +145,13 @@ impl<C: Clone + PartialEq> Condition<C> {
         let mut bounds = Vec::new();
         self.root.collect_bounds(column, &mut bounds).then_some(bounds)
     }
+
+    /// The texts that a column is compared with, one by one or in a list.
+    pub fn compared_with(&self, column: &C) -> Vec<&str> {
+        let mut texts = Vec::new();
+        self.root.collect_compared(column, &mut texts);
+        texts
+    }
 }
 
 impl<C> Condition<C> {

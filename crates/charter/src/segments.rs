@@ -9,6 +9,7 @@ use crate::condition::{Condition, ConditionError, Fault, Type, Vocabulary};
 use crate::moments::label;
 use crate::problem::Code;
 use crate::read::{Kind, Name, Names, Reader};
+use crate::words::Fact;
 use crate::yaml::Node;
 
 /// A group of customers that the organisation has a name for.
@@ -191,6 +192,39 @@ impl Charter {
         all(&mut names, Kind::Outcome, self.outcomes.iter().map(|o| &o.name).collect());
         names.segments = self.segments.iter().map(|s| (s.name.clone(), s.when.clone())).collect();
         Condition::parse_with(text, &SegmentWords(&names), &self.timezone)
+    }
+
+    /// The moments that a condition over customers is about, whether it names them itself or their stage, journey or outcome.
+    pub fn moments_in(&self, condition: &Condition<CustomerFact>) -> Vec<String> {
+        let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
+        let journey = |name: &str| self.journeys.iter().find(|journey| journey.name == name);
+        let of_fact = |fact: &CustomerFact| -> Vec<String> {
+            match fact {
+                CustomerFact::CountOf(name)
+                | CustomerFact::FirstOf(name)
+                | CustomerFact::LastOf(name)
+                | CustomerFact::DaysSinceFirstOf(name)
+                | CustomerFact::DaysSinceLastOf(name) => vec![name.clone()],
+                CustomerFact::FirstMoment | CustomerFact::LastMoment => owned(condition.compared_with(fact)),
+                CustomerFact::Stage => {
+                    let stages = condition.compared_with(fact);
+                    let of = |stage: &Option<String>| stage.as_deref().is_some_and(|stage| stages.contains(&stage));
+                    self.moments.iter().filter(|moment| of(&moment.stage)).map(|moment| moment.name.clone()).collect()
+                }
+                CustomerFact::JourneysOf(name) | CustomerFact::AbandonedOf(name) => {
+                    journey(name).map(|journey| journey.starts.clone()).unwrap_or_default()
+                }
+                CustomerFact::SucceededOf(name) => {
+                    journey(name).map(|one| [one.starts.clone(), one.succeeds.clone()].concat()).unwrap_or_default()
+                }
+                CustomerFact::OutcomesOf(name) | CustomerFact::ValueOf(name) => {
+                    let outcome = self.outcomes.iter().find(|outcome| outcome.name == *name);
+                    outcome.map(|outcome| owned(outcome.when.compared_with(&Fact::Moment))).unwrap_or_default()
+                }
+                _ => Vec::new(),
+            }
+        };
+        condition.columns().iter().flat_map(of_fact).collect()
     }
 
     /// The segment of this name.

@@ -19,6 +19,7 @@ use crate::kept;
 use crate::pending::Pending;
 use crate::promises::{State, Watch};
 use crate::question::Question;
+use crate::stages::staged;
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
 
@@ -46,7 +47,7 @@ impl Question for Options {
     }
 
     fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
-        names(charter)
+        names(charter).into_iter().chain(staged(charter)).collect()
     }
 
     fn fold(&self, setting: &Setting) -> AbsencesFold {

@@ -8,6 +8,7 @@ mod tables;
 mod tests;
 
 use charter::Charter;
+use charter::journeys::Journey as Drawn;
 use event::Column;
 use hashbrown::HashMap;
 use journey::{Ending, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
@@ -59,6 +60,10 @@ impl Question for Options {
         gather::wants(charter, wanted);
         wanted.word(&Column::Channel, Of::All);
         Ok(())
+    }
+
+    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        self.identifies.iter().cloned().chain(gather::names(charter)).collect()
     }
 
     fn fold(&self, setting: &Setting) -> ChannelsFold {

@@ -218,4 +218,38 @@ mod tests {
         let said = "no event is of the moment `visits`: what needs one never happens; did you mean `visit`?";
         assert_eq!(doubts, [said], "without a list, every name is a moment");
     }
+
+    #[test]
+    fn every_view_doubts_the_moments_that_it_is_about_and_that_never_occur() {
+        let charter = "charter: 1\nstages: {look: {goal: conversion}, use: {goal: lifetime}}\nmoments:\n  \
+                       visit: {stage: look, when: event = 'visit'}\n  order: {when: event = 'Ordr'}\n  \
+                       delivered: {stage: use, when: event = 'Delivred'}\n  survey: {when: event = 'Survy'}\n  \
+                       ticket: {when: event = 'Tickt'}\n  login: {when: event = 'Logn'}\n\
+                       journeys: {purchase: {starts: [visit], succeeds: order}}\n\
+                       interactions: {support: {opens: [ticket], resolves: [visit]}}\n\
+                       outcomes: {sale: {when: moment = 'order'}}\n\
+                       surveys: {nps: {moment: survey, score: properties.score, kind: nps}}\n\
+                       segments: {served: count_of.delivered >= 1}\n";
+        let log = testkit::told(charter, "1: visit@0d").log(None, |_, _| {});
+        let new = || Options::default().fold(&log.setting());
+        let found = testkit::answer(&log, &Selection::default(), new).expect("an answer");
+        let doubted = |view: &str, options: &[(&str, &str)]| {
+            let charter = &log.setting().charter;
+            let view = crate::View::parse(view, options.iter().copied()).expect("a question");
+            let doubts = found.never(charter, &view.moments(charter, None)).into_iter().map(|doubt| doubt.to_string());
+            doubts.map(|doubt| doubt.split('`').nth(1).unwrap_or("").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(doubted("stages", &[]), ["order", "delivered"]);
+        assert_eq!(doubted("absences", &[]), ["delivered"]);
+        assert_eq!(doubted("segments", &[]), ["delivered"]);
+        assert_eq!(doubted("segments", &[("sql", "last_moment = 'survey'")]), ["delivered", "survey"]);
+        assert_eq!(doubted("surveys", &[]), ["delivered", "survey"]);
+        assert_eq!(doubted("say-do", &[]), ["order", "survey", "ticket"]);
+        assert_eq!(doubted("channels", &[("identifies", "login")]), ["ticket", "login"]);
+
+        let every_name = Charter::without_file();
+        let view = crate::View::parse("segments", [("sql", "count_of.vist >= 1")]).expect("a question");
+        let doubts = found.never(&every_name, &view.moments(&every_name, None));
+        assert!(doubts.len() == 1 && doubts[0].to_string().ends_with("did you mean `visit`?"), "{doubts:?}");
+    }
 }

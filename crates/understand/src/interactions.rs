@@ -86,8 +86,7 @@ impl Question for Options {
     }
 
     fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
-        let of = charter.interactions.iter();
-        of.flat_map(|interaction| interaction.opens.iter().chain(&interaction.resolves)).cloned().collect()
+        gather::names(charter)
     }
 
     fn fold(&self, setting: &Setting) -> InteractionsFold {

@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use charter::{Charter, journeys::SurveyKind};
+use charter::journeys::{Journey as Drawn, SurveyKind};
+use charter::{Charter, Fact};
 use event::{Column, Span};
 use evidence::{Difference, Doubt, Share};
 use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Shares;
 use crate::count::at;
 use crate::kept;
 use crate::pending::Pending;
@@ -94,6 +94,13 @@ impl Question for Options {
         Ok(())
     }
 
+    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        let surveys = charter.surveys.iter().map(|survey| survey.moment.clone());
+        let opens = charter.interactions.iter().flat_map(|interaction| interaction.opens.clone());
+        let outcomes = charter.outcomes.iter().flat_map(|outcome| outcome.when.compared_with(&Fact::Moment));
+        surveys.chain(opens).chain(outcomes.map(str::to_owned)).collect()
+    }
+
     fn fold(&self, setting: &Setting) -> SayDoFold {
         let charter = &setting.charter;
         let (places, conditions, channel) = Self::read_of(charter, &mut (*setting.wanted).clone());
@@ -133,7 +140,7 @@ impl Question for Options {
     }
 
     fn compare(a: (&str, SayDoFold), b: (&str, SayDoFold), moments: &Moments) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), table::shares))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -480,17 +487,4 @@ fn done(deed: &Deed, kind: SurveyKind, pending: u64, parts: [Part; 3]) -> Done {
 fn group(said: &Arc<str>, (did, of): Part) -> Group {
     let share = Share::new(did, of);
     Group { said: Arc::clone(said), did, of, share: share.share, share_low: share.low, share_high: share.high }
-}
-
-fn shares(answer: &Answer) -> Shares {
-    let mut by_name = BTreeMap::new();
-    for survey in &answer.surveys {
-        for done in &survey.deeds {
-            for group in &done.groups {
-                let name = format!("{}: {} after {}", survey.survey, done.deed, group.said);
-                by_name.insert(name, Share::new(group.did, group.of));
-            }
-        }
-    }
-    Shares { of: answer.surveys.first().map_or(0, |survey| survey.answers), by_name }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use charter::journeys::Journey as Drawn;
 use charter::{Charter, Condition, CustomerFact};
 use evidence::{Doubt, Share};
 use journey::{Fold, Journey, Moments, Segment, Setting, Wanted};
@@ -71,6 +72,11 @@ impl Question for Options {
             wanted.condition(&outcome.when);
         }
         Ok(())
+    }
+
+    fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
+        let segments = self.segments(charter).unwrap_or_default();
+        segments.iter().flat_map(|(_, condition)| charter.moments_in(condition)).collect()
     }
 
     fn fold(&self, setting: &Setting) -> SegmentsFold {

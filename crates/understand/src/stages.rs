@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use charter::Charter;
-use charter::journeys::{SurveyKind, Worth};
+use charter::journeys::{Journey as Drawn, SurveyKind, Worth};
 use charter::moments::Goal;
 use evidence::{Doubt, Share};
 use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted};
@@ -64,6 +64,12 @@ impl Question for Options {
         Ok(())
     }
 
+    fn names(&self, charter: &Charter, journey: Option<&Drawn>) -> Vec<String> {
+        let counts = |one: &&Drawn| journey.is_none_or(|drawn| drawn.name == one.name);
+        let succeeds = charter.journeys.iter().filter(counts).flat_map(|journey| &journey.succeeds);
+        staged(charter).into_iter().chain(succeeds.cloned()).collect()
+    }
+
     fn fold(&self, setting: &Setting) -> StagesFold {
         let charter = &setting.charter;
         let mut wanted = (*setting.wanted).clone();
@@ -107,6 +113,11 @@ impl Question for Options {
     fn tables(answer: &Answer) -> Vec<Table> {
         table::tables(answer)
     }
+}
+
+/// The moments that have a stage.
+pub(crate) fn staged(charter: &Charter) -> Vec<String> {
+    charter.moments.iter().filter(|moment| moment.stage.is_some()).map(|moment| moment.name.clone()).collect()
 }
 
 /// An outcome that is worth something: the condition, and the value or where it stands.

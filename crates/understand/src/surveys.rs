@@ -73,7 +73,8 @@ impl Question for Options {
     fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
         let of_charter = charter.surveys.iter().filter_map(|survey| survey.asked.clone());
         let asked = of_charter.filter(|_| self.asked.is_none()).chain(self.asked.clone());
-        charter.surveys.iter().map(|survey| survey.moment.clone()).chain(asked).collect()
+        let segments = charter.segments.iter().flat_map(|segment| charter.moments_in(&segment.when));
+        charter.surveys.iter().map(|survey| survey.moment.clone()).chain(asked).chain(segments).collect()
     }
 
     fn fold(&self, setting: &Setting) -> SurveysFold {

@@ -168,6 +168,17 @@ impl<C: Clone + PartialEq> Expr<C> {
             _ => false,
         })
     }
+
+    /// Adds the texts that a column is compared with.
+    pub(super) fn collect_compared<'a>(&'a self, column: &C, texts: &mut Vec<&'a str>) {
+        let is_it = |part: &Expr<C>| matches!(part, Expr::Column(other) if other == column);
+        match self {
+            Expr::Compare { left, right, .. } if is_it(left) => right.collect_texts(texts),
+            Expr::Compare { left, right, .. } if is_it(right) => left.collect_texts(texts),
+            Expr::In { value, list } if is_it(value) => list.iter().for_each(|part| part.collect_texts(texts)),
+            _ => self.each_part(&mut |part| part.collect_compared(column, texts)),
+        }
+    }
 }
 
 impl<C> Expr<C> {

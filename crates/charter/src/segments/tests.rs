@@ -143,3 +143,21 @@ fn without_a_list_any_moment_may_be_meant() {
     assert_eq!(found.columns(), [CustomerFact::CountOf("Order Completed".to_owned())]);
     assert!(charter.customer_condition("journeys_of.purchase > 1").is_err(), "journeys only a charter can define");
 }
+
+#[test]
+fn a_condition_is_about_the_moments_that_it_names_and_those_of_what_it_names() {
+    let (charter, _) = Charter::parse(&format!("{CHARTER}  x: events > 1\n")).expect("it is right");
+    let about = |text: &str| charter.moments_in(&charter.customer_condition(text).expect(text));
+    for text in [
+        "count_of.order >= 1 and days_since_last < 5",
+        "first_of.order - first < '3d'",
+        "first_moment in ('order') or days > 3",
+        "not ('order' = last_moment)",
+        "stage = 'deal'",
+        "succeeded_of.purchase >= 1",
+        "value_of.order > 5",
+    ] {
+        assert_eq!(about(text), ["order"], "{text}");
+    }
+    assert!(about("events > 3 and share_of_channel.web > 0.5 and x").is_empty());
+}

@@ -35,6 +35,12 @@ pub(crate) struct Kind {
     pub(crate) request: Option<usize>,
 }
 
+/// The moments that open or resolve interactions.
+pub(crate) fn names(charter: &Charter) -> Vec<String> {
+    let of = charter.interactions.iter();
+    of.flat_map(|interaction| interaction.opens.iter().chain(&interaction.resolves)).cloned().collect()
+}
+
 /// Says what has to be known of events so that interactions can be gathered.
 pub(crate) fn wants(charter: &Charter, wanted: &mut Wanted) {
     for interaction in &charter.interactions {

@@ -1,8 +1,12 @@
-//! Saying and doing as tables: every survey with every deed, then by reason.
+//! Saying and doing as tables: every survey with every deed, then by reason; and what two groups are compared by.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use evidence::Share;
+
 use super::{Agreement, Answer, Survey};
+use crate::compare::Shares;
 use crate::table::{Cell, Table};
 
 pub(super) fn tables(answer: &Answer) -> Vec<Table> {
@@ -53,4 +57,17 @@ fn by_reason(survey: &Survey) -> Table {
         table.row([first.as_slice(), &shares.collect::<Vec<_>>()].concat());
     }
     table
+}
+
+pub(super) fn shares(answer: &Answer) -> Shares {
+    let mut by_name = BTreeMap::new();
+    for survey in &answer.surveys {
+        for done in &survey.deeds {
+            for group in &done.groups {
+                let name = format!("{}: {} after {}", survey.survey, done.deed, group.said);
+                by_name.insert(name, Share::new(group.did, group.of));
+            }
+        }
+    }
+    Shares { of: answer.surveys.first().map_or(0, |survey| survey.answers), by_name }
 }
