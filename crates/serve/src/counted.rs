@@ -10,7 +10,10 @@ use crate::problem::{Code, Problem};
 
 /// All targets, as they were counted last, and when that began.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counted(Arc<Mutex<Option<(Instant, Vec<ShownTarget>)>>>);
+pub(crate) struct Counted(Arc<Mutex<Option<Count>>>);
+
+/// When counting began, and what was found.
+type Count = (Instant, Vec<ShownTarget>);
 
 impl Counted {
     /// All targets, as they are or were at most so long before this was asked. Who stops waiting leaves the counting to the next.
