@@ -35,6 +35,7 @@ mod sql;
 mod store;
 mod table;
 mod told;
+mod torn;
 mod touched;
 mod words;
 mod writer;

@@ -20,6 +20,7 @@ use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK, LOCK_TRIED_EVERY, LOCK_WAITED}
 use crate::scan::{Projection, read_part};
 use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
 use crate::table::Table;
+use crate::torn;
 
 /// Numbers that ride in the commits of the events table.
 pub(crate) mod number {
@@ -86,6 +87,15 @@ impl Lake {
     /// # Errors
     /// [`Error::NoLake`] when there is none, [`Error::NewerFormat`] when a newer program wrote it.
     pub async fn open(home: &Path) -> Result<Self, Error> {
+        let lake = home.join("lake");
+        if torn::is_torn(&lake)? {
+            let _lock = lock(home).await?;
+            torn::mend(&lake)?;
+        }
+        Self::open_whole(home).await
+    }
+
+    async fn open_whole(home: &Path) -> Result<Self, Error> {
         match Table::open(&folder(home, "events")).await? {
             Some(events) => Ok(Self { home: home.to_owned(), events }),
             None => Err(Error::NoLake { path: home.to_owned() }),
@@ -103,7 +113,7 @@ impl Lake {
         }
         // Of two first imports at once, one makes the tables.
         let _lock = lock(home).await?;
-        match Self::open(home).await {
+        match Self::open_whole(home).await {
             Err(Error::NoLake { .. }) => {
                 let events = Table::create(&folder(home, "events"), EVENTS, true).await?;
                 Ok(Self { home: home.to_owned(), events })
@@ -194,8 +204,9 @@ impl Lake {
     /// Takes the right to write; completes and clears away what a process that was killed has left.
     pub(crate) async fn lock(&mut self) -> Result<Lock, Error> {
         let lock = lock(&self.home).await?;
+        torn::mend(&self.home.join("lake"))?;
         // Whoever had the lock before may have committed since this lake was opened.
-        self.events = Self::open(&self.home).await?.events;
+        self.events = Self::open_whole(&self.home).await?.events;
         let (mut customers, mut links) = self.identity_tables(&lock).await?;
         for table in [&mut customers, &mut links] {
             if let Some(version) = table.prepared() {

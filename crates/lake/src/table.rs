@@ -19,9 +19,25 @@ use url::Url;
 use crate::error::Error;
 use crate::limits::FORMAT;
 use crate::schema::{self, BUCKET, Column, Type};
+use crate::torn;
 
 /// The name under which the lake's format is kept among a table's properties.
 const FORMAT_PROPERTY: &str = "desireline.format";
+
+/// What a table says of itself. Commits go once they are an hour old and a checkpoint says the same: a server makes several
+/// a second. Of files that were replaced nothing has to be remembered, since they are deleted at once, and whoever reads them
+/// holds them open.
+fn properties() -> [(&'static str, Option<String>); 3] {
+    let own = |text: &str| Some(text.to_owned());
+    [
+        (FORMAT_PROPERTY, Some(FORMAT.to_string())),
+        ("delta.logRetentionDuration", own("interval 1 hour")),
+        ("delta.deletedFileRetentionDuration", own("interval 0 seconds")),
+    ]
+}
+
+/// After so many commits, which is when delta-rs makes a checkpoint, it is looked which may go.
+const LOG_TENDED_EVERY: u64 = 100;
 
 /// A file of a table.
 #[derive(Debug, Clone)]
@@ -102,9 +118,10 @@ impl Table {
             .with_location(url_of(root)?.as_str())
             .with_columns(schema::delta_columns(&columns))
             .with_partition_columns(partitioned.then_some(BUCKET))
-            .with_configuration([(FORMAT_PROPERTY, Some(FORMAT.to_string()))])
+            .with_configuration(properties())
             .with_raise_if_key_not_exists(false)
             .await?;
+        torn::durable(root, delta.version().unwrap_or_default())?;
         Ok(Self::new(delta, root, partitioned))
     }
 
@@ -125,8 +142,11 @@ impl Table {
 
     /// Whether nobody has committed since this table was opened.
     pub(crate) fn is_latest(&self) -> Result<bool, Error> {
-        let next = self.root.join("_delta_log").join(format!("{:020}.json", self.next_version()));
-        Ok(!next.try_exists().map_err(Error::file("look for", &next))?)
+        let log = self.root.join("_delta_log");
+        let next = log.join(format!("{:020}.json", self.next_version()));
+        // The next one may have gone again; then there is a checkpoint of it, or of a later one.
+        let checkpoint = torn::last_checkpoint(&log).is_some_and(|version| version > self.version());
+        Ok(!checkpoint && !next.try_exists().map_err(Error::file("look for", &next))?)
     }
 
     /// Says which version's rows took the place of all others last, as far as the events know.
@@ -237,7 +257,7 @@ impl Table {
         Ok(number)
     }
 
-    /// Adds and removes files and sets named numbers, all at once or not at all.
+    /// Adds and removes files and sets named numbers, all at once or not at all; when it returns, that is on the disk.
     pub(crate) async fn commit(
         &mut self,
         purpose: Purpose,
@@ -256,10 +276,14 @@ impl Table {
             Purpose::Compact => DeltaOperation::Optimize { predicate: None, target_size: 0 },
             Purpose::Erase => DeltaOperation::Delete { predicate: None },
         };
-        let commit = CommitBuilder::from(CommitProperties::default().with_application_transactions(transactions))
+        // Looking for commits that may go reads the whole folder of the log; they go after a checkpoint alone.
+        let tended = (self.version() + 1).is_multiple_of(LOG_TENDED_EVERY);
+        let properties = CommitProperties::default().with_application_transactions(transactions);
+        let commit = CommitBuilder::from(properties.with_cleanup_expired_logs(Some(tended)))
             .with_actions(actions)
             .build(Some(self.delta.snapshot()?.snapshot()), self.delta.log_store(), operation)
             .await?;
+        torn::durable(&self.root, commit.version())?;
         self.delta.state = Some(commit.snapshot());
         let known = numbers.iter().map(|(name, number)| ((*name).to_owned(), Some(*number)));
         self.numbers.lock().expect("no holder of this lock panics").extend(known);
@@ -312,4 +336,43 @@ fn url_of(folder: &Path) -> Result<Url, Error> {
     let absolute = std::path::absolute(folder).map_err(Error::file("find", folder))?;
     Url::from_directory_path(&absolute)
         .map_err(|()| Error::Invalid { what: format!("{} is not a folder", folder.display()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::schema::LINKS;
+
+    fn log(root: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(root.join("_delta_log")).expect("a log");
+        let files = entries.map(|entry| entry.expect("an entry").path());
+        files.filter(|path| path.extension().is_some_and(|ending| ending == "json")).collect()
+    }
+
+    #[test]
+    fn old_commits_go_and_whoever_opened_the_table_before_knows_that_it_is_not_the_latest() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut table = Table::create(root, LINKS, false).await.expect("made");
+            let early = Table::open(root).await.expect("opened").expect("there");
+            for number in 1..=250 {
+                if number == 150 {
+                    let old = SystemTime::now() - Duration::from_secs(2 * 3600);
+                    log(root).iter().for_each(|path| {
+                        File::open(path).and_then(|file| file.set_modified(old)).expect("dated back");
+                    });
+                }
+                table.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", number)]).await.expect("committed");
+            }
+            assert!(log(root).len() < 160, "{} of 251 commits are left", log(root).len());
+            assert!(!early.is_latest().expect("looked") && table.is_latest().expect("looked"));
+            let again = Table::open(root).await.expect("opened").expect("there");
+            assert_eq!((again.version(), again.transaction("n").await.expect("read")), (250, Some(250)));
+        });
+    }
 }

@@ -43,7 +43,7 @@ fn commits(home: &Path, table: &str) -> BTreeSet<PathBuf> {
 }
 
 /// The states in which a process killed between two commits leaves the home: all data files of before and after, and the
-/// commits up to one of them, in this order of tables.
+/// commits up to one of them, in this order of tables; also where a power cut leaves the next one torn.
 fn states(before: &Path, after: &Path, order: &[&str]) -> Vec<(String, tempfile::TempDir)> {
     let mut new: Vec<PathBuf> = Vec::new();
     for table in order {
@@ -52,15 +52,23 @@ fn states(before: &Path, after: &Path, order: &[&str]) -> Vec<(String, tempfile:
     }
     let all = ["events", "customers", "links"].map(|table| commits(after, table).len() - commits(before, table).len());
     assert_eq!(all.iter().sum::<usize>(), new.len(), "all commits are in the order {order:?}");
-    (0..=new.len())
-        .map(|n| {
+    let whole = (0..=new.len()).map(|n| (n, None));
+    let torn = (0..new.len()).flat_map(|n| [(n, Some(0)), (n, Some(2))]);
+    whole
+        .chain(torn)
+        .map(|(n, torn)| {
             let home = tempfile::tempdir().expect("a folder");
             copy(after, home.path(), |path| !path.contains("_delta_log"));
             copy(before, home.path(), |_| true);
             for commit in &new[..n] {
                 std::fs::copy(after.join(commit), home.path().join(commit)).expect("copied");
             }
-            (format!("{n} of the commits of {order:?}"), home)
+            if let Some(part) = torn {
+                let bytes = std::fs::read(after.join(&new[n])).expect("a commit");
+                let left = bytes.len().checked_div(part).unwrap_or(0);
+                std::fs::write(home.path().join(&new[n]), &bytes[..left]).expect("written");
+            }
+            (format!("{n} of the commits of {order:?}, and a torn one: {torn:?}"), home)
         })
         .collect()
 }

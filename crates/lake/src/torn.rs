@@ -1,0 +1,103 @@
+//! What a power cut leaves of a log: a last commit, or a checkpoint, that was not on the disk yet.
+//!
+//! A commit is made durable before anybody is told of it and before the files that it replaces are deleted
+//! ([`durable`]), so one that is torn was never answered, and everything before it still holds: it is put aside.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Tables whose logs are looked at.
+const TABLES: [&str; 3] = ["events", "customers", "links"];
+
+fn log_of(table: &Path) -> PathBuf {
+    table.join("_delta_log")
+}
+
+fn sync(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::file("sync", path))
+}
+
+/// Makes this commit of a table durable, and the checkpoint that may have been made of it.
+pub(crate) fn durable(table: &Path, version: u64) -> Result<(), Error> {
+    let log = log_of(table);
+    sync(&log.join(format!("{version:020}.json")))?;
+    let checkpoint = log.join(format!("{version:020}.checkpoint.parquet"));
+    if checkpoint.exists() {
+        sync(&checkpoint)?;
+        sync(&log.join(LAST_CHECKPOINT))?;
+    }
+    sync(&log)
+}
+
+const LAST_CHECKPOINT: &str = "_last_checkpoint";
+
+/// Of which version the last checkpoint of a log is.
+pub(crate) fn last_checkpoint(log: &Path) -> Option<u64> {
+    let text = std::fs::read(log.join(LAST_CHECKPOINT)).ok()?;
+    serde_json::from_slice::<serde_json::Value>(&text).ok()?.get("version")?.as_u64()
+}
+
+/// Whether the end of any log of a lake is torn. Whoever writes puts whole files into a log, so nobody is at work on it.
+pub(crate) fn is_torn(lake: &Path) -> Result<bool, Error> {
+    for table in TABLES {
+        if !torn(&log_of(&lake.join(table)))?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Puts aside what is torn: only for who has the right to write.
+pub(crate) fn mend(lake: &Path) -> Result<(), Error> {
+    for table in TABLES {
+        for path in torn(&log_of(&lake.join(table)))? {
+            let mut aside = path.clone().into_os_string();
+            aside.push(".torn");
+            std::fs::rename(&path, &aside).map_err(Error::file("put aside", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The last commit of a log and its last checkpoint, where they are not whole.
+fn torn(log: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match std::fs::read_dir(log) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::file("read the folder", log)(error)),
+    };
+    let (mut commit, mut checkpoint) = (None, None);
+    for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        let (version, kind) = name.split_once('.').unwrap_or((&name, ""));
+        if version.len() != 20 || !version.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        match kind {
+            "json" => commit = commit.max(Some(name)),
+            "checkpoint.parquet" => checkpoint = checkpoint.max(Some(name)),
+            _ => {}
+        }
+    }
+    let mut torn = Vec::new();
+    if let Some(path) = commit.map(|name| log.join(name)) {
+        let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
+        if !bytes.split(|byte| *byte == b'\n').next_back().is_some_and(is_json) {
+            torn.push(path);
+        }
+    }
+    if let Some(path) = checkpoint.map(|name| log.join(name)) {
+        let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
+        if !(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1")) {
+            torn.push(path);
+            // It says which checkpoint is the last one; without it they are looked for.
+            torn.extend(Some(log.join(LAST_CHECKPOINT)).filter(|path| path.exists()));
+        }
+    }
+    Ok(torn)
+}
+
+fn is_json(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+}
