@@ -122,9 +122,10 @@ pub(crate) fn names_somebody(event: &Event<'_>, rules: &Rules) -> bool {
     keys().all(|key| is_short(key.kind, key.value)) && keys().any(|key| rules.names_somebody(key.kind, key.value))
 }
 
-/// What a customer says about purposes in a message.
+/// What a customer says about purposes in a message. Not later than it arrived, or a clock that is ahead would have its word
+/// stand against all that are said until then.
 pub(crate) fn consents_of(event: &Event<'_>, text: &str) -> Vec<Consent> {
-    let at_us = event.at.as_micros();
+    let at_us = event.received_at.map_or(event.at, |received_at| event.at.min(received_at)).as_micros();
     let consents = intake::consents(text).into_iter();
     consents.map(|said| Consent { purpose: said.purpose, at_us, granted: said.granted }).collect()
 }

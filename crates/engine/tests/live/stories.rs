@@ -284,6 +284,27 @@ fn the_same_occasion_by_another_key_of_the_same_customer_is_the_same() {
 }
 
 #[test]
+fn the_last_word_counts_though_a_clock_that_is_wrong_said_the_one_before() {
+    let shop = Shop::new();
+    let ahead = r#","timestamp":"2026-03-02T09:50:00Z""#;
+    let consent = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
+    shop.send(&track("Visit", r#""userId":"u1""#, &format!("{ahead}{consent}")));
+    shop.at("2026-03-02T09:05");
+    let no = BTreeMap::from([("service".to_owned(), false)]);
+    block_on(shop.engine.consent("user_id", "u1", &no)).expect("memory is there");
+    let granted = |shop: &Shop| shop.customer("user_id", "u1").expect("known").consents[0].granted;
+    assert!(!granted(&shop));
+    shop.is_its_replay();
+    // What was said long ago and becomes known late is older than that, too.
+    let long_ago = r#","timestamp":"2026-03-02T08:00:00Z""#;
+    shop.at("2026-03-02T10:00").send(&track("Visit", r#""userId":"u1""#, &format!("{long_ago}{consent}")));
+    assert!(!granted(&shop));
+    shop.send(&track("Visit", r#""userId":"u1""#, consent));
+    assert!(granted(&shop));
+    shop.is_its_replay();
+}
+
+#[test]
 fn a_question_by_a_misspelt_kind_of_key_makes_nobody_known() {
     let shop = Shop::new();
     let ask = |kind: &str| {
