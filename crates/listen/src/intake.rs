@@ -47,7 +47,7 @@ use std::net::IpAddr;
 
 use event::{Event, Key, Timestamp};
 
-use crate::limits::{ENVELOPE_BYTES_MAX, MESSAGES_MAX};
+use crate::limits::{ENVELOPE_BYTES_MAX, MESSAGES_MAX, SHARED_BYTES_MAX};
 use crate::segment::{Doubts, Kind};
 use crate::sink::{Reason, Stop};
 
@@ -176,9 +176,21 @@ pub enum BodyError {
         count: usize,
     },
     /// What is to be added to each message is too large.
-    #[error("`context` and `integrations` of the batch have {bytes} bytes together, and may have {ENVELOPE_BYTES_MAX}")]
+    #[error(
+        "`context`, `integrations` and `sentAt` of the batch have {bytes} bytes together, and may have {ENVELOPE_BYTES_MAX}"
+    )]
     EnvelopeTooLarge {
         /// How large they are.
+        bytes: usize,
+    },
+    /// What is to be added to each message is too large for so many.
+    #[error(
+        "each of {count} messages gets {bytes} bytes of `context`, `integrations` and `sentAt` of the batch, and all of them may get {SHARED_BYTES_MAX}: send fewer at once"
+    )]
+    TooMuchShared {
+        /// How many messages there are.
+        count: usize,
+        /// How much each of them gets.
         bytes: usize,
     },
     /// Its content type is none that is understood here.

@@ -7,11 +7,11 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::json::{self, Members, Name};
-use crate::limits::{ENVELOPE_BYTES_MAX, MESSAGES_MAX};
+use crate::limits::{ENVELOPE_BYTES_MAX, MESSAGES_MAX, SHARED_BYTES_MAX};
 use crate::segment;
 use crate::sink::Stop;
 
-use super::merge::{Merging, Shared};
+use super::merge::{Merging, SHARED, Shared};
 use super::{BodyError, Endpoint, Received, Receiver};
 
 /// A body that is of the right form; what its messages are worth is not known yet.
@@ -20,6 +20,7 @@ pub struct Body<'a> {
     /// The members of the body, apart from the messages.
     outer: Members<'a>,
     messages: Messages<'a>,
+    shared_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl<'a> Body<'a> {
         match endpoint {
             Endpoint::Message(kind) => {
                 let outer = Members::parse(text).map_err(|error| wrong(&error))?;
-                Ok(Self { outer, messages: Messages::One(kind, text) })
+                Ok(Self { outer, messages: Messages::One(kind, text), shared_bytes: 0 })
             }
             Endpoint::Batch => batch(text),
         }
@@ -56,6 +57,11 @@ impl<'a> Body<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many bytes the messages get of what they share, all of them together: they become so much larger than the body is.
+    pub fn shared_bytes(&self) -> usize {
+        self.shared_bytes
     }
 
     /// The write key that the body names: its own, or that of its first message. For requests that do not name one
@@ -124,11 +130,15 @@ fn batch(text: &str) -> Result<Body<'_>, BodyError> {
     }
     let outer = parts.outer;
     // Every message gets these, so a small body could become a huge log.
-    let bytes: usize = ["context", "integrations"].iter().filter_map(|name| outer.get(name)).map(str::len).sum();
+    let bytes: usize = SHARED.iter().filter_map(|name| outer.get(name)).map(str::len).sum();
     if bytes > ENVELOPE_BYTES_MAX {
         return Err(BodyError::EnvelopeTooLarge { bytes });
     }
-    Ok(Body { outer, messages: Messages::Batch(messages.first) })
+    let (count, shared_bytes) = (messages.count, bytes * messages.count);
+    if shared_bytes > SHARED_BYTES_MAX {
+        return Err(BodyError::TooMuchShared { count, bytes });
+    }
+    Ok(Body { outer, messages: Messages::Batch(messages.first), shared_bytes })
 }
 
 #[derive(Default)]

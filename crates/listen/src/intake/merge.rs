@@ -9,6 +9,9 @@ use crate::sink::{Reason, Stop};
 
 use super::{Accepted, Received, Receiver, Rejected, recorded};
 
+/// The members of a batch that all its messages get.
+pub(super) const SHARED: [&str; 3] = ["context", "integrations", "sentAt"];
+
 /// What all messages of a batch share: each has it, unless it says something else itself.
 #[derive(Debug, Default)]
 pub(super) struct Shared<'a> {
@@ -20,7 +23,8 @@ pub(super) struct Shared<'a> {
 impl<'a> Shared<'a> {
     pub(super) fn of(outer: &Members<'a>) -> Self {
         let object = |name| outer.get(name).and_then(|text| Members::parse(text).ok()).unwrap_or_default();
-        Self { context: object("context"), integrations: object("integrations"), sent_at: outer.get("sentAt") }
+        let [context, integrations, sent_at] = SHARED;
+        Self { context: object(context), integrations: object(integrations), sent_at: outer.get(sent_at) }
     }
 }
 

@@ -210,6 +210,10 @@ fn what_is_too_large_is_named() {
     let context = format!(r#"{{"x":"{}"}}"#, "y".repeat(ENVELOPE_BYTES_MAX));
     let bytes = context.len();
     assert_eq!(error(format!(r#"{{"batch":[],"context":{context}}}"#)), Err(BodyError::EnvelopeTooLarge { bytes }));
+    let sent_at = format!(r#""{}""#, "y".repeat((1 << 12) - 2));
+    let shared = |count: usize| error(format!(r#"{{"batch":[1{}],"sentAt":{sent_at}}}"#, ",1".repeat(count - 1)));
+    assert_eq!(shared(1 << 10), Ok(1 << 10));
+    assert_eq!(shared(1025), Err(BodyError::TooMuchShared { count: 1025, bytes: 1 << 12 }));
 }
 
 #[test]

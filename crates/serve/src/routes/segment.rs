@@ -101,6 +101,7 @@ fn read(call: &mut Call, endpoint: Endpoint, noted: Option<&Noted>, inbox: &mut 
     call.decompress()?;
     let body = Body::parse(&call.body.bytes, endpoint)?;
     let key = call.admit(if call.key.is_some() { None } else { body.write_key() })?;
+    call.app.room.take(&mut call.body.room, body.shared_bytes())?;
     let received = intake::received(call, &key, inbox);
     let done = match noted {
         Some(_) if !key.may(Role::Decide) => {
@@ -118,9 +119,10 @@ impl From<BodyError> for Problem {
             BodyError::UnknownEncoding { .. } => Code::UnknownEncoding,
             BodyError::UnknownForm { .. } => Code::UnknownFormat,
             BodyError::BrokenGzip { .. } => Code::BrokenGzip,
-            BodyError::TooLarge { .. } | BodyError::TooMany { .. } | BodyError::EnvelopeTooLarge { .. } => {
-                Code::TooLarge
-            }
+            BodyError::TooLarge { .. }
+            | BodyError::TooMany { .. }
+            | BodyError::EnvelopeTooLarge { .. }
+            | BodyError::TooMuchShared { .. } => Code::TooLarge,
             BodyError::NotJson { .. } => Code::NotJson,
             BodyError::WrongForm { .. } => Code::WrongForm,
         };

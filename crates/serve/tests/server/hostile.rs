@@ -25,6 +25,27 @@ async fn a_body_that_is_too_large_is_read_before_it_is_refused() {
 }
 
 #[tokio::test]
+async fn what_all_messages_of_a_batch_get_does_not_make_much_of_a_little() {
+    let server = start().await;
+    let many = |shared: &str, count| {
+        let messages = vec![r#"{"type":"page","userId":"u"}"#; count].join(",");
+        gzip(format!(r#"{{{shared},"batch":[{messages}]}}"#).as_bytes())
+    };
+    let long = "x".repeat(12_000);
+    for shared in [format!(r#""context":{{"x":"{long}"}}"#), format!(r#""sentAt":"{long}""#)] {
+        let body = many(&shared, 5_000);
+        assert!(body.len() < 10_000, "{}", body.len());
+        assert_eq!(server.post("/v1/batch", &body).await.said(), "413 too_large");
+        assert_eq!(server.post("/v1/batch", many(&shared, 300)).await.json()["accepted"], 300);
+    }
+    let sent_at = format!(r#""sentAt":"{}""#, "x".repeat(1_000_000));
+    assert_eq!(server.post("/v1/batch", many(&sent_at, 1)).await.said(), "413 too_large");
+    assert_eq!(server.post("/batch", many(&sent_at, 1)).await.said(), "413 too_large");
+    assert_eq!(server.ask("GET", "/readyz", &[], "").await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn nothing_that_is_sent_breaks_it() {
     let server = start().await;
     let mut bodies: Vec<Vec<u8>> = vec![
