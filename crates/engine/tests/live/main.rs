@@ -2,6 +2,7 @@
 
 mod backlog;
 mod charters;
+mod consents;
 mod erased;
 mod policies;
 mod simulated;
