@@ -234,7 +234,7 @@ impl Engine {
         Ok(told)
     }
 
-    /// Puts in who was loaded, and finds the customer: by the key of the highest rank that is known; where none is, `first`
+    /// Puts in who was loaded, as of now, and finds the customer: by the key of the highest rank that is known; where none is, `first`
     /// becomes known.
     pub(crate) async fn whose(
         &self,
@@ -247,6 +247,7 @@ impl Engine {
         if !anew.is_empty() {
             self.rebuild(work, anew, None).await?;
         }
+        self.wake_overdue(work).await?;
         if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
             return Ok(*customer);
         }

@@ -113,6 +113,13 @@ impl<'e> Work<'e> {
         self.people.iter().filter(|(_, person)| person.told && !person.gone).map(|(customer, _)| *customer).collect()
     }
 
+    /// Customers whose timer should have gone off by now, each with when.
+    pub(crate) fn overdue(&self) -> BTreeMap<Customer, i64> {
+        let here = self.people.iter().filter(|(_, person)| !person.gone);
+        let set = here.filter_map(|(customer, person)| Some((*customer, person.profile.wake_us?)));
+        set.filter(|(_, due_us)| *due_us <= self.now_us).collect()
+    }
+
     /// The timer of a customer went off, and is not set any more.
     pub(crate) fn wake(&mut self, customer: Customer) {
         self.person(customer).timer_us = None;
@@ -206,7 +213,8 @@ impl<'e> Work<'e> {
         person.touched = true;
         person.profile.last_seq = person.profile.last_seq.max(other.last_seq);
         person.profile.elsewhere.extend(&other.elsewhere);
-        if is_anew {
+        // The other's time would pass with it, so what is overdue has to be told before.
+        if is_anew || until_us < now.as_micros() {
             return self.build_anew(to, until_us);
         }
         let mut effects = person.profile.state.join(&other.state, plan, now);
