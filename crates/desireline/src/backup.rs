@@ -102,12 +102,32 @@ impl Whole {
     }
 }
 
-/// Makes a backup in a folder that is empty or not there.
+/// Makes a backup in a folder that is empty or not there. Where that goes wrong the folder is as it was: half a backup is of no
+/// use, and on the disk of the home it would leave no room for what comes in.
 pub(crate) async fn make(whole: &Whole, to: &Path) -> Result<Contents, Error> {
+    let is_new = !to.exists();
     std::fs::create_dir_all(to).map_err(Error::file("make the folder", to))?;
     if !is_empty(to)? {
         return Err(Error::Usage(format!("{} is not empty: name a folder that is, or a new one", to.display())));
     }
+    let made = fill(whole, to).await;
+    if made.is_err() {
+        // What cannot be cleared has no list, so nobody takes it for a backup.
+        let _ = clear(to, is_new);
+    }
+    made
+}
+
+/// Empties a folder, and removes it.
+fn clear(folder: &Path, and_itself: bool) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { std::fs::remove_dir_all(path)? } else { std::fs::remove_file(path)? }
+    }
+    if and_itself { std::fs::remove_dir(folder) } else { Ok(()) }
+}
+
+async fn fill(whole: &Whole, to: &Path) -> Result<Contents, Error> {
     let mut files = Vec::new();
     if let Some(charter) = &whole.charter {
         files.push(copy(charter, &to.join(CHARTER), CHARTER)?);

@@ -108,3 +108,31 @@ fn half_a_backup_says_so_and_so_does_a_damaged_one() {
     let (code, said) = restore(&place.beside("nowhere"), &place.beside("other"));
     assert!(code == 3 && said.contains("no such file"), "{code} {said}");
 }
+
+#[test]
+fn a_backup_that_does_not_fit_leaves_the_room_that_there_was() {
+    let Some(disk) = testkit::SmallDisk::new(64) else { return };
+    let home = disk.path().join("home");
+    let large = home.join("quarantine/large.jsonl");
+    std::fs::create_dir_all(home.join("quarantine")).expect("a folder");
+    std::fs::write(home.join("charter.yaml"), CHARTER).expect("a file");
+    // A hole takes no room, and a copy of it does.
+    std::fs::File::create(&large).and_then(|file| file.set_len(200 << 20)).expect("a file");
+    let running = Running::start(&home);
+    running.send(r#"{"userId":"ann","event":"Order"}"#);
+    let (status, said) = running.admin("POST /api/v1/backups", r#"{"name":"monday"}"#);
+    assert!(status == 500 && said["detail"].as_str().is_some_and(|said| said.contains("large.jsonl")), "{said}");
+    for _ in 0..20 {
+        running
+            .send(&format!(r#"{{"userId":"ann","event":"Order","properties":{{"note":"{}"}}}}"#, "n".repeat(20_000)));
+    }
+    assert_eq!(running.admin("GET /api/v1/backups", "").1["backups"], serde_json::json!([]));
+    running.stop();
+
+    // A folder that was there stays, empty as it was.
+    let to = disk.path().join("tuesday");
+    std::fs::create_dir(&to).expect("a folder");
+    let output = desireline().arg("--home").arg(&home).arg("backup").arg(&to).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(std::fs::read_dir(&to).expect("it is there").count(), 0);
+}
