@@ -17,7 +17,7 @@ use serve::{Backup, Backups};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::home::Home;
+use crate::home::{Home, free_bytes};
 use crate::live::LIVE;
 
 /// The list of files, by whose name a whole backup is known.
@@ -35,6 +35,8 @@ const UNFINISHED: &str = "restoring";
 /// How long it is waited for somebody who writes to the lake.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 const TRY_EVERY: Duration = Duration::from_millis(50);
+/// Room that a backup leaves on its disk, in bytes: everything else goes on meanwhile.
+const ROOM_LEFT: u64 = 32 << 20;
 
 /// What a backup holds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -127,7 +129,28 @@ fn clear(folder: &Path, and_itself: bool) -> std::io::Result<()> {
     if and_itself { std::fs::remove_dir(folder) } else { Ok(()) }
 }
 
+/// Refuses what does not fit, as far as can be told: until it failed, there would be no room for anything that comes in.
+fn check_room(whole: &Whole, to: &Path) -> Result<(), Error> {
+    let Some(free) = free_bytes(to) else { return Ok(()) };
+    let parts = PARTS.into_iter().chain(whole.live.is_some().then_some(LIVE));
+    let bytes: u64 = parts.map(|part| size(&whole.home.join(part))).sum();
+    if bytes.saturating_add(ROOM_LEFT) <= free {
+        return Ok(());
+    }
+    let (of, free) = (bytes.div_ceil(1 << 20), free >> 20);
+    let what =
+        format!("no room for a backup of {of} MiB: {free} MiB are free, of which it leaves some; name another folder");
+    Err(Error::Input { path: to.to_owned(), what })
+}
+
+/// How large all files at a path are, about: some may come and go.
+fn size(path: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else { return std::fs::metadata(path).map_or(0, |file| file.len()) };
+    entries.flatten().map(|entry| size(&entry.path())).sum()
+}
+
 async fn fill(whole: &Whole, to: &Path) -> Result<Contents, Error> {
+    check_room(whole, to)?;
     let mut files = Vec::new();
     if let Some(charter) = &whole.charter {
         files.push(copy(charter, &to.join(CHARTER), CHARTER)?);

@@ -1,6 +1,7 @@
 //! Where things are: the home folder and the charter that holds there.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -92,4 +93,12 @@ pub(crate) fn read_charter(path: &Path) -> Result<Charter, Error> {
             Err(Error::Charter { path: path.to_owned(), problems, rendered })
         }
     }
+}
+
+/// The room on the disk of a path, which need not be there, as `df` tells it; nothing where there is no `df`.
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let told = Command::new("df").arg("-Pk").arg(there).output().ok().filter(|told| told.status.success())?;
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    Some(text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()?.saturating_mul(1024))
 }

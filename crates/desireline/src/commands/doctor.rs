@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::args::{Args, DoctorArgs};
 use crate::backup::{BACKUPS, Contents};
 use crate::draw;
 use crate::error::Error;
-use crate::home::Home;
+use crate::home::{Home, free_bytes};
 use crate::live::LIVE;
 
 /// Less free room than this is worth a word, in bytes.
@@ -136,12 +136,9 @@ fn charter(args: &Args) -> (Option<Arc<Charter>>, Checked) {
     }
 }
 
-/// The room on the disk of the home, as `df` tells it; nothing where there is no `df`.
+/// The room on the disk of the home; nothing where nobody can tell.
 fn room(home: &Path) -> Option<Checked> {
-    let there = home.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
-    let told = Command::new("df").arg("-Pk").arg(there).output().ok().filter(|told| told.status.success())?;
-    let text = String::from_utf8_lossy(&told.stdout).into_owned();
-    let free = text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()?.saturating_mul(1024);
+    let free = free_bytes(home)?;
     let found = format!("{:.1} GB are free", free as f64 / 1e9);
     let todo = "free some, or move the home to a larger disk: imports and compactions need room for a copy";
     Some(match free {

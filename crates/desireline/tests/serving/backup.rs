@@ -121,18 +121,29 @@ fn a_backup_that_does_not_fit_leaves_the_room_that_there_was() {
     let running = Running::start(&home);
     running.send(r#"{"userId":"ann","event":"Order"}"#);
     let (status, said) = running.admin("POST /api/v1/backups", r#"{"name":"monday"}"#);
-    assert!(status == 500 && said["detail"].as_str().is_some_and(|said| said.contains("large.jsonl")), "{said}");
+    assert!(status == 500 && said["detail"].as_str().is_some_and(|said| said.contains("no room")), "{said}");
     for _ in 0..20 {
         running
             .send(&format!(r#"{{"userId":"ann","event":"Order","properties":{{"note":"{}"}}}}"#, "n".repeat(20_000)));
     }
     assert_eq!(running.admin("GET /api/v1/backups", "").1["backups"], serde_json::json!([]));
     running.stop();
+}
 
+#[test]
+fn of_a_backup_that_goes_wrong_nothing_stays() {
+    let place = Place::new(CHARTER);
+    let running = place.start();
+    running.send(r#"{"userId":"ann","event":"Order"}"#);
+    running.stop();
+    std::fs::create_dir_all(place.home.join("quarantine")).expect("a folder");
+    std::os::unix::fs::symlink("nowhere", place.home.join("quarantine/x.jsonl")).expect("a link");
+    let to = place.beside("tuesday");
+    let backup = || place.run(&["backup", to.to_str().expect("text")]);
+    let (code, _, said) = backup();
+    assert!(code == 1 && said.contains("x.jsonl") && !to.exists(), "{code} {said}");
     // A folder that was there stays, empty as it was.
-    let to = disk.path().join("tuesday");
     std::fs::create_dir(&to).expect("a folder");
-    let output = desireline().arg("--home").arg(&home).arg("backup").arg(&to).output().expect("the program starts");
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(backup().0, 1);
     assert_eq!(std::fs::read_dir(&to).expect("it is there").count(), 0);
 }
