@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use engine::{Clock, Engine, Error, History, Options, Part, SystemClock, Telling};
+use engine::{Clock as _, Engine, Error, History, HomeClock, Options, Part, SystemClock, Telling};
 use evidence::counted;
 use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange, Version};
 use lake::{ImportOptions, Importer, Lake, Origin, Said, Told, Writer};
@@ -22,6 +22,9 @@ use crate::home::Home;
 /// The folder of live state in a home.
 pub(crate) const LIVE: &str = "live";
 
+/// How often a home is asked what time it is: clocks of machines move apart by some milliseconds in that time.
+const CLOCK_EVERY: Duration = Duration::from_mins(1);
+
 /// The live side of a home.
 #[derive(Clone)]
 pub(crate) struct Live {
@@ -30,6 +33,7 @@ pub(crate) struct Live {
     pub(crate) history: Arc<LakeHistory>,
     /// Whether others may write to it, too.
     shared: bool,
+    clock: Arc<HomeClock>,
 }
 
 impl Live {
@@ -48,13 +52,28 @@ impl Live {
 
     /// The engine of a home over what is kept, which others may write to where it is shared.
     pub(crate) async fn over(keep: Arc<dyn Keep>, home: &Home, shared: bool) -> Result<Self, crate::error::Error> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = Arc::new(HomeClock::new(Arc::new(SystemClock)));
+        clock.put_right(&*keep).await?;
         let node = clock.now_us().cast_unsigned() ^ (u64::from(std::process::id()) << 48);
         let options = Options { node, ..Options::default() };
-        let engine = Engine::open(Arc::clone(&keep), Arc::clone(&home.charter), clock, options).await?;
+        let engine =
+            Engine::open(Arc::clone(&keep), Arc::clone(&home.charter), Arc::<HomeClock>::clone(&clock), options)
+                .await?;
         let writer = Arc::new(tokio::sync::Mutex::new(Writer::new(&home.path)));
         let history = Arc::new(LakeHistory { home: home.path.clone(), rules: home.rules(), writer });
-        Ok(Self { keep, engine, history, shared })
+        Ok(Self { keep, engine, history, shared, clock })
+    }
+
+    /// Goes by the clock of the home from now on, whatever becomes of that of this machine.
+    pub(crate) async fn keep_time(self, mut stopping: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                _ = stopping.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(CLOCK_EVERY) => {}
+            }
+            // As long as the home cannot be asked nothing is done by this clock either.
+            let _ = self.clock.put_right(&*self.keep).await;
+        }
     }
 
     /// Opens it if there is one.

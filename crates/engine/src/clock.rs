@@ -1,9 +1,12 @@
 //! What time it is: the only place that asks.
 
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use keep::Keep;
 
 /// A clock, and waiting by it.
 #[async_trait]
@@ -25,5 +28,41 @@ impl Clock for SystemClock {
     fn now_us(&self) -> i64 {
         let us = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         SystemTime::now().duration_since(UNIX_EPOCH).map_or_else(|before| -us(before.duration()), us)
+    }
+}
+
+/// A clock that is put right by that of a home, so that all nodes that share it agree: how long what somebody has taken is theirs,
+/// and when something falls due.
+#[derive(Debug)]
+pub struct HomeClock {
+    own: Arc<dyn Clock>,
+    skew_us: AtomicI64,
+}
+
+impl HomeClock {
+    /// This clock, as it is until it is [put right](Self::put_right).
+    pub fn new(own: Arc<dyn Clock>) -> Self {
+        Self { own, skew_us: AtomicI64::new(0) }
+    }
+
+    /// Asks the home what time it is, and goes by that.
+    ///
+    /// # Errors
+    /// When the home cannot be asked; then it goes on as it did.
+    pub async fn put_right(&self, keep: &dyn Keep) -> Result<(), keep::Error> {
+        let skew_us = keep.skew_us(self.own.now_us()).await?;
+        self.skew_us.store(skew_us, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Clock for HomeClock {
+    fn now_us(&self) -> i64 {
+        self.own.now_us().saturating_add(self.skew_us.load(Ordering::Relaxed))
+    }
+
+    async fn sleep_us(&self, us: i64) {
+        self.own.sleep_us(us).await;
     }
 }

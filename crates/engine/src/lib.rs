@@ -43,7 +43,7 @@ mod timers;
 mod work;
 
 pub use changes::{Change, Told};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, HomeClock, SystemClock};
 pub use counts::Counts;
 pub use decide::{Ask, Decided, Occasion, decision_of};
 pub use engine::{Engine, Options};

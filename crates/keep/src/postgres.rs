@@ -396,21 +396,23 @@ impl Keep for Postgres {
 
     async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
         // A transaction takes a connection of its own.
-        let mut connection = Connection::open(&self.config).await?;
+        let mut connection = Connection::open(&self.config, &Silences::default()).await?;
         schema::erase(&mut connection.client, customers, entries).await
     }
 
     async fn skew_us(&self, now_us: i64) -> Result<i64, Error> {
-        let asked = Instant::now();
+        let began = Instant::now();
         let connection = self.pool.get().await?;
+        let asked = Instant::now();
         let query = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
         let row = connection
             .client
             .query_one(query, &[])
             .await
             .map_err(|error| explain("ask PostgreSQL for the time", error))?;
-        let way_us = i64::try_from(asked.elapsed().as_micros() / 2).unwrap_or_default();
-        Ok(row.get::<_, i64>(0) - (now_us + way_us))
+        // The server looked at its clock in the middle of the way there and back, which begins when there is a connection.
+        let passed = asked - began + asked.elapsed() / 2;
+        Ok(row.get::<_, i64>(0) - (now_us + i64::try_from(passed.as_micros()).unwrap_or_default()))
     }
 
     async fn close(&self) {

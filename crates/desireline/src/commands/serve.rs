@@ -95,6 +95,7 @@ async fn serve(
         tokio::spawn(outbox.run(stopping.clone())),
         tokio::spawn(Arc::clone(&engine).export(history, stopping.clone())),
         tokio::spawn(follow(engine, stopping.clone())),
+        tokio::spawn(live.clone().keep_time(stopping.clone())),
     ];
     let until = async {
         let next = tokio::select! {

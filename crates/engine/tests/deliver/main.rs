@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod addresses;
+mod clocks;
 mod managing;
 mod receiver;
 mod sending;
