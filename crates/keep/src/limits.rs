@@ -1,5 +1,7 @@
 //! Every bound of this crate, by name.
 
+use std::time::Duration;
+
 /// The format of an embedded home that this program writes and reads. One with a higher number was written by a newer program.
 pub(crate) const FORMAT: u32 = 5;
 
@@ -82,6 +84,10 @@ pub(crate) const CONNECT_SECONDS: u64 = 5;
 
 /// A node that says nothing for so long in the middle of a commit, or at all, is let go of by `PostgreSQL`.
 pub(crate) const SILENT_SECONDS: u64 = 10;
+
+/// How long an answer of `PostgreSQL` is waited for. It is more than [`SILENT_SECONDS`], because a commit may wait for a node that is
+/// silent.
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// How often a group of commits is tried again after it got into another node's way.
 pub(crate) const COLLISIONS_MAX: usize = 10;

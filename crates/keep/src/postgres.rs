@@ -29,7 +29,7 @@ use crate::loaded::{
     Committed, Customer, Dead, Delivery, Due, Erased, Fate, Key, KeyNumber, Lease, Loaded, Logged, MessageId, Queue,
     Record, Stored, Take, Version, Waiting, Wanted,
 };
-use connection::{Connection, Params, Pool, explain};
+use connection::{Connection, Params, Pool, Silences, explain};
 use writer::{Job, Writer};
 
 /// Live state in `PostgreSQL` 15 or newer, shared by any number of nodes.
@@ -92,16 +92,22 @@ impl Postgres {
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let known_us = messages_known_us.max(MESSAGES_KNOWN_US_MIN);
         let (jobs, waiting) = mpsc::channel(QUEUED_COMMITS_MAX);
-        tokio::spawn(Writer::new(config.clone(), known_us, Arc::clone(&queued_bytes)).run(waiting));
-        let pool = Pool::new(config.clone());
+        let silences = Silences::default();
+        let writer = Writer::new(config.clone(), silences.clone(), known_us, Arc::clone(&queued_bytes));
+        tokio::spawn(writer.run(waiting));
+        let pool = Pool::new(config.clone(), silences);
         Ok(Self { config, pool, jobs, queued_bytes, closed: AtomicBool::new(false) })
     }
 
-    async fn rows(&self, query: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+    async fn connection(&self) -> Result<Arc<Connection>, Error> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(closed());
         }
-        self.pool.get().await?.rows(query, params).await
+        self.pool.get().await
+    }
+
+    async fn rows(&self, query: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.connection().await?.rows(query, params).await
     }
 }
 
@@ -373,7 +379,7 @@ impl Keep for Postgres {
             first_due_us: row.get(3),
             dead: row.get::<_, i64>(4).cast_unsigned(),
         };
-        Ok(self.rows(queries::QUEUES, &[]).await?.iter().map(queue).collect())
+        Ok(self.connection().await?.long_rows(queries::QUEUES, &[]).await?.iter().map(queue).collect())
     }
 
     async fn waiting(&self, target: &str, most: usize) -> Result<Vec<Waiting>, Error> {

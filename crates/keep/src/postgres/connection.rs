@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
 use crate::error::Error;
-use crate::limits::{CONNECT_SECONDS, READERS, SILENT_SECONDS};
+use crate::limits::{ANSWER_TIME_MAX, CONNECT_SECONDS, READERS, SILENT_SECONDS};
 use crate::postgres::queries::{self, Queries};
 
 /// Parameters of a query.
@@ -22,10 +22,26 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub(super) struct Connection {
     pub(super) client: Client,
     queries: Queries,
+    /// Whether an answer did not come in time.
+    is_silent: AtomicBool,
+    silences: Silences,
+    /// How many there were when it was made.
+    silences_before: usize,
 }
 
+/// How often an answer did not come in time, on any connection of a node: those that were made before are on the same way.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Silences(Arc<AtomicUsize>);
+
 impl Connection {
-    pub(super) async fn open(config: &Config) -> Result<Self, Error> {
+    pub(super) async fn open(config: &Config, silences: &Silences) -> Result<Self, Error> {
+        // Also where somebody takes the connection and says nothing.
+        let opening = tokio::time::timeout(ANSWER_TIME_MAX, Self::open_patiently(config, silences)).await;
+        opening.unwrap_or_else(|late| Err(Error::unavailable("connect to PostgreSQL")(late)))
+    }
+
+    async fn open_patiently(config: &Config, silences: &Silences) -> Result<Self, Error> {
+        let silences_before = silences.0.load(Ordering::Relaxed);
         let (client, connection) =
             config.connect(NoTls).await.map_err(|error| explain("connect to PostgreSQL", error))?;
         // Ends with the connection, and what it has to say comes back to whoever waits for an answer.
@@ -33,7 +49,37 @@ impl Connection {
         let settings = settings();
         client.batch_execute(&settings).await.map_err(|error| explain("connect to PostgreSQL", error))?;
         let queries = queries::prepare(&client).await.map_err(|error| explain("prepare statements", error))?;
-        Ok(Self { client, queries })
+        let (is_silent, silences) = (AtomicBool::new(false), silences.clone());
+        Ok(Self { client, queries, is_silent, silences, silences_before })
+    }
+
+    /// Whether it is not to be used again.
+    pub(super) fn is_lost(&self) -> bool {
+        self.client.is_closed() || self.silences.0.load(Ordering::Relaxed) != self.silences_before
+    }
+
+    /// Waits for an answer, which may never come: where the way to the server is gone, nobody need say so.
+    async fn answer<T>(
+        &self,
+        doing: &'static str,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Error> {
+        let time_max = if self.is_silent.load(Ordering::Relaxed) { Duration::ZERO } else { ANSWER_TIME_MAX };
+        match tokio::time::timeout(time_max, asked).await {
+            Ok(answer) => answer.map_err(|error| explain(doing, error)),
+            Err(late) => {
+                self.is_silent.store(true, Ordering::Relaxed);
+                // Those that are noticed on several connections at once are one.
+                let [before, after] = [self.silences_before, self.silences_before + 1];
+                let _ = self.silences.0.compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed);
+                Err(Error::unavailable(doing)(late))
+            }
+        }
+    }
+
+    /// Runs statements that give no rows.
+    pub(super) async fn run(&self, doing: &'static str, sql: &str) -> Result<(), Error> {
+        self.answer(doing, self.client.batch_execute(sql)).await
     }
 
     pub(super) fn statement(&self, query: &'static str) -> &Statement {
@@ -42,6 +88,11 @@ impl Connection {
 
     /// Runs a query. Those that are awaited together go out together, in the order in which they are polled first.
     pub(super) async fn rows(&self, query: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
+        self.answer("ask PostgreSQL", self.client.query(self.statement(query), params)).await
+    }
+
+    /// The same of a query that looks at all there is, and may take long.
+    pub(super) async fn long_rows(&self, query: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
         self.client.query(self.statement(query), params).await.map_err(|error| explain("ask PostgreSQL", error))
     }
 }
@@ -63,23 +114,24 @@ fn settings() -> String {
 /// A few connections that everybody reads through, each for many at once.
 pub(super) struct Pool {
     config: Config,
+    silences: Silences,
     connections: Vec<Mutex<Option<Arc<Connection>>>>,
     next: AtomicUsize,
 }
 
 impl Pool {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: Config, silences: Silences) -> Self {
         let connections = (0..READERS).map(|_| Mutex::new(None)).collect();
-        Self { config, connections, next: AtomicUsize::new(0) }
+        Self { config, silences, connections, next: AtomicUsize::new(0) }
     }
 
     pub(super) async fn get(&self) -> Result<Arc<Connection>, Error> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len();
         let mut slot = self.connections[turn].lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| !connection.client.is_closed()) {
+        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_lost()) {
             return Ok(Arc::clone(connection));
         }
-        let connection = Arc::new(Connection::open(&self.config).await?);
+        let connection = Arc::new(Connection::open(&self.config, &self.silences).await?);
         *slot = Some(Arc::clone(&connection));
         Ok(connection)
     }
@@ -100,7 +152,9 @@ pub(super) fn config(url: &str) -> Result<Config, Error> {
         let what = "PostgreSQL over TLS is not supported: reach it through a private network or a tunnel, without sslmode=require";
         return Err(Error::Invalid { what: what.to_owned() });
     }
-    config.application_name("desireline").keepalives_idle(Duration::from_secs(SILENT_SECONDS));
+    let silent = Duration::from_secs(SILENT_SECONDS);
+    config.application_name("desireline").tcp_user_timeout(silent);
+    config.keepalives_idle(silent).keepalives_interval(Duration::from_secs(2)).keepalives_retries(3);
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(CONNECT_SECONDS));
     }

@@ -14,7 +14,7 @@ use crate::ledger::Prepared;
 use crate::limits::{COLLISIONS_MAX, GROUP_BYTES_MAX, MESSAGE_BUCKETS};
 use crate::loaded::{Committed, Customer, TimerId, Version};
 use crate::postgres::bundle::{Bundle, Claims, Found};
-use crate::postgres::connection::{Connection, Params, explain, is_collision};
+use crate::postgres::connection::{Connection, Params, Silences, is_collision};
 use crate::postgres::queries;
 
 /// How many versions a node takes at once; the sequence counts in these steps.
@@ -32,6 +32,7 @@ pub(super) enum Job {
 
 pub(super) struct Writer {
     pub(super) config: Config,
+    silences: Silences,
     pub(super) known_us: i64,
     pub(super) queued_bytes: Arc<AtomicUsize>,
     connection: Option<Connection>,
@@ -47,8 +48,8 @@ enum Tried {
 }
 
 impl Writer {
-    pub(super) fn new(config: Config, known_us: i64, queued_bytes: Arc<AtomicUsize>) -> Self {
-        Self { config, known_us, queued_bytes, connection: None, versions: 0..0, seen_until_us: None }
+    pub(super) fn new(config: Config, silences: Silences, known_us: i64, queued_bytes: Arc<AtomicUsize>) -> Self {
+        Self { config, silences, known_us, queued_bytes, connection: None, versions: 0..0, seen_until_us: None }
     }
 
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
@@ -147,8 +148,8 @@ impl Writer {
     }
 
     async fn commit(&mut self, group: &[Prepared]) -> Result<Tried, Error> {
-        if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
-            self.connection = Some(Connection::open(&self.config).await?);
+        if self.connection.as_ref().is_none_or(Connection::is_lost) {
+            self.connection = Some(Connection::open(&self.config, &self.silences).await?);
         }
         let connection = self.connection.as_ref().expect("it was just made");
         let count = i64::try_from(group.len()).expect("a group is bounded");
@@ -167,20 +168,20 @@ impl Writer {
         let (found, next) = match Box::pin(change(connection, &bundle, seen_until_us)).await {
             Ok(done) => done,
             Err(error) => {
-                connection.client.batch_execute("rollback").await.map_err(|error| explain("roll back", error))?;
+                connection.run("roll back", "rollback").await?;
                 return Err(error);
             }
         };
         let conflicts: Vec<_> = group.iter().map(|prepared| found.conflict(&prepared.commit)).collect();
         if conflicts.iter().any(|conflict| !conflict.is_empty()) {
-            connection.client.batch_execute("rollback").await.map_err(|error| explain("roll back", error))?;
+            connection.run("roll back", "rollback").await?;
             return Ok(Tried::Conflicts(
                 conflicts.into_iter().map(|conflict| Some(conflict).filter(|c| !c.is_empty())).collect(),
             ));
         }
         // No version is used twice, also where the answer is lost and nobody knows whether this was committed.
         self.versions.start += count;
-        connection.client.batch_execute("commit").await.map_err(|error| explain("commit", error))?;
+        connection.run("commit", "commit").await?;
         Ok(Tried::Written(committed(group, first_version, next - bundle.entries)))
     }
 }
@@ -224,20 +225,19 @@ async fn seen_part(connection: &Connection, now_us: i64, known_us: i64) -> Resul
          insert into seen_parts values ({until}) on conflict do nothing; commit",
         name(until)
     );
-    if let Err(error) = connection.client.batch_execute(&sql).await {
+    if let Err(error) = connection.run("make a part for message ids", &sql).await {
         // It is the transaction that failed; whether it can be ended shows with the next statement.
-        let _ = connection.client.batch_execute("rollback").await;
-        return Err(explain("make a part for message ids", error));
+        let _ = connection.run("roll back", "rollback").await;
+        return Err(error);
     }
     Ok(until)
 }
 
 /// Runs everything up to the commit, all statements on their way at once, and returns what they found and the next position.
 async fn change(connection: &Connection, bundle: &Bundle<'_>, seen_until_us: i64) -> Result<(Found, i64), Error> {
-    let begin = async { connection.client.batch_execute("begin").await.map_err(|error| explain("begin", error)) };
     let (begun, states, messages, identity, timers, deliveries, records, next) = tokio::join!(
         biased;
-        begin,
+        connection.run("begin", "begin"),
         change_states(connection, bundle),
         change_messages(connection, bundle, seen_until_us),
         change_identity(connection, bundle),

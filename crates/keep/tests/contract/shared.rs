@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keep::{Commit, Customer, Error, Fate, Fired, Keep, Key, MessageId, Take, Version, Wanted};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::homes;
 use crate::suite::{NOW_US, SECOND_US, commit, entry, key, put, state, timer};
@@ -228,4 +230,53 @@ async fn two_nodes_share_timers_and_none_fires_twice() {
     assert_eq!((fired.iter().sum::<usize>() + rest.len(), rest.len()), (3_000, 70), "{fired:?}");
     assert_eq!(first.log_span().await.unwrap(), 0..2_930);
     assert_eq!(state(&*first, 1).await.0, Version::NONE);
+}
+
+/// A way to a server, on which everything that goes on can be forgotten: not a byte comes through any more, and nobody is told.
+async fn way(port: u16) -> (u16, watch::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = listener.local_addr().unwrap().port();
+    let (forget, forgotten) = watch::channel(());
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut forgotten = forgotten.clone();
+            forgotten.mark_unchanged();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    Ok(()) = forgotten.changed() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (here, forget)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_way_to_the_server_that_is_gone_is_given_up_for_another() {
+    let Some(server) = testkit::Postgres::start() else { return };
+    let url = server.schema("way");
+    let port = url.split(':').next_back().and_then(|rest| rest.split('/').next()).unwrap();
+    let (here, forget) = way(port.parse().unwrap()).await;
+    let keep = homes::connect(&url.replace(port, &here.to_string())).await;
+    let appended = |text: &str| Commit { entries: vec![entry(1, text)], ..commit() };
+    keep.commit(appended("before")).await.unwrap();
+    // On every connection.
+    for _ in 0..6 {
+        assert_eq!(keep.log_span().await.unwrap(), 0..1);
+    }
+    forget.send(()).unwrap();
+    let (written, read) = tokio::time::timeout(Duration::from_secs(25), async {
+        tokio::join!(keep.commit(appended("lost")), keep.log_span())
+    })
+    .await
+    .expect("neither waits for ever");
+    assert!(matches!((&written, &read), (Err(Error::Unavailable { .. }), Err(Error::Unavailable { .. }))));
+    let began = Instant::now();
+    keep.commit(appended("after")).await.unwrap();
+    for _ in 0..6 {
+        assert_eq!(keep.log_span().await.unwrap(), 0..2);
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "all of them are given up at once: {:?}", began.elapsed());
 }
