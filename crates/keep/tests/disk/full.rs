@@ -90,7 +90,7 @@ async fn no_state_is_lost_when_there_was_none_to_reclaim_some() {
 fn filler(disk: &SmallDisk, left: u64) -> std::path::PathBuf {
     let path = disk.path().join("filler");
     let mut file = std::fs::File::create(&path).unwrap();
-    while file.write_all(&[1; 1 << 16]).is_ok() {}
+    while file.write_all(&[1; 1 << 12]).is_ok() {}
     file.set_len(file.metadata().unwrap().len() - left).unwrap();
     path
 }
