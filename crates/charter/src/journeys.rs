@@ -55,7 +55,7 @@ pub struct Interaction {
     pub opens: Vec<String>,
     /// The moments that resolve it.
     pub resolves: Vec<String>,
-    /// A new contact on the same request within this time means that it was not resolved accurately.
+    /// A new contact on the same request within this time, always elapsed time, means that it was not resolved accurately.
     pub window: Option<Span>,
 }
 
@@ -79,7 +79,7 @@ pub struct Outcome {
     pub when: Condition<Fact>,
     /// What it is worth.
     pub value: Option<Worth>,
-    /// How long after something it still counts as its result.
+    /// How long after something it still counts as its result, always elapsed time.
     pub horizon: Option<Span>,
     /// Whether less of it is better.
     pub bad: bool,
@@ -205,7 +205,9 @@ pub(crate) fn read_interactions(reader: &mut Reader<'_>, node: &Node) -> Vec<Int
             key: fields.get("key").and_then(|n| reader.column(n)),
             opens: opens.map(|n| reader.references(n, Kind::Moment)).unwrap_or_default(),
             resolves: fields.get("resolves").map(|n| reader.references(n, Kind::Moment)).unwrap_or_default(),
-            window: fields.get("window").and_then(|n| reader.span(n)),
+            window: fields.get("window").and_then(|n| {
+                reader.elapsed(n, "a window is elapsed time, nights and weekends included", "such as 7d")
+            }),
             name: name.owned(),
         });
     }
@@ -218,7 +220,9 @@ pub(crate) fn read_outcomes(reader: &mut Reader<'_>, node: &Node) -> Vec<Outcome
         let fields = reader.fields(node, "an outcome", OUTCOME);
         let label = label(reader, &fields, &name);
         let value = fields.get("value").and_then(|n| read_worth(reader, n));
-        let horizon = fields.get("horizon").and_then(|n| reader.span(n));
+        let horizon = fields.get("horizon").and_then(|n| {
+            reader.elapsed(n, "a horizon is elapsed time, nights and weekends included", "such as 7d or 90d")
+        });
         let bad = fields.get("bad").and_then(|n| reader.flag(n)).unwrap_or(false);
         let when = reader.required(&fields, "when").and_then(|n| reader.fact_condition(n, false));
         if let Some(when) = when {
@@ -266,14 +270,9 @@ pub(crate) fn read_expectations(reader: &mut Reader<'_>, node: &Node) -> Vec<Exp
         let after = reader.required(&fields, "after").and_then(|n| reader.reference(n, Kind::Moment));
         let promise = reader.required(&fields, "promise").and_then(|n| reader.reference(n, Kind::Moment));
         let within = reader.required(&fields, "within").and_then(|n| reader.span(n));
-        let warn = fields.get("warn").and_then(|n| {
-            let elapsed = reader.span(n).filter(|span| span.as_micros().is_some());
-            if elapsed.is_none() && n.scalar().is_some_and(|s| s.text.ends_with("bd")) {
-                let hint = Some("such as 4h or 1d".to_owned());
-                reader.report(Code::BadTime, n.bytes.clone(), "a warning is given so much elapsed time before", hint);
-            }
-            elapsed
-        });
+        let warn = fields
+            .get("warn")
+            .and_then(|n| reader.elapsed(n, "a warning is given so much elapsed time before", "such as 4h or 1d"));
         let owner = fields.get("owner").and_then(|n| reader.reference(n, Kind::Department));
         if let (Some(after), Some(promise), Some(within)) = (after, promise, within) {
             expectations.push(Expectation { name: name.owned(), label, after, promise, within, warn, owner });

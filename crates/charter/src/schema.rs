@@ -78,7 +78,8 @@ fn field(key: &str) -> Value {
         "goal" => words(&moments::GOALS.map(|(word, _)| word)),
         "scope" => words(&moments::SCOPES.map(|(word, _)| word)),
         "starts" | "succeeds" | "opens" | "resolves" | "guardrails" => reference("names"),
-        "abandoned_after" | "window" | "horizon" | "per" | "within" | "warn" => reference("span"),
+        "abandoned_after" | "per" | "within" => reference("span"),
+        "window" | "horizon" | "warn" => reference("elapsed"),
         "designed" => {
             json!({"type": "string", "description": "A pattern over moments: visit (search | cart)* .. order"})
         }
@@ -97,6 +98,7 @@ fn definitions() -> Value {
     json!({
         "condition": {"type": ["string", "boolean"], "description": "SQL, such as: event = 'Order Completed'"},
         "column": {"type": "string", "description": "A column of an event, such as properties.total"},
+        "elapsed": {"type": "string", "pattern": "^[0-9]+(us|s|m|h|d|w)$", "description": "Such as 30m or 14d."},
         "span": {"type": "string", "pattern": "^[0-9]+(us|s|m|h|d|w|bd)$", "description": "Such as 30m, 14d or 3bd."},
         "names": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         "datum": {"type": ["string", "number", "boolean"]},

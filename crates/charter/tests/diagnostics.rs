@@ -197,6 +197,7 @@ fn every_other_kind_of_mistake_is_explained() {
         "deciding: {explore_share: 5}",
         "moments:\n  a: {when: event = 'a'}\nsurveys:\n  s: {moment: a, score: properties.x, kind: nps, asked: a}",
         "expectations:\n  e: {after: a, promise: a, within: 3d, warn: 1bd}",
+        "outcomes:\n  o: {when: event = 'a', horizon: 5bd}\ninteractions:\n  i: {opens: [a], window: 2bd}",
         "caps: [{channel: web, per: 7d, times: 0.5}]",
         "stakes: {high: \"5\", then: robot}",
         "pilots:\n  p: {arms: {a: 1}, measures: {primary: x}}",

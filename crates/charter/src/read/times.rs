@@ -25,6 +25,16 @@ impl Reader<'_> {
             .ok()
     }
 
+    /// A span of elapsed time; `reason` says why it cannot be one of business days.
+    pub(crate) fn elapsed(&mut self, node: &Node, reason: &str, hint: &str) -> Option<Span> {
+        let span = self.span(node)?;
+        if span.as_micros().is_none() {
+            self.bad_time(node, reason.to_owned(), hint);
+            return None;
+        }
+        Some(span)
+    }
+
     /// A moment in time; without an offset it is meant in the zone of the charter.
     pub(crate) fn timestamp(&mut self, node: &Node) -> Option<Timestamp> {
         let text = self.datum(node)?;
