@@ -152,8 +152,21 @@ impl Figure {
 /// Every number of an answer by its place.
 fn figures(answer: &Value) -> BTreeMap<String, Figure> {
     let mut figures = BTreeMap::new();
-    collect(answer, "", &mut figures);
+    collect(linked(answer).as_ref().unwrap_or(answer), "", &mut figures);
     figures
+}
+
+/// The answer with links from and to what tells nodes apart, in place of their positions; `None` where it has none.
+fn linked(answer: &Value) -> Option<Value> {
+    let nodes = answer.get("nodes")?.as_array()?;
+    let mut named = answer.clone();
+    for link in named.get_mut("links")?.as_array_mut()? {
+        for end in ["from", "to"] {
+            let node = usize::try_from(link[end].as_u64()?).ok()?;
+            link[end] = identity(nodes.get(node)?, node).into();
+        }
+    }
+    Some(named)
 }
 
 fn collect(value: &Value, place: &str, figures: &mut BTreeMap<String, Figure>) {
@@ -165,6 +178,7 @@ fn collect(value: &Value, place: &str, figures: &mut BTreeMap<String, Figure>) {
                 let place = format!("{place}{dot}{name}");
                 match member {
                     _ if is_interval || name == "doubts" => {}
+                    Value::Number(_) if NUMBERS.contains(&name.as_str()) => {}
                     Value::Number(number) => _ = figures.insert(place, Figure::of(name, number, members)),
                     other => collect(other, &place, figures),
                 }
@@ -172,11 +186,8 @@ fn collect(value: &Value, place: &str, figures: &mut BTreeMap<String, Figure>) {
         }
         Value::Array(items) => {
             for (number, item) in items.iter().enumerate() {
-                let place = format!("{place}[{}]", identity(item, number));
-                match item {
-                    Value::Number(number) => _ = figures.insert(place, Figure::of("", number, &Map::new())),
-                    item => collect(item, &place, figures),
-                }
+                // A number alone is no figure: such lists name customers as examples.
+                collect(item, &format!("{place}[{}]", identity(item, number)), figures);
             }
         }
         Value::Null | Value::Bool(_) | Value::String(_) | Value::Number(_) => {}
@@ -188,8 +199,10 @@ const NAMES: [&str; 9] =
     ["expectation", "interaction", "survey", "segment", "stage", "measure", "outcome", "deed", "cohort"];
 /// Members that describe an item and do not name it.
 const DESCRIBE: [&str; 10] = ["label", "within", "unit", "goal", "when", "first", "last", "nearest", "why", "to_do"];
+/// Numbers that tell an item from the others and are no figures; `to` only says how far `from` goes.
+const NUMBERS: [&str; 5] = ["step", "score", "channels", "from", "to"];
 
-/// What tells an item of a list from the others: its name, or else its texts, or else its place.
+/// What tells an item of a list from the others: its name, or else its texts and such numbers, or else its place.
 fn identity(item: &Value, number: usize) -> String {
     let mut texts = Vec::new();
     if let Value::Object(members) = item {
@@ -202,9 +215,13 @@ fn identity(item: &Value, number: usize) -> String {
             "what" => !members.contains_key("where"),
             name => !DESCRIBE.contains(&name),
         };
-        for (_, member) in members.iter().filter(|(name, _)| names(name)) {
+        for (name, member) in members.iter().filter(|(name, _)| names(name)) {
             match member {
                 Value::String(text) => texts.push(text.clone()),
+                // What comes from nobody knows where is not what goes there.
+                Value::Null if matches!(name.as_str(), "from" | "to") && !members["from"].is_number() => {
+                    texts.push("(none)".to_owned());
+                }
                 Value::Array(items) if items.iter().all(Value::is_string) && !items.is_empty() => {
                     texts.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
                 }
@@ -212,7 +229,8 @@ fn identity(item: &Value, number: usize) -> String {
             }
         }
         // Steps of one moment differ by their number.
-        texts.extend(members.get("step").and_then(Value::as_u64).map(|step| step.to_string()));
+        let numbers = NUMBERS.iter().filter(|name| **name != "to").filter_map(|name| members.get(*name));
+        texts.extend(numbers.filter(|number| number.is_number()).map(Value::to_string));
     }
     let nameless = || item.as_object().is_some_and(|members| members.values().any(Value::is_null));
     match texts.as_slice() {
@@ -277,5 +295,48 @@ mod tests {
         sort_by_size(&mut found);
         assert_eq!(found[0].figure, "moments[b].events");
         assert!((found[1].weight - 5f64.sqrt()).abs() < 1e-12 && (found[1].relative + 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn items_are_told_apart_by_the_numbers_that_they_are_about() {
+        let gone = |old: &Value, new: &Value| {
+            let told = |c: Changed| (c.figure, c.old, c.new);
+            changes("v", old, new).into_iter().map(told).collect::<Vec<_>>()
+        };
+        let spread = |channels: u64| json!({"channels": channels, "journeys": 7, "share": 0.2, "succeeded": null});
+        let (old, new) =
+            (json!({"spread": [spread(1), spread(2), spread(3)]}), json!({"spread": [spread(2), spread(3)]}));
+        assert_eq!(gone(&old, &new), [("spread[1].journeys".to_owned(), Some(7.0), None)]);
+
+        let given = |score: u64, count: u64| json!({"score": score, "count": count});
+        let survey = |given: &[Value]| json!({"surveys": [{"survey": "nps", "distribution": given}]});
+        let (old, new) = (survey(&[given(9, 4), given(3, 2)]), survey(&[given(3, 2)]));
+        assert_eq!(gone(&old, &new), [("surveys[nps].distribution[9].count".to_owned(), Some(4.0), None)]);
+
+        let cell = |from: u64, to: Option<u64>, returned: u64| json!({"from": from, "to": to, "returned": returned});
+        let (old, new) = (json!({"all": [cell(1, None, 4), cell(2, None, 3)]}), json!({"all": [cell(2, Some(2), 3)]}));
+        assert_eq!(gone(&old, &new), [("all[1].returned".to_owned(), Some(4.0), None)], "`to` is no figure");
+
+        let again = |from: Option<&str>, to: Option<&str>| json!({"from": from, "to": to, "count": 1});
+        let (old, new) =
+            (json!([again(None, Some("web")), again(Some("web"), None)]), json!([again(None, Some("web"))]));
+        assert_eq!(gone(&old, &new), [("[web, (none)].count".to_owned(), Some(1.0), None)]);
+
+        let (old, new) = (json!({"count": 2, "customers": [3, 5]}), json!({"count": 2, "customers": [4, 5]}));
+        assert_eq!(gone(&old, &new), [], "customers that are named as examples are no figures");
+    }
+
+    #[test]
+    fn links_are_told_apart_by_the_nodes_between_which_they_lie() {
+        let flow = |moments: &[&str]| {
+            let node = |(step, moment): (usize, &str)| json!({"step": step.min(1), "kind": "moment", "moment": moment, "count": 9});
+            let nodes: Vec<Value> = moments.iter().copied().enumerate().map(node).collect();
+            let link = |to: usize| json!({"from": 0, "to": to, "count": moments[to].len()});
+            json!({"from": moments[0], "nodes": nodes, "links": (1..moments.len()).map(link).collect::<Vec<_>>()})
+        };
+        let found = changes("sankey", &flow(&["a", "cart", "order"]), &flow(&["a", "order"]));
+        let names: Vec<_> = found.iter().map(|c| (c.figure.as_str(), c.old, c.new)).collect();
+        let (link, node) = ("links[moment, a, 0, moment, cart, 1].count", "nodes[moment, cart, 1].count");
+        assert_eq!(names, [(link, Some(4.0), None), (node, Some(9.0), None)]);
     }
 }
