@@ -31,7 +31,7 @@ pub struct Word(pub u32);
 impl Word {
     /// The mark of an event that has no such text, or of which it was not asked.
     pub const NONE: Word = Word(u32::MAX);
-    /// What all texts share that came after there were [`WORDS_MAX`] distinct ones.
+    /// What all texts share that came after there were as many distinct ones as [`Words`] tell apart.
     pub const OTHER: Word = Word(u32::MAX - 1);
 
     /// The number, to index by.
@@ -68,26 +68,28 @@ pub const WORDS_MAX: usize = 1 << 20;
 /// Workers that read different files share one, so that their partial answers speak of the same numbers.
 #[derive(Clone)]
 pub struct Names<Id> {
-    names: Arc<RwLock<Known>>,
+    known: Arc<RwLock<Known>>,
+    /// How many texts become words.
+    most: usize,
     id: PhantomData<Id>,
 }
 
 impl<Id> Default for Names<Id> {
     fn default() -> Self {
-        Self { names: Arc::default(), id: PhantomData }
+        Self { known: Arc::default(), most: WORDS_MAX, id: PhantomData }
     }
 }
 
 impl<Id> fmt::Debug for Names<Id> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.names.fmt(f)
+        self.known.fmt(f)
     }
 }
 
 /// Two are equal when they are the same names, shared.
 impl<Id> PartialEq for Names<Id> {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.names, &other.names)
+        Arc::ptr_eq(&self.known, &other.known)
     }
 }
 
@@ -112,7 +114,7 @@ impl<Id: From<u32>> Names<Id> {
         if let Some(known) = self.find(name) {
             return Some(known);
         }
-        let mut names = self.names.write().expect("no holder of this lock panics");
+        let mut names = self.known.write().expect("no holder of this lock panics");
         if let Some(known) = names.by_name.get(name) {
             return Some((*known).into());
         }
@@ -128,22 +130,22 @@ impl<Id: From<u32>> Names<Id> {
 
     /// The number of this name, if it is known.
     pub fn find(&self, name: &str) -> Option<Id> {
-        self.names.read().expect("no holder of this lock panics").by_name.get(name).map(|number| (*number).into())
+        self.known.read().expect("no holder of this lock panics").by_name.get(name).map(|number| (*number).into())
     }
 
     /// All names, by number.
     pub fn names(&self) -> Vec<Arc<str>> {
-        self.names.read().expect("no holder of this lock panics").by_number.clone()
+        self.known.read().expect("no holder of this lock panics").by_number.clone()
     }
 
     /// The name at this place, by number.
     pub(crate) fn at(&self, index: usize) -> Option<Arc<str>> {
-        self.names.read().expect("no holder of this lock panics").by_number.get(index).cloned()
+        self.known.read().expect("no holder of this lock panics").by_number.get(index).cloned()
     }
 
     /// How many names there are.
     pub fn len(&self) -> usize {
-        self.names.read().expect("no holder of this lock panics").by_number.len()
+        self.known.read().expect("no holder of this lock panics").by_number.len()
     }
 
     /// Whether there are none.
@@ -153,9 +155,19 @@ impl<Id: From<u32>> Names<Id> {
 }
 
 impl Words {
+    /// No texts yet, of which so many are told apart instead of [`WORDS_MAX`].
+    pub fn up_to(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
     /// The number of this text, [`Word::OTHER`] when there are too many.
     pub fn word(&self, text: &str) -> Word {
-        self.intern_up_to(WORDS_MAX, text).unwrap_or(Word::OTHER)
+        self.intern_up_to(self.most, text).unwrap_or(Word::OTHER)
+    }
+
+    /// Whether all further texts are [`Word::OTHER`].
+    pub fn are_full(&self) -> bool {
+        self.len() >= self.most
     }
 }
 
@@ -170,5 +182,16 @@ mod tests {
         assert_eq!((a, b, moments.intern("a")), (Moment(0), Moment(1), Moment(0)));
         assert_eq!(moments.find("c"), None);
         assert_eq!(moments.names().iter().map(|n| &**n).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn beyond_the_bound_all_texts_are_one_word() {
+        let words = Words::up_to(2);
+        assert_eq!((words.word("a"), words.are_full()), (Word(0), false));
+        assert_eq!(
+            [words.word("b"), words.word("c"), words.word("d"), words.word("a")].map(|word| word.0),
+            [1, Word::OTHER.0, Word::OTHER.0, 0]
+        );
+        assert!(words.are_full() && words.len() == 2);
     }
 }

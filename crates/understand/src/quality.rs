@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Shares;
 use crate::count::at;
 use crate::kept;
-use crate::question::Question;
+use crate::question::{Question, crowded};
 use crate::table::Table;
 use crate::{Comparison, Error};
 
@@ -425,7 +425,7 @@ impl Fold for QualityFold {
             channels: feeds(&channels),
             sources: feeds(&sources),
             findings,
-            doubts: Doubt::few("customers", counts.customers).into_iter().collect(),
+            doubts: Doubt::few("customers", counts.customers).into_iter().chain(crowded(&self.words)).collect(),
         })
     }
 }

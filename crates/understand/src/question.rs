@@ -5,7 +5,8 @@ use std::sync::Arc;
 use charter::Charter;
 use charter::journeys::Journey as Drawn;
 use event::Span;
-use journey::{Fold, Moment, Moments, Setting, Wanted};
+use evidence::Doubt;
+use journey::{Fold, Moment, Moments, Setting, Wanted, Words};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -114,6 +115,12 @@ impl Names {
     pub(crate) fn rank(&self, moment: Moment) -> u32 {
         self.ranks[moment.index()]
     }
+}
+
+/// The doubt that not all texts of events have a name of their own, if there were so many.
+pub(crate) fn crowded(words: &Words) -> Option<Doubt> {
+    let what = format!("name for texts beyond the first {} distinct ones", words.len());
+    words.are_full().then(|| Doubt::missing(&what, "they are all shown as one"))
 }
 
 /// The error for a moment that nothing is known of, if it is one.

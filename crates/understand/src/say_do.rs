@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::count::at;
 use crate::kept;
 use crate::pending::Pending;
-use crate::question::{Question, elapsed_us, number};
+use crate::question::{Question, crowded, elapsed_us, number};
 use crate::scores::{Places, Said, kind_name, read};
 use crate::surveys::{NONE, OTHER, some_survey};
 use crate::{Comparison, Error, Table};
@@ -417,7 +417,7 @@ impl Fold for SayDoFold {
 
     fn finish(self, _: &Moments) -> Result<Answer, Error> {
         let words = self.words.names();
-        let mut doubts = vec![Doubt::NotRandomised];
+        let mut doubts: Vec<Doubt> = std::iter::once(Doubt::NotRandomised).chain(crowded(&self.words)).collect();
         let mut surveys = Vec::new();
         for (survey, mut tally) in self.surveys.iter().zip(self.tallies) {
             doubts.extend(Doubt::few(&format!("answers of {}", survey.name), tally.answers));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kept;
 use crate::pending::Pending;
-use crate::question::{Names, Question, known_moment, number};
+use crate::question::{Names, Question, crowded, known_moment, number};
 use crate::scores::{NoScore, Places, Scores, kind_name, read};
 use crate::{Comparison, Error, Table};
 
@@ -349,7 +349,7 @@ impl Fold for SurveysFold {
         };
         let moment =
             |number: u32| if Moment(number) == Moment::NONE { NONE.into() } else { names.name(Moment(number)) };
-        let mut doubts = Vec::new();
+        let mut doubts: Vec<Doubt> = crowded(&self.words).into_iter().collect();
         let mut surveys = Vec::new();
         for (survey, tally) in self.surveys.iter().zip(self.tallies) {
             let what = |what: &str| format!("{what} of {}", survey.name);

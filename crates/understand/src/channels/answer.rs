@@ -12,6 +12,7 @@ use super::{ChannelsFold, Going};
 use crate::compare::Shares;
 use crate::durations::{Summary, Times};
 use crate::interactions::word_name;
+use crate::question::crowded;
 use crate::sketch::RELATIVE_ERROR;
 
 /// Which channels are used, and how customers go from one to another.
@@ -224,7 +225,7 @@ pub(super) fn answer(fold: ChannelsFold) -> Answer {
         pairs,
         context: (!fold.kinds.is_empty()).then(|| context(within, carried)),
         spread: spread(&fold.spreads, journeys, fold.cut),
-        doubts: Doubt::few("journeys", journeys).into_iter().chain(approximate).collect(),
+        doubts: Doubt::few("journeys", journeys).into_iter().chain(approximate).chain(crowded(&fold.words)).collect(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::Times;
 use crate::limits::CHANNELS_SHOWN_MAX;
 use crate::outcomes;
 use crate::promises::{BALANCE, Tally, balance};
-use crate::question::Names;
+use crate::question::{Names, crowded};
 use crate::sketch::RELATIVE_ERROR;
 use crate::table::{Cell, Table};
 
@@ -25,7 +25,7 @@ pub(super) fn answer(fold: ExpectationsFold, moments: &Moments) -> Answer {
     let known = fold.charter.owners().into_iter().map(|owner| Some(owner.to_owned()));
     owners.extend(known.chain([None]).map(|owner| (owner, Tally::default())));
     let mut expectations = Vec::new();
-    let mut doubts = Vec::new();
+    let mut doubts: Vec<Doubt> = crowded(&fold.words).into_iter().collect();
     for ((charter, counted), late) in fold.charter.expectations.iter().zip(fold.counted).zip(late) {
         let mut total = Tally::default();
         counted.channels.values().for_each(|tally| total.merge(*tally));

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{By, InteractionsFold, MEASURES, Strays, Tally};
 use crate::compare::{Means, Shares};
 use crate::durations::{Summary, Times};
-use crate::question::Names;
+use crate::question::{Names, crowded};
 use crate::sequences::decode;
 use crate::sketch::RELATIVE_ERROR;
 
@@ -245,7 +245,7 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
     for list in groups.values_mut() {
         list.sort_unstable_by(|a, b| (Reverse(a.2.opened), &a.0).cmp(&(Reverse(b.2.opened), &b.0)));
     }
-    let mut doubts = Vec::new();
+    let mut doubts: Vec<Doubt> = crowded(&fold.words).into_iter().collect();
     let mut kinds = Vec::new();
     for (number, kind) in fold.kinds.iter().enumerate() {
         let mut take = |by: By| groups.remove(&(number, by)).unwrap_or_default();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use charter::Charter;
 use charter::journeys::Interaction as Definition;
+use event::Column;
 use hashbrown::HashMap;
 use journey::{Journey, Moment, Moments, Of, Setting, Wanted, Word};
 use rapidhash::fast::SeedableState;
@@ -33,6 +34,8 @@ pub(crate) struct Kind {
     pub(crate) window_us: Option<i64>,
     pub(crate) key: Option<usize>,
     pub(crate) request: Option<usize>,
+    /// Where the same texts stand as keys, where they may be too many to be words of their own.
+    topic: Option<usize>,
 }
 
 /// The moments that open or resolve interactions.
@@ -48,15 +51,19 @@ pub(crate) fn wants(charter: &Charter, wanted: &mut Wanted) {
     }
 }
 
-/// The positions of the key and of the request. With a key, the request matters only where an interaction opens or
-/// resolves; without one it tells which events belong together.
-fn columns(interaction: &Definition, wanted: &mut Wanted) -> (Option<usize>, Option<usize>) {
+/// The positions of the key, of the request, and of the request as a key. With a key, the request matters only where an
+/// interaction opens or resolves; without one it tells which events belong together.
+fn columns(interaction: &Definition, wanted: &mut Wanted) -> [Option<usize>; 3] {
     let key = interaction.key.as_ref().map(|column| wanted.key(column, Of::All));
     let of = match key {
         Some(_) => Of::Moments(interaction.opens.iter().chain(&interaction.resolves).cloned().collect()),
         None => Of::All,
     };
-    (key, interaction.request.as_ref().map(|column| wanted.word(column, of)))
+    let request = interaction.request.as_ref();
+    // Texts that events repeat come as a dictionary, and reading them one by one would cost more than all else.
+    let free = |column: &&Column| matches!(column, Column::Property(_) | Column::Trait(_) | Column::CaseId);
+    let topic = request.filter(free).map(|column| wanted.key(column, of.clone()));
+    [key, request.map(|column| wanted.word(column, of)), topic]
 }
 
 impl Kind {
@@ -68,7 +75,7 @@ impl Kind {
     /// All of a charter's interactions, with what they want to know of events.
     pub(crate) fn of(charter: &Charter, moments: &Moments, wanted: &mut Wanted) -> Vec<Kind> {
         let kind = |interaction: &Definition| {
-            let (key, request) = columns(interaction, wanted);
+            let [key, request, topic] = columns(interaction, wanted);
             let mut roles = Vec::new();
             for (names, role) in [(&interaction.opens, OPENS), (&interaction.resolves, RESOLVES)] {
                 for name in names {
@@ -76,7 +83,7 @@ impl Kind {
                 }
             }
             let window_us = interaction.window.and_then(event::Span::as_micros);
-            Kind { name: interaction.name.as_str().into(), roles, window_us, key, request }
+            Kind { name: interaction.name.as_str().into(), roles, window_us, key, request, topic }
         };
         charter.interactions.iter().map(kind).collect()
     }
@@ -103,8 +110,7 @@ impl Kind {
     }
 
     /// What a later contact has to have in common with one so that both are about the same request; 0 for nothing.
-    fn about(&self, key: u64, request: Word) -> [u64; 2] {
-        let topic = if request == Word::NONE { 0 } else { topic(request) };
+    fn about(&self, key: u64, topic: u64) -> [u64; 2] {
         match (self.key, self.request) {
             (None, None) => [UNNAMED, 0],
             _ => [key, topic],
@@ -112,9 +118,25 @@ impl Kind {
     }
 }
 
-fn topic(request: Word) -> u64 {
-    // Odd and far from what hashes of keys look like by chance.
-    (u64::from(request.0) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1
+/// What events with the same request have in common; 0 for nothing. `hash` is of its text.
+fn topic(request: Word, hash: u64) -> u64 {
+    match request {
+        Word::NONE => 0,
+        // A key and a request may read the same.
+        Word::OTHER => hash.rotate_left(32) ^ UNNAMED,
+        // Odd and far from what hashes of keys look like by chance.
+        request => (u64::from(request.0) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+    }
+}
+
+/// What an event has to do with requests.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// The hash of its key, 0 without one.
+    key: u64,
+    request: Word,
+    topic: u64,
+    role: u8,
 }
 
 /// How an interaction stands.
@@ -193,19 +215,22 @@ impl Gatherer {
         self.next.resize(journey.moments.len(), NONE);
         let keys = kind.key.map(|position| journey.keys(position));
         let requests = kind.request.map(|position| journey.words(position));
+        let topics = kind.topic.map(|position| journey.keys(position));
         for (event, i) in (0u32..).zip(0..journey.moments.len()) {
             let role = kind.role(journey.moments[i]);
             let key = keys.map_or(0, |keys| keys[i]);
             let request = requests.map_or(Word::NONE, |requests| requests[i]);
-            let identity = match (key, request) {
-                (0, Word::NONE) if role == 0 => continue,
-                (0, Word::NONE) => UNNAMED,
-                (0, request) => topic(request),
+            let topic = topic(request, topics.map_or(0, |topics| topics[i]));
+            let identity = match (key, topic) {
+                (0, 0) if role == 0 => continue,
+                (0, 0) => UNNAMED,
+                (0, topic) => topic,
                 (key, _) => key,
             };
-            let Some(number) = self.join(journey, kind, identity, event, (key, request, role)) else { continue };
+            let asked = Asked { key, request, topic, role };
+            let Some(number) = self.join(journey, kind, identity, event, asked) else { continue };
             if role & OPENS != 0 {
-                self.contact(journey, number, event, channels, kind.about(key, request));
+                self.contact(journey, number, event, channels, kind.about(key, topic));
             }
             if role & RESOLVES != 0 {
                 self.interactions[number as usize].state = State::Resolved;
@@ -227,7 +252,7 @@ impl Gatherer {
         kind: &Kind,
         identity: u64,
         event: u32,
-        (key, request, role): (u64, Word, u8),
+        Asked { key, request, topic, role }: Asked,
     ) -> Option<u32> {
         let latest = self.latest.get(&identity).copied();
         if let Some(number) = latest {
@@ -260,7 +285,7 @@ impl Gatherer {
             joined: false,
             again: NONE,
             last_contact: NONE,
-            about: kind.about(key, request),
+            about: kind.about(key, topic),
         });
         self.latest.insert(identity, number);
         self.wait(number);

@@ -55,6 +55,40 @@ fn figures_by_hand() {
     assert_eq!([all.elapsed_mean_s, all.elapsed_median_s], some([13.5 * 3600.0, 14.0 * 3600.0]));
 }
 
+/// The same log, of whose texts only so many are told apart.
+fn bounded(mut log: testkit::Log, most: usize) -> testkit::Log {
+    let (names, words) = (log.setting.words.names(), Words::up_to(most));
+    for word in log.details.words.iter_mut().flatten().filter(|word| **word != Word::NONE) {
+        *word = words.word(&names[word.index()]);
+    }
+    log.setting.words = words;
+    log
+}
+
+#[test]
+fn requests_beyond_the_bound_of_texts_are_still_told_apart() {
+    let text = "\
+ann: ticket@0h{topic=a id=1} ticket@1h{topic=b id=2} ticket@2h{topic=c id=3} done@3h{topic=b id=2} done@4h{topic=c id=3}
+ann: ticket@5h{topic=b id=4}
+bob: ticket@0h{topic=c id=5} done@1h{topic=d id=6} done@2h{topic=c id=5}
+cat: other@30d";
+    for interaction in [KEYED, "request: properties.topic, window: 7d"] {
+        let told = |log: testkit::Log| {
+            let options = Options { limit: 0 };
+            testkit::answer(&log, &Selection::default(), || options.fold(&log.setting())).expect("an answer")
+        };
+        let all = told(log(&charter(interaction), text));
+        let few = told(bounded(log(&charter(interaction), text), 1));
+        let (all_of, few_of) = (&all.interactions[0], &few.interactions[0]);
+        assert_eq!(all_of.figures, few_of.figures, "{interaction}");
+        assert_eq!((few_of.figures.opened, few_of.figures.accurate, few_of.unopened), (5, 2, 1), "{interaction}");
+        let requests: Vec<_> = few_of.requests.iter().map(|one| (one.request.as_deref(), one.figures.opened)).collect();
+        assert_eq!(requests, [(Some("(other)"), 4), (Some("a"), 1)], "{interaction}");
+        let crowded = |answer: &Answer| answer.doubts.iter().any(|doubt| doubt.to_string().contains("distinct ones"));
+        assert_eq!((crowded(&all), crowded(&few)), (false, true), "{interaction}");
+    }
+}
+
 #[test]
 fn groups_and_usual_paths_by_hand() {
     let kind = ask(&charter(KEYED), TICKETS);
