@@ -31,13 +31,13 @@ pub(crate) struct Reading<'a> {
 }
 
 /// One column, and of which events it is wanted.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Wish<'a> {
     column: &'a Column,
     of: Only,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Only {
     All,
     /// By moment.
@@ -104,6 +104,16 @@ impl<'a> Reading<'a> {
     pub(crate) fn read(&mut self, rows: &Rows<'_>, moments: &[Moment], flags: &[u64], details: &mut Details) {
         let vocabulary = &self.vocabulary;
         for ((wish, known), column) in self.words.iter_mut().zip(&mut details.words) {
+            if let Some(twin) = self.keys.iter().position(|key| key.is_member() && key == wish) {
+                let mut both = Vec::with_capacity(rows.at.len());
+                wish.each(rows, moments, flags, (Word::NONE, 0), &mut both, |row| {
+                    let read = |text: &str| (known.word(vocabulary, text), key(text));
+                    with_text(&rows.row(row), wish.column, read).unwrap_or((Word::NONE, 0))
+                });
+                column.extend(both.iter().map(|(word, _)| word));
+                details.keys[twin].extend(both.iter().map(|(_, key)| key));
+                continue;
+            }
             let by_charter = self.conditional && *wish.column == Column::Channel;
             let channels = if by_charter { self.channels } else { &[] };
             let words = dictionary(wish.column, rows);
@@ -131,7 +141,9 @@ impl<'a> Reading<'a> {
                 }),
             }
         }
-        for (wish, column) in self.keys.iter().zip(&mut details.keys) {
+        // What is a word too was read with it.
+        let told = |key: &Wish<'_>| key.is_member() && self.words.iter().any(|(wish, _)| wish == key);
+        for (wish, column) in self.keys.iter().zip(&mut details.keys).filter(|(wish, _)| !told(wish)) {
             let read = |row: usize| with_text(&rows.row(row), wish.column, key).unwrap_or(0);
             wish.each(rows, moments, flags, 0, column, read);
         }
@@ -158,6 +170,11 @@ impl<'a> Reading<'a> {
 }
 
 impl Wish<'_> {
+    /// Whether it lies inside a JSON text, which takes time to read.
+    fn is_member(&self) -> bool {
+        matches!(self.column, Column::Property(_) | Column::Trait(_))
+    }
+
     /// Appends what `read` finds in each row, and `none` for those of which it is not wanted.
     #[inline]
     fn each<T: Copy>(
