@@ -30,7 +30,7 @@ pub struct Setting {
     pub from_us: Option<i64>,
     /// Its end, which is no part of it.
     pub to_us: Option<i64>,
-    /// The start of the period before, as long as the one that was asked for, where its journeys are shown too.
+    /// The start of the period before, as long as what is known of the one that was asked for, where its journeys are shown too.
     pub before_us: Option<i64>,
 }
 
@@ -52,12 +52,12 @@ impl Setting {
         }
     }
 
-    /// The start of the period before the one that was asked for, which is as long; `None` where the period has no start or
-    /// no end, or where moments are not known for so long.
+    /// The start of the period before the one that was asked for, which is as long as what is known of that one; `None` where
+    /// the period has no start or no end, or where moments are not known for so long.
     pub fn period_before_us(&self) -> Option<i64> {
-        let (from_us, to_us) = (self.from_us?, self.to_us?);
+        let (from_us, to_us) = (self.from_us?, self.to_us?.min(self.until_us.saturating_add(1)));
         let before_us = from_us.checked_sub(to_us.checked_sub(from_us)?)?;
-        (before_us >= self.began_us).then_some(before_us)
+        (self.began_us..from_us).contains(&before_us).then_some(before_us)
     }
 
     /// The charter's journey that runs are cut into.

@@ -98,10 +98,11 @@ impl<'a> Log<'a> {
         Self { journeys, earlier: Vec::new(), ..*self }
     }
 
-    /// When the period before the one that was asked for began, where moments are known for so long.
+    /// When the period before the one that was asked for began, which is as long as what is known of that one, where moments
+    /// are known for so long.
     pub(super) fn before_us(&self) -> Option<i64> {
-        let (from_us, to_us) = (self.from_us?, self.to_us?);
-        Some(from_us - (to_us - from_us)).filter(|before_us| *before_us >= self.began_us)
+        let (from_us, to_us) = (self.from_us?, self.to_us?.min(self.until_us + 1));
+        (from_us < to_us).then(|| from_us - (to_us - from_us)).filter(|before_us| *before_us >= self.began_us)
     }
 
     fn starts_in(journey: &Journey<'a>, from_us: Option<i64>, to_us: Option<i64>) -> bool {

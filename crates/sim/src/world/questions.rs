@@ -88,7 +88,14 @@ fn selection(random: &mut Random, charter: &Charter, events: &[Event]) -> Option
     match random.below(10) {
         0 => options.push(("from", from.to_string())),
         1 => options.push(("to", from.to_string())),
-        2 if from < to => options.extend([("from", from.to_string()), ("to", to.to_string())]),
+        2 if from < to => {
+            // A period may begin before anything is known, and end after all that is.
+            let beyond = |random: &mut Random, at: Timestamp, days: i64| {
+                let days = if random.chance(0.3) { days } else { 0 };
+                Timestamp::from_micros(at.as_micros() + days * 86_400_000_000).to_string()
+            };
+            options.extend([("from", beyond(random, from, -30)), ("to", beyond(random, to, 400))]);
+        }
         3 => options.push(("compare", condition(random, charter))),
         4 if from < to => options.push(("compare", format!("{from}..{to},{to}.."))),
         5 if !charter.segments.is_empty() => options.push(("compare", random.pick(&charter.segments).name.clone())),

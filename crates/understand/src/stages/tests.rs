@@ -188,6 +188,34 @@ fn the_period_before_is_compared_where_it_is_known() {
     assert_eq!(log.setting.period_before_us(), None, "the lake does not have all of it");
 }
 
+/// Customers who are all alike, one more every other day, each with a moment of stage `use` a week up to the last day.
+fn alike(last: i64) -> testkit::Log {
+    let days = |first: i64| (first..=last).step_by(7).map(|day| format!("help@{day}d")).collect::<Vec<_>>().join(" ");
+    log(CHARTER, &(0..=last).step_by(2).map(|first| format!("{first}: {}", days(first))).collect::<Vec<_>>().join(";"))
+}
+
+/// The answer about the days from one to before another, of which the last may not be over, with the period before.
+fn ask_of(log: &testkit::Log, from: Option<i64>, to: i64) -> Answer {
+    let (mut log, day) = (log.clone(), 86_400_000_000);
+    (log.setting.from_us, log.setting.to_us) = (from.map(|day_| day_ * day), Some(to * day));
+    (log.setting.began_us, log.setting.until_us) = (0, *log.at_us.iter().max().expect("events"));
+    log.setting.before_us = log.setting.period_before_us();
+    let from_us = log.setting.before_us.or(log.setting.from_us);
+    let selection = Selection { from_us, to_us: log.setting.to_us, ..Selection::default() };
+    testkit::answer(&log, &selection, || Options::default().fold(&log.setting())).expect("an answer")
+}
+
+#[test]
+fn a_period_that_is_not_over_is_compared_with_as_long_a_time_before_it() {
+    let log = alike(450);
+    let [over, running] = [451, 365 + 365].map(|to| ask_of(&log, Some(365), to));
+    assert!(over.before && running.before);
+    assert_eq!(over.stages[3].measures, running.stages[3].measures);
+    let days = measure(&running, "use", 0);
+    assert!(days.change.expect("two periods").abs() < 1.0, "{days:?}");
+    assert!(!ask_of(&log, Some(500), 600).before, "nothing is known of it");
+}
+
 #[test]
 fn a_half_without_moments_is_told() {
     let answer = ask(&log(CHARTER, "1: other@0d visit@0d cart@1d; 2: visit@2d; 3: visit@190d other@200d"));
