@@ -55,7 +55,7 @@ pub(super) fn answer(log: &Log<'_>) -> Option<Value> {
     };
     let time = |us: i64| shown(charter, us);
     let end = |until_us: i64| if log.to_us == Some(until_us + 1) { until_us + 1 } else { until_us };
-    let long = halves.is_some_and(|(since, middle, _)| middle - since > 30 * DAY_US);
+    let long = halves.is_some_and(|(since, middle, until)| (middle - since).min(until - middle) > 30 * DAY_US);
     let (transitions, back, all) = transitions(log);
     let stages = (0..charter.stages.len()).map(|stage| of_stage(log, stage, &windows, long));
     Some(object([

@@ -6,7 +6,7 @@ use evidence::{Difference, Mean, MeanDifference, Nps, Share};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::visits::{ACTIVE_US, Halves, Tally, WINDOWS};
+use super::visits::{Halves, Tally, WINDOWS};
 
 /// A figure by which a stage is measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -86,8 +86,7 @@ pub(super) fn measures(goal: Goal, windows: [&Tally; WINDOWS], context: &Context
         Goal::Lifetime => {
             let in_days = windows.map(|tally| in_days(tally.lifetimes_s.mean()));
             let days = of_means("days between first and last moment", "days", in_days);
-            // A half that is not longer than that would have nobody inactive.
-            let long = context.halves.is_some_and(|halves| halves.middle_us - halves.since_us > ACTIVE_US);
+            let long = context.halves.is_some_and(Halves::are_long);
             let active =
                 of_shares("active in the last 30 days", each(|tally| Share::new(tally.active, tally.customers)));
             [Some(days), long.then_some(active)].into_iter().flatten().collect()

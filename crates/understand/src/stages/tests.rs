@@ -217,6 +217,17 @@ fn a_period_that_is_not_over_is_compared_with_as_long_a_time_before_it() {
 }
 
 #[test]
+fn nobody_is_active_or_not_in_a_part_that_is_too_short_for_it() {
+    let log = alike(450);
+    // What is known ends with the first moment of day 450, and either part is 30 days and that moment long.
+    let short = ask_of(&log, Some(420), 800);
+    assert!(short.before);
+    assert_eq!(short.stages[3].measures.len(), 1, "{:?}", short.stages[3].measures);
+    let active = measure(&ask_of(&log, Some(419), 800), "use", 1).clone();
+    assert_eq!((active.value, active.earlier, active.later), (Some(1.0), Some(1.0), Some(1.0)));
+}
+
+#[test]
 fn a_half_without_moments_is_told() {
     let answer = ask(&log(CHARTER, "1: other@0d visit@0d cart@1d; 2: visit@2d; 3: visit@190d other@200d"));
     assert!(!answer.doubts.iter().any(|doubt| matches!(doubt, Doubt::Missing { .. })), "{:?}", answer.doubts);

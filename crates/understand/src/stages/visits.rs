@@ -59,6 +59,12 @@ impl Halves {
         (ends - begins > ACTIVE_US).then_some(ends)
     }
 
+    /// Whether either part that is compared is longer than the time in which a customer counts as active: in one that is not,
+    /// nobody would be inactive.
+    pub(super) fn are_long(self) -> bool {
+        HALVES.into_iter().all(|window| self.end_us(window).is_some())
+    }
+
     /// Whether counting can go on from an earlier end of the period: no window has become long enough since for what is only
     /// counted in long ones.
     pub(super) fn goes_on(self, earlier: Self) -> bool {
