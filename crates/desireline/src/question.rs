@@ -324,10 +324,11 @@ impl Asking<'_> {
         for (view, answer) in self.views.iter().zip(answers) {
             let names = self.moments(view);
             let mut doubts = extent.map_or_else(Vec::new, |extent| extent.never(self.charter, &names));
-            // Who says where to begin needs no other beginning.
-            if view.depends_on_the_beginning() && self.select.from.is_none() {
-                doubts.extend(extent.iter().flat_map(|extent| extent.doubts.clone()));
-            }
+            // Who says where to begin needs no other beginning, but where nothing is known yet.
+            let from_us = time("--from", self.select.from.as_deref(), self.charter).ok().flatten();
+            let begins = |extent: &&extent::Answer| from_us.is_none_or(|from_us| Some(from_us) < extent.began_us);
+            let beginning = extent.filter(begins).filter(|_| view.depends_on_the_beginning());
+            doubts.extend(beginning.iter().flat_map(|extent| extent.doubts.clone()));
             if view.depends_on_the_end(self.charter) || self.journey(view).is_some() {
                 doubts.extend(ahead(ends, self.charter));
             }

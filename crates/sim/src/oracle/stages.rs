@@ -35,7 +35,7 @@ pub(super) fn answer(log: &Log<'_>) -> Option<Value> {
     if charter.stages.is_empty() {
         return None;
     }
-    let since_us = log.from_us.unwrap_or(log.began_us);
+    let since_us = log.from_us.unwrap_or(log.began_us).max(log.began_us);
     let until_us = log.to_us.map_or(log.until_us, |to_us| (to_us - 1).min(log.until_us));
     // The middle of the period is a whole second after its start.
     let half_us = (until_us + 1 - since_us) / 2 / 1_000_000 * 1_000_000;

@@ -228,6 +228,16 @@ fn nobody_is_active_or_not_in_a_part_that_is_too_short_for_it() {
 }
 
 #[test]
+fn a_period_begins_where_moments_are_known() {
+    let log = alike(450);
+    let whole = ask_of(&log, None, 451);
+    assert!(!whole.before && whole.stages[3].measures[0].change.is_some());
+    for early in [-1, -365] {
+        assert_eq!(ask_of(&log, Some(early), 451), whole);
+    }
+}
+
+#[test]
 fn a_half_without_moments_is_told() {
     let answer = ask(&log(CHARTER, "1: other@0d visit@0d cart@1d; 2: visit@2d; 3: visit@190d other@200d"));
     assert!(!answer.doubts.iter().any(|doubt| matches!(doubt, Doubt::Missing { .. })), "{:?}", answer.doubts);
@@ -235,7 +245,7 @@ fn a_half_without_moments_is_told() {
     (log.setting.from_us, log.setting.to_us, log.setting.until_us) = (Some(0), None, 100 * 86_400_000_000);
     let answer = ask(&log);
     let said: Vec<String> = answer.doubts.iter().map(ToString::to_string).collect();
-    let missing = "no moment from 1970-02-20T00:00:00+00:00 to 1970-04-11T00:00:00+00:00: nothing is said of changes";
+    let missing = "no moment from 1970-02-20T12:00:00+00:00 to 1970-04-11T00:00:00+00:00: nothing is said of changes";
     assert!(said.iter().any(|one| one == missing), "{said:?}");
     assert!(answer.stages.iter().flat_map(|stage| &stage.measures).all(|measure| measure.change.is_none()));
 }

@@ -32,10 +32,10 @@ pub(super) struct Halves {
 const SECOND_US: i64 = 1_000_000;
 
 impl Halves {
-    /// The period that was asked for, as far as moments are known, in two halves, or behind the period before it where that
-    /// is known; `None` where it has no bounds.
+    /// The period that was asked for, as far as moments are known from its start on, in two halves, or behind the period
+    /// before it where that is known; `None` where it has no bounds.
     pub(super) fn of(setting: &Setting) -> Option<Self> {
-        let since_us = setting.from_us.unwrap_or(setting.began_us);
+        let since_us = setting.from_us.map_or(setting.began_us, |from_us| from_us.max(setting.began_us));
         let until_us = setting.to_us.map_or(setting.until_us, |to_us| (to_us - 1).min(setting.until_us));
         let bounded = since_us != i64::MIN && until_us != i64::MAX && since_us < until_us;
         let halves = || {
