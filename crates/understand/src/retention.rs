@@ -154,7 +154,11 @@ impl Question for Options {
         b: (&str, RetentionFold),
         moments: &Moments,
     ) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), shares))
+        let (of_a, of_b) = (a.1.finish(moments)?, b.1.finish(moments)?);
+        // What is over for one group only is nothing of the other yet; what is over for neither is left out.
+        let over = |answer: &Answer| answer.all.iter().take_while(|cell| cell.of > 0).count();
+        let most = over(&of_a).max(over(&of_b));
+        Ok(Comparison::new((a.0, of_a), (b.0, of_b), |answer| shares(answer, most)))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -482,8 +486,9 @@ fn add(sums: &mut Vec<Cell>, more: &[Cell]) {
     }
 }
 
-fn shares(answer: &Answer) -> Shares {
-    let over = answer.all.iter().filter(|cell| cell.of > 0);
-    let by_name = over.map(|cell| (table::span(answer, cell), Share::new(cell.returned, cell.of))).collect();
+/// The shares of the first spans.
+fn shares(answer: &Answer, spans: usize) -> Shares {
+    let cells = answer.all.iter().take(spans);
+    let by_name = cells.map(|cell| (table::span(answer, cell), Share::new(cell.returned, cell.of))).collect();
     Shares { of: answer.customers, by_name }
 }

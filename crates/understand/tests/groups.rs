@@ -1,0 +1,54 @@
+//! Two groups side by side: what only one of them has, and what lists do not show.
+
+use journey::{AnyFold, Cut, Runs, Selection};
+use serde_json::Value;
+use testkit::told;
+use understand::View;
+
+/// The events with a `+` mark journeys of the first group.
+fn compare(charter: &str, journey: Option<&str>, view: (&str, &[(&str, &str)]), events: &str) -> Value {
+    let view = View::parse(view.0, view.1.iter().copied()).expect("a view");
+    let log = told(charter, events).log(journey, |charter, wanted| view.wants(charter, wanted).expect("a charter"));
+    let setting = log.setting();
+    let cut = setting.journey().map(|way| Cut::of(way, &setting.charter.calendar, &setting.moments, setting.until_us));
+    let selection = Selection { cut, compare: true, ..Selection::default() };
+    let mut folds: [Box<dyn AnyFold>; 2] = [view.fold(&setting), view.fold(&setting)];
+    let mut runs = Runs::default();
+    let mut each =
+        |run: &journey::Run<'_>| selection.journeys(run, |journey, group| folds[group].journeys(&[*journey]));
+    runs.feed(&log.columns(), &mut each);
+    runs.finish(&mut each);
+    let [a, b] = folds;
+    let compared = view.compare(("a".to_owned(), a), ("b".to_owned(), b), &log.moments).expect("known moments");
+    serde_json::from_str(&compared.json(false)).expect("JSON")
+}
+
+/// The differences: what, how many of how many in either group, and whether a difference is given.
+fn differences(compared: &Value) -> Vec<(&str, [u64; 2], [u64; 2], bool)> {
+    let count = |row: &Value, name: &str| row[name].as_u64().expect("a count");
+    let row = |row| {
+        let [a, b] =
+            ["a", "b"].map(|group| [count(row, &format!("{group}_count")), count(row, &format!("{group}_of"))]);
+        (row["what"].as_str().expect("a name"), a, b, row["difference"].is_number())
+    };
+    let mut rows: Vec<_> = compared["differences"].as_array().expect("differences").iter().map(row).collect();
+    rows.sort_unstable();
+    rows
+}
+
+const PLAIN: &str = "charter: 1\n";
+
+#[test]
+fn what_is_pending_for_one_group_is_not_compared() {
+    // Weeks begin on day 4, 11, 18 …; the second group came first in the last week but one, and no later week is over.
+    let events = "1: a@4d+ a@12d a@19d; 2: a@5d+ a@13d a@26d; 3: a@26d a@33d; 4: a@27d a@37d";
+    let compared = compare(PLAIN, None, ("retention", &[("periods", "6")]), events);
+    let nothing = [0, 0];
+    assert_eq!(
+        differences(&compared),
+        [("week 1", [2, 2], nothing, false), ("week 2", [1, 2], nothing, false), ("week 3", [1, 2], nothing, false),],
+        "and what is over for neither is left out"
+    );
+    let doubts = compared["doubts"].to_string();
+    assert!(!doubts.contains("empty_group"), "both groups have customers: {doubts}");
+}
