@@ -95,7 +95,9 @@ impl Question for Options {
         b: (&str, ChannelsFold),
         moments: &Moments,
     ) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
+        let (of_a, of_b) = (a.1.finish(moments)?, b.1.finish(moments)?);
+        let losses: Vec<String> = answer::losses(&of_a).chain(answer::losses(&of_b)).collect();
+        Ok(Comparison::new((a.0, of_a), (b.0, of_b), |answer| answer::shares(answer, &losses)))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {

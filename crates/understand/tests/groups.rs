@@ -52,3 +52,21 @@ fn what_is_pending_for_one_group_is_not_compared() {
     let doubts = compared["doubts"].to_string();
     assert!(!doubts.contains("empty_group"), "both groups have customers: {doubts}");
 }
+
+#[test]
+fn a_change_of_channel_that_one_group_does_not_have_is_not_lost_there_either() {
+    let events = "1: x@0+{channel=web} x@1h{channel=call}; 2: x@0{channel=web} x@1h{channel=web}; 3: x@0{channel=shop}";
+    let compared = compare(PLAIN, None, ("channels", &[]), events);
+    assert_eq!(
+        differences(&compared),
+        [
+            ("journeys on 1 channel", [0, 1], [2, 2], true),
+            ("journeys on 2 channels", [1, 1], [0, 2], true),
+            ("journeys on call", [1, 1], [0, 2], true),
+            ("journeys on shop", [0, 1], [1, 2], true),
+            ("journeys on web", [1, 1], [1, 2], true),
+            ("journeys that change the channel", [1, 1], [0, 2], true),
+            ("lost from web to call", [1, 1], [0, 0], false),
+        ]
+    );
+}

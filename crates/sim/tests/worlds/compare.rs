@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::shares::Shares;
+
 /// Where they differ, the first few places. What the oracle leaves out is not looked at.
 pub(crate) fn differences(view: &str, wanted: &Value, found: &Value) -> Vec<String> {
     let mut all = Vec::new();
@@ -13,6 +15,8 @@ pub(crate) fn differences(view: &str, wanted: &Value, found: &Value) -> Vec<Stri
                 look(view, &format!("{place}.name"), &group["name"], &found["groups"][i]["name"], &mut all);
                 look(view, &place, &group["answer"], &found["groups"][i]["answer"], &mut all);
             }
+            let shares = [0, 1].map(|group: usize| Shares::of(view, &found["groups"][group]["answer"]));
+            looked_up(&found["differences"], &shares, &mut all);
             compared(&found["differences"], &mut all);
         }
     }
@@ -82,6 +86,24 @@ fn moves(place: &str, wanted: &Value, found: &Value, all: &mut Vec<String>) {
 
 fn number(of: &Value, name: &str) -> u64 {
     of[name].as_u64().unwrap_or(u64::MAX)
+}
+
+/// What is compared stands in the answer of either group, and nothing that stands there is left out.
+fn looked_up(differences: &Value, shares: &[Shares; 2], all: &mut Vec<String>) {
+    let rows = differences.as_array().map_or(&[][..], Vec::as_slice);
+    for row in rows {
+        let what = row["what"].as_str().unwrap_or_default();
+        for (group, other, name) in [(0, 1, "a"), (1, 0, "b")] {
+            let found = [number(row, &format!("{name}_count")), number(row, &format!("{name}_of"))];
+            let wanted = shares[group].find(what, &shares[other]);
+            if wanted != Some(found) {
+                all.push(format!("differences: {what}: {found:?} of `{name}`, {wanted:?} in its answer"));
+            }
+        }
+    }
+    for what in shares.iter().flat_map(Shares::names).filter(|what| rows.iter().all(|row| row["what"] != **what)) {
+        all.push(format!("differences: nothing is said of {what}"));
+    }
 }
 
 /// Differences of shares are those of their own counts, with Newcombe's interval, the largest first.

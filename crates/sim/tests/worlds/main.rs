@@ -6,6 +6,7 @@ mod asking;
 mod compare;
 mod laws;
 mod program;
+mod shares;
 
 use std::fmt::Write;
 use std::ops::Range;

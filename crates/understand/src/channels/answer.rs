@@ -268,8 +268,15 @@ fn spread(reaches: &[super::Reach], journeys: u64, cut: bool) -> Vec<Spread> {
         .collect()
 }
 
-pub(super) fn shares(answer: &Answer) -> Shares {
-    let mut by_name = BTreeMap::new();
+/// The changes of channel, as their losses are called.
+pub(super) fn losses(answer: &Answer) -> impl Iterator<Item = String> + '_ {
+    answer.pairs.iter().map(|pair| format!("lost from {} to {}", pair.from, pair.to))
+}
+
+/// The shares of one group; `losses` are those of both: a change that a group does not have is lost never and kept never.
+pub(super) fn shares(answer: &Answer, losses_of_both: &[String]) -> Shares {
+    let mut by_name: BTreeMap<String, Share> =
+        losses_of_both.iter().map(|what| (what.clone(), Share::new(0, 0))).collect();
     by_name
         .insert("journeys that change the channel".to_owned(), Share::new(answer.switching_journeys, answer.journeys));
     for channel in &answer.channels {
@@ -279,8 +286,7 @@ pub(super) fn shares(answer: &Answer) -> Shares {
         let channels = counted(spread.channels, "channel", "channels");
         by_name.insert(format!("journeys on {channels}"), Share::new(spread.journeys, answer.journeys));
     }
-    for pair in &answer.pairs {
-        let what = format!("lost from {} to {}", pair.from, pair.to);
+    for (what, pair) in losses(answer).zip(&answer.pairs) {
         by_name.insert(what, Share::new(pair.lost, pair.count - pair.pending));
     }
     if let Some(context) = answer.context {

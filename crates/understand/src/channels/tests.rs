@@ -127,10 +127,10 @@ fn one_is_said_as_one_and_shares_come_with_their_intervals() {
     let said = "switches: inside of interactions; 1 change together, context carried over in 100.0 % (20.7–100.0)";
     assert_eq!(tables[1].notes[1], said);
     let named: Vec<String> =
-        answer::shares(&one).by_name.into_keys().filter(|name| name.ends_with("channels")).collect();
+        answer::shares(&one, &[]).by_name.into_keys().filter(|name| name.ends_with("channels")).collect();
     assert_eq!(named, ["journeys on 2 channels"]);
     let plain = ask_with("ann: ask@0{channel=web}", None, "");
-    assert!(answer::shares(&plain).by_name.contains_key("journeys on 1 channel"));
+    assert!(answer::shares(&plain, &[]).by_name.contains_key("journeys on 1 channel"));
 }
 
 #[test]
