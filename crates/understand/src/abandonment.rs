@@ -103,7 +103,8 @@ impl Question for Options {
         b: (&str, AbandonmentFold),
         moments: &Moments,
     ) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares))
+        let [of_a, of_b] = answer::answers([a.1, b.1], moments);
+        Ok(Comparison::new((a.0, of_a), (b.0, of_b), answer::shares))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -299,7 +300,8 @@ impl Fold for AbandonmentFold {
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
-        Ok(answer::answer(self, moments))
+        let [answer] = answer::answers([self], moments);
+        Ok(answer)
     }
 }
 

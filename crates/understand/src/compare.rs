@@ -1,13 +1,14 @@
 //! Two groups side by side, and how they differ.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::{Difference, Doubt, Mean, MeanDifference, Share, Z};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::table::{Cell, Table};
+use crate::views::Doubted;
 
 /// The answers for two groups and their differences, the largest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -233,6 +234,28 @@ impl MeanDiffering {
             a_n,
             b_n,
         })
+    }
+}
+
+/// Leaves in a list of each answer what is among the first `limit` in any of them, so that what is shown of one group can be
+/// looked up in the other; 0 leaves all. A list that is no longer whole is doubted.
+pub(crate) fn shorten<A: Doubted, T, K: Ord + Clone>(
+    answers: &mut [A],
+    limit: usize,
+    what: &str,
+    list: impl Fn(&mut A) -> &mut Vec<T>,
+    name: impl Fn(&T) -> &K,
+) {
+    let mut first: BTreeSet<K> = BTreeSet::new();
+    for answer in answers.iter_mut() {
+        first.extend(list(answer).iter().take(limit).map(|one| name(one).clone()));
+    }
+    for answer in answers {
+        let list = list(answer);
+        let of = list.len() as u64;
+        list.retain(|one| limit == 0 || first.contains(name(one)));
+        let doubt = Doubt::truncated(what, list.len() as u64, of);
+        answer.doubts_mut().extend(doubt);
     }
 }
 

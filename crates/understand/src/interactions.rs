@@ -121,8 +121,8 @@ impl Question for Options {
         b: (&str, InteractionsFold),
         moments: &Moments,
     ) -> Result<Comparison<Answer>, Error> {
-        Ok(Comparison::new((a.0, a.1.finish(moments)?), (b.0, b.1.finish(moments)?), answer::shares)
-            .with_means(answer::means))
+        let [of_a, of_b] = answer::answers([a.1, b.1], moments);
+        Ok(Comparison::new((a.0, of_a), (b.0, of_b), answer::shares).with_means(answer::means))
     }
 
     fn tables(answer: &Answer) -> Vec<Table> {
@@ -326,7 +326,8 @@ impl Fold for InteractionsFold {
     }
 
     fn finish(self, moments: &Moments) -> Result<Answer, Error> {
-        Ok(answer::answer(self, moments))
+        let [answer] = answer::answers([self], moments);
+        Ok(answer)
     }
 }
 

@@ -70,3 +70,46 @@ fn a_change_of_channel_that_one_group_does_not_have_is_not_lost_there_either() {
         ]
     );
 }
+
+const CHARTER: &str = "\
+charter: 1
+moments: {visit: {when: event = 'visit'}, cart: {when: event = 'cart'}, order: {when: event = 'order'}}
+journeys: {way: {starts: visit, succeeds: order, abandoned_after: 1d}}
+interactions: {help: {opens: [visit], resolves: [order], request: properties.topic, window: 1d}}
+";
+
+const WAYS: &str = "\
+1: visit@0d+{topic=bill} cart@1h order@2h
+2: visit@0d+{topic=bill} cart@1h
+3: visit@0d+{topic=bill} cart@1h
+4: visit@0d+{topic=fee} order@3h
+5: visit@0d{topic=fee}
+6: visit@0d{topic=fee} order@1h
+7: visit@0d{topic=fee}
+8: visit@0d{topic=bill} cart@1h order@5h
+9: visit@99d
+";
+
+#[test]
+fn the_limit_of_a_list_changes_no_difference() {
+    for view in ["abandonment", "interactions", "map", "variants"] {
+        let asked = |limit| compare(CHARTER, Some("way"), (view, &[("limit", limit)]), WAYS);
+        let [short, whole] = ["1", "0"].map(asked);
+        for list in ["differences", "means"] {
+            let [shown, all] = [&short, &whole].map(|compared| compared[list].as_array().expect("a list").clone());
+            assert!(list == "means" || !shown.is_empty(), "{view}");
+            shown.iter().for_each(|row| assert!(all.contains(row), "{view}: {row} is not in {all:?}"));
+        }
+    }
+    // What is first in either group is told of both.
+    let left = compare(CHARTER, Some("way"), ("abandonment", &[("limit", "1")]), WAYS);
+    let found = differences(&left);
+    assert!(found.contains(&("abandoned at cart, of those who were there", [2, 3], [0, 1], true)), "{found:?}");
+    assert!(found.contains(&("abandoned at visit, of those who were there", [0, 4], [2, 5], true)), "{found:?}");
+    assert_eq!(left["groups"][0]["answer"]["moments"].as_array().expect("a list").len(), 2);
+    assert!(left["groups"][0]["answer"]["doubts"].to_string().contains("truncated"));
+    let helped = compare(CHARTER, None, ("interactions", &[("limit", "1")]), WAYS);
+    let means = helped["means"].as_array().expect("means");
+    let elapsed = means.iter().find(|row| row["what"] == "help, bill: seconds until resolved").expect("a mean of both");
+    assert_eq!((elapsed["a"].as_f64(), elapsed["b"].as_f64()), (Some(7_200.0), Some(18_000.0)));
+}

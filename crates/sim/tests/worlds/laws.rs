@@ -88,6 +88,27 @@ fn journeys_events_and_customers_are_the_same_in_every_view() {
 }
 
 #[test]
+#[test]
+fn no_difference_depends_on_how_long_lists_are() {
+    for seed in 1..=30 {
+        let world = World::new(seed);
+        let cut = world.charter.journeys.first().map(|journey| ("journey", journey.name.clone()));
+        let compare = ("compare", "channel = 'call'".to_owned());
+        let asked = Answers { world: &world, selection: cut.into_iter().chain([compare]).collect() };
+        for view in ["map", "variants", "abandonment", "interactions"] {
+            let whole = asked.of(view, ALL);
+            for (limit, figures) in ["1", "2"].into_iter().flat_map(|limit| [(limit, "differences"), (limit, "means")])
+            {
+                let short = asked.of(view, &[("limit", limit)]);
+                for row in list(&short[figures]) {
+                    let all = list(&whole[figures]);
+                    assert!(all.contains(row), "world {seed}, {view} --limit {limit}: {row} is not in {all:?}");
+                }
+            }
+        }
+    }
+}
+
 fn endings_are_the_same_in_every_view() {
     each(|asked| {
         let left = asked.of("abandonment", ALL);

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ABANDONED, AbandonmentFold, At, OPEN, SUCCEEDED, Sum};
-use crate::compare::Shares;
+use crate::compare::{Shares, shorten};
 use crate::durations::{Summary, Times};
 use crate::question::Names;
 use crate::sketch::RELATIVE_ERROR;
@@ -169,7 +169,15 @@ impl Returned {
     }
 }
 
-pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
+/// The answer of each fold of a question, with the moments that are among the first of any of them.
+pub(super) fn answers<const N: usize>(folds: [AbandonmentFold; N], moments: &Moments) -> [Answer; N] {
+    let limit = folds.first().map_or(0, |fold| fold.limit);
+    let mut answers = folds.map(|fold| answer(fold, moments));
+    shorten(&mut answers, limit, "moments", |answer| &mut answer.moments, |place| &place.moment);
+    answers
+}
+
+fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
     let names = Names::of(moments);
     let times = if fold.waits.times() == Times::Sketch { Times::Sketch } else { fold.returns.times() };
     let waits = fold.waits.finish();
@@ -187,10 +195,6 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
             &b.moment,
         ))
     });
-    let of = places.len() as u64;
-    if fold.limit > 0 {
-        places.truncate(fold.limit);
-    }
     let left = fold.counts.moments.iter().fold(Sum::default(), |mut all, at| {
         all.merge(at.left);
         all
@@ -205,11 +209,7 @@ pub(super) fn answer(fold: AbandonmentFold, moments: &Moments) -> Answer {
     let share = Share::new(abandoned, succeeded + abandoned);
     let approximate = (times == Times::Sketch)
         .then(|| Doubt::Approximate { what: "medians and percentiles".to_owned(), relative_error: RELATIVE_ERROR });
-    let doubts = [
-        Doubt::few("journeys that succeeded or were abandoned", succeeded + abandoned),
-        Doubt::truncated("moments", places.len() as u64, of),
-        approximate,
-    ];
+    let doubts = [Doubt::few("journeys that succeeded or were abandoned", succeeded + abandoned), approximate];
     Answer {
         journey: fold.journey,
         abandoned_after: fold.abandoned_after,

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{By, InteractionsFold, MEASURES, Strays, Tally};
-use crate::compare::{Means, Shares};
+use crate::compare::{Means, Shares, shorten};
 use crate::durations::{Summary, Times};
 use crate::question::{Names, crowded};
 use crate::sequences::decode;
@@ -230,7 +230,17 @@ struct Ways {
     usual: Option<(u64, usize)>,
 }
 
-pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
+/// The answer of each fold of a question, with the requests that are among the first of any of them.
+pub(super) fn answers<const N: usize>(folds: [InteractionsFold; N], moments: &Moments) -> [Answer; N] {
+    let limit = folds.first().map_or(0, |fold| fold.limit);
+    let mut answers = folds.map(|fold| answer(fold, moments));
+    for kind in 0..answers.first().map_or(0, |answer| answer.interactions.len()) {
+        shorten(&mut answers, limit, "requests", |answer| &mut answer.interactions[kind].requests, |one| &one.request);
+    }
+    answers
+}
+
+fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
     let names = Names::of(moments);
     let words = fold.words.names();
     let ways = ways(&fold, &names);
@@ -272,7 +282,7 @@ pub(super) fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
             without_request,
             unopened,
             resolved_again,
-            requests: first(requests, fold.limit, "requests", &mut doubts),
+            requests,
             channels: first(channels, fold.limit, "channels", &mut doubts),
             departments: first(departments, fold.limit, "departments", &mut doubts),
             resources: first(resources, fold.limit, "resources", &mut doubts),
