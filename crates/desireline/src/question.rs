@@ -58,11 +58,13 @@ impl Asked {
         members.into_iter().any(|member| member.segment.depends_on_now())
     }
 
-    /// Whether a customer may have a journey in each of the groups: not where customers are told apart, and not where a
-    /// customer has one journey only.
+    /// Whether a customer may be in both groups: with two segments, periods that overlap, or several journeys.
     pub(crate) fn may_share_customers(&self) -> bool {
-        let several_journeys = self.selected.iter().any(|(_, selection)| selection.cut.is_some());
-        self.groups.is_some() && self.segments.compare.is_none() && several_journeys
+        match (&self.segments.compare, self.selected.as_slice()) {
+            (Some(compared), _) => compared.names.is_some(),
+            (None, [(_, a), (_, b)]) => a.cut.is_some() || a.overlaps(b),
+            (None, selected) => self.groups.is_some() && selected.iter().any(|(_, one)| one.cut.is_some()),
+        }
     }
 
     /// Says which customers count, once there is a setting in which all is wanted that the segments need.

@@ -121,6 +121,18 @@ fn segments_are_counted_kept_and_compared() {
 }
 
 #[test]
+fn groups_that_may_share_customers_are_doubted() {
+    let home = Home::new();
+    let shared = |compare: &str| {
+        let found = home.json(&["view", "map", "--compare", compare]);
+        found["doubts"].as_array().unwrap().iter().any(|doubt| doubt["doubt"] == "in_both_groups")
+    };
+    let apart = ["callers", "channel = 'web'", "2026-03-01..2026-03-03,2026-03-03..2026-03-05"];
+    assert_eq!(apart.map(shared), [false; 3], "whoever is in one group is not in the other");
+    assert_eq!(["regulars, callers", "2026-03-01..2026-03-05,2026-03-03.."].map(shared), [true; 2]);
+}
+
+#[test]
 fn segments_that_do_not_exist() {
     let home = Home::new();
     home.fails(&["view", "map", "--segment", "regular"], 4, "no segment `regular`; did you mean `regulars`?");

@@ -89,7 +89,7 @@ pub enum Doubt {
         /// What the group is called.
         group: String,
     },
-    /// A customer with several journeys may be in both of the groups, which the intervals take for independent.
+    /// A customer may be in both of the groups, which the intervals take for independent.
     InBothGroups,
     /// So many differences are given at once that some of the intervals leave out zero by chance alone.
     ManyCompared {
@@ -176,9 +176,9 @@ impl fmt::Display for Doubt {
             Doubt::EmptyGroup { group } => {
                 write!(f, "nothing that is counted here is in {group}, so there is nothing to compare with")
             }
-            Doubt::InBothGroups => f.write_str(
-                "a customer with several journeys may be in both groups, and the intervals take the groups for independent",
-            ),
+            Doubt::InBothGroups => {
+                f.write_str("a customer may be in both groups, and the intervals take the groups for independent")
+            }
             Doubt::ManyCompared { n } => {
                 let by_chance = *n as f64 * 0.05;
                 let digits = usize::from(by_chance < 1.0);

@@ -194,6 +194,13 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Whether a journey may start in the periods of both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let ends_us = [self.to_us, other.to_us].into_iter().flatten().min();
+        let begins_us = self.from_us.max(other.from_us);
+        ends_us.is_none_or(|ends_us| begins_us.is_none_or(|begins_us| begins_us < ends_us))
+    }
+
     /// Calls `each` with every journey of `run` that counts, and with its group (0 where nothing is compared).
     #[inline]
     pub fn journeys<'r>(&self, run: &'r Run<'_>, mut each: impl FnMut(&Journey<'r>, usize)) {
@@ -253,6 +260,17 @@ mod tests {
         let mut all = Vec::new();
         cut.journeys(&run, |start, end, ending| all.push((start, end, ending)));
         all
+    }
+
+    #[test]
+    fn periods_overlap_that_have_a_time_in_common() {
+        let of = |(from_us, to_us)| Selection { from_us, to_us, ..Selection::default() };
+        let overlap = |a, b| [of(a).overlaps(&of(b)), of(b).overlaps(&of(a))];
+        assert_eq!(overlap((Some(1), Some(5)), (Some(4), Some(9))), [true; 2]);
+        assert_eq!(overlap((Some(1), Some(5)), (Some(5), Some(9))), [false; 2], "the end is no part of it");
+        assert_eq!(overlap((None, Some(5)), (Some(5), None)), [false; 2]);
+        assert_eq!(overlap((None, Some(5)), (None, Some(9))), [true; 2]);
+        assert_eq!(overlap((None, None), (Some(5), Some(9))), [true; 2]);
     }
 
     #[test]

@@ -249,7 +249,7 @@ fn difference(compared: &Compared, words: &Words) -> Option<Finding> {
         telling.say(" differences were looked at, so some of it may be chance.");
     }
     if compared.doubts.contains(&Doubt::InBothGroups) {
-        telling.say(" A customer with several journeys may be in both.");
+        telling.say(" A customer may be in both.");
     }
     let strength = 0.4 + size.abs();
     Some(telling.finding(Kind::Comparison, strength, d.a_of.min(d.b_of), compared.unit))
