@@ -286,7 +286,8 @@ pub(crate) fn table(title: &str, groups: [&str; 2], between: &[OutcomeBetween]) 
         row.extend(outcome.groups.iter().map(|group| Cell::share(group.share)));
         row.extend(differences.map(Cell::difference));
         table.row(row);
-        if outcome.value_difference.is_some() {
+        // Where nobody is in one group there is no difference, but the other has its value.
+        if outcome.groups.iter().any(|group| group.value_mean.is_some()) {
             let number = |number: Option<f64>| number.map_or(Cell::Empty, Cell::Number);
             let differences = [outcome.value_difference, outcome.value_difference_low, outcome.value_difference_high];
             let mut row = vec![Cell::Text(format!("{}{bad}: value per case", outcome.outcome).into())];
@@ -333,6 +334,23 @@ outcomes:
         runs.finish(&mut each);
         let plain = counts.0.iter().map(|counts| counts.map(|group| [group.count, group.of]));
         plain.collect()
+    }
+
+    #[test]
+    fn the_value_of_one_group_is_told_where_nobody_is_in_the_other() {
+        let told = |counts: [[u64; 2]; 2], values: [&[f64]; 2]| {
+            let mut between = OutcomeBetween::new("order", ["with", "without"], counts);
+            between.weigh(values.map(|values| {
+                let mut sums = Sums::default();
+                assert!(values.iter().all(|value| sums.add(*value)));
+                sums
+            }));
+            table("After it", ["with", "without"], &[between]).rows
+        };
+        let rows = told([[2, 2], [0, 0]], [&[10.0, 20.0], &[]]);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[1][1..4], [Cell::Number(15.0), Cell::Empty, Cell::Empty]);
+        assert_eq!(told([[0, 0], [0, 0]], [&[], &[]]).len(), 1, "of nothing there is no value");
     }
 
     #[test]
