@@ -44,6 +44,9 @@ fn figures_that_change_are_listed_and_no_others() {
     let csv = desireline(&home, &["diff", &old, &new, "--csv"]);
     assert_eq!(csv.lines().count(), found.as_array().unwrap().len() + 1);
     assert!(csv.starts_with("view,figure,old,new,change,relative,weight\r\n"), "{csv}");
+    let first: serde_json::Value =
+        serde_json::from_str(&desireline(&home, &["diff", &old, &new, "--json", "--limit", "2"])).unwrap();
+    assert_eq!(first.as_array().unwrap()[..], found.as_array().unwrap()[..2]);
     let table = desireline(&home, &["diff", &old, &new, "--limit", "1"]);
     assert!(table.contains("1 of "), "what is left out is said: {table}");
 }

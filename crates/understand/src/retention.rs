@@ -119,6 +119,10 @@ impl Question for Options {
             let expected = "`--mode bounded` with it: only then are days counted in brackets";
             return Err(Error::wrong_value(Self::NAME, "brackets", &given.join(","), expected));
         }
+        if self.mode == Mode::Bounded && self.periods != Self::default().periods {
+            let expected = "`--brackets` in its place: with `--mode bounded`, days are counted in brackets";
+            return Err(Error::wrong_value(Self::NAME, "periods", &self.periods.to_string(), expected));
+        }
         let rising = self.brackets.windows(2).all(|pair| pair[0] < pair[1]);
         let some = (1..=RETENTION_PERIODS_MAX).contains(&self.brackets.len());
         if !rising || !some || self.brackets[0] == 0 || self.brackets.iter().any(|day| *day > DAYS_MAX) {

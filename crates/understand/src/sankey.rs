@@ -74,6 +74,10 @@ impl Question for Options {
                 "either --from-moment or --to-moment, not both",
             ));
         }
+        if self.first_only && self.from.is_none() && self.to.is_none() {
+            let expected = "--from-moment or --to-moment with it: the start of a journey comes once";
+            return Err(Error::wrong_value(Self::NAME, "first_only", "true", expected));
+        }
         let some = (1..=STEPS_MAX).contains(&self.steps);
         let expected = format!("a number from 1 to {STEPS_MAX}");
         if some { Ok(()) } else { Err(Error::wrong_value(Self::NAME, "steps", &self.steps.to_string(), &expected)) }

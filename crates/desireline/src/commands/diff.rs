@@ -56,10 +56,11 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
         }
     }
     sort_by_size(&mut found);
+    let listed = &found[..args.limit.unwrap_or(found.len()).min(found.len())];
     if as_json {
-        draw::data(&serde_json::to_string(&found).expect("figures are numbers and texts"));
+        draw::data(&serde_json::to_string(listed).expect("figures are numbers and texts"));
     } else if args.csv {
-        draw::data(&changes_csv(&found[..args.limit.unwrap_or(found.len()).min(found.len())]));
+        draw::data(&changes_csv(listed));
     } else if found.is_empty() {
         draw::data("no figure changes");
     } else {

@@ -177,9 +177,9 @@ fn options(random: &mut Random, view: &str, charter: &Charter, events: &[Event])
             options.push(("by", random.pick(&["day", "week", "month"]).to_string()));
             let mode = *random.pick(&["classic", "rolling", "bounded"]);
             options.push(("mode", mode.to_owned()));
-            options.push(("periods", (1 + random.below(9)).to_string()));
+            let periods = (1 + random.below(9)).to_string();
             let brackets = random.pick(&["1", "1,3,7", "2,30"]).to_string();
-            options.extend((mode == "bounded").then_some(("brackets", brackets)));
+            options.push(if mode == "bounded" { ("brackets", brackets) } else { ("periods", periods) });
             for name in ["moment", "returns"] {
                 options.extend(moment(random, charter).filter(|_| random.chance(0.3)).map(|moment| (name, moment)));
             }

@@ -31,6 +31,8 @@ fn brackets_are_for_the_mode_that_has_them_and_small_cohorts_are_doubted() {
     let parse = |options: &[(&str, &str)]| crate::View::parse("retention", options.iter().copied());
     let error = parse(&[("brackets", "1,2")]).expect_err("not bounded").to_string();
     assert!(error.contains("write `--mode bounded` with it"), "{error}");
+    let error = parse(&[("mode", "bounded"), ("periods", "3")]).expect_err("bounded").to_string();
+    assert!(error.contains("write `--brackets` in its place"), "{error}");
     assert!(parse(&[("brackets", "1,2"), ("mode", "bounded")]).is_ok() && parse(&[]).is_ok());
     let log = log("UTC", "2024-03-30", "1: a@2024-03-01 b@2024-03-09; 2: a@2024-03-02; 3: a@2024-03-12");
     let answer = ask(&Options::default(), &log);

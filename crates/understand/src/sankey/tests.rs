@@ -24,6 +24,14 @@ fn forwards_from_every_occurrence() {
 }
 
 #[test]
+fn the_first_of_a_journey_is_that_of_a_moment() {
+    let parse = |options: &[(&str, &str)]| crate::View::parse("sankey", options.iter().copied());
+    let error = parse(&[("first_only", "true")]).expect_err("of no moment").to_string();
+    assert!(error.contains("write --from-moment or --to-moment with it"), "{error}");
+    assert!(parse(&[("first_only", "true"), ("to_moment", "a")]).is_ok());
+}
+
+#[test]
 fn backwards_the_links_still_go_with_time() {
     let options = Options { to: Some("c".to_owned()), steps: 2, ..Options::default() };
     let found = links("1: a b c; 2: b c d", &options);
