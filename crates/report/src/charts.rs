@@ -154,8 +154,14 @@ pub(crate) fn matrix_table(answer: &steps::Answer, words: &Words) -> (String, Op
         let (moment, shares) = &rows[*i];
         matrix_row(&mut html, words.label(moment), shares);
     }
-    let ended: Vec<f64> = answer.steps.iter().map(|step| step.ended_share.unwrap_or_default()).collect();
-    matrix_row(&mut html, "(ended)", &ended);
+    let mut last = |name: &str, share: fn(&steps::Step) -> Option<f64>| {
+        let shares: Vec<f64> = answer.steps.iter().map(|step| share(step).unwrap_or_default()).collect();
+        matrix_row(&mut html, name, &shares);
+    };
+    if answer.steps.iter().any(|step| step.open > 0) {
+        last("(open)", |step| step.open_share);
+    }
+    last("(ended)", |step| step.ended_share);
     html.push_str("</tbody></table></div>\n");
     let shown = by_total.len();
     let note = (shown < of)

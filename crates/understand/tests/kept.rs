@@ -41,6 +41,7 @@ const CASES: &[Case] = &[
     case("funnel", &[("steps", "a,b,a")]),
     cut("funnel", &[("steps", "c,d,b"), ("within", "30h"), ("from_first", "true")]),
     case("steps", &[]),
+    cut("steps", &[("steps", "3")]),
     case("sankey", &[("from_moment", "c"), ("limit", "2")]),
     cut("sankey", &[("steps", "2")]),
     case("paths", &[("pattern", "a .. b@call")]),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::figures::{count, most_frequent, object, share};
-use super::log::Log;
+use super::log::{Ending, Log};
 use crate::world::Question;
 
 pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
@@ -14,9 +14,12 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
         let moments = most_frequent(count(there)).into_iter().map(|(moment, count)| {
             object([json!({"moment": moment, "count": count}), share("share", count, journeys)])
         });
-        let ended = log.journeys.iter().filter(|journey| journey.moments().len() <= i).count() as u64;
+        let gone = log.journeys.iter().filter(|journey| journey.moments().len() <= i);
+        let (open, ended): (Vec<_>, Vec<_>) = gone.partition(|journey| journey.ending == Ending::Open);
+        let (open, ended) = (open.len() as u64, ended.len() as u64);
         object([
-            json!({"step": i + 1, "moments": moments.collect::<Vec<_>>(), "ended": ended}),
+            json!({"step": i + 1, "moments": moments.collect::<Vec<_>>(), "open": open, "ended": ended}),
+            share("open_share", open, journeys),
             share("ended_share", ended, journeys),
         ])
     };

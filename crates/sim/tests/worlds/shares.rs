@@ -75,6 +75,9 @@ impl Shares {
                 add(format!("step {at}: {}", text(&moment["moment"])), &moment["count"]);
             }
             add(format!("step {at}: (ended)"), &step["ended"]);
+            if step["open"] != 0 {
+                add(format!("step {at}: (open)"), &step["open"]);
+            }
         }
         for node in list(&answer["nodes"]) {
             let label = node["moment"].as_str().map_or_else(|| format!("({})", text(&node["kind"])), str::to_owned);
