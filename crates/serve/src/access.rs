@@ -37,6 +37,12 @@ pub(crate) fn admitted(app: &App, access: Access, head: &Parts, now_us: i64) -> 
     }
 }
 
+/// Whether a request has a key in its head that somebody was given, whatever it may be used for.
+pub(crate) fn is_known(app: &App, head: &Parts) -> bool {
+    let found = |text: String| app.keys.find(&text, app.engine.clock().now_us());
+    named(head, Role::Ingest).and_then(found).is_some()
+}
+
 /// The key with this text, if it may be used for this, and from this site, and does not send too much.
 pub(crate) fn admit(app: &App, text: &str, role: Role, headers: &HeaderMap, now_us: i64) -> Result<Arc<Key>, Problem> {
     let unknown = || {

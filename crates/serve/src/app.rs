@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::header::CONNECTION;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request, Uri};
@@ -14,11 +14,12 @@ use engine::deliver::Outbox;
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
 
+use crate::access;
 use crate::body::{self, Received, Room};
 use crate::cors;
 use crate::counted::Counted;
 use crate::keys::{Keys, KeysError, Store};
-use crate::limits::STREAMS_MAX;
+use crate::limits::{BODIES_BYTES_MAX, STRANGERS_BYTES_MAX, STREAMS_MAX};
 use crate::metrics::{Answers, Metrics};
 use crate::problem::{Code, Problem};
 use crate::routes::{self, Pending, Place, Route};
@@ -37,7 +38,9 @@ pub(crate) struct App {
     pub(crate) routes: Vec<Route>,
     /// How the answers of each route turned out.
     pub(crate) answers: Vec<Answers>,
-    pub(crate) room: Room,
+    /// Room for the bodies of those whose key is known, and for all others.
+    room: Room,
+    strangers: Room,
     /// What waits at each target.
     pub(crate) counted: Counted,
     /// Places for readers of streams.
@@ -56,7 +59,8 @@ impl App {
             store: Store(Arc::clone(engine.keep())),
             keys: Keys::new(&options.keys, options.requests_per_second),
             metrics: Metrics::default(),
-            room: Room::new(),
+            room: Room::new(BODIES_BYTES_MAX),
+            strangers: Room::new(STRANGERS_BYTES_MAX),
             counted: Counted::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             backing_up: Arc::new(Semaphore::new(1)),
@@ -83,7 +87,8 @@ impl App {
         let asked = if open { head.headers.clone() } else { axum::http::HeaderMap::new() };
         let method = head.method.clone();
         let span = self.options.traces.as_ref().map(|traces| traces.begin(&method, &head.headers));
-        let mut response = match body::read(&head, body, &self.room, self.options.body_time_max).await {
+        let room = if body.is_end_stream() || access::is_known(self, &head) { &self.room } else { &self.strangers };
+        let mut response = match body::read(&head, body, room, self.options.body_time_max).await {
             Ok(_) if open && method == Method::OPTIONS => cors::options(&head),
             Ok(received) => self.routed(router, peer, head, received).await,
             Err(problem) => {

@@ -10,10 +10,10 @@ use axum::http::request::Parts;
 use futures::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::{BODIES_BYTES_MAX, BODY_BYTES_MAX, DRAINED_BYTES_MAX};
+use crate::limits::{BODY_BYTES_MAX, DRAINED_BYTES_MAX};
 use crate::problem::{Code, Problem};
 
-/// The room for all bodies that are being worked on.
+/// Room for bodies that are being worked on.
 #[derive(Debug, Clone)]
 pub(crate) struct Room(Arc<Semaphore>);
 
@@ -21,16 +21,25 @@ pub(crate) struct Room(Arc<Semaphore>);
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     pub(crate) bytes: Bytes,
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    held: Option<OwnedSemaphorePermit>,
+    /// Where it takes room; nowhere where it is empty.
+    room: Option<Room>,
+}
+
+impl Received {
+    /// Makes room for so many more bytes.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.room.as_ref().map_or(Ok(()), |room| room.take(&mut self.held, bytes))
+    }
 }
 
 impl Room {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(BODIES_BYTES_MAX)))
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
     }
 
     /// Makes room for so many more bytes, at once or not at all: whoever waited would hold what it has while it waits.
-    pub(crate) fn take(&self, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
+    fn take(&self, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
         let bytes = u32::try_from(bytes).map_err(|_| Problem::from(Code::TooLarge))?;
         let more = Arc::clone(&self.0).try_acquire_many_owned(bytes);
         let more =
@@ -76,7 +85,7 @@ async fn collect(body: Body, room: &Room) -> Result<Received, Problem> {
         parts.push(part);
     }
     let bytes = if parts.len() == 1 { parts.remove(0) } else { Bytes::from(parts.concat()) };
-    Ok(Received { bytes, room: held })
+    Ok(Received { bytes, held, room: Some(room.clone()) })
 }
 
 /// Throws away what is still to come, up to a bound.

@@ -12,7 +12,11 @@ pub(crate) const DRAINED_BYTES_MAX: u64 = 64 << 20;
 /// What all bodies that are being worked on may take together, in bytes. Beyond it, requests are told to come again.
 pub(crate) const BODIES_BYTES_MAX: usize = 256 << 20;
 
-/// How long the head of a request may take, and how long a connection may do nothing, where nothing else is said.
+/// The same of requests that have no key in their head, or one that nobody knows: they take no room from others.
+pub(crate) const STRANGERS_BYTES_MAX: usize = 32 << 20;
+
+/// How long the head of a request may take, and how long a connection may do nothing, or its client read nothing of what is
+/// answered, where nothing else is said.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// How long the body of a request may take, where nothing else is said.

@@ -1,5 +1,6 @@
 //! The server: listens, takes connections in, and stops without letting go of what it has begun.
 
+mod bounded;
 mod connection;
 mod tls;
 
@@ -65,7 +66,7 @@ pub struct Options {
     pub backups: Option<Arc<dyn Backups>>,
     /// Connections at a time; beyond them, new ones wait.
     pub connections_max: usize,
-    /// How long the head of a request may take, and how long a connection may do nothing.
+    /// How long the head of a request may take, and how long a connection may do nothing, or its client read nothing.
     pub head_time_max: Duration,
     /// How long the body of a request may take.
     pub body_time_max: Duration,

@@ -91,7 +91,7 @@ impl Call {
     pub(crate) fn decompress(&mut self) -> Result<(), Problem> {
         let decoded = decode(&self.body.bytes, self.header("content-encoding"), BODY_BYTES_MAX)?;
         if let Cow::Owned(bytes) = decoded {
-            self.app.room.take(&mut self.body.room, bytes.len())?;
+            self.body.grow(bytes.len())?;
             self.body.bytes = Bytes::from(bytes);
         }
         Ok(())

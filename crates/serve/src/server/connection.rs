@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use crate::limits::{HANDSHAKE_TIME_MAX, HEAD_BYTES_MAX};
+use crate::server::bounded::Bounded;
 
 /// Answers what comes over a connection.
 pub(super) async fn serve(
@@ -29,6 +30,7 @@ pub(super) async fn serve(
     // Answers are small and written at once; waiting for more would only delay them. A connection that is gone already
     // will say so in a moment.
     let _ = stream.set_nodelay(true);
+    let stream = Bounded::new(stream, app.options.head_time_max);
     let Some(tls) = tls else { return http(app, router, watcher, stream, peer).await };
     // One that speaks no TLS has nothing that could be answered.
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIME_MAX, tls.accept(stream)).await {

@@ -280,3 +280,46 @@ async fn a_length_that_is_wrong_makes_no_second_request() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn who_does_not_read_loses_its_place() {
+    let server = start_with(charter::Charter::without_file(), |options| {
+        (options.connections_max, options.head_time_max) = (2, Duration::from_millis(500));
+    })
+    .await;
+    let ask = "GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1_000);
+    let mut deaf = Vec::new();
+    for _ in 0..2 {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4_096).expect("before it is connected");
+        let mut stream = socket.connect(server.address).await.expect("it listens");
+        // It stops reading when it cannot write.
+        let _ = tokio::time::timeout(Duration::from_millis(200), stream.write_all(ask.as_bytes())).await;
+        deaf.push(stream);
+    }
+    let third = tokio::time::timeout(Duration::from_secs(15), server.ask("GET", "/healthz", &[], "")).await;
+    assert_eq!(third.expect("there is a place again").status, 200);
+    drop(deaf);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_no_key_takes_no_room_from_those_who_have() {
+    let server = start().await;
+    let mut strangers = Vec::new();
+    let half = vec![b' '; 7 << 19];
+    for n in 0..80 {
+        let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+        let key = if n % 2 == 0 { "" } else { "Authorization: Basic d3Jvbmc6\r\n" };
+        let head = format!("POST /v1/batch HTTP/1.1\r\nHost: h\r\n{key}Content-Length: 4194304\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("it reads");
+        stream.write_all(&half).await.expect("it reads");
+        strangers.push(stream);
+    }
+    let large = format!(r#"{{"batch":[{{"type":"page","userId":"u"}}]}}{}"#, " ".repeat(1 << 20));
+    for _ in 0..10 {
+        assert_eq!(server.post("/v1/batch", &large).await.said(), "200 -");
+    }
+    drop(strangers);
+    server.stop().await;
+}
