@@ -98,7 +98,9 @@ fn the_limit_of_a_list_changes_no_difference() {
         for list in ["differences", "means"] {
             let [shown, all] = [&short, &whole].map(|compared| compared[list].as_array().expect("a list").clone());
             assert!(list == "means" || !shown.is_empty(), "{view}");
-            shown.iter().for_each(|row| assert!(all.contains(row), "{view}: {row} is not in {all:?}"));
+            for row in &shown {
+                assert!(all.contains(row), "{view}: {row} is not in {all:?}");
+            }
         }
     }
     // What is first in either group is told of both.

@@ -37,6 +37,6 @@ fn read(call: &mut Call, inbox: &mut Inbox<'_>) -> Result<(), Problem> {
     let batch = from_posthog(&call.body.bytes)?;
     let body = Body::parse(batch.as_bytes(), Endpoint::Batch)?;
     let key = call.admit(if call.key.is_some() { None } else { body.write_key() })?;
-    call.app.room.take(&mut call.body.room, body.shared_bytes())?;
+    call.body.grow(body.shared_bytes())?;
     body.read(&intake::received(call, &key, inbox), inbox).map_err(intake::stopped)
 }

@@ -99,9 +99,10 @@ async fn take(call: Call) -> Result<Response, Problem> {
 /// Reads a body, and whose it is; takes note of the event where a decision is to follow.
 fn read(call: &mut Call, endpoint: Endpoint, noted: Option<&Noted>, inbox: &mut Inbox<'_>) -> Result<(), Problem> {
     call.decompress()?;
-    let body = Body::parse(&call.body.bytes, endpoint)?;
+    let bytes = call.body.bytes.clone();
+    let body = Body::parse(&bytes, endpoint)?;
     let key = call.admit(if call.key.is_some() { None } else { body.write_key() })?;
-    call.app.room.take(&mut call.body.room, body.shared_bytes())?;
+    call.body.grow(body.shared_bytes())?;
     let received = intake::received(call, &key, inbox);
     let done = match noted {
         Some(_) if !key.may(Role::Decide) => {
