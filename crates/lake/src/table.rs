@@ -362,10 +362,10 @@ mod tests {
             let early = Table::open(root).await.expect("opened").expect("there");
             for number in 1..=250 {
                 if number == 150 {
-                    let old = SystemTime::now() - Duration::from_secs(2 * 3600);
-                    log(root).iter().for_each(|path| {
+                    let old = SystemTime::now() - Duration::from_hours(2);
+                    for path in log(root) {
                         File::open(path).and_then(|file| file.set_modified(old)).expect("dated back");
-                    });
+                    }
                 }
                 table.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", number)]).await.expect("committed");
             }
