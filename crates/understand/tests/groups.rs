@@ -79,14 +79,14 @@ interactions: {help: {opens: [visit], resolves: [order], request: properties.top
 ";
 
 const WAYS: &str = "\
-1: visit@0d+{topic=bill} cart@1h order@2h
+1: visit@0d+{topic=bill} cart@1h order@2h{topic=bill}
 2: visit@0d+{topic=bill} cart@1h
 3: visit@0d+{topic=bill} cart@1h
-4: visit@0d+{topic=fee} order@3h
+4: visit@0d+{topic=fee} order@3h{topic=fee}
 5: visit@0d{topic=fee}
-6: visit@0d{topic=fee} order@1h
+6: visit@0d{topic=fee} order@1h{topic=fee}
 7: visit@0d{topic=fee}
-8: visit@0d{topic=bill} cart@1h order@5h
+8: visit@0d{topic=bill} cart@1h order@5h{topic=bill}
 9: visit@99d
 ";
 

@@ -197,7 +197,7 @@ fn alike(last: i64) -> testkit::Log {
 /// The answer about the days from one to before another, of which the last may not be over, with the period before.
 fn ask_of(log: &testkit::Log, from: Option<i64>, to: i64) -> Answer {
     let (mut log, day) = (log.clone(), 86_400_000_000);
-    (log.setting.from_us, log.setting.to_us) = (from.map(|day_| day_ * day), Some(to * day));
+    (log.setting.from_us, log.setting.to_us) = (from.map(|from| from * day), Some(to * day));
     (log.setting.began_us, log.setting.until_us) = (0, *log.at_us.iter().max().expect("events"));
     log.setting.before_us = log.setting.period_before_us();
     let from_us = log.setting.before_us.or(log.setting.from_us);
