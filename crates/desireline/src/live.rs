@@ -66,13 +66,16 @@ impl Live {
 
     /// Goes by the clock of the home from now on, whatever becomes of that of this machine.
     pub(crate) async fn keep_time(self, mut stopping: watch::Receiver<bool>) {
-        loop {
-            tokio::select! {
-                _ = stopping.wait_for(|stop| *stop) => return,
-                () = tokio::time::sleep(CLOCK_EVERY) => {}
+        let keeping = async {
+            loop {
+                tokio::time::sleep(CLOCK_EVERY).await;
+                // As long as the home cannot be asked nothing is done by this clock either.
+                let _ = self.clock.put_right(&*self.keep).await;
             }
-            // As long as the home cannot be asked nothing is done by this clock either.
-            let _ = self.clock.put_right(&*self.keep).await;
+        };
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => {}
+            () = keeping => {}
         }
     }
 

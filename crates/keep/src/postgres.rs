@@ -411,11 +411,7 @@ impl Keep for Postgres {
         let connection = self.pool.get().await?;
         let asked = Instant::now();
         let query = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
-        let row = connection
-            .client
-            .query_one(query, &[])
-            .await
-            .map_err(|error| explain("ask PostgreSQL for the time", error))?;
+        let row = connection.answer("ask PostgreSQL for the time", connection.client.query_one(query, &[])).await?;
         // The server looked at its clock in the middle of the way there and back, which begins when there is a connection.
         let passed = asked - began + asked.elapsed() / 2;
         Ok(row.get::<_, i64>(0) - (now_us + i64::try_from(passed.as_micros()).unwrap_or_default()))

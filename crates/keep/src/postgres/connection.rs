@@ -59,7 +59,7 @@ impl Connection {
     }
 
     /// Waits for an answer, which may never come: where the way to the server is gone, nobody need say so.
-    async fn answer<T>(
+    pub(super) async fn answer<T>(
         &self,
         doing: &'static str,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
