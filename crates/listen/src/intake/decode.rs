@@ -10,7 +10,8 @@ use crate::text::Compression;
 
 use super::BodyError;
 
-/// Undoes the compression of a body, and mends halves of characters in it. `encoding` is what the sender calls it, `max` how many bytes may come out.
+/// Undoes the compression of a body, and mends what is no JSON in it although clients write it: halves of characters, and numbers
+/// that are none. `encoding` is what the sender calls it, `max` how many bytes may come out.
 ///
 /// Gzip is also told by its first bytes, which are no JSON: some clients do not say that they compress.
 ///
@@ -35,6 +36,7 @@ pub fn decode<'a>(body: &'a [u8], encoding: Option<&str>, max: usize) -> Result<
         return Err(BodyError::TooLarge { max });
     }
     mend(&mut out);
+    mend_numbers(&mut out);
     Ok(out)
 }
 
@@ -67,6 +69,46 @@ fn mend(body: &mut Cow<'_, [u8]>) {
         // An escaped backslash is no beginning of an escape.
         at += if pair { 12 } else { 2 };
     }
+}
+
+/// Replaces numbers that are none by `null`: `json.dumps` of Python writes `NaN`, `Infinity` and `-Infinity` as they are, and one of
+/// them would lose all messages of its batch. What is no object or list, such as a text, stays as it came.
+fn mend_numbers(body: &mut Cow<'_, [u8]>) {
+    const WORDS: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+    let is_suspect = WORDS[..2].iter().any(|word| memchr::memmem::find(body, word).is_some());
+    if !is_suspect || !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return;
+    }
+    let (mut out, mut copied, mut at) = (Vec::new(), 0, 0);
+    while let Some(byte) = body.get(at) {
+        if *byte == b'"' {
+            at = behind_text(body, at);
+        } else if let Some(word) = WORDS.iter().find(|word| body[at..].starts_with(word)) {
+            out.extend_from_slice(&body[copied..at]);
+            out.extend_from_slice(b"null");
+            at += word.len();
+            copied = at;
+        } else {
+            at += 1;
+        }
+    }
+    if copied > 0 {
+        out.extend_from_slice(&body[copied..]);
+        *body = Cow::Owned(out);
+    }
+}
+
+/// Where it goes on behind the text that begins here; behind everything, where it does not end.
+fn behind_text(body: &[u8], begin: usize) -> usize {
+    let mut at = begin + 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', body.get(at..).unwrap_or_default()) {
+        at += found;
+        if body[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    body.len()
 }
 
 /// The number of the escape `\uXXXX` that begins here.

@@ -90,6 +90,21 @@ async fn the_same_message_twice_is_one() {
 }
 
 #[tokio::test]
+async fn a_number_that_is_none_does_not_lose_its_batch() {
+    let server = start().await;
+    // As `json.dumps` of Python writes it.
+    let odd = r#"{"type":"track","userId":"u","event":"A","messageId":"odd","properties":{"price":NaN,"low": -Infinity, "all":[Infinity,NaN],"NaN":"NaN, \"NaN\""}}"#;
+    let good = (1..100).map(|n| format!(r#"{{"type":"track","userId":"u","event":"A","messageId":"m{n}"}}"#));
+    let batch: Vec<String> = std::iter::once(odd.to_owned()).chain(good).collect();
+    let answer = server.post("/v1/batch", format!(r#"{{"batch":[{}]}}"#, batch.join(","))).await;
+    assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(100)), "{answer:?}");
+    let kept = server.get("/api/v1/events?messageId=odd", ADMIN).await.json();
+    let properties = json!({"price": null, "low": null, "all": [null, null], "NaN": "NaN, \"NaN\""});
+    assert_eq!(kept["events"][0]["properties"], properties);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn gzip_is_told_by_its_header_or_its_first_bytes() {
     let server = start().await;
     let zipped = gzip(br#"{"batch":[{"type":"page","userId":"u"}]}"#);
