@@ -203,6 +203,8 @@ pub struct Inbox<'e> {
     engine: &'e Engine,
     received: Timestamp,
     pub(crate) items: Vec<Item>,
+    /// Of those that came in a body, their places in it.
+    places: Vec<usize>,
 }
 
 impl Engine {
@@ -215,12 +217,23 @@ impl Engine {
 impl<'e> Inbox<'e> {
     /// Messages that were received at a time.
     pub(crate) fn of(engine: &'e Engine, received: Timestamp, items: Vec<Item>) -> Self {
-        Self { engine, received, items }
+        Self { engine, received, items, places: Vec::new() }
+    }
+
+    /// Takes a message, or a part of one, with its place in the body.
+    fn put(&mut self, place: usize, item: Item) {
+        self.items.push(item);
+        self.places.push(place);
     }
 
     /// When its messages are received, by our clock.
     pub fn received(&self) -> Timestamp {
         self.received
+    }
+
+    /// For each of its messages, its place in the body that it came in: an object that makes two events has the same twice.
+    pub fn places(&self) -> &[usize] {
+        &self.places
     }
 
     /// How many messages there are.
@@ -277,14 +290,14 @@ impl Receiver for Inbox<'_> {
                 return Err(Stop::new(NamesNobody { detail, row: accepted.text.to_owned() }));
             }
             Err(Unfit::Other(reason, detail)) => {
-                self.items.push(Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
+                self.put(accepted.index, Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
                 return Ok(());
             }
         };
         if parsed.at_us > self.received.as_micros().saturating_add(AHEAD_US_MAX) {
             // No event could come after it for as long as that.
             let (reason, detail) = (Reason::YearOutOfRange, "it lies in the future".to_owned());
-            self.items.push(Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
+            self.put(accepted.index, Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
             return Ok(());
         }
         let id = match (accepted.message_id, accepted.event) {
@@ -292,17 +305,20 @@ impl Receiver for Inbox<'_> {
             (Some(id), _) => parsed.named(id),
             (None, Some(event)) => id_of(event, &parsed),
         };
-        self.items.push(Item::Fit { id, text: accepted.text.to_owned(), parsed });
+        self.put(accepted.index, Item::Fit { id, text: accepted.text.to_owned(), parsed });
         Ok(())
     }
 
     fn rejected(&mut self, rejected: &Rejected<'_>) -> Result<(), Stop> {
-        self.items.push(Item::Refused {
-            message_id: rejected.message_id.map(str::to_owned),
-            reason: rejected.reason,
-            detail: rejected.detail.to_owned(),
-            text: rejected.text.to_owned(),
-        });
+        self.put(
+            rejected.index,
+            Item::Refused {
+                message_id: rejected.message_id.map(str::to_owned),
+                reason: rejected.reason,
+                detail: rejected.detail.to_owned(),
+                text: rejected.text.to_owned(),
+            },
+        );
         Ok(())
     }
 

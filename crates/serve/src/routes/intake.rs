@@ -18,7 +18,8 @@ use crate::problem::{Code, Problem};
 /// What reads a body into messages.
 type Read = dyn FnOnce(&mut Call, &mut Inbox<'_>) -> Result<(), Problem> + Send;
 
-/// Takes in what a body says; when it returns, that is durable. A client that goes away does not stop what has begun.
+/// Takes in what a body says, and tells what became of each of its objects, in order; when it returns, that is durable. A client that
+/// goes away does not stop what has begun.
 pub(super) async fn take(mut call: Call, read: Box<Read>) -> Result<(Call, Vec<Took>), Problem> {
     let began = Instant::now();
     let taking = tokio::spawn(async move {
@@ -31,14 +32,30 @@ pub(super) async fn take(mut call: Call, read: Box<Read>) -> Result<(Call, Vec<T
         } else {
             read(&mut call, &mut inbox)?;
         }
+        let places = inbox.places().to_vec();
         let took = engine.take(inbox).await?;
-        Ok((call, took))
+        Ok((call, by_object(took, &places)))
     });
     let taken: Result<(Call, Vec<Took>), Problem> =
         taking.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
     let (call, took) = taken?;
     call.app.metrics.ingest.observe(began.elapsed());
     Ok((call, took))
+}
+
+/// What became of each object of a body: one that makes two events is refused where any of them is.
+fn by_object(took: Vec<Took>, places: &[usize]) -> Vec<Took> {
+    let mut objects: Vec<Took> = Vec::with_capacity(took.len());
+    let mut last = None;
+    for (took, place) in took.into_iter().zip(places) {
+        match objects.last_mut().filter(|_| last == Some(place)) {
+            None => objects.push(took),
+            Some(Took::Refused { .. }) => {}
+            Some(object) => *object = took,
+        }
+        last = Some(place);
+    }
+    objects
 }
 
 /// How a body was received with a key.

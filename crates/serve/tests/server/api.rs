@@ -23,6 +23,7 @@ moments:
   order: {stage: deal, when: "event = 'Order Completed'"}
 sources:
   "tickets": {event: "'Visited'", user_id: caller, message_id: number}
+  "calls": {event: "'Called'", user_id: who, message_id: id, start: from, end: to}
 features:
   orders_7d: {count: order, within: 7d}
 actions:
@@ -312,6 +313,36 @@ async fn objects_come_in_as_the_charter_maps_them() {
     assert_eq!((&shown["events"], &shown["stage"]["stage"]), (&json!(1), &json!("choice")), "{shown}");
     assert_eq!(server.ask("POST", "/v1/webhooks/other", &key, tickets).await.said(), "404 unknown_name");
     assert_eq!(server.ask("POST", "/v1/webhooks/tickets", &[], tickets).await.said(), "401 missing_key");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn errors_name_the_object_of_the_body_where_one_makes_two_events() {
+    let server = shop().await;
+    let call =
+        |id: u32, who: &str| format!(r#"{{"id":{id}{who},"from":"2026-03-02T09:00:00Z","to":"2026-03-02T09:05:00Z"}}"#);
+    let check = |answer: &crate::support::Reply| {
+        let said = answer.json();
+        assert_eq!(
+            (&said["accepted"], &said["rejected"], &said["errors"][0]["index"]),
+            (&json!(1), &json!(1), &json!(1))
+        );
+        assert_eq!(said["errors"].as_array().map(Vec::len), Some(1), "{said}");
+    };
+    let calls = format!("[{},{}]", call(1, r#","who":"ann""#), call(2, ""));
+    check(&server.post("/v1/webhooks/calls", calls).await);
+    assert_eq!(server.entries().await, 3, "a beginning, an end, and a rejected one");
+    let one = server.post("/v1/webhooks/calls", call(3, r#","who":"ann""#)).await;
+    assert_eq!(one.json(), json!({"success": true}));
+    assert_eq!(server.post("/v1/webhooks/calls", call(4, "")).await.said(), "400 invalid_event");
+    let event = |id: u32, who: &str| {
+        let inside = r#""from":"2026-03-02T10:00:00Z","to":"2026-03-02T10:05:00Z""#;
+        format!(r#"{{"specversion":"1.0","id":"{id}","source":"calls","type":"call"{who},{inside}}}"#)
+    };
+    let basic = basic(WRITE);
+    let headers = [("Authorization", basic.as_str()), ("Content-Type", "application/cloudevents-batch+json")];
+    let events = format!("[{},{}]", event(5, r#","who":"ann""#), event(6, ""));
+    check(&server.ask("POST", "/v1/cloudevents", &headers, events).await);
     server.stop().await;
 }
 
