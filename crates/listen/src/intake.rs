@@ -57,7 +57,7 @@ pub use decode::decode;
 pub use envelope::Body;
 pub use posthog::from_posthog;
 pub use recorded::{normalised, record, replay};
-pub use rows::{Rows, Source, SourceError, Sources};
+pub use rows::{Rows, Source, SourceError, Sources, is_row};
 
 /// What is posted to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -311,6 +311,11 @@ async fn objects_come_in_as_the_charter_maps_them() {
     assert_eq!(again.status, 200, "{again:?}");
     let shown = server.get("/api/v1/customers/user_id:ann", READ).await.json();
     assert_eq!((&shown["events"], &shown["stage"]["stage"]), (&json!(1), &json!("choice")), "{shown}");
+    for query in ["event=Visited", "messageId=t1&event=Visited", "event=Visited&userId=ann"] {
+        let found = server.get(&format!("/api/v1/events?{query}"), READ).await.json();
+        assert_eq!(found["events"][0]["messageId"], "t1", "its name stands in the charter: {query} {found}");
+    }
+    assert_eq!(server.get("/api/v1/events?event=Visit", READ).await.json()["events"], json!([]));
     assert_eq!(server.ask("POST", "/v1/webhooks/other", &key, tickets).await.said(), "404 unknown_name");
     assert_eq!(server.ask("POST", "/v1/webhooks/tickets", &[], tickets).await.said(), "401 missing_key");
     server.stop().await;
