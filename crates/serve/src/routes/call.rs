@@ -1,7 +1,7 @@
 //! A request that reached its route: whose it is, what it brings, and how it is answered.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -97,16 +97,17 @@ impl Call {
         Ok(())
     }
 
-    /// Who sent it, for whom a proxy that is trusted may speak: the last in its list that is no such proxy itself.
-    pub(crate) fn sender(&self) -> IpAddr {
+    /// Who sent it, for whom a proxy that is trusted may speak: the last in its list that is no such proxy itself. `None` where it
+    /// does not say so.
+    pub(crate) fn sender(&self) -> Option<IpAddr> {
         let proxies = &self.app.options.proxies;
-        let peer = self.peer;
-        if !proxies.contains(&peer) {
-            return peer;
+        if !proxies.contains(&self.peer) {
+            return Some(self.peer);
         }
-        let list = self.header("x-forwarded-for").unwrap_or_default();
-        let listed = list.rsplit(',').map_while(|address| address.trim().parse::<IpAddr>().ok());
-        listed.map(|address| address.to_canonical()).find(|address| !proxies.contains(address)).unwrap_or(peer)
+        // Some proxies add a line of their own, below that of the client.
+        let lines = self.head.headers.get_all("x-forwarded-for").iter().rev();
+        let listed = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+        listed.map_while(address).find(|address| !proxies.contains(address))
     }
 
     /// A named part of the path.
@@ -164,6 +165,14 @@ impl Call {
     pub(crate) fn who(&self) -> &str {
         self.key.as_ref().map_or("", |key| &key.id)
     }
+}
+
+/// An address in the list of a proxy, with its port or without.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().or_else(|_| text.parse().map(|with_port: SocketAddr| with_port.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 /// Runs what answers. What changes something runs to its end, also where its client is gone, or is told that it takes too long: the

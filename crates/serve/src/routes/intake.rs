@@ -60,7 +60,7 @@ fn by_object(took: Vec<Took>, places: &[usize]) -> Vec<Took> {
 
 /// How a body was received with a key.
 pub(super) fn received<'k>(call: &Call, key: &'k Key, inbox: &Inbox<'_>) -> Received<'k> {
-    Received { at: inbox.received(), source: key.source.as_deref(), peer: Some(call.sender()) }
+    Received { at: inbox.received(), source: key.source.as_deref(), peer: call.sender() }
 }
 
 /// What a dialect says when it cannot go on.

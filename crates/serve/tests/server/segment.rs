@@ -155,19 +155,36 @@ async fn clients_of_posthog_are_understood() {
 #[tokio::test]
 async fn a_proxy_that_is_named_may_say_who_sent_it() {
     let message = r#"{"userId":"u","messageId":"m","context":{"library":{"name":"analytics.js"}}}"#;
-    let sent_by = async |proxies: &[&str]| {
+    let sent_through = async |proxies: &[&str], lines: &[&str]| {
         let proxies: Vec<std::net::IpAddr> = proxies.iter().map(|it| it.parse().expect("an address")).collect();
         let server = start_with(charter::Charter::without_file(), |options| options.proxies = proxies).await;
         let key = basic(WRITE);
-        let headers = [("Authorization", key.as_str()), ("X-Forwarded-For", "6.6.6.6, 203.0.113.7, 10.0.0.9")];
+        let mut headers = vec![("Authorization", key.as_str())];
+        headers.extend(lines.iter().map(|line| ("X-Forwarded-For", *line)));
         server.ask("POST", "/v1/page", &headers, message).await;
         let events = server.get("/api/v1/events", ADMIN).await.json();
         server.stop().await;
         events["events"][0]["context"]["ip"].as_str().unwrap_or_default().to_owned()
     };
-    assert_eq!(sent_by(&[]).await, "127.0.0.1", "anybody may write such a header");
-    assert_eq!(sent_by(&["127.0.0.1"]).await, "10.0.0.9");
-    assert_eq!(sent_by(&["127.0.0.1", "10.0.0.9"]).await, "203.0.113.7");
+    let list = ["6.6.6.6, 203.0.113.7, 10.0.0.9"];
+    let proxy = ["127.0.0.1"];
+    assert_eq!(sent_through(&[], &list).await, "127.0.0.1", "anybody may write such a header");
+    assert_eq!(sent_through(&proxy, &list).await, "10.0.0.9");
+    assert_eq!(sent_through(&["127.0.0.1", "10.0.0.9"], &list).await, "203.0.113.7");
+    let added = ["6.6.6.6", "203.0.113.7"];
+    assert_eq!(
+        sent_through(&proxy, &added).await,
+        "203.0.113.7",
+        "what the proxy says comes after what the client says"
+    );
+    for (line, ip) in
+        [("203.0.113.7:5678", "203.0.113.7"), ("[2001:db8::7]:443", "2001:db8::7"), ("[2001:db8::7]", "2001:db8::7")]
+    {
+        assert_eq!(sent_through(&proxy, &[line]).await, ip, "{line}");
+    }
+    for lines in [vec![], vec!["unknown"], vec!["203.0.113.7, unknown"], vec!["203.0.113.7, "]] {
+        assert_eq!(sent_through(&proxy, &lines).await, "", "the proxy is not the customer: {lines:?}");
+    }
 }
 
 #[tokio::test]
