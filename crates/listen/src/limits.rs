@@ -24,8 +24,9 @@ pub const XML_DEPTH_MAX: usize = 64;
 /// The largest OCEL file, in bytes once decompressed: its references may point forwards, so it is held in memory.
 pub const OCEL_BYTES_MAX: u64 = 1 << 30;
 
-/// The largest body of a request, in bytes once decompressed.
-pub const BODY_BYTES_MAX: usize = 4 << 20;
+/// The largest body of a request, in bytes once decompressed: clients cut a batch when its messages have 4 MiB together, then put more
+/// around them.
+pub const BODY_BYTES_MAX: usize = 5 << 20;
 
 /// How many messages a body may have.
 pub const MESSAGES_MAX: usize = 5_000;

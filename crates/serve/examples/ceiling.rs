@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 type Job = (Bytes, oneshot::Sender<()>);
 
 const GROUP_BYTES_MAX: usize = 8 << 20;
-const BODY_BYTES_MAX: usize = 4 << 20;
+const BODY_BYTES_MAX: usize = 5 << 20;
 
 #[derive(Deserialize)]
 struct Batch<'a> {

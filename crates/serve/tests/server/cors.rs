@@ -39,7 +39,7 @@ async fn every_answer_can_be_read_errors_too() {
         assert_eq!(answer.header("vary"), "Origin", "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
     }
-    let too_large = vec![b' '; 5 << 20];
+    let too_large = vec![b' '; 6 << 20];
     let answer = server.ask("POST", "/v1/t", &[ORIGIN], too_large).await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (413, "https://shop.test"));
     server.stop().await;

@@ -129,6 +129,18 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_cut_at_4_mib_is_taken_in_with_what_stands_around_it() {
+    let server = start().await;
+    let message = |n| json!({"type": "track", "userId": "u", "event": "A", "messageId": n, "properties": {"a": "x".repeat(32_000)}});
+    let batch: Vec<_> = (0..132).map(message).collect();
+    let body = json!({"batch": batch, "sentAt": "2026-03-02T09:00:00Z"}).to_string();
+    assert!(body.len() > 4 << 20, "clients of RudderStack stop when their messages have that much: {}", body.len());
+    let answer = server.post("/v1/batch", body).await;
+    assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(132)), "{:?}", answer.said());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn clients_of_posthog_are_understood() {
     let server = start().await;
     let batch = json!({"api_key": WRITE, "batch": [
