@@ -1,7 +1,7 @@
 //! What clients in browsers ask before they send: Segment its settings, `RudderStack` its source.
 
 use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, HOST};
+use axum::http::header::{CACHE_CONTROL, HOST, ORIGIN};
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -88,7 +88,9 @@ fn address(call: &Call) -> (&'static str, String) {
     }
     let trusted = call.app.options.proxies.contains(&call.peer);
     let forwarded = |name| call.header(name).filter(|_| trusted);
-    let https = call.app.options.tls.is_some() || forwarded("x-forwarded-proto") == Some("https");
+    // A page that came over HTTPS can send over nothing else, whatever stands before the server.
+    let of_https = call.header(ORIGIN.as_str()).is_some_and(|origin| origin.starts_with("https://"));
+    let https = of_https || call.app.options.tls.is_some() || forwarded("x-forwarded-proto") == Some("https");
     let host = forwarded("x-forwarded-host").or_else(|| call.header(HOST.as_str())).unwrap_or_default();
     (if https { "https" } else { "http" }, host.to_owned())
 }

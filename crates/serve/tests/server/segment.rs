@@ -208,6 +208,11 @@ async fn browsers_get_their_settings() {
     let segment = &settings["integrations"]["Segment.io"];
     assert_eq!((&segment["apiHost"], &segment["protocol"]), (&json!("h.test/v1"), &json!("http")));
     assert_eq!(settings["remotePlugins"], json!([]));
+    for (origin, protocol) in [("https://shop.test", "https"), ("http://shop.test", "http")] {
+        let answer = server.ask("GET", "/v1/projects/wk_accept/settings", &[("Origin", origin)], "").await;
+        assert_eq!(answer.json()["integrations"]["Segment.io"]["protocol"], protocol, "a page may use nothing else");
+        assert_eq!(answer.header("vary"), "Origin");
+    }
     for unknown in ["unknown", "ak_read_secret", "%FF"] {
         let answer = server.ask("GET", &format!("/v1/projects/{unknown}/settings"), &[], "").await;
         assert!([400, 404].contains(&answer.status), "{unknown}: {answer:?}");
