@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::entry::{self, kind};
 use crate::error::Error;
 use crate::limits::COLLISIONS_MAX;
-use crate::message::Ranked;
+use crate::message::{Ranked, is_short, too_long};
 use crate::work::Work;
 
 impl Engine {
@@ -22,6 +22,9 @@ impl Engine {
     /// When the key names nobody, a purpose is none, or it cannot be kept now.
     pub async fn consent(&self, kind: &str, value: &str, said: &BTreeMap<String, bool>) -> Result<i64, Error> {
         let _turn = self.turn().await?;
+        if !is_short(kind, value) {
+            return Err(Error::Invalid(too_long()));
+        }
         let named = self.rules.comparable(kind, value);
         let value = named.ok_or_else(|| Error::Invalid(format!("the {kind} names nobody")))?;
         if said.is_empty() || said.len() > CONSENTS_MAX {

@@ -18,7 +18,7 @@ use crate::entry::{self, StoredDecision, kind};
 use crate::error::Error;
 use crate::identity::customer_named_by;
 use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
-use crate::message::Ranked;
+use crate::message::{Ranked, is_short, too_long};
 use crate::work::Work;
 
 /// What is asked.
@@ -170,6 +170,9 @@ impl Engine {
         let _turn = self.turn().await?;
         let mut keys: Vec<Ranked> = Vec::new();
         for (kind, value) in &ask.keys {
+            if !is_short(kind, value) {
+                return Err(Error::Invalid(too_long()));
+            }
             if let Some(value) = self.rules.comparable(kind, value) {
                 keys.push(Ranked { priority: self.rules.priority(kind), kind: kind.clone(), value });
             }

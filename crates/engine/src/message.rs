@@ -130,8 +130,14 @@ pub(crate) fn consents_of(event: &Event<'_>, text: &str) -> Vec<Consent> {
     consents.map(|said| Consent { purpose: said.purpose, at_us, granted: said.granted }).collect()
 }
 
-fn is_short(kind: &str, value: &str) -> bool {
-    kind.len() + value.len() < KEY_BYTES_MAX && !kind.contains('\0')
+/// Whether a key is of a length that can name anybody.
+pub(crate) fn is_short(kind: &str, value: &str) -> bool {
+    kind.len() + value.len() <= KEY_BYTES_MAX && !kind.contains('\0')
+}
+
+/// That a key is not.
+pub(crate) fn too_long() -> String {
+    format!("the kind and value of a key have at most {KEY_BYTES_MAX} bytes together, and its kind no zero byte")
 }
 
 /// What names the customer, the highest rank first, each once.
@@ -139,8 +145,7 @@ fn ranked<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, rules: &Rules) -> 
     let (mut found, mut named) = (Vec::new(), Vec::new());
     for (kind, value) in keys.take(KEYS_MAX) {
         if !is_short(kind, value) {
-            let detail = format!("a key has at most {KEY_BYTES_MAX} bytes, and no zero byte in its kind");
-            return Err(Unfit::Other(Reason::BadField, detail));
+            return Err(Unfit::Other(Reason::BadField, too_long()));
         }
         named.push((kind, value));
         if let Some(value) = rules.comparable(kind, value) {

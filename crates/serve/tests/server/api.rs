@@ -111,6 +111,25 @@ async fn events_are_found_by_what_is_asked_of_them() {
 }
 
 #[tokio::test]
+async fn the_kind_and_value_of_a_key_have_1000_bytes_together() {
+    let server = shop().await;
+    for (bytes, event, asked) in [(993, 200, "200 -"), (994, 400, "400 invalid_request")] {
+        let user = "u".repeat(bytes);
+        let message = json!({"event": "Visited", "userId": user}).to_string();
+        assert_eq!(server.post("/v1/track", message).await.status, event, "{bytes}");
+        let question = json!({"keys": {"user_id": user}});
+        assert_eq!(
+            admin(&server, "POST", "/api/v1/decide", &question).await.said(),
+            asked,
+            "{bytes}: no event could come"
+        );
+        let (path, consent) = (format!("/api/v1/customers/user_id:{user}/consent"), json!({"service": true}));
+        assert_eq!(admin(&server, "PUT", &path, &consent).await.said(), asked, "{bytes}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn rejected_messages_can_be_looked_at() {
     let server = shop().await;
     for n in 0..3 {
