@@ -50,11 +50,15 @@ fn operation(route: &Route) -> Value {
         .parameters
         .iter()
         .map(|parameter| {
-            let in_path = parameter.place == Where::Path;
+            let place = match parameter.place {
+                Where::Path => "path",
+                Where::Query => "query",
+                Where::Header => "header",
+            };
             json!({
                 "name": parameter.name,
-                "in": if in_path { "path" } else { "query" },
-                "required": in_path,
+                "in": place,
+                "required": parameter.place == Where::Path,
                 "description": parameter.about,
                 "schema": parameter.schema,
             })
@@ -67,8 +71,9 @@ fn operation(route: &Route) -> Value {
         "responses": responses(route),
         "security": security(route),
     });
-    if let Some((content, schema)) = &route.body {
-        operation["requestBody"] = json!({"required": true, "content": {*content: {"schema": schema}}});
+    for (content, schema) in &route.body {
+        operation["requestBody"]["required"] = json!(!route.body_is_optional);
+        operation["requestBody"]["content"][*content] = json!({ "schema": schema });
     }
     operation
 }
@@ -93,11 +98,11 @@ fn responses(route: &Route) -> Map<String, Value> {
     let mut responses: Map<String, Value> =
         problems.iter().map(|(status, titles)| (status.to_string(), problem(titles))).collect();
     for answer in &route.answers {
-        let mut response = json!({"description": "It worked."});
+        let response =
+            responses.entry(answer.status.to_string()).or_insert_with(|| json!({"description": "It worked."}));
         if !answer.content.is_empty() {
-            response["content"] = json!({answer.content: {"schema": answer.schema}});
+            response["content"][answer.content] = json!({"schema": answer.schema});
         }
-        responses.insert(answer.status.to_string(), response);
     }
     responses
 }

@@ -47,7 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/v1/backups", admin, "Makes a backup of everything while the server goes on.", |call| {
             Box::pin(make(call))
         })
-        .takes("application/json", making)
+        .may_take(making)
         .answers(201, "application/json", backup())
         .answers(202, "application/json", accepted()),
     ]

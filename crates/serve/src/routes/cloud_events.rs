@@ -10,7 +10,7 @@ use listen::intake::CloudEvents;
 use serde_json::json;
 
 use super::intake;
-use super::{Call, Route};
+use super::{Call, Route, Where};
 use crate::access::Access;
 use crate::keys::Role;
 use crate::problem::{Code, Problem};
@@ -30,11 +30,17 @@ pub(super) fn routes() -> Vec<Route> {
         },
     });
     let about = "Takes in CloudEvents 1.0: one, a list (application/cloudevents-batch+json), or one in headers.";
+    let text = || json!({"type": "string"});
+    let route = Route::post("/v1/cloudevents", Access::Role(Role::Ingest), about, |call| Box::pin(take(call)))
+        .with(Where::Query, "writeKey", text(), "The write key, where no header has it.")
+        .takes("application/cloudevents-batch+json", json!({"type": "array", "items": event.clone()}))
+        .takes("application/cloudevents+json", event)
+        .takes("*/*", json!({"description": "The data of an event that is in headers."}))
+        .answers(202, "", json!({}))
+        .answers(200, "application/json", json!({"$ref": "#/components/schemas/Taken"}));
+    let in_header = |route: Route, name| route.with(Where::Header, name, text(), "Of an event in headers.");
     vec![
-        Route::post("/v1/cloudevents", Access::Role(Role::Ingest), about, |call| Box::pin(take(call)))
-            .takes("application/cloudevents+json", event)
-            .answers(202, "", json!({}))
-            .answers(200, "application/json", json!({"$ref": "#/components/schemas/Taken"})),
+        ["ce-specversion", "ce-id", "ce-source", "ce-type", "ce-subject", "ce-time"].into_iter().fold(route, in_header),
     ]
 }
 

@@ -44,7 +44,8 @@ pub(super) fn routes() -> Vec<Route> {
             "What is counted, for Prometheus; as OpenMetrics where that is asked for.",
             |call| Box::pin(async move { Ok(metrics(&call).await) }),
         )
-        .answers(200, "text/plain", json!({"type": "string"})),
+        .answers(200, "text/plain", json!({"type": "string"}))
+        .answers(200, "application/openmetrics-text", json!({"type": "string"})),
         document("/openapi.json"),
         document("/api/v1/openapi.json"),
     ]
@@ -94,13 +95,9 @@ fn engine_counts(app: &App, text: &mut Text) {
     family("desireline_rejected_total", "Messages that could not be events, by reason.", "reason", &refused);
     let decided = [("action", read(&counts.decided)), ("none", read(&counts.undecided))];
     family("desireline_decisions_total", "Decisions, for an action or for none.", "result", &decided);
-    let sent = [
-        ("delivered", sent.delivered),
-        ("failed", sent.failed),
-        ("refused", sent.refused),
-        ("given_up", sent.given_up),
-    ];
-    family("desireline_webhook_attempts_total", "Attempts to deliver, by what came of them.", "result", &sent);
+    let attempts = [("delivered", sent.delivered), ("failed", sent.failed), ("refused", sent.refused)];
+    family("desireline_webhook_attempts_total", "Attempts to deliver, by what came of them.", "result", &attempts);
+    text.single("desireline_webhook_given_up_total", "counter", "Deliveries that were given up.", sent.given_up);
     for (name, help, counter) in [
         ("desireline_timers_total", "Timers that went off.", &counts.timers),
         ("desireline_rebuilt_total", "Customers whose state was built anew.", &counts.rebuilt),

@@ -18,6 +18,7 @@ pub(crate) type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Result<Respons
 pub(crate) enum Where {
     Path,
     Query,
+    Header,
 }
 
 /// A parameter, for the documentation.
@@ -46,14 +47,17 @@ pub(crate) struct Route {
     pub(crate) handler: Handler,
     pub(crate) about: &'static str,
     pub(crate) parameters: Vec<Parameter>,
-    /// The body that is expected: its content type and schema.
-    pub(crate) body: Option<(&'static str, Value)>,
+    /// The body that is expected: its schema by each content type that it may have.
+    pub(crate) body: Vec<(&'static str, Value)>,
+    /// Whether it may be left out.
+    pub(crate) body_is_optional: bool,
     pub(crate) answers: Vec<Answer>,
 }
 
 impl Route {
     fn new(method: Method, path: &'static str, access: Access, about: &'static str, handler: Handler) -> Self {
-        Self { method, path, access, handler, about, parameters: Vec::new(), body: None, answers: Vec::new() }
+        let (parameters, body, answers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { method, path, access, handler, about, parameters, body, body_is_optional: false, answers }
     }
 
     pub(crate) fn get(path: &'static str, access: Access, about: &'static str, handler: Handler) -> Self {
@@ -78,13 +82,18 @@ impl Route {
         self
     }
 
-    /// With a body.
+    /// With a body; may be of several content types.
     pub(crate) fn takes(mut self, content: &'static str, schema: Value) -> Self {
-        self.body = Some((content, schema));
+        self.body.push((content, schema));
         self
     }
 
-    /// With an answer that is no problem.
+    /// With a body in JSON, or without.
+    pub(crate) fn may_take(self, schema: Value) -> Self {
+        Self { body_is_optional: true, ..self.takes("application/json", schema) }
+    }
+
+    /// With an answer that is no problem; may be of several content types.
     pub(crate) fn answers(mut self, status: u16, content: &'static str, schema: Value) -> Self {
         self.answers.push(Answer { status, content, schema });
         self

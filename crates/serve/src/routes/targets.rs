@@ -65,7 +65,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/v1/targets/{name}/pause", ADMIN, "Holds what is posted to a target.", |call| {
             Box::pin(pause(call))
         })
-        .takes("application/json", json!({"type": "object", "properties": {"why": {"type": "string"}}}))
+        .may_take(json!({"type": "object", "properties": {"why": {"type": "string"}}}))
         .answers(204, "", json!({})),
         Route::post("/api/v1/targets/{name}/resume", ADMIN, "Lets a target go on, whatever held it.", |call| {
             Box::pin(resume(call))
@@ -86,11 +86,11 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/v1/targets/{name}/dead", READ, "What was given up at a target.", |call| Box::pin(dead(call)))
             .with(Where::Query, "after", json!({"type": "string"}), "`next` of the page before.")
             .with(Where::Query, "limit", super::limit_schema(), "How many.")
-            .answers(200, "application/json", list("dead")),
+            .answers(200, "application/json", dead_schema()),
         Route::post("/api/v1/targets/{name}/resend", ADMIN, "Sends again what was given up: one, or all.", |call| {
             Box::pin(resend(call))
         })
-        .takes("application/json", json!({"type": "object", "properties": {"id": {"type": ["string", "null"]}}}))
+        .may_take(json!({"type": "object", "properties": {"id": {"type": ["string", "null"]}}}))
         .answers(
             200,
             "application/json",
@@ -106,6 +106,17 @@ pub(super) fn routes() -> Vec<Route> {
         if has_name { route.with(Where::Path, "name", json!({"type": "string"}), "The target.") } else { route }
     };
     routes.into_iter().map(named).collect()
+}
+
+fn dead_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["dead", "next"],
+        "properties": {
+            "dead": {"type": "array", "items": {"type": "object"}},
+            "next": {"type": ["string", "null"], "description": "`after` of the next page."},
+        },
+    })
 }
 
 fn body_schema() -> Value {

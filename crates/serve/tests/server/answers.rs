@@ -126,9 +126,12 @@ async fn it_says_how_it_is_and_what_it_counted() {
         r#"desireline_deliveries_waiting{target="crm"} 0"#,
         r#"desireline_deliveries_dead{target="crm"} 0"#,
         r#"desireline_target_on_hold{target="crm"} 1"#,
+        r#"desireline_webhook_attempts_total{result="failed"} 0"#,
+        "desireline_webhook_given_up_total 0",
     ] {
         assert!(answer.body.contains(line), "{line} in {}", answer.body);
     }
+    assert!(!answer.body.contains(r#"result="given_up""#), "the last attempt at it is counted as failed already");
     assert!(!answer.body.contains("personal"), "no label says anything about anybody");
     server.keep.order_faults(|_| Some(LOST));
     let again = server.ask("GET", "/metrics", &[], "").await;

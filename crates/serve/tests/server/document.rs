@@ -33,6 +33,48 @@ async fn whatever_is_answered_stands_in_the_document() {
 }
 
 #[tokio::test]
+async fn the_document_says_what_routes_take_and_answer() {
+    let server = start().await;
+    let document = server.ask("GET", "/openapi.json", &[], "").await.json();
+    let operation = |path: &str, method: &str| document["paths"][path][method].clone();
+    for path in ["/api/v1/targets/{name}/pause", "/api/v1/targets/{name}/resend", "/api/v1/backups"] {
+        assert_eq!(operation(path, "post")["requestBody"]["required"], false, "{path}");
+    }
+    assert_eq!(operation("/v1/track", "post")["requestBody"]["required"], true);
+    let events = operation("/v1/cloudevents", "post");
+    for content in ["application/cloudevents+json", "application/cloudevents-batch+json", "*/*"] {
+        assert!(events["requestBody"]["content"][content]["schema"].is_object(), "{content}: {events}");
+    }
+    let parameters = |operation: &Value| {
+        let each = operation["parameters"].as_array().expect("a list").iter();
+        each.map(|it| format!("{} {}", it["in"].as_str().unwrap_or(""), it["name"].as_str().unwrap_or("")))
+            .collect::<Vec<_>>()
+    };
+    for parameter in ["query writeKey", "header ce-specversion", "header ce-id", "header ce-subject"] {
+        assert!(parameters(&events).contains(&parameter.to_owned()), "{parameter}: {events}");
+    }
+    let dead = operation("/api/v1/targets/{name}/dead", "get");
+    let dead = &dead["responses"]["200"]["content"]["application/json"]["schema"];
+    assert!(dead["properties"]["next"].is_object() && dead["properties"]["dead"].is_object(), "{dead}");
+    let metrics = operation("/metrics", "get")["responses"]["200"]["content"].clone();
+    for content in ["text/plain", "application/openmetrics-text"] {
+        assert!(metrics[content].is_object(), "{content}: {metrics}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_no_key_is_told_how_to_name_one() {
+    let server = start().await;
+    for (path, key) in [("/api/v1/events", ""), ("/api/v1/events", "ak_unknown")] {
+        let answer = server.get(path, key).await;
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, "Bearer"), "RFC 9110, 15.5.2: {key}");
+    }
+    assert_eq!(server.post("/v1/track", "{}").await.header("www-authenticate"), "");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn every_member_of_decisions_and_customers_is_described() {
     let text = "
 charter: 1
