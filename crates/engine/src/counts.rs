@@ -11,6 +11,10 @@ pub struct Counts {
     pub stored: AtomicU64,
     /// Messages that were taken in before.
     pub duplicates: AtomicU64,
+    /// Messages with a time that was not readable and counts as none, whenever they came.
+    pub unreadable_times: AtomicU64,
+    /// Messages whose time was ahead of their arrival and was set to it, whenever they came.
+    pub from_the_future: AtomicU64,
     /// Batches that were tried again because others were quicker.
     pub collisions: AtomicU64,
     /// Customers whose state was built anew from their history.

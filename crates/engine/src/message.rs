@@ -9,6 +9,7 @@ use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use rapidhash::v3::rapidhash_v3;
 
 use crate::carried::Carried;
+use crate::counts::Counts;
 use crate::decide::Occasion;
 use crate::engine::Engine;
 use crate::limits::{AHEAD_US_MAX, KEY_BYTES_MAX, KEYS_MAX};
@@ -305,6 +306,8 @@ impl Receiver for Inbox<'_> {
             self.put(accepted.index, Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
             return Ok(());
         }
+        Counts::add(&self.engine.counts.unreadable_times, usize::from(accepted.doubts.unreadable_time));
+        Counts::add(&self.engine.counts.from_the_future, usize::from(accepted.doubts.from_the_future));
         let id = match (accepted.message_id, accepted.event) {
             (None, None) => MessageId::of(accepted.text.as_bytes()),
             (Some(id), _) => parsed.named(id),

@@ -93,6 +93,11 @@ fn engine_counts(app: &App, text: &mut Text) {
     family("desireline_events_total", "Messages, by what became of them.", "result", &taken);
     let refused: Vec<(&str, u64)> = refused.iter().map(|(reason, n)| (*reason, *n)).collect();
     family("desireline_rejected_total", "Messages that could not be events, by reason.", "reason", &refused);
+    let doubts =
+        [("unreadable-time", read(&counts.unreadable_times)), ("from-the-future", read(&counts.from_the_future))];
+    let help =
+        "Messages that were taken in with another time than they say: that of their arrival, or another of theirs.";
+    family("desireline_doubts_total", help, "doubt", &doubts);
     let decided = [("action", read(&counts.decided)), ("none", read(&counts.undecided))];
     family("desireline_decisions_total", "Decisions, for an action or for none.", "result", &decided);
     let attempts = [("delivered", sent.delivered), ("failed", sent.failed), ("refused", sent.refused)];

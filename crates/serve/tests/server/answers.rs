@@ -181,6 +181,22 @@ fn families(text: &str) -> std::collections::BTreeMap<String, (String, Vec<(Stri
 }
 
 #[tokio::test]
+async fn times_that_were_changed_are_counted() {
+    let server = start().await;
+    let ahead = event::Timestamp::from_micros(engine::Clock::now_us(&engine::SystemClock) + 2 * 3_600_000_000);
+    for time in ["30/11/2026 09:15".to_owned(), ahead.to_string(), "2026-03-02T09:00:00Z".to_owned()] {
+        let message = serde_json::json!({"event": "A", "userId": "u", "timestamp": time});
+        assert_eq!(server.post("/v1/track", message.to_string()).await.status, 200, "{time}");
+    }
+    let answer = server.ask("GET", "/metrics", &[], "").await;
+    for doubt in ["unreadable-time", "from-the-future"] {
+        let line = format!("desireline_doubts_total{{doubt=\"{doubt}\"}} 1\n");
+        assert!(answer.body.contains(&line), "{line} in {}", answer.body);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn metrics_are_text_of_prometheus_and_open_metrics_where_it_is_asked_for() {
     let server = start().await;
     server.post("/v1/track", r#"{"userId":"u","event":"A \"quoted\"\n\\ one"}"#).await;
