@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use event::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::json::{self, Members};
@@ -15,18 +16,24 @@ use crate::json::{self, Members};
 use super::BodyError;
 use super::envelope::{text, wrong};
 
-/// A body of `PostHog` (one event, a list of events, or a `batch` of them) as a body of a batch, with its key as write key.
+/// The last millisecond of the year 9999; a clock that says more says nothing.
+const SENT_MS_MAX: i64 = 253_402_300_799_999;
+
+/// A body of `PostHog` (one event, a list of events, or a `batch` of them) as a body of a batch, with its key as write key. It
+/// arrives at `arrival`; `sent_ms` is when it was sent by its sender's clock, in milliseconds since 1970, where the address says
+/// so: from then, or the arrival, the `offset` of an event counts back, which clients in browsers write in the place of a time.
 ///
 /// # Errors
 /// When the body is not JSON in UTF-8, or of another form.
 ///
 /// ```
 /// let body = br#"{"api_key":"k","batch":[{"event":"Seen","distinct_id":"ann","uuid":"1"}]}"#;
-/// let batch = listen::intake::from_posthog(body)?;
+/// let batch = listen::intake::from_posthog(body, None, event::Timestamp::from_micros(0))?;
 /// assert_eq!(batch, r#"{"writeKey":"k","batch":[{"type":"track","event":"Seen","messageId":"1","userId":"ann"}]}"#);
 /// # Ok::<(), listen::intake::BodyError>(())
 /// ```
-pub fn from_posthog(body: &[u8]) -> Result<String, BodyError> {
+pub fn from_posthog(body: &[u8], sent_ms: Option<i64>, arrival: Timestamp) -> Result<String, BodyError> {
+    let sent_ms = sent_ms.filter(|sent| (0..=SENT_MS_MAX).contains(sent));
     let body = text(body)?;
     let outer = if body.trim_start().starts_with('[') {
         Members::default()
@@ -48,12 +55,14 @@ pub fn from_posthog(body: &[u8]) -> Result<String, BodyError> {
         json::push_name(&mut out, "writeKey");
         out.push_str(key);
     }
-    if let Some(sent_at) = outer.get("sent_at").or_else(|| outer.get("sentAt")) {
+    let sent_at = outer.get("sent_at").or_else(|| outer.get("sentAt")).map(Cow::Borrowed);
+    if let Some(sent_at) = sent_at.or_else(|| sent_ms.map(|sent| Cow::Owned(time(sent)))) {
         json::push_name(&mut out, "sentAt");
-        out.push_str(sent_at);
+        out.push_str(&sent_at);
     }
+    let from_ms = sent_ms.unwrap_or(arrival.as_micros() / 1_000);
     json::push_name(&mut out, "batch");
-    let messages: Vec<Cow<'_, str>> = events.iter().map(|event| message(event.get())).collect();
+    let messages: Vec<Cow<'_, str>> = events.iter().map(|event| message(event.get(), from_ms)).collect();
     out.push('[');
     out.push_str(&messages.join(","));
     out.push_str("]}");
@@ -69,8 +78,13 @@ fn object<'a>(of: &Members<'a>, name: &str) -> Members<'a> {
     of.get(name).and_then(|text| Members::parse(text).ok()).unwrap_or_default()
 }
 
-/// An event as a message; what is no object stays as it is, and is rejected as such.
-fn message(event: &str) -> Cow<'_, str> {
+/// A count of milliseconds since 1970 as JSON of a time.
+fn time(ms: i64) -> String {
+    json::quoted(&Timestamp::from_micros(ms * 1_000).to_string())
+}
+
+/// An event as a message, its `offset` counted back from a time; what is no object stays as it is, and is rejected as such.
+fn message(event: &str, from_ms: i64) -> Cow<'_, str> {
     let Ok(event) = Members::parse(event) else { return Cow::Borrowed(event) };
     let properties = object(&event, "properties");
     let name = event.get("event").and_then(json::text).unwrap_or_default();
@@ -109,7 +123,9 @@ fn message(event: &str) -> Cow<'_, str> {
         "screen" => write("name", properties.get("$screen_name")),
         _ => {}
     }
-    write("timestamp", event.get("timestamp"));
+    let offset = event.get("offset").and_then(|offset| offset.parse().ok());
+    let before = offset.filter(|offset| (0..=from_ms).contains(offset)).map(|offset: i64| time(from_ms - offset));
+    write("timestamp", event.get("timestamp").or(before.as_deref()));
     write("properties", event.get("properties").filter(|_| !properties.0.is_empty()));
     let library = properties.get("$lib").map(|name| {
         let version = properties.get("$lib_version").unwrap_or("null");
@@ -124,8 +140,12 @@ fn message(event: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
+    fn posthog(body: &[u8]) -> Result<String, BodyError> {
+        from_posthog(body, None, Timestamp::from_micros(0))
+    }
+
     fn check(event: &str, expected: &str) {
-        assert_eq!(message(event), expected);
+        assert_eq!(message(event, 0), expected);
     }
 
     #[test]
@@ -155,14 +175,14 @@ mod tests {
         let event = r#"{"event":"Seen","distinct_id":"x","properties":{"token":"k"}}"#;
         let seen = r#"[{"type":"track","event":"Seen","userId":"x","properties":{"token":"k"}}]"#;
         let with_key = format!(r#"{{"writeKey":"k","batch":{seen}}}"#);
-        assert_eq!(from_posthog(event.as_bytes()).as_deref(), Ok(with_key.as_str()));
-        assert_eq!(from_posthog(format!("[{event}]").as_bytes()).as_deref(), Ok(with_key.as_str()));
+        assert_eq!(posthog(event.as_bytes()).as_deref(), Ok(with_key.as_str()));
+        assert_eq!(posthog(format!("[{event}]").as_bytes()).as_deref(), Ok(with_key.as_str()));
         let batch = format!(r#"{{"api_key":"j","sent_at":"t","batch":[{event}]}}"#);
         let expected = format!(r#"{{"writeKey":"j","sentAt":"t","batch":{seen}}}"#);
-        assert_eq!(from_posthog(batch.as_bytes()), Ok(expected));
-        assert_eq!(from_posthog(b"[]").as_deref(), Ok(r#"{"batch":[]}"#));
+        assert_eq!(posthog(batch.as_bytes()), Ok(expected));
+        assert_eq!(posthog(b"[]").as_deref(), Ok(r#"{"batch":[]}"#));
         for wrong in [&b"7"[..], b"{\"batch\":7}", b"{", b"\xff", b""] {
-            assert!(from_posthog(wrong).is_err(), "{wrong:?}");
+            assert!(posthog(wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -34,7 +34,8 @@ async fn take(call: Call) -> Result<Response, Problem> {
 
 fn read(call: &mut Call, inbox: &mut Inbox<'_>) -> Result<(), Problem> {
     call.decompress()?;
-    let batch = from_posthog(&call.body.bytes)?;
+    let sent_ms = call.query("_").and_then(|sent| sent.parse().ok());
+    let batch = from_posthog(&call.body.bytes, sent_ms, inbox.received())?;
     let body = Body::parse(batch.as_bytes(), Endpoint::Batch)?;
     let key = call.admit(if call.key.is_some() { None } else { body.write_key() })?;
     call.body.grow(body.shared_bytes())?;

@@ -1,4 +1,4 @@
-//! What clients in browsers ask before they send: Segment its settings, `RudderStack` its source.
+//! What clients in browsers ask before they send: Segment and `PostHog` their settings, `RudderStack` its source.
 
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, HOST, ORIGIN};
@@ -18,6 +18,11 @@ pub(super) fn routes() -> Vec<Route> {
         })
         .with(Where::Path, "key", json!({"type": "string"}), "A write key.")
         .answers(200, "application/json", object()),
+        Route::get("/array/{key}/config", Access::Open, "The settings of posthog-js.", |call| {
+            Box::pin(async move { posthog(&call) })
+        })
+        .with(Where::Path, "key", json!({"type": "string"}), "A write key.")
+        .answers(200, "application/json", object()),
         Route::get(
             "/sourceConfig",
             Access::Role(Role::Ingest),
@@ -30,14 +35,24 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 fn settings(call: &Call) -> Result<Response, Problem> {
-    let key = call.path("key");
-    let found = call.app.keys.find(key, call.now_us);
+    let (protocol, host) = address(call);
+    of_public_key(call, &segment(call.path("key"), protocol, &host))
+}
+
+/// Without an answer to this, it would not compress, and what it sends as its page is left would be of a form for which a browser has
+/// to ask first, and cannot any more.
+fn posthog(call: &Call) -> Result<Response, Problem> {
+    of_public_key(call, &json!({"supportedCompression": ["gzip-js"], "hasFeatureFlags": false}))
+}
+
+/// Answers with settings, where the address names a key that may stand in a web page.
+fn of_public_key(call: &Call, settings: &Value) -> Result<Response, Problem> {
+    let found = call.app.keys.find(call.path("key"), call.now_us);
     // A key that is a secret has no business in a web page: it is not confirmed.
     if !found.is_some_and(|key| key.is_public()) {
         return Err(Problem::new(Code::UnknownName, "unknown write key"));
     }
-    let (protocol, host) = address(call);
-    let mut response = answer(&segment(key, protocol, &host))?;
+    let mut response = answer(settings)?;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     Ok(response)
 }

@@ -165,6 +165,41 @@ async fn clients_of_posthog_are_understood() {
 }
 
 #[tokio::test]
+async fn the_queue_of_posthog_in_a_browser_says_how_long_ago_it_was() {
+    let server = start().await;
+    let seen = |id: &str, offset: u32| json!({"event": "A", "uuid": id, "properties": {"token": WRITE, "distinct_id": "x"}, "offset": offset});
+    let now_us = engine::Clock::now_us(&engine::SystemClock) / 1_000 * 1_000;
+    let ago = |seconds: i64| event::Timestamp::from_micros(now_us - seconds * 1_000_000).to_string();
+    let at = async |id: &str| {
+        let found = server.get(&format!("/api/v1/events?messageId={id}"), ADMIN).await.json();
+        found["events"][0]["timestamp"].as_str().unwrap_or_default().to_owned()
+    };
+    let post = async |query: &str, event: serde_json::Value| {
+        let answer = server
+            .ask("POST", &format!("/e/?{query}"), &[("Content-Type", "text/plain")], json!([event]).to_string())
+            .await;
+        assert_eq!(answer.status, 200, "{query}");
+    };
+    let sent = format!("compression=none&_={}", now_us / 1_000);
+    post(&sent, seen("m1", 2_000)).await;
+    post(&sent, seen("m2", 0)).await;
+    assert_eq!((at("m1").await, at("m2").await), (ago(2), ago(0)));
+    post("", seen("m3", 60_000)).await;
+    assert!((ago(61)..ago(30)).contains(&at("m3").await), "before it arrived");
+    post(&format!("_={}", now_us / 1_000 - 86_400_000), seen("m4", 60_000)).await;
+    assert!((ago(61)..ago(30)).contains(&at("m4").await), "its clock is a day behind");
+    for odd in ["x", "-1", "99999999999999999999", ""] {
+        post(&format!("_={odd}"), seen(&format!("odd{odd}"), u32::MAX)).await;
+    }
+    let config =
+        server.ask("GET", &format!("/array/{WRITE}/config?ip=0"), &[("Origin", "https://shop.test")], "").await;
+    assert_eq!((config.status, config.header("access-control-allow-origin")), (200, "https://shop.test"));
+    assert_eq!(config.json(), json!({"supportedCompression": ["gzip-js"], "hasFeatureFlags": false}));
+    assert_eq!(server.ask("GET", "/array/unknown/config", &[], "").await.said(), "404 unknown_name");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_proxy_that_is_named_may_say_who_sent_it() {
     let message = r#"{"userId":"u","messageId":"m","context":{"library":{"name":"analytics.js"}}}"#;
     let sent_through = async |proxies: &[&str], lines: &[&str]| {
