@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use listen::intake::{Body, Endpoint, Sources, from_posthog};
 
 fuzz_target!(|body: &[u8]| {
-    let Ok(batch) = from_posthog(body) else { return };
+    let Ok(batch) = from_posthog(body, None, received().at) else { return };
     let Ok(body) = Body::parse(batch.as_bytes(), Endpoint::Batch) else { return };
     let sources = Sources::default();
     let mut checking = Checking::new(&sources);
