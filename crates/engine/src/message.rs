@@ -3,7 +3,7 @@
 use act::Consent;
 use event::{Event, Key, Timestamp};
 use keep::MessageId;
-use listen::intake::{self, Accepted, Receiver, Rejected, Sources};
+use listen::intake::{self, Accepted, Receiver, Rejected, Sources, is_imported, is_row};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use rapidhash::v3::rapidhash_v3;
@@ -98,10 +98,16 @@ impl Parsed {
         read.ok().and(parsed)
     }
 
-    /// The message that its sender gave this id. Other customers may have messages with the same, which are others: the id is
-    /// among those of the key that ranks first. Not among the customer's, who may be found to be another one before the message
-    /// comes again.
-    fn named(&self, id: &str) -> MessageId {
+    /// The message that its sender gave this id; `text` is what is kept of it.
+    ///
+    /// A message of the Segment API has an id that no other has, whoever it is of: a browser that sends it again after a login
+    /// names the user, too. Of rows other customers may have the same, as where orders and tickets are both counted from 1, so
+    /// the id is among those of the key that ranks first, which a repetition names as well. Not among the customer's, who may be
+    /// found to be another one before it comes again.
+    fn named(&self, id: &str, text: &str) -> MessageId {
+        if !is_row(text) && !is_imported(text) {
+            return MessageId::of(id.as_bytes());
+        }
         let key = self.keys.first().expect("a message without keys is refused").bytes();
         MessageId::of(&[&key.len().to_le_bytes(), key.as_slice(), id.as_bytes()].concat())
     }
@@ -170,9 +176,9 @@ pub(crate) enum Item {
 }
 
 /// The id of a message by its event. Where the sender gives none, the same content is the same message, whenever it comes.
-fn id_of(event: &Event<'_>, parsed: &Parsed) -> MessageId {
+fn id_of(event: &Event<'_>, parsed: &Parsed, text: &str) -> MessageId {
     if let Some(id) = event.message_id {
-        return parsed.named(id);
+        return parsed.named(id, text);
     }
     let untimed = Event { received_at: None, ..*event };
     MessageId::of(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
@@ -196,7 +202,7 @@ impl Item {
         let mut item = None;
         let read = intake::replay(text, sources, &mut |event| {
             let parsed = Parsed::new(event, text, rules).ok();
-            item = parsed.map(|parsed| Item::Fit { id: id_of(event, &parsed), text: text.to_owned(), parsed });
+            item = parsed.map(|parsed| Item::Fit { id: id_of(event, &parsed, text), text: text.to_owned(), parsed });
             Ok(())
         });
         read.ok().and(item)
@@ -266,7 +272,7 @@ impl Sink for Inbox<'_> {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
         let text = intake::record(event);
         match Parsed::new(event, &text, &self.engine.rules) {
-            Ok(parsed) => self.items.push(Item::Fit { id: id_of(event, &parsed), text, parsed }),
+            Ok(parsed) => self.items.push(Item::Fit { id: id_of(event, &parsed, &text), text, parsed }),
             Err(Unfit::Nobody(detail)) => return Err(Stop::new(NamesNobody { detail, row: text })),
             Err(Unfit::Other(reason, detail)) => {
                 let message_id = event.message_id.map(str::to_owned);
@@ -310,8 +316,8 @@ impl Receiver for Inbox<'_> {
         Counts::add(&self.engine.counts.from_the_future, usize::from(accepted.doubts.from_the_future));
         let id = match (accepted.message_id, accepted.event) {
             (None, None) => MessageId::of(accepted.text.as_bytes()),
-            (Some(id), _) => parsed.named(id),
-            (None, Some(event)) => id_of(event, &parsed),
+            (Some(id), _) => parsed.named(id, accepted.text),
+            (None, Some(event)) => id_of(event, &parsed, accepted.text),
         };
         self.put(accepted.index, Item::Fit { id, text: accepted.text.to_owned(), parsed });
         Ok(())

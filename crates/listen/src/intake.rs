@@ -56,7 +56,7 @@ pub use consent::{Consent, consents};
 pub use decode::decode;
 pub use envelope::Body;
 pub use posthog::from_posthog;
-pub use recorded::{normalised, record, replay};
+pub use recorded::{is_imported, normalised, record, replay};
 pub use rows::{Rows, Source, SourceError, Sources, is_row};
 
 /// What is posted to an address.

@@ -151,19 +151,15 @@ fn a_message_counts_once_and_a_bad_one_is_kept() {
 }
 
 #[test]
-fn a_message_of_another_customer_is_another_one_though_it_has_the_same_id() {
+fn a_message_that_is_sent_again_after_a_login_is_the_same_one() {
     let shop = Shop::new();
-    let of = |event: &str, ids: &str| track(event, ids, r#","messageId":"1""#);
-    let (ann, bob) = (of("Visit", r#""userId":"ann","anonymousId":"a1""#), of("Visit", r#""userId":"bob""#));
-    assert_eq!(shop.send(&[ann.as_str(), bob.as_str()].join(",")), [Took::Stored, Took::Stored]);
-    assert_eq!(shop.send(&[ann.as_str(), bob.as_str()].join(",")), [Took::Duplicate, Took::Duplicate]);
-    assert_eq!(shop.customer("user_id", "bob").expect("known").events, 1);
-    // One who was found to be another in between: what is sent again names the same key as before.
-    let cat = of("Order", r#""anonymousId":"c1""#);
-    assert_eq!(shop.send(&cat), [Took::Stored]);
-    shop.send(r#"{"type":"identify","userId":"cat","anonymousId":"c1"}"#);
-    assert_eq!(shop.send(&[cat.as_str(), ann.as_str()].join(",")), [Took::Duplicate, Took::Duplicate]);
-    assert_eq!(shop.customer("user_id", "cat").expect("known").events, 1);
+    let of = |ids: &str, id: &str| track("Order", ids, &format!(r#","messageId":"{id}""#));
+    let (before, after) = (r#""anonymousId":"a1""#, r#""anonymousId":"a1","userId":"u1""#);
+    assert_eq!(shop.send(&of(before, "ajs-next-1")), [Took::Stored]);
+    assert_eq!(shop.send(&of(after, "ajs-next-1")), [Took::Duplicate]);
+    assert_eq!(shop.send(&of(after, "ajs-next-2")), [Took::Stored]);
+    assert_eq!(shop.send(&of(before, "ajs-next-2")), [Took::Duplicate]);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 2);
     shop.is_its_replay();
 }
 

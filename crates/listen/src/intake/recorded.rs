@@ -38,6 +38,11 @@ fn row<'a>(kept: &Members<'a>) -> Option<&'a str> {
 /// The member under which an event stands that did not come as a message.
 const IMPORTED: &str = "imported";
 
+/// Whether what is kept is an event that did not come as a message. A message may look the same at first sight.
+pub fn is_imported(kept: &str) -> bool {
+    kept.strip_prefix("{\"").is_some_and(|kept| kept.starts_with(IMPORTED))
+}
+
 /// The event that was imported; messages have a type instead.
 fn imported<'a>(kept: &Members<'a>) -> Option<&'a str> {
     if kept.get("type").is_none() { kept.get(IMPORTED) } else { None }
