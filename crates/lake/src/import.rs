@@ -42,6 +42,12 @@ pub struct ImportOptions {
     pub told: Option<Told>,
 }
 
+impl ImportOptions {
+    fn is_live(&self) -> bool {
+        matches!(self.origin, Origin::Live { .. })
+    }
+}
+
 /// By file and by the name of the reason: how many rows were rejected.
 pub type Rejected = BTreeMap<String, BTreeMap<String, u64>>;
 
@@ -114,7 +120,7 @@ impl Importer {
         let (home, folder) = (stock.lake.home(), stock.lake.home().join("tmp"));
         Ok(Self {
             spill: Spill::new(&folder.join("rows"), BUCKETS)?,
-            quarantine: Quarantine::new(folder.join("rejected"), home.join("quarantine")),
+            quarantine: Quarantine::new(folder.join("rejected"), home.join("quarantine"), options.is_live()),
             stock,
             _lock: lock,
             options,
@@ -127,7 +133,8 @@ impl Importer {
         })
     }
 
-    /// Says which file the next events and rejections come from.
+    /// Says which file the next events and rejections come from. Rejections of a live log are added to what the quarantine
+    /// has under that name, once each, in the order of their lines.
     ///
     /// # Errors
     /// When the quarantine cannot be written.

@@ -1,12 +1,14 @@
 //! The quarantine: rejected rows, from the import that rejects them until their customer is erased.
 //!
 //! They wait beside the import, and are put where people look for them when it is committed, so that they tell of the same
-//! rows as the lake. A rejected row is no event, so nothing says for certain whom it names: with a customer goes every row in
-//! which one of its keys stands as a word, however it was written. Rather one row too many than one too few.
+//! rows as the lake.
+//!
+//! A rejected row is no event, so nothing says for certain whom it names: with a customer goes every row in which one of its
+//! keys stands as a word, however it was written. Rather one row too many than one too few.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use event::Event;
@@ -15,12 +17,17 @@ use listen::NamesNobody;
 use crate::error::Error;
 use crate::import::Rejected;
 
+/// How much of a file's end is read first to find the rows that a log has there.
+const END_BYTES: u64 = 64 << 10;
+
 /// Rejected rows, one JSON object a line, in one file per input.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
     /// Where they wait until the import is committed.
     waiting: PathBuf,
     folder: PathBuf,
+    /// Whether rows come from a log, and are added to those that are there.
+    adds: bool,
     /// The name of the input, and of the file for its rejected rows.
     input: String,
     name: String,
@@ -31,10 +38,11 @@ pub(crate) struct Quarantine {
 }
 
 impl Quarantine {
-    pub(crate) fn new(waiting: PathBuf, folder: PathBuf) -> Self {
+    pub(crate) fn new(waiting: PathBuf, folder: PathBuf, adds: bool) -> Self {
         Self {
             waiting,
             folder,
+            adds,
             input: String::new(),
             name: String::new(),
             open: None,
@@ -48,7 +56,8 @@ impl Quarantine {
         let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
         let safe: String = name.chars().map(safe).collect();
         // Files of several folders may have the same name.
-        self.name = numbered(&safe).find(|name| !self.files.contains(name)).expect("numbers do not end");
+        let is_free = |name: &String| self.adds || !self.files.contains(name);
+        self.name = numbered(&safe).find(is_free).expect("numbers do not end");
         name.clone_into(&mut self.input);
         Ok(())
     }
@@ -56,7 +65,8 @@ impl Quarantine {
     fn close(&mut self) -> Result<(), Error> {
         if let Some(file) = self.open.take() {
             let path = self.waiting.join(&self.name);
-            file.into_inner().map_err(|e| Error::file("write", &path)(e.into_error()))?;
+            let file = file.into_inner().map_err(|e| Error::file("write", &path)(e.into_error()))?;
+            file.sync_all().map_err(Error::file("sync", &path))?;
         }
         Ok(())
     }
@@ -65,8 +75,13 @@ impl Quarantine {
         let path = self.waiting.join(&self.name);
         if self.open.is_none() {
             std::fs::create_dir_all(&self.waiting).map_err(Error::file("make the folder", &self.waiting))?;
-            self.open = Some(BufWriter::new(File::create(&path).map_err(Error::file("make", &path))?));
-            self.files.push(self.name.clone());
+            let is_new = !self.files.contains(&self.name);
+            let mut how = OpenOptions::new();
+            let how = if is_new { how.write(true).create(true).truncate(true) } else { how.append(true) };
+            self.open = Some(BufWriter::new(how.open(&path).map_err(Error::file("make", &path))?));
+            if is_new {
+                self.files.push(self.name.clone());
+            }
         }
         *self.counts.entry(self.input.clone()).or_default().entry(reason.to_owned()).or_default() += 1;
         let record = serde_json::json!({
@@ -83,11 +98,17 @@ impl Quarantine {
         for name in &self.files {
             std::fs::create_dir_all(&self.folder).map_err(Error::file("make the folder", &self.folder))?;
             let from = self.waiting.join(name);
+            if self.adds {
+                let to = self.folder.join(format!("{name}.jsonl"));
+                add(&from, &to).map_err(Error::file("add to", &to))?;
+                kept.push(to);
+                continue;
+            }
             // A file that was imported before gave the same rows; another one of this name did not.
             let free = |to: &PathBuf| !to.exists() || same_bytes(&from, to).unwrap_or(false);
             let mut places = numbered(name).map(|name| self.folder.join(format!("{name}.jsonl")));
             let to = places.find(free).expect("numbers do not end");
-            std::fs::rename(&from, &to).map_err(Error::file("keep", &to))?;
+            std::fs::rename(&from, &to).and_then(|()| sync_name(&to)).map_err(Error::file("keep", &to))?;
             kept.push(to);
         }
         Ok((std::mem::take(&mut self.counts), kept))
@@ -99,6 +120,55 @@ impl Drop for Quarantine {
         // Rows of an import that was not completed. Left over, they would be of people whom nobody can erase.
         let _ = std::fs::remove_dir_all(&self.waiting);
     }
+}
+
+/// Adds rows of a log to a file, for good. Whoever added rows and did not come as far as the commit is told the same part of
+/// the log again: what stands at the end of the file already is not added once more.
+fn add(from: &Path, to: &Path) -> std::io::Result<()> {
+    let rows = std::fs::read_to_string(from)?;
+    let is_new = !to.exists();
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(to)?;
+    let end = rows_since(&mut file, rows.lines().next().and_then(line_of).unwrap_or_default())?;
+    let there: BTreeSet<&[u8]> = end.split_inclusive(|byte| *byte == b'\n').collect();
+    let new: String = rows.split_inclusive('\n').filter(|row| !there.contains(row.as_bytes())).collect();
+    file.write_all(new.as_bytes())?;
+    file.sync_all()?;
+    if is_new { sync_name(to) } else { Ok(()) }
+}
+
+/// Has the name of a file be there after a power cut, and that of its folder, which may be new.
+fn sync_name(path: &Path) -> std::io::Result<()> {
+    path.ancestors().skip(1).take(2).try_for_each(|folder| File::open(folder)?.sync_all())
+}
+
+/// The end of a file, as far as rows may stand there that a log has at this line or later. A last row that was not written to
+/// its end is cut off: it was never committed, and comes again.
+fn rows_since(file: &mut File, line: u64) -> std::io::Result<Vec<u8>> {
+    let (length, mut read) = (file.metadata()?.len(), END_BYTES);
+    loop {
+        let begins = length.saturating_sub(read);
+        file.seek(SeekFrom::Start(begins))?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end)?;
+        let mut rows = end.split_inclusive(|byte| *byte == b'\n');
+        // The first one need not be whole.
+        let first = rows.nth(1).and_then(|row| line_of(std::str::from_utf8(row).ok()?));
+        if begins > 0 && first.is_none_or(|first| first >= line) {
+            read *= 2;
+            continue;
+        }
+        let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if whole < end.len() {
+            file.set_len(begins + whole as u64)?;
+            end.truncate(whole);
+        }
+        return Ok(end);
+    }
+}
+
+/// Where a row stands in its input.
+fn line_of(row: &str) -> Option<u64> {
+    serde_json::from_str::<serde_json::Value>(row).ok()?["line"].as_u64()
 }
 
 /// Why an event with these keys is not taken, and all it said: a row that other rows had a part in is not at hand any more.

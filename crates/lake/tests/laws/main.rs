@@ -9,6 +9,7 @@ mod kept;
 mod life;
 mod of;
 mod readers;
+mod refused;
 mod splits;
 mod told;
 mod traces;
