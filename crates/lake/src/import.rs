@@ -257,6 +257,7 @@ impl Importer {
         ];
         let (brings, next) = (imported.events > 0, self.seq.cast_signed());
         numbers.extend(self.stock.lake.live_numbers(&self.options, brings, next).await?);
+        let rejected = if self.options.is_live() { Some(self.quarantine.finish()?) } else { None };
         if self.changes_anything(&imported, &work, &numbers).await? {
             self.commit(built, &work, &customers, numbers).await?;
         } else {
@@ -264,7 +265,10 @@ impl Importer {
             let built = built.iter().filter_map(|b| b.add.as_ref());
             remove_files(self.stock.lake.events.root(), built.map(|add| add.path.as_str()));
         }
-        (imported.rejected, imported.quarantine) = self.quarantine.finish()?;
+        (imported.rejected, imported.quarantine) = match rejected {
+            Some(rejected) => rejected,
+            None => self.quarantine.finish()?,
+        };
         self.stock.customers = Some(customers);
         Ok((self.stock, imported))
     }

@@ -1,7 +1,8 @@
 //! The quarantine: rejected rows, from the import that rejects them until their customer is erased.
 //!
 //! They wait beside the import, and are put where people look for them when it is committed, so that they tell of the same
-//! rows as the lake.
+//! rows as the lake. Those of a live log are there just before the commit: a file is imported again where something went
+//! wrong, but a log is not told again once its position has moved.
 //!
 //! A rejected row is no event, so nothing says for certain whom it names: with a customer goes every row in which one of its
 //! keys stands as a word, however it was written. Rather one row too many than one too few.

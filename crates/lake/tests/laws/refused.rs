@@ -51,6 +51,38 @@ fn many_parts_of_a_log_with_a_refusal_each_make_one_file_of_a_day() {
 }
 
 #[test]
+fn what_was_refused_is_put_aside_before_the_position_moves_and_once() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join("quarantine");
+        let mut writer = Writer::new(home.path());
+        refuse(&mut writer, DAY, 0..1).await.expect("committed");
+        // In the way of the folder: nothing can be put aside, as on a full disk.
+        std::fs::rename(&folder, home.path().join("away")).expect("moved");
+        std::fs::write(&folder, b"").expect("written");
+        assert!(refuse(&mut writer, DAY, 1..3).await.is_err());
+        std::fs::remove_file(&folder).expect("removed");
+        std::fs::rename(home.path().join("away"), &folder).expect("moved");
+        let mut writer = Writer::new(home.path());
+        assert_eq!(writer.log_position().await.expect("a position"), 1, "the part is told again");
+        // A process that died after it put some of them aside, the last one half.
+        let path = folder.join(format!("{DAY}.jsonl"));
+        let kept = std::fs::read(&path).expect("a file");
+        refuse(&mut Writer::new(home.path()), DAY, 1..4).await.expect("committed");
+        let whole = std::fs::read(&path).expect("a file");
+        for cut in [kept.len() + 1, whole.len() - 1, whole.len()] {
+            let home = tempfile::tempdir().expect("a folder");
+            let mut writer = Writer::new(home.path());
+            refuse(&mut writer, DAY, 0..1).await.expect("committed");
+            std::fs::write(home.path().join("quarantine").join(format!("{DAY}.jsonl")), &whole[..cut])
+                .expect("written");
+            refuse(&mut writer, DAY, 1..6).await.expect("committed");
+            assert_eq!(refused(home.path())[0].1, [1, 2, 3, 4, 5, 6], "cut at {cut}");
+        }
+    });
+}
+
+#[test]
 fn rows_of_a_log_that_begins_again_are_kept_beside_those_of_the_old_one() {
     runtime().block_on(async {
         let home = tempfile::tempdir().expect("a folder");
