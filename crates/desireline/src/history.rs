@@ -1,7 +1,8 @@
 //! What was imported and rejected, import by import, so that the report can say what its figures rest on.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -50,9 +51,20 @@ pub(crate) fn add(home: &Path, done: &Done) -> Result<(), Error> {
         "refused": done.imported.refused.len(),
     });
     let path = home.join(FILE);
-    let open = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-    let mut file = open.map_err(Error::file("open", &path))?;
-    writeln!(file, "{record}").map_err(Error::file("write", &path))
+    let open = OpenOptions::new().create(true).read(true).append(true).open(&path);
+    add_line(&mut open.map_err(Error::file("open", &path))?, &record).map_err(Error::file("write", &path))
+}
+
+/// Adds a line at once, so that those of two imports that end together do not mix. One that was not written to its end, on a
+/// full disk, is not gone on with.
+fn add_line(file: &mut File, record: &Value) -> std::io::Result<()> {
+    let mut last = [b'\n'];
+    if file.seek(SeekFrom::End(0))? > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let begin = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{begin}{record}\n").as_bytes())
 }
 
 /// How much is noted of imports: it grows with each of them.
@@ -61,8 +73,9 @@ pub(crate) fn size(home: &Path) -> u64 {
 }
 
 fn records(home: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(home.join(FILE)).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    // A line that ends within a letter is one that cannot be read, like any other.
+    let text = std::fs::read(home.join(FILE)).unwrap_or_default();
+    String::from_utf8_lossy(&text).lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Every file of every import, in their order, as it was noted.

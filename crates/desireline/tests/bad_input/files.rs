@@ -253,6 +253,26 @@ fn files_of_the_same_name_keep_their_rejected_rows_apart() {
 }
 
 #[test]
+fn an_import_that_was_noted_by_half_takes_no_other_with_it() {
+    let home = Home::new();
+    let import = |name: &str| drop(home.import(&home.file(name, with_header(&good_rows(3))), &[]));
+    let notes = home.path().join("imports.jsonl");
+    import("one.csv");
+    // A full disk, within the letter ö.
+    let mut torn = std::fs::read(&notes).unwrap();
+    torn.extend("{\"files\":[{\"name\":\"ö".as_bytes());
+    torn.pop();
+    std::fs::write(&notes, torn).unwrap();
+    import("two.csv");
+    import("three.csv");
+    let text = std::fs::read(&notes).unwrap();
+    let whole = String::from_utf8_lossy(&text);
+    let records = whole.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let names: Vec<String> = records.map(|record| record["files"][0]["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!((names, whole.lines().count()), (["one.csv", "two.csv", "three.csv"].map(str::to_owned).to_vec(), 4));
+}
+
+#[test]
 fn what_is_not_there_or_no_file_of_events() {
     let home = Home::new();
     home.refuses("nowhere.csv", &[], &["nowhere.csv: there is no such file"]);
