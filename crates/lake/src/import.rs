@@ -17,14 +17,14 @@ use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::kept;
-use crate::limits::{BUCKETS, RUNS_MAX};
+use crate::limits::{BUCKETS, RUNS_MAX, SMALL_FILES_MAX};
 use crate::message_id;
 use crate::open_file::OpenFile;
 use crate::quarantine::{Quarantine, names_nobody};
 use crate::rebuild::{Built, Known, build_run, filed_under, forward, ids_of_runs, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
-use crate::table::{DataFile, Purpose};
+use crate::table::{DataFile, Purpose, Table};
 use crate::told::{Numbers, Origin, Told};
 use crate::words::Words;
 use crate::writer::Stock;
@@ -304,18 +304,36 @@ impl Importer {
         customers: &Customers,
         mut numbers: Numbers,
     ) -> Result<(), Error> {
-        let Stock { lake, customers_table, identity, .. } = &mut self.stock;
+        let Stock { lake, customers_table, links_table, identity, .. } = &mut self.stock;
         let add = built.into_iter().filter_map(|b| b.add).collect();
         let remove = work.replaced().map(|file| file.remove.clone()).collect();
-        let replaced =
-            if work.moves.is_empty() { None } else { Some(identity.prepare_customers(customers_table, customers)?) };
-        numbers.extend(replaced.map(|version| (number::CUSTOMERS_REPLACED.into(), version)));
+        let is_many = async |table: &Table| Ok::<_, Error>(table.files().await?.len() > SMALL_FILES_MAX);
+        let mut replaced = [None; 2];
+        if !work.moves.is_empty() {
+            numbers.push((number::REFILED.into(), lake.events.next_version()));
+        }
+        if !work.moves.is_empty() || is_many(customers_table).await? {
+            let version = identity.prepare_customers(customers_table, customers)?;
+            numbers.push((number::CUSTOMERS_REPLACED.into(), version));
+            replaced[0] = Some(version);
+        }
+        if is_many(links_table).await? {
+            let version = identity.prepare_links(links_table)?;
+            let names = [number::LINKS, number::LINKS_FILED, number::LINKS_REPLACED];
+            numbers.retain(|(name, _)| !names.contains(&name.as_ref()));
+            numbers.extend(names.map(|name| (name.into(), version)));
+            replaced[1] = Some(version);
+        }
         let numbers: Vec<(&str, i64)> = numbers.iter().map(|(name, number)| (name.as_ref(), *number)).collect();
         lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
-        if let Some(version) = replaced {
-            complete(customers_table, version).await?;
-            customers_table.replace(version);
-            kept::sweep(lake.home(), &kept::replaced(&lake.events).await?)?;
+        for (table, version) in [customers_table, links_table].into_iter().zip(replaced) {
+            if let Some(version) = version {
+                complete(table, version).await?;
+                table.replace(version);
+            }
+        }
+        if !work.moves.is_empty() {
+            kept::sweep(lake.home(), lake.events.transaction(number::REFILED).await?)?;
         }
         remove_files(lake.events.root(), work.replaced().map(|file| file.path.as_str()));
         Ok(())

@@ -20,7 +20,6 @@ use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::limits::{WRITTEN_MIN, WRITTEN_PER_EVENT};
 use crate::store::{Lake, number};
-use crate::table::Table;
 
 pub(crate) use file::{Head, names, sweep};
 
@@ -38,13 +37,9 @@ pub(crate) struct Mark {
     pub(crate) until_us: i64,
     /// How many events lie after that: they become known as time goes by, without anything having come.
     ahead: u64,
-    /// When rows were put in other places or taken out last.
-    pub(crate) replaced: Replaced,
+    /// With which version of the events rows were put in other places or taken out last.
+    pub(crate) refiled: Option<i64>,
 }
-
-/// The versions of the tables of keys and of links whose rows took the place of all others last, which happens whenever rows
-/// of the events move to other customers, or go.
-pub(crate) type Replaced = [Option<i64>; 2];
 
 /// What is kept in a home, for questions to the lake as it was when it was opened.
 #[derive(Debug)]
@@ -122,7 +117,7 @@ impl Lake {
             since_us: self.since_us().await?.unwrap_or_default(),
             until_us: ends.until_us,
             ahead: ends.ahead,
-            replaced: replaced(&self.events).await?,
+            refiled: self.events.transaction(number::REFILED).await?,
         };
         Ok(Some(Keeping {
             home: self.home().to_owned(),
@@ -132,12 +127,6 @@ impl Lake {
             writing: Mutex::default(),
         }))
     }
-}
-
-/// See [`Replaced`].
-pub(crate) async fn replaced(events: &Table) -> Result<Replaced, Error> {
-    let [customers, links] = [number::CUSTOMERS_REPLACED, number::LINKS_REPLACED];
-    Ok([events.transaction(customers).await?, events.transaction(links).await?])
 }
 
 fn hash_of_commit(log: &Path, version: u64) -> Option<u64> {
@@ -160,7 +149,7 @@ impl Keeping {
         let only_grew = then.ahead == 0
             && now.ahead == 0
             && then.until_us <= now.until_us
-            && then.replaced == now.replaced
+            && then.refiled == now.refiled
             && then.since_us == now.since_us
             && then.version <= now.version
             && then.next_seq <= now.next_seq

@@ -13,6 +13,10 @@ pub(crate) const CUSTOMERS_PER_BLOCK: i64 = 256;
 /// Sorted runs that a bucket may have before they are merged.
 pub(crate) const RUNS_MAX: usize = 8;
 
+/// Files that the table of keys and that of links may have before one takes the place of all: each is opened by whoever asks
+/// who is who.
+pub(crate) const SMALL_FILES_MAX: usize = 64;
+
 /// Rows in a row group of the events table: what a reader holds of one bucket at a time.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 

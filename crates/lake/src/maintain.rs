@@ -130,6 +130,7 @@ impl Lake {
         };
         let replaced = change.after.prepare_customers(&customers_table, &customers)?;
         numbers.extend([(number::LINKS, links), (number::LINKS_FILED, links), (number::CUSTOMERS_REPLACED, replaced)]);
+        numbers.push((number::REFILED, self.events.next_version()));
         let new = purpose == Purpose::Erase;
         let add =
             built.into_iter().filter_map(|b| b.add).map(|add| deltalake_core::kernel::Add { data_change: new, ..add });
@@ -243,7 +244,7 @@ impl Lake {
         let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
         places.extend(kept::names(self.home()));
         let events = self.rebuild(&lock, &change, rules, files, Purpose::Erase).await?;
-        kept::sweep(self.home(), &kept::replaced(&self.events).await?)?;
+        kept::sweep(self.home(), self.events.transaction(number::REFILED).await?)?;
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
         for (kind, _) in &theirs {
             *by_kind.entry((*kind).to_owned()).or_default() += 1;

@@ -40,6 +40,8 @@ pub(crate) mod number {
     pub(crate) const LINKS_FILED: &str = "links_filed";
     /// The fingerprint of the rules by which rows are filed.
     pub(crate) const RULES_FILED: &str = "rules_filed";
+    /// The version of the events with which rows went to other customers, or away, last.
+    pub(crate) const REFILED: &str = "refiled";
     /// The version of the table of keys whose rows took the place of all others last.
     pub(crate) const CUSTOMERS_REPLACED: &str = "customers_replaced";
     /// The same of the links.
@@ -216,7 +218,7 @@ impl Lake {
         for table in [&self.events, &customers, &links] {
             table.remove_orphans().await?;
         }
-        kept::sweep(&self.home, &kept::replaced(&self.events).await?)?;
+        kept::sweep(&self.home, self.events.transaction(number::REFILED).await?)?;
         // Only who has the lock keeps rows here.
         let waiting = self.home.join("tmp");
         if waiting.exists() {

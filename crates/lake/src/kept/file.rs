@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ask::LeftOut;
 use crate::error;
-use crate::kept::{Mark, Replaced};
+use crate::kept::Mark;
 use crate::limits::KEPT_BYTES_MAX;
 
 /// The format of what is kept. What was kept in another one is not looked at.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// What a file begins with.
 const BEGINS: &[u8; 8] = b"DLKEPT01";
@@ -146,7 +146,7 @@ pub(crate) fn names(home: &Path) -> Vec<String> {
 
 /// Deletes what was counted before rows were put in other places or taken out: it may tell of somebody who is erased, and is
 /// void in any case. Only for who has the right to write.
-pub(crate) fn sweep(home: &Path, now: &Replaced) -> Result<(), error::Error> {
+pub(crate) fn sweep(home: &Path, refiled: Option<i64>) -> Result<(), error::Error> {
     let folder = folder(home);
     let names = names(home);
     if names.is_empty() {
@@ -156,7 +156,7 @@ pub(crate) fn sweep(home: &Path, now: &Replaced) -> Result<(), error::Error> {
     for path in names.iter().map(|name| home.join(name)) {
         // Whoever is still at work on a draft finds that it is gone, and keeps nothing.
         let draft = path.extension().is_some();
-        if draft || mark_of(&path).is_none_or(|mark| mark.replaced != *now) {
+        if draft || mark_of(&path).is_none_or(|mark| mark.refiled != refiled) {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(error::Error::file("delete", &path)(error));

@@ -8,12 +8,12 @@ use charter::{Condition, Fact};
 use event::Deadline;
 use jiff::tz::TimeZone;
 use journey::{AnyFold, Cut, Ending, Fold, Journey, Moments, Selection};
-use lake::{Before, Lake, Lens, Question, Vocabulary};
+use lake::{Before, Lake, Lens, Question, Vocabulary, Writer};
 use listen::stitch::Rules;
 use proptest::prelude::*;
 
 use crate::conditions::Words;
-use crate::home::{Row, import, runtime};
+use crate::home::{Row, export, import, runtime};
 
 /// A journey as moments, times and how it ended.
 type Told = (Vec<(u32, i64)>, u8);
@@ -285,6 +285,34 @@ fn only_the_events_of_those_who_are_touched_are_read() {
         assert_eq!(found, afresh(home.path(), &asks).await);
         assert_eq!(read, 1 + 3 * open);
         assert!(open > 2, "some were open: {open}");
+    });
+}
+
+#[test]
+fn many_imports_make_few_files_of_keys_and_links_and_what_is_kept_holds() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        import(home.path(), &many()).await;
+        let asks = Asks::default();
+        ask(home.path(), &asks).await;
+        let parquet = |table: &str| {
+            let entries = std::fs::read_dir(home.path().join("lake").join(table)).expect("a folder");
+            entries.filter(|entry| entry.as_ref().expect("an entry").path().extension().is_some()).count()
+        };
+        let mut writer = Writer::new(home.path());
+        for n in 0..200u16 {
+            let keys = vec![("user_id", format!("new{n}")), ("email", format!("new{n}@x.org"))];
+            export(&mut writer, &[Row::new(keys, "a", 1_000 + i64::from(n))], &Rules::default(), usize::from(n) + 1)
+                .await;
+            assert!(parquet("customers") <= 65 && parquet("links") <= 65, "after {n}");
+        }
+        let (found, read) = ask(home.path(), &asks).await;
+        assert_eq!((&found, read), (&afresh(home.path(), &asks).await, 200), "only what is new is read");
+        // Who is who is known as before.
+        let size = Lake::open(home.path()).await.expect("a lake").size(&Rules::default()).await.expect("a size");
+        assert_eq!(size, (3_200, 1_200));
+        let imported = import(home.path(), &[]).await;
+        assert_eq!((imported.keys, imported.customers), (1_400, 1_200));
     });
 }
 
