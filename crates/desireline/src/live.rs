@@ -339,7 +339,10 @@ impl LakeHistory {
         let live = |until| self.options(Origin::Live { until }, None);
         let mut importer = writer.importer(live(position.filter(|_| said.is_empty()))).await?;
         importer.begin_file("live")?;
-        part.tell(&mut |telling| hear(&mut importer, &telling))?;
+        part.tell(&mut |telling| take_event(&mut importer, &telling))?;
+        // A file for each day, whatever events it comes between: two that are equal are two only in one file.
+        let mut day = String::new();
+        part.tell(&mut |telling| put_aside(&mut importer, &telling, &mut day))?;
         writer.finish(importer).await?;
         if said.is_empty() {
             return Ok(());
@@ -359,29 +362,40 @@ impl LakeHistory {
     }
 }
 
-/// Puts one thing into the lake.
-fn hear(importer: &mut Importer, telling: &Telling<'_>) -> Result<(), lake::Error> {
-    let outcome = match telling {
-        Telling::Event(event) => match importer.event(event) {
-            // The live side took it in by an older charter, by which its keys named somebody.
-            Err(Stop(error)) if error.is::<NamesNobody>() => Ok(()),
-            done => done,
-        },
-        Telling::Refused { position, reason, detail, text } => {
-            let known = Reason::ALL.iter().find(|known| known.name() == *reason);
-            importer.reject(&Rejection {
-                line: position.saturating_add(1),
-                reason: known.copied().unwrap_or(Reason::BadField),
-                detail: (*detail).into(),
-                row: text.as_bytes(),
-            })
-        }
-        Telling::Linked { .. } | Telling::Unlinked { .. } => Ok(()),
+/// Puts an event into the lake.
+fn take_event(importer: &mut Importer, telling: &Telling<'_>) -> Result<(), lake::Error> {
+    let Telling::Event(event) = telling else { return Ok(()) };
+    match importer.event(event) {
+        // The live side took it in by an older charter, by which its keys named somebody.
+        Err(Stop(error)) if error.is::<NamesNobody>() => Ok(()),
+        done => done.map_err(of_lake),
+    }
+}
+
+/// Puts a message that was refused beside the others of the day on which it came; `day` is that of the one before.
+fn put_aside(importer: &mut Importer, telling: &Telling<'_>, day: &mut String) -> Result<(), lake::Error> {
+    let Telling::Refused { position, at_us, reason, detail, text } = telling else { return Ok(()) };
+    let at = event::Timestamp::from_micros(*at_us).to_string();
+    let came = at.split_once('T').map_or(at.as_str(), |(day, _)| day);
+    if came != day.as_str() {
+        came.clone_into(day);
+        importer.begin_file(&format!("live.{day}"))?;
+    }
+    let known = Reason::ALL.iter().find(|known| known.name() == *reason);
+    let refused = Rejection {
+        line: position.saturating_add(1),
+        reason: known.copied().unwrap_or(Reason::BadField),
+        detail: (*detail).into(),
+        row: text.as_bytes(),
     };
-    outcome.map_err(|Stop(error)| match error.downcast::<lake::Error>() {
+    importer.reject(&refused).map_err(of_lake)
+}
+
+fn of_lake(Stop(error): Stop) -> lake::Error {
+    match error.downcast::<lake::Error>() {
         Ok(error) => *error,
         Err(other) => lake::Error::Corrupt { what: other.to_string() },
-    })
+    }
 }
 
 fn unavailable(error: lake::Error) -> Error {

@@ -42,7 +42,7 @@ pub struct Part {
 #[derive(Debug)]
 enum Told {
     Event(Carried),
-    Refused { position: u64, reason: String, detail: String, text: String },
+    Refused { position: u64, at_us: i64, reason: String, detail: String, text: String },
     Linked(StoredPair),
     Unlinked(StoredPair),
 }
@@ -56,6 +56,8 @@ pub enum Telling<'a> {
     Refused {
         /// Where it stands in the log.
         position: u64,
+        /// When it was stored, in microseconds since 1970.
+        at_us: i64,
         /// The name of the reason.
         reason: &'a str,
         /// What exactly is wrong.
@@ -98,8 +100,8 @@ impl Part {
         for told in &self.told {
             match told {
                 Told::Event(carried) => carried.with(|event| hear(Telling::Event(event)))?,
-                Told::Refused { position, reason, detail, text } => {
-                    hear(Telling::Refused { position: *position, reason, detail, text })?;
+                Told::Refused { position, at_us, reason, detail, text } => {
+                    hear(Telling::Refused { position: *position, at_us: *at_us, reason, detail, text })?;
                 }
                 Told::Linked(StoredPair { a, b }) => hear(Telling::Linked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?,
                 Told::Unlinked(StoredPair { a, b }) => {
@@ -196,6 +198,7 @@ impl Engine {
                 let stored: StoredRefusal<'_> = entry::read(&logged.bytes, logged.position)?;
                 Some(Told::Refused {
                     position: logged.position,
+                    at_us: logged.at_us,
                     reason: stored.reason.to_owned(),
                     detail: stored.detail.to_owned(),
                     text: stored.text.to_owned(),
