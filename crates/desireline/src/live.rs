@@ -101,6 +101,8 @@ impl Live {
     /// Ends with an error when `stop` says so; what was told by then is told once more the next time, and taken in once.
     pub(crate) async fn learn(&self, stop: &watch::Receiver<bool>) -> Result<u64, Error> {
         let first = self.is_new(stop).await?;
+        // Before anything comes in: once the log has grown, it can no longer be told that it was shorter.
+        self.engine.go_on_from(&*self.history).await?;
         let mut learnt = 0;
         if let Some(lake) = self.history.lake().await? {
             if first {
@@ -150,7 +152,7 @@ impl Live {
     }
 
     async fn is_told(&self) -> Result<bool, Error> {
-        Ok(!self.keep.records(TOLD, None, 1).await?.is_empty())
+        is_told(&*self.keep).await
     }
 
     /// Learns what is imported while a server runs, soon after.
@@ -239,6 +241,12 @@ impl Live {
 
 /// The record that says that live state was told what had been imported.
 const TOLD: &str = "told what was imported";
+
+/// Whether live state was told what had been imported; what the lake knows of a log was of another one before.
+pub(crate) async fn is_told(keep: &dyn Keep) -> Result<bool, Error> {
+    Ok(!keep.records(TOLD, None, 1).await?.is_empty())
+}
+
 /// How often a server looks whether anything was imported, or its charter changed.
 pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// How often it is tried to have the turn to hand over.
@@ -321,8 +329,16 @@ impl LakeHistory {
         // Nodes that share a home take turns, and each goes on where the lake is now: what was refused and what people said
         // would otherwise be told once more, and after what was said since.
         let (_turn, mut writer) = (self.turn()?, self.writer.lock().await);
-        if writer.log_position().await? > part.from() {
+        let position = writer.log_position().await?;
+        if position > part.from() || (part.is_set_back() && position < part.from()) {
             return Err(lake::Error::Overtaken);
+        }
+        if part.is_set_back() {
+            let until = Some(part.until());
+            let importer = writer.importer(self.options(Origin::Live { until }, None)).await?;
+            writer.finish(importer).await?;
+            say_set_back(part.from() - part.until());
+            return Ok(());
         }
         let mut said: Vec<Word> = Vec::new();
         part.tell(&mut |telling| {
@@ -360,6 +376,16 @@ impl LakeHistory {
         let importer = writer.importer(live(position)).await?;
         writer.finish(importer).await
     }
+}
+
+/// Says that live state was put back to an earlier state than the lake knows of.
+fn say_set_back(entries: u64) {
+    let text = format!(
+        "live state was set back: it lacks {} of its log that the lake has. Decisions are made without them; what comes in \
+         from now on is handed over to the lake",
+        counted(entries, "entry", "entries")
+    );
+    draw::remark("live_set_back", &text, &[("entries", &entries.to_string())]);
 }
 
 /// Puts an event into the lake.

@@ -23,7 +23,8 @@ pub trait History: Send + Sync + Debug {
     /// When that cannot be told now.
     async fn position(&self) -> Result<u64, Error>;
 
-    /// Takes in a part of the log, all of it or nothing, together with the position at which it ends.
+    /// Takes in a part of the log, all of it or nothing, together with the position at which it ends. A part of a log that was
+    /// [set back](Part::is_set_back) tells nothing, and only says where the log goes on.
     ///
     /// # Errors
     /// When it cannot be taken in now; it is handed over again.
@@ -92,6 +93,11 @@ impl Part {
         self.until
     }
 
+    /// Whether the log ends before what history has of it: it was put back to an earlier state, and grows anew from there.
+    pub fn is_set_back(&self) -> bool {
+        self.until < self.from
+    }
+
     /// Tells everything, in order, as long as it is wanted.
     ///
     /// # Errors
@@ -151,9 +157,14 @@ impl Engine {
     pub async fn export_some(&self, history: &dyn History, position: &mut Option<u64>) -> Result<bool, Error> {
         let from = match *position {
             Some(from) => from,
-            None => history.position().await?,
+            None => self.go_on_from(history).await?,
         };
         let span = self.keep.log_span().await?;
+        if from > span.end {
+            // The log was set back while it was handed over: somebody may have told history by now.
+            *position = None;
+            return Ok(true);
+        }
         let (mut at, mut bytes) = (from.max(span.start), 0);
         let mut told = Vec::new();
         while at < span.end && bytes < EXPORT_BYTES && told.len() < EXPORT_ENTRIES {
@@ -185,6 +196,22 @@ impl Engine {
         }
         *position = Some(at);
         Ok(true)
+    }
+
+    /// From which position on history wants to be told. Where live state was set back behind history, as by an old copy of its
+    /// database, that is where the log ends now: what was there before cannot be told, and what comes must not be left out
+    /// until the log is as long as it was.
+    ///
+    /// # Errors
+    /// When the log or history cannot be asked, or history does not take in that the log was set back.
+    pub async fn go_on_from(&self, history: &dyn History) -> Result<u64, Error> {
+        let from = history.position().await?;
+        // In this order: whoever hands over meanwhile does not make it seem that the log is shorter.
+        let until = self.keep.log_span().await?.end;
+        if from > until {
+            history.take(Arc::new(Part { from, until, told: Vec::new() })).await?;
+        }
+        Ok(from.min(until))
     }
 
     fn to_tell(&self, logged: &keep::Logged) -> Result<Option<Told>, Error> {

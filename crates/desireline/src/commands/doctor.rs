@@ -22,7 +22,7 @@ use crate::backup::{BACKUPS, Contents};
 use crate::draw;
 use crate::error::Error;
 use crate::home::{Home, free_bytes};
-use crate::live::LIVE;
+use crate::live::{LIVE, is_told};
 
 /// Less free room than this is worth a word, in bytes.
 const ROOM_BYTES: u64 = 5 << 30;
@@ -205,7 +205,14 @@ async fn look(keep: &Arc<dyn Keep>, charter: Option<&Charter>, position: u64) ->
     let last = keep.log(span.end.saturating_sub(1).max(span.start), 1).await?;
     let behind = span.end.saturating_sub(position.max(span.start));
     let entries = counted(span.end - span.start, "entry", "entries");
-    let mut found = vec![if behind > BEHIND_MAX {
+    let mut found = vec![if position > span.end && is_told(&**keep).await? {
+        let lacks = counted(position - span.end, "entry", "entries");
+        bad(
+            "live",
+            format!("{entries} in the log, which lacks {lacks} that the lake has: live state was set back"),
+            "restore live state as it was last; without it, `desireline serve` goes on from here and decides without them",
+        )
+    } else if behind > BEHIND_MAX {
         let what = format!("{entries} in the log, of which the lake lacks {}", grouped(behind));
         doubtful(
             "live",

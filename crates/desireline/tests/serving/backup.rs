@@ -146,4 +146,48 @@ fn of_a_backup_that_goes_wrong_nothing_stays() {
     std::fs::create_dir(&to).expect("a folder");
     assert_eq!(backup().0, 1);
     assert_eq!(std::fs::read_dir(&to).expect("it is there").count(), 0);
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}
+
+#[test]
+fn live_state_that_was_set_back_behind_the_lake_goes_on_and_says_so() {
+    let place = Place::new(CHARTER);
+    let send = |running: &Running, ids: std::ops::Range<u32>| {
+        ids.for_each(|n| running.send(&format!(r#"{{"userId":"u{n}","event":"Visit","messageId":"m{n}"}}"#)));
+    };
+    let running = place.start();
+    send(&running, 0..2);
+    running.stop();
+    let (live, before) = (place.home.join("live"), place.beside("before"));
+    copy(&live, &before);
+    let running = place.start();
+    send(&running, 2..8);
+    running.stop();
+    assert_eq!(count(&place.home), 8);
+
+    std::fs::remove_dir_all(&live).expect("removed");
+    copy(&before, &live);
+    let doctor = || place.run(&["doctor", "--listen", "127.0.0.1:0"]);
+    let (code, out, err) = doctor();
+    assert!(code == 1 && out.contains("BAD   live") && out.contains("lacks 6 entries"), "{out}{err}");
+    let running = place.start();
+    send(&running, 8..11);
+    running.stop();
+    assert_eq!(count(&place.home), 11, "what was answered is in the lake");
+    let (code, out, err) = doctor();
+    assert!(code == 0 && out.contains("good  live"), "{out}{err}");
+    let running = place.start();
+    send(&running, 11..19);
+    running.stop();
+    assert_eq!(count(&place.home), 19);
 }
