@@ -3,6 +3,8 @@
 //! Nothing of an import is visible before its one commit, so a crash, a full disk or Ctrl-C leaves the lake as it was, and the
 //! same command again completes it.
 
+mod work;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::kept;
-use crate::limits::{BUCKETS, RUNS_MAX, SMALL_FILES_MAX};
+use crate::limits::{BUCKETS, SMALL_FILES_MAX};
 use crate::message_id;
 use crate::open_file::OpenFile;
 use crate::quarantine::{Quarantine, names_nobody};
@@ -28,6 +30,8 @@ use crate::table::{DataFile, Purpose, Table};
 use crate::told::{Numbers, Origin, Told};
 use crate::words::Words;
 use crate::writer::Stock;
+
+use work::{Runs, Work};
 
 /// How an import is done.
 #[derive(Debug, Clone, Default)]
@@ -410,55 +414,6 @@ fn largest(identity: &Identity, customers: &Customers) -> Vec<(String, String, u
         (kind.to_owned(), value.to_owned(), keys as u64)
     };
     customers.largest(5).into_iter().map(named).collect()
-}
-
-/// What an import changes besides adding rows.
-#[derive(Debug, Default)]
-struct Work {
-    moves: Moves,
-    /// Runs of buckets from which rows move to another one, or may.
-    leaving: Vec<DataFile>,
-    /// The runs of all other buckets.
-    runs: BTreeMap<u32, Runs>,
-}
-
-/// The runs of a bucket in which all rows stay.
-#[derive(Debug, Default)]
-struct Runs {
-    staying: Vec<DataFile>,
-    /// Those that become one with what is new.
-    merged: Vec<DataFile>,
-}
-
-impl Runs {
-    /// Has those become one with `new` rows that are due for it.
-    fn merge_due(&mut self, new: u64) {
-        self.merged = self.staying.split_off(self.staying.len() - due(&self.staying, new));
-    }
-}
-
-impl Work {
-    /// Runs that new ones take the place of.
-    fn replaced(&self) -> impl Iterator<Item = &DataFile> {
-        self.leaving.iter().chain(self.runs.values().flat_map(|runs| &runs.merged))
-    }
-}
-
-/// How many of the latest runs of a bucket are merged with `new` rows. None, as long as there are few; then many at once, down
-/// to one that is much larger than all behind it: so every row is written again only a logarithmic number of times.
-fn due(runs: &[DataFile], new: u64) -> usize {
-    if new == 0 || runs.len() < RUNS_MAX {
-        return 0;
-    }
-    let (mut merged, mut rows) = (0, new);
-    for run in runs.iter().rev() {
-        if merged >= RUNS_MAX / 2 && run.rows > rows.saturating_mul(2) {
-            break;
-        }
-        merged += 1;
-        rows += run.rows;
-    }
-    merged
 }
 
 /// Builds every bucket, on all cores; `build` gets a buffer for the bucket's rows that is empty and used again.

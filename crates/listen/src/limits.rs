@@ -37,8 +37,8 @@ pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
 /// How large may be what the messages of a batch share, in bytes: each of them gets it.
 pub const ENVELOPE_BYTES_MAX: usize = 16 << 10;
 
-/// How large it may be for all messages of a batch together, in bytes: as much as a body.
-pub const SHARED_BYTES_MAX: usize = BODY_BYTES_MAX;
+/// How large it may be for all messages of a batch together, in bytes.
+pub const SHARED_BYTES_MAX: usize = 4 << 20;
 
 /// The longest id of a message, in characters.
 pub const MESSAGE_ID_CHARS_MAX: usize = 256;

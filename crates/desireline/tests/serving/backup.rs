@@ -146,6 +146,7 @@ fn of_a_backup_that_goes_wrong_nothing_stays() {
     std::fs::create_dir(&to).expect("a folder");
     assert_eq!(backup().0, 1);
     assert_eq!(std::fs::read_dir(&to).expect("it is there").count(), 0);
+}
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
