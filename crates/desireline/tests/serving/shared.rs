@@ -165,7 +165,7 @@ impl Pair {
         }
         for home in BTreeSet::from_iter(&self.homes) {
             let rows = refused_rows(home);
-            assert!(rows > 0 && rows <= log.refused, "{rows} rows are in quarantine, {} were refused", log.refused);
+            assert!(rows > 0 && rows == log.refused, "{rows} rows are in quarantine, {} were refused", log.refused);
         }
         let mut times: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         log.decided.iter().for_each(|(_, customer, action)| *times.entry((customer, action)).or_default() += 1);
