@@ -4,6 +4,7 @@
 //! ([`durable`]), so one that is torn was never answered, and everything before it still holds: it is put aside.
 
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -87,15 +88,26 @@ fn torn(log: &Path) -> Result<Vec<PathBuf>, Error> {
             torn.push(path);
         }
     }
-    if let Some(path) = checkpoint.map(|name| log.join(name)) {
-        let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
-        if !(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1")) {
-            torn.push(path);
-            // It says which checkpoint is the last one; without it they are looked for.
-            torn.extend(Some(log.join(LAST_CHECKPOINT)).filter(|path| path.exists()));
-        }
+    if let Some(path) = checkpoint.map(|name| log.join(name))
+        && !ends_as_parquet(&path).map_err(Error::file("read", &path))?
+    {
+        torn.push(path);
+        // It says which checkpoint is the last one; without it they are looked for.
+        torn.extend(Some(log.join(LAST_CHECKPOINT)).filter(|path| path.exists()));
     }
     Ok(torn)
+}
+
+/// Whether a file ends as Parquet does; the beginning of a large one is not read.
+fn ends_as_parquet(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut end = [0; 4];
+    if file.metadata()?.len() < end.len() as u64 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-4))?;
+    file.read_exact(&mut end)?;
+    Ok(end == *b"PAR1")
 }
 
 fn is_json(line: &[u8]) -> bool {
