@@ -17,6 +17,7 @@ use crate::open_file::OpenFile;
 use crate::pass::{Asked, Seen, show_all};
 use crate::scan::{Part, Rerouted};
 use crate::store::Lake;
+use crate::waiting::{Filed, Renamed};
 
 /// Folds that have seen nothing, one by view.
 pub type MakeFolds<'a> = Box<dyn Fn() -> Vec<Box<dyn AnyFold>> + Sync + 'a>;
@@ -109,6 +110,13 @@ pub(crate) struct Taken {
     pub(crate) version: u64,
 }
 
+impl Taken {
+    /// Whose rows are somebody else's; `None` where more has to be known of rows that are not where they belong.
+    pub(crate) fn renamed(&self) -> Option<Renamed> {
+        self.rerouted.as_ref().map_or_else(|| Some(Renamed::new()), |rerouted| rerouted.only_renamed().cloned())
+    }
+}
+
 impl Question<'_> {
     /// How it is asked now.
     fn asked(&self) -> impl Iterator<Item = Asked<'_>> {
@@ -175,7 +183,7 @@ impl Lake {
         check(questions)?;
         let taken = self.settled(async |lake| lake.take(rules).await).await?;
         // Where somebody has committed since, what is kept and what was asked are about another state.
-        let keeping = keeping.filter(|keeping| keeping.version() == taken.version);
+        let keeping = keeping.filter(|keeping| keeping.is_about(&taken));
         let (mut counted, mut events) = match keeping {
             Some(keeping) => go_on(&taken, keeping, questions)?,
             None => (questions.iter().map(|_| None).collect(), 0),
@@ -213,13 +221,15 @@ impl Lake {
             *size += file.size;
             runs.push(OpenFile::open(&self.events.root().join(&file.path))?.with_rows(file.rows));
         }
-        let rerouted =
-            if self.is_filed(rules).await? { None } else { Rerouted::new(self.identity(rules.clone()).await?) };
+        let rerouted = match self.filed(rules).await? {
+            Filed::But(renamed) => Rerouted::renamed(renamed),
+            Filed::Unknown => Rerouted::new(self.identity(rules.clone()).await?),
+        };
         let mut parts = Vec::new();
         if let Some(rerouted) = &rerouted {
             let concerned = rerouted.buckets();
-            let runs = buckets.iter().filter(|(bucket, _)| concerned.contains(bucket)).flat_map(|(_, (_, runs))| runs);
-            parts.push(Part::Moved(runs.cloned().collect()));
+            let runs = concerned.into_iter().filter_map(|bucket| Some((bucket, buckets.get(&bucket)?.1.clone())));
+            parts.push(Part::Moved(runs.collect()));
         }
         let mut by_size: Vec<(u64, Part)> =
             buckets.into_iter().map(|(bucket, (size, runs))| (size, Part::Bucket(bucket, runs))).collect();

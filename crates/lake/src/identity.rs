@@ -27,6 +27,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use crate::error::Error;
 use crate::schema::{CUSTOMERS, Column, LINKS, arrow_schema, utc};
 use crate::table::{Purpose, Table, add_entry};
+use crate::waiting::Renamed;
 
 /// All keys and links of a lake, with where each key's events are filed.
 #[derive(Debug)]
@@ -143,10 +144,12 @@ impl Identity {
         Self { graph, filed: self.filed.clone(), shared_when_filed: None }
     }
 
-    /// What customers are called whose rows lie where they are filed.
-    pub(crate) fn names(&self) -> Names<'_> {
-        let filed =
-            |(n, filed): (u32, &i64)| u32::try_from(*filed).ok().map(Node).filter(|_| !is_erased(&self.graph, Node(n)));
+    /// What customers are called whose rows lie where they are filed, but for these.
+    pub(crate) fn names(&self, renamed: &Renamed) -> Names<'_> {
+        let filed = |(n, filed): (u32, &i64)| {
+            let now = *renamed.get(filed).unwrap_or(filed);
+            u32::try_from(now).ok().map(Node).filter(|_| !is_erased(&self.graph, Node(n)))
+        };
         Names::new(&self.graph, (0..).zip(&self.filed).map(filed).collect())
     }
 
@@ -202,9 +205,14 @@ impl Identity {
         moves
     }
 
-    /// The same after this evidence, where all rows lay where they belong before it, by `customers`: whom it does not concern
-    /// is not looked at. Puts in `customers` who is who now.
-    pub(crate) fn moves_again(&self, customers: &mut Customers, news: &[(Node, Node, i64)]) -> (Moves, Vec<Node>) {
+    /// The same after this evidence, where all rows but those that are `waiting` lay where they belong before it, by
+    /// `customers`: whom it does not concern is not looked at. Puts in `customers` who is who now.
+    pub(crate) fn moves_again(
+        &self,
+        customers: &mut Customers,
+        news: &[(Node, Node, i64)],
+        waiting: &Renamed,
+    ) -> Moves {
         let Again { moved, mut shared } = self.graph.resolve_again(customers, news);
         let had_rows = |node: &Node| (node.0 as usize) < self.filed.len();
         shared.retain(had_rows);
@@ -214,24 +222,25 @@ impl Identity {
         let mut renamed: BTreeMap<i64, i64> = BTreeMap::new();
         for node in &moved {
             let (filed, customer) = (self.filed[node.0 as usize], i64::from(customers.of(*node).0));
-            // A customer is named by one of its own keys: as long as that stays, so do others.
-            let named_by = u32::try_from(filed).map_or(*node, Node);
-            let stays = i64::from(customers.of(named_by).0) == filed;
+            // Whose all rows were that are filed there. A customer is named by one of its own keys: as long as that stays, so
+            // do others.
+            let was = *waiting.get(&filed).unwrap_or(&filed);
+            let named_by = u32::try_from(was).map_or(*node, Node);
+            let stays = i64::from(customers.of(named_by).0) == was;
             if stays || *renamed.entry(filed).or_insert(customer) != customer {
                 split.insert(filed);
             }
         }
-        renamed.retain(|filed, _| !split.contains(filed));
-        (Moves { renamed, split: split.into_iter().collect() }, moved)
+        let mut renamed: Renamed = waiting.iter().map(|(filed, was)| (*filed, *was)).chain(renamed).collect();
+        renamed.retain(|filed, customer| filed != customer && !split.contains(filed));
+        Moves { renamed, split: split.into_iter().collect() }
     }
 
-    /// Takes note that all rows lie where they belong, of whose keys these belonged elsewhere before.
-    pub(crate) fn are_filed(&mut self, customers: &Customers, moved: &[Node]) {
-        for node in moved {
-            self.filed[node.0 as usize] = i64::from(customers.of(*node).0);
-        }
-        let new = (0u32..).take(self.graph.len()).skip(self.filed.len());
-        self.filed.extend(new.map(|n| i64::from(customers.of(Node(n)).0)));
+    /// Takes note that all rows of new keys lie where they belong; those of `all` keys, where nothing waits.
+    pub(crate) fn are_filed(&mut self, customers: &Customers, all: bool) {
+        self.filed.truncate(if all { 0 } else { self.filed.len() });
+        let rest = (0u32..).take(self.graph.len()).skip(self.filed.len());
+        self.filed.extend(rest.map(|n| i64::from(customers.of(Node(n)).0)));
     }
 
     /// Writes keys that are new and these links, whose first evidence is new or earlier, so that a later crash finds them known.
@@ -245,7 +254,7 @@ impl Identity {
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
         if !new.is_empty() {
-            let batch = self.customers_batch(&new, customers)?;
+            let batch = self.customers_batch(&new, |node| i64::from(customers.of(node).0))?;
             append(customers_table, CUSTOMERS, &batch).await?;
         }
         if !news.is_empty() {
@@ -255,9 +264,11 @@ impl Identity {
     }
 
     /// Writes what will take the place of all keys; gives the version to [`complete`].
-    pub(crate) fn prepare_customers(&self, table: &Table, customers: &Customers) -> Result<i64, Error> {
+    ///
+    /// `filed` says where the rows of a key are filed.
+    pub(crate) fn prepare_customers(&self, table: &Table, filed: impl Fn(Node) -> i64) -> Result<i64, Error> {
         let all: Vec<u32> = (0..).take(self.graph.len()).collect();
-        prepare(table, CUSTOMERS, &self.customers_batch(&all, customers)?)
+        prepare(table, CUSTOMERS, &self.customers_batch(&all, filed)?)
     }
 
     /// Writes what will take the place of all links; gives the version to [`complete`].
@@ -267,13 +278,13 @@ impl Identity {
         prepare(table, LINKS, &arrow::compute::concat_batches(&arrow_schema(LINKS), &batches)?)
     }
 
-    fn customers_batch(&self, nodes: &[u32], customers: &Customers) -> Result<RecordBatch, Error> {
+    fn customers_batch(&self, nodes: &[u32], filed: impl Fn(Node) -> i64) -> Result<RecordBatch, Error> {
         let key = |n: &u32| self.graph.key(Node(*n));
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| i64::from(*n)))),
             Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).0))),
             Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).1))),
-            Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| i64::from(customers.of(Node(*n)).0)))),
+            Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| filed(Node(*n))))),
         ];
         Ok(RecordBatch::try_new(arrow_schema(CUSTOMERS), columns)?)
     }

@@ -23,11 +23,12 @@ use crate::limits::{BUCKETS, SMALL_FILES_MAX};
 use crate::message_id;
 use crate::open_file::OpenFile;
 use crate::quarantine::{Quarantine, names_nobody};
-use crate::rebuild::{Built, Known, build_run, filed_under, forward, ids_of_runs, keys_json, unfile};
+use crate::rebuild::{Built, Known, build_run, filed_under, forward, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
 use crate::table::{DataFile, Purpose, Table};
 use crate::told::{Numbers, Origin, Told};
+use crate::waiting::Waiting;
 use crate::words::Words;
 use crate::writer::Stock;
 
@@ -112,8 +113,9 @@ impl Lake {
         let lock = self.lock().await?;
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let identity = self.identity(options.rules.clone()).await?;
-        Importer::begin(Stock { lake: self, customers_table, links_table, identity, customers: None }, lock, options)
-            .await
+        let waiting = Waiting::default();
+        let stock = Stock { lake: self, customers_table, links_table, identity, customers: None, waiting };
+        Importer::begin(stock, lock, options).await
     }
 }
 
@@ -241,9 +243,10 @@ impl Importer {
     /// The same without counting what else is in the lake; gives what is known of it, for the next import.
     pub(crate) async fn store(mut self) -> Result<(Stock, Imported), Error> {
         let news = self.stock.identity.graph.take_news();
-        let (customers, moves, moved) = self.who_is_who(&news);
+        let (customers, moves) = self.who_is_who(&news);
+        let (moves, waiting) = self.wait(moves).await?;
         let mut work = self.plan(moves).await?;
-        let built = self.build(&customers, &mut work).await?;
+        let built = self.build(&customers, &mut work, &waiting).await?;
         let mut imported = Imported {
             events: built.iter().map(|b| b.new).sum(),
             duplicates: built.iter().map(|b| b.duplicates).sum(),
@@ -251,19 +254,19 @@ impl Importer {
         };
         let Stock { customers_table, links_table, identity, .. } = &mut self.stock;
         identity.save(customers_table, links_table, &customers, &news).await?;
-        identity.are_filed(&customers, &moved);
+        identity.are_filed(&customers, waiting.renamed.is_empty());
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-        let mut numbers: Numbers = vec![
-            (number::NEXT_SEQ.into(), self.seq.cast_signed()),
-            (number::LINKS.into(), links),
-            (number::LINKS_FILED.into(), links),
-            (number::RULES_FILED.into(), fingerprint(&self.options.rules)),
-        ];
+        let mut numbers: Numbers =
+            vec![(number::NEXT_SEQ.into(), self.seq.cast_signed()), (number::LINKS.into(), links)];
+        if waiting.renamed.is_empty() {
+            let rules = (number::RULES_FILED.into(), fingerprint(&self.options.rules));
+            numbers.extend([(number::LINKS_FILED.into(), links), rules]);
+        }
         let (brings, next) = (imported.events > 0, self.seq.cast_signed());
         numbers.extend(self.stock.lake.live_numbers(&self.options, brings, next).await?);
         let rejected = if self.options.is_live() { Some(self.quarantine.finish()?) } else { None };
         if self.changes_anything(&imported, &work, &numbers).await? {
-            self.commit(built, &work, &customers, numbers).await?;
+            self.commit(built, &work, &waiting, numbers).await?;
         } else {
             // The same file again: the new runs would only say once more what is there.
             let built = built.iter().filter_map(|b| b.add.as_ref());
@@ -274,38 +277,56 @@ impl Importer {
             None => self.quarantine.finish()?,
         };
         self.stock.customers = Some(customers);
+        self.stock.waiting = waiting;
         Ok((self.stock, imported))
     }
 
-    /// Who is who with this evidence, whose rows have to move because of it, and which keys are somebody else's now.
-    fn who_is_who(&mut self, news: &[(Node, Node, i64)]) -> (Customers, Moves, Vec<Node>) {
-        let identity = &self.stock.identity;
-        if let Some(mut customers) = self.stock.customers.take() {
-            let (moves, moved) = identity.moves_again(&mut customers, news);
-            return (customers, moves, moved);
+    /// Who is who with this evidence, and whose rows do not lie where they belong.
+    fn who_is_who(&mut self, news: &[(Node, Node, i64)]) -> (Customers, Moves) {
+        let Stock { identity, waiting, customers, .. } = &mut self.stock;
+        if let Some(mut customers) = customers.take() {
+            let moves = identity.moves_again(&mut customers, news, &waiting.renamed);
+            return (customers, moves);
         }
         let customers = identity.graph.resolve();
         let moves = identity.moves(&customers);
-        let all = (0u32..).take(identity.filed.len()).map(Node).collect();
-        (customers, moves, all)
+        (customers, moves)
     }
 
+    /// Which rows are put where they belong now, and which wait: those of whoever writes again and again, as long as that is
+    /// all there is to it.
+    async fn wait(&self, moves: Moves) -> Result<(Moves, Waiting), Error> {
+        let Stock { lake, waiting, .. } = &self.stock;
+        let rules_filed = lake.events.transaction(number::RULES_FILED).await?;
+        if !self.options.is_live() || rules_filed != Some(fingerprint(&self.options.rules)) {
+            return Ok((moves, Waiting::default()));
+        }
+        let rows = lake.events.files().await?.iter().map(|file| file.rows).sum();
+        Ok(match waiting.after(&moves, rows) {
+            Some(waiting) => (Moves::default(), waiting),
+            None => (moves, Waiting::default()),
+        })
+    }
+
+    /// Whether there is anything to say that the lake does not say yet.
     async fn changes_anything(&self, imported: &Imported, work: &Work, numbers: &Numbers) -> Result<bool, Error> {
         let lake = &self.stock.lake;
         for (name, number) in numbers {
-            let matters = [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS].contains(&name.as_ref());
+            let matters =
+                [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS, number::LINKS_FILED, number::RULES_FILED];
+            let matters = matters.contains(&name.as_ref());
             if (matters || name.starts_with(number::UNTOLD)) && lake.events.transaction(name).await? != Some(*number) {
                 return Ok(true);
             }
         }
-        Ok(imported.events > 0 || !work.moves.is_empty() || !lake.is_filed(&self.options.rules).await?)
+        Ok(imported.events > 0 || !work.moves.is_empty())
     }
 
     async fn commit(
         &mut self,
         built: Vec<Built>,
         work: &Work,
-        customers: &Customers,
+        waiting: &Waiting,
         mut numbers: Numbers,
     ) -> Result<(), Error> {
         let Stock { lake, customers_table, links_table, identity, .. } = &mut self.stock;
@@ -317,16 +338,21 @@ impl Importer {
             numbers.push((number::REFILED.into(), lake.events.next_version()));
         }
         if !work.moves.is_empty() || is_many(customers_table).await? {
-            let version = identity.prepare_customers(customers_table, customers)?;
+            let version = identity.prepare_customers(customers_table, |node| identity.filed[node.0 as usize])?;
             numbers.push((number::CUSTOMERS_REPLACED.into(), version));
             replaced[0] = Some(version);
         }
         if is_many(links_table).await? {
             let version = identity.prepare_links(links_table)?;
-            let names = [number::LINKS, number::LINKS_FILED, number::LINKS_REPLACED];
-            numbers.retain(|(name, _)| !names.contains(&name.as_ref()));
-            numbers.extend(names.map(|name| (name.into(), version)));
+            let is_of_links = |name: &str| [number::LINKS, number::LINKS_FILED].contains(&name);
+            numbers.iter_mut().filter(|(name, _)| is_of_links(name)).for_each(|(_, links)| *links = version);
+            numbers.push((number::LINKS_REPLACED.into(), version));
             replaced[1] = Some(version);
+        }
+        if !waiting.renamed.is_empty() {
+            let links = numbers.iter().find(|(name, _)| name == number::LINKS).map(|(_, links)| *links);
+            let said = lake.say_waiting(&waiting.renamed, links.unwrap_or_default(), &self.options.rules).await?;
+            numbers.push((number::WAITING.into(), said));
         }
         let numbers: Vec<(&str, i64)> = numbers.iter().map(|(name, number)| (name.as_ref(), *number)).collect();
         lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
@@ -362,7 +388,7 @@ impl Importer {
         Ok(work)
     }
 
-    async fn build(&mut self, customers: &Customers, work: &mut Work) -> Result<Vec<Built>, Error> {
+    async fn build(&mut self, customers: &Customers, work: &mut Work, waiting: &Waiting) -> Result<Vec<Built>, Error> {
         let Stock { lake, identity, .. } = &self.stock;
         let root = lake.events.root().to_owned();
         // What came from this log is in the lake once, by its position. It may be there from a file, too.
@@ -387,6 +413,7 @@ impl Importer {
             runs.merge_due(spill.rows(*bucket) + moved.rows(*bucket));
         }
         let work = &*work;
+        let there = work.there(&root, waiting, from_files_before);
         let version = lake.events.version() + 1;
         run_on_buckets(&self.options.interrupted, |bucket, bytes| {
             if spill.rows(bucket) == 0 && moved.rows(bucket) == 0 {
@@ -395,14 +422,11 @@ impl Importer {
             moved.load(bucket, bytes)?;
             spill.load(bucket, bytes)?;
             let none = Runs::default();
-            let Runs { staying, merged } = work.runs.get(&bucket).unwrap_or(&none);
-            let alike = |file: &&DataFile| file.seq_min.unwrap_or_default() < from_files_before;
-            let alike = staying.iter().chain(merged).filter(alike);
-            let seen = ids_of_runs(&root, alike.map(|file| file.path.as_str()), &work.moves)?;
+            let Runs { merged, .. } = work.runs.get(&bucket).unwrap_or(&none);
             let merged: Vec<OpenFile> =
                 merged.iter().map(|file| OpenFile::open(&root.join(&file.path))).collect::<Result<_, _>>()?;
             let is_here = |customer| bucket_of(customer) == bucket;
-            build_run(&known, bytes, is_here, seen, &merged, (&root, bucket, version))
+            build_run(&known, bytes, is_here, |of| there.ids(of), &merged, (&root, bucket, version))
         })
     }
 }

@@ -15,11 +15,12 @@ use listen::stitch::Rules;
 use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{LeftOut, Vocabulary};
+use crate::ask::{LeftOut, Taken, Vocabulary};
 use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::limits::{WRITTEN_MIN, WRITTEN_PER_EVENT};
 use crate::store::{Lake, number};
+use crate::waiting::{Filed, Renamed};
 
 pub(crate) use file::{Head, names, sweep};
 
@@ -41,13 +42,20 @@ pub(crate) struct Mark {
     pub(crate) refiled: Option<i64>,
 }
 
+/// A state of the lake, and whose rows were filed under somebody else.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Then {
+    pub(crate) mark: Mark,
+    pub(crate) renamed: Renamed,
+}
+
 /// What is kept in a home, for questions to the lake as it was when it was opened.
 #[derive(Debug)]
 pub struct Keeping {
     home: PathBuf,
     /// The folder of the log of the events.
     log: PathBuf,
-    pub(crate) mark: Mark,
+    pub(crate) now: Then,
     /// By which rules the lake is asked, which are those by which its rows are filed.
     rules: i64,
     /// What is being written, while the answer is made.
@@ -95,15 +103,13 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Lake {
-    /// What is kept of earlier answers and may be used now. `None` where rows do not lie where these rules put them: then
-    /// nothing that was counted before can be told apart from what was not, and nothing is kept.
+    /// What is kept of earlier answers and may be used now. `None` where rows do not lie where these rules put them, but for
+    /// those that wait: then nothing that was counted before can be told apart from what was not, and nothing is kept.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn keeping(&self, rules: &Rules) -> Result<Option<Keeping>, Error> {
-        if !self.is_filed(rules).await? {
-            return Ok(None);
-        }
+        let Filed::But(renamed) = self.filed(rules).await? else { return Ok(None) };
         let log = self.events.root().join("_delta_log");
         let version = self.events.version();
         // A commit that has been taken away, as old ones may be, cannot be compared any more.
@@ -122,7 +128,7 @@ impl Lake {
         Ok(Some(Keeping {
             home: self.home().to_owned(),
             log,
-            mark,
+            now: Then { mark, renamed },
             rules: crate::store::fingerprint(rules),
             writing: Mutex::default(),
         }))
@@ -134,9 +140,9 @@ fn hash_of_commit(log: &Path, version: u64) -> Option<u64> {
 }
 
 impl Keeping {
-    /// The number of the commit that made the state of the lake that is asked.
-    pub(crate) fn version(&self) -> u64 {
-        self.mark.version
+    /// Whether it is about just what was taken.
+    pub(crate) fn is_about(&self, taken: &Taken) -> bool {
+        self.now.mark.version == taken.version && taken.renamed().as_ref() == Some(&self.now.renamed)
     }
 
     /// What is kept under this name: a text from which everything follows that the answer depends on besides the events.
@@ -145,7 +151,7 @@ impl Keeping {
         self.wait();
         let name = self.name(name);
         let (file, head, begins) = file::read(&self.home, &name)?;
-        let (then, now) = (&head.mark, &self.mark);
+        let (then, now) = (&head.mark, &self.now.mark);
         let only_grew = then.ahead == 0
             && now.ahead == 0
             && then.until_us <= now.until_us
@@ -198,7 +204,8 @@ impl Keeping {
         let Some(groups) = groups else { return false };
         let head = Head {
             name: self.name(name),
-            mark: self.mark.clone(),
+            mark: self.now.mark.clone(),
+            renamed: self.now.renamed.clone(),
             moments: vocabulary.moments.names(),
             words: vocabulary.words.names(),
             left_out: left_out.to_vec(),
@@ -207,7 +214,7 @@ impl Keeping {
         };
         // Whatever comes after so many words are known is called alike, in whatever order it came.
         if head.words.len() < journey::WORDS_MAX {
-            let (home, next) = (self.home.clone(), self.log.join(format!("{:020}.json", self.mark.version + 1)));
+            let (home, next) = (self.home.clone(), self.log.join(format!("{:020}.json", self.now.mark.version + 1)));
             // A home that cannot be written to is asked like any other.
             let write = move || _ = file::write(&home, &head, &groups, || !next.exists());
             let writing = std::thread::Builder::new().spawn(write);
@@ -236,6 +243,11 @@ impl Drop for Keeping {
 }
 
 impl Kept {
+    /// Of which state of the lake it was counted.
+    pub(crate) fn then(&self) -> Then {
+        Then { mark: self.head.mark.clone(), renamed: self.head.renamed.clone() }
+    }
+
     /// Up to when events were known then, in microseconds since 1970.
     pub fn until_us(&self) -> i64 {
         self.head.mark.until_us

@@ -13,6 +13,15 @@ pub(crate) const CUSTOMERS_PER_BLOCK: i64 = 256;
 /// Sorted runs that a bucket may have before they are merged.
 pub(crate) const RUNS_MAX: usize = 8;
 
+/// Rows of so many customers may wait to be put where they belong, or of one for so many rows, and for so long: to put them
+/// there takes about as long as to import all rows, and voids what was kept of answers.
+pub(crate) const WAITING_MIN: u64 = 1024;
+pub(crate) const WAITING_ROWS: u64 = 1024;
+pub(crate) const WAITING_MAX: Duration = Duration::from_hours(1);
+
+/// What was said of rows that wait stays for so many commits, for whoever has opened the lake before them.
+pub(crate) const WAITING_FILES: i64 = 64;
+
 /// Files that the table of keys and that of links may have before one takes the place of all: each is opened by whoever asks
 /// who is who.
 pub(crate) const SMALL_FILES_MAX: usize = 64;

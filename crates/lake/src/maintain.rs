@@ -118,7 +118,7 @@ impl Lake {
         let version = self.events.version() + 1;
         let built = run_on_buckets(&std::sync::atomic::AtomicBool::new(false), |bucket, bytes| {
             rows.load(bucket, bytes)?;
-            build_run(&known, bytes, |_| true, SeenIds::default(), &[], (&root, bucket, version))
+            build_run(&known, bytes, |_| true, |_| Ok(SeenIds::default()), &[], (&root, bucket, version))
         })?;
         let mut numbers = vec![(number::RULES_FILED, fingerprint(rules))];
         let links = if purpose == Purpose::Erase {
@@ -128,7 +128,7 @@ impl Lake {
         } else {
             i64::try_from(links_table.version()).unwrap_or(i64::MAX)
         };
-        let replaced = change.after.prepare_customers(&customers_table, &customers)?;
+        let replaced = change.after.prepare_customers(&customers_table, |node| i64::from(customers.of(node).0))?;
         numbers.extend([(number::LINKS, links), (number::LINKS_FILED, links), (number::CUSTOMERS_REPLACED, replaced)]);
         numbers.push((number::REFILED, self.events.next_version()));
         let new = purpose == Purpose::Erase;

@@ -1,6 +1,7 @@
 //! Reading the events of a bucket in order: one run as it lies, several merged, rows that moved left out and put in again
 //! where they belong now.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
@@ -18,6 +19,8 @@ use crate::rebuild::nodes_of_keys;
 use crate::run_file::{read_run, read_schema};
 use crate::schema::event_column;
 use crate::store::bucket_of;
+use crate::touched::read_touched;
+use crate::waiting::Renamed;
 
 /// Which columns of the events table are read, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,8 +66,8 @@ impl Projection {
 pub(crate) enum Part {
     /// A bucket and its runs.
     Bucket(u32, Vec<OpenFile>),
-    /// Rows of customers that are concerned by moves, from these runs.
-    Moved(Vec<OpenFile>),
+    /// Rows of customers that are concerned by moves, from these buckets and their runs.
+    Moved(Vec<(u32, Vec<OpenFile>)>),
 }
 
 impl Part {
@@ -76,7 +79,10 @@ impl Part {
         };
         Ok(match self {
             Part::Bucket(bucket, runs) => Part::Bucket(bucket, some(runs)?),
-            Part::Moved(runs) => Part::Moved(some(runs)?),
+            Part::Moved(buckets) => {
+                let buckets = buckets.into_iter().map(|(bucket, runs)| Ok((bucket, some(runs)?)));
+                Part::Moved(buckets.collect::<Result<_, Error>>()?)
+            }
         })
     }
 
@@ -95,8 +101,8 @@ pub(crate) struct Rerouted {
     moves: Moves,
     /// Everyone whose journey is touched: whose rows go and whose rows come; ascending.
     concerned: Vec<i64>,
-    graph: Graph,
-    customers: Customers,
+    /// Who is who; not known where whole customers have moved alone.
+    who: Option<(Graph, Customers)>,
 }
 
 impl Rerouted {
@@ -114,13 +120,26 @@ impl Rerouted {
             .collect();
         concerned.sort_unstable();
         concerned.dedup();
-        Some(Self { moves, concerned, graph: identity.graph, customers })
+        Some(Self { moves, concerned, who: Some((identity.graph, customers)) })
+    }
+
+    /// Where all rows of these customers are somebody else's; `None` where there are none.
+    pub(crate) fn renamed(renamed: Renamed) -> Option<Self> {
+        let concerned: BTreeSet<i64> = renamed.iter().flat_map(|(filed, customer)| [*filed, *customer]).collect();
+        let moves = Moves { renamed, split: Vec::new() };
+        (!moves.is_empty()).then(|| Self { moves, concerned: concerned.into_iter().collect(), who: None })
+    }
+
+    /// Whose rows are somebody else's, where that is all there is to know.
+    pub(crate) fn only_renamed(&self) -> Option<&Renamed> {
+        self.who.is_none().then_some(&self.moves.renamed)
     }
 
     /// What customers are called, as who is who is known now.
-    pub(crate) fn names(&self) -> Names<'_> {
-        let customer = |key: Node| (!is_erased(&self.graph, key)).then(|| self.customers.of(key));
-        Names::new(&self.graph, (0u32..).take(self.graph.len()).map(|n| customer(Node(n))).collect())
+    pub(crate) fn names<'a>(&'a self, identity: &'a Identity) -> Names<'a> {
+        let Some((graph, customers)) = &self.who else { return identity.names(&self.moves.renamed) };
+        let customer = |key: Node| (!is_erased(graph, key)).then(|| customers.of(key));
+        Names::new(graph, (0u32..).take(graph.len()).map(|n| customer(Node(n))).collect())
     }
 
     /// The buckets in which rows of anyone concerned lie.
@@ -181,7 +200,7 @@ pub(crate) fn read_part_whole(
                 }
             })
         }
-        (Part::Moved(runs), Some(rerouted)) => each(&read_moved(runs, projection, rerouted)?),
+        (Part::Moved(buckets), Some(rerouted)) => each(&read_moved(buckets, projection, rerouted)?),
         (Part::Moved(_), None) => Ok(()),
     }
 }
@@ -328,47 +347,64 @@ fn emit(
 }
 
 /// All rows of everyone concerned, under the customers that they belong to now.
-fn read_moved(runs: &[OpenFile], projection: &Projection, rerouted: &Rerouted) -> Result<RecordBatch, Error> {
+fn read_moved(
+    buckets: &[(u32, Vec<OpenFile>)],
+    projection: &Projection,
+    rerouted: &Rerouted,
+) -> Result<RecordBatch, Error> {
     let wide = projection.with(&["customer", "at", "seq", "keys"]);
-    let [customer, at, seq, keys] = ["customer", "at", "seq", "keys"].map(|name| wide.position(name));
+    let keys = wide.position("keys");
     let mut found = Vec::new();
-    for run in runs {
-        for batch in read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS)? {
-            let batch = batch?;
-            let customers = batch.column(customer).as_primitive::<Int64Type>().values();
-            if rerouted.any_concerned(customers) {
-                let batch = filter_record_batch(&batch, &rerouted.mask(customers, true))?;
-                found.push(with_customers_of_now(&batch, customer, keys, rerouted)?);
-            }
+    for (bucket, runs) in buckets {
+        if let Some(batch) = read_touched(*bucket, runs, &rerouted.concerned, &wide)? {
+            found.push(with_customers(&batch, &wide, |row, filed| rerouted.customer(row, filed, &batch, keys))?);
         }
     }
-    let all = concat_batches(&wide.schema()?, &found)?;
-    let by = [customer, at, seq].map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None });
-    let sorted = take_record_batch(&all, &lexsort_to_indices(&by, None)?)?;
+    let sorted = in_order(&concat_batches(&wide.schema()?, &found)?, &wide)?;
     let narrow: Vec<usize> =
         projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
     Ok(sorted.project(&narrow)?)
 }
 
-fn with_customers_of_now(
+/// Rows under other customers: by row and under whom it is filed, whose it is.
+pub(crate) fn with_customers(
     batch: &RecordBatch,
-    customer: usize,
-    keys: usize,
-    rerouted: &Rerouted,
+    projection: &Projection,
+    mut customer: impl FnMut(usize, i64) -> Result<i64, Error>,
 ) -> Result<RecordBatch, Error> {
-    let filed = batch.column(customer).as_primitive::<Int64Type>().values();
-    let keys = batch.column(keys).as_string::<i32>();
-    let (mut now, mut nodes) = (Vec::with_capacity(filed.len()), Vec::new());
-    for (i, filed) in filed.iter().enumerate() {
-        now.push(if rerouted.moves.split.binary_search(filed).is_ok() {
-            nodes_of_keys(&rerouted.graph, keys.value(i), &mut nodes)?;
-            let customer = rerouted.graph.customer(&nodes, &rerouted.customers);
-            i64::from(customer.expect("an event of the lake has a key").0)
-        } else {
-            rerouted.moves.renamed.get(filed).copied().unwrap_or(*filed)
-        });
-    }
+    let at = projection.position("customer");
+    let filed = batch.column(at).as_primitive::<Int64Type>().values();
+    let now: Int64Array =
+        filed.iter().enumerate().map(|(row, filed)| customer(row, *filed)).collect::<Result<_, _>>()?;
     let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    columns[customer] = Arc::new(Int64Array::from(now));
+    columns[at] = Arc::new(now);
     Ok(RecordBatch::try_new(batch.schema(), columns)?)
+}
+
+/// Rows sorted by (customer, at, seq).
+pub(crate) fn in_order(batch: &RecordBatch, projection: &Projection) -> Result<RecordBatch, Error> {
+    let by = ["customer", "at", "seq"]
+        .map(|name| SortColumn { values: Arc::clone(batch.column(projection.position(name))), options: None });
+    Ok(take_record_batch(batch, &lexsort_to_indices(&by, None)?)?)
+}
+
+impl Rerouted {
+    /// Whose a key is whose rows are filed under this customer.
+    pub(crate) fn customer_of_key(&self, key: i64, filed: i64) -> i64 {
+        let known = self.who.as_ref().and_then(|(graph, customers)| {
+            let key = u32::try_from(key).ok().map(Node).filter(|key| !is_erased(graph, *key))?;
+            Some(i64::from(customers.of(key).0))
+        });
+        known.unwrap_or_else(|| *self.moves.renamed.get(&filed).unwrap_or(&filed))
+    }
+
+    /// Whose a row is that is filed under this customer.
+    fn customer(&self, row: usize, filed: i64, batch: &RecordBatch, keys: usize) -> Result<i64, Error> {
+        let (Ok(_), Some((graph, customers))) = (self.moves.split.binary_search(&filed), &self.who) else {
+            return Ok(*self.moves.renamed.get(&filed).unwrap_or(&filed));
+        };
+        let mut nodes = Vec::new();
+        nodes_of_keys(graph, batch.column(keys).as_string::<i32>().value(row), &mut nodes)?;
+        Ok(i64::from(graph.customer(&nodes, customers).expect("an event of the lake has a key").0))
+    }
 }

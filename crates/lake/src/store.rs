@@ -21,6 +21,7 @@ use crate::scan::{Projection, read_part};
 use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
 use crate::table::Table;
 use crate::torn;
+use crate::waiting::Filed;
 
 /// Numbers that ride in the commits of the events table.
 pub(crate) mod number {
@@ -38,6 +39,8 @@ pub(crate) mod number {
     pub(crate) const LINKS: &str = "links";
     /// The version of the links table by which rows are filed.
     pub(crate) const LINKS_FILED: &str = "links_filed";
+    /// The version of the events that said last which rows wait to be filed.
+    pub(crate) const WAITING: &str = "waiting";
     /// The fingerprint of the rules by which rows are filed.
     pub(crate) const RULES_FILED: &str = "rules_filed";
     /// The version of the events with which rows went to other customers, or away, last.
@@ -262,13 +265,14 @@ impl Lake {
     /// By key: its customer, where that is the one that stands in the table of keys; `None` where it has to be worked out.
     pub(crate) async fn customers_of_keys(&self, rules: &Rules) -> Result<Option<Vec<i64>>, Error> {
         let links = self.identity_table(EVIDENCE).await?;
-        if !self.is_current(links.as_ref()).await? || !self.is_filed(rules).await? {
+        if !self.is_current(links.as_ref()).await? {
             return Ok(None);
         }
+        let Filed::But(renamed) = self.filed(rules).await? else { return Ok(None) };
         let position = CUSTOMERS.iter().position(|(name, ..)| *name == "customer").expect("it is one of the columns");
         let batches = read_columns(self.identity_table(KEYS).await?.as_ref(), Some(&[position])).await?;
         let customers = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values());
-        Ok(Some(customers.copied().collect()))
+        Ok(Some(customers.map(|filed| *renamed.get(filed).unwrap_or(filed)).collect()))
     }
 
     /// Whether the events know all links that have been written.

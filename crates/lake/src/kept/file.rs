@@ -17,9 +17,10 @@ use crate::ask::LeftOut;
 use crate::error;
 use crate::kept::Mark;
 use crate::limits::KEPT_BYTES_MAX;
+use crate::waiting::Renamed;
 
 /// The format of what is kept. What was kept in another one is not looked at.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 /// What a file begins with.
 const BEGINS: &[u8; 8] = b"DLKEPT01";
@@ -42,6 +43,8 @@ pub(crate) struct Head {
     /// Of what, hashed.
     pub(super) name: String,
     pub(crate) mark: Mark,
+    /// Whose rows were filed under somebody else.
+    pub(crate) renamed: Renamed,
     /// The names of moments, by number.
     pub(super) moments: Vec<Arc<str>>,
     /// Other words, by number.

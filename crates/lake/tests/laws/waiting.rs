@@ -1,0 +1,62 @@
+//! Rows of customers who became somebody else wait where they are, and nobody sees a difference.
+
+use std::path::{Path, PathBuf};
+
+use lake::{Lake, Writer};
+use listen::stitch::Rules;
+
+use crate::home::{Row, export, import, runtime, spread};
+use crate::kept::{Asks, afresh, ask, many};
+
+/// The files of events, and when they were written.
+fn written(home: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
+    let mut files = Vec::new();
+    for bucket in std::fs::read_dir(home.join("lake/events")).expect("a folder") {
+        let bucket = bucket.expect("an entry").path();
+        if !bucket.ends_with("_delta_log") && bucket.is_dir() {
+            let runs = std::fs::read_dir(bucket).expect("a folder").map(|run| run.expect("an entry"));
+            files.extend(runs.map(|run| (run.path(), run.metadata().expect("a file").modified().expect("a time"))));
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn whoever_logs_in_has_no_other_rows_written_again() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let user = |n: usize| ("user_id", format!("u{n}"));
+        let device = |n: usize| ("anonymous_id", format!("a{n}"));
+        let visits = (0..40).map(|n| Row::new(vec![device(n)], "a", 2_000 + i64::try_from(n).expect("small")));
+        import(home.path(), &spread(&[many(), visits.collect()].concat()[2_900..])).await;
+        let asks = Asks::cut();
+        ask(home.path(), &asks).await;
+        let mut writer = Writer::new(home.path());
+        export(&mut writer, &[Row::new(vec![user(0)], "c", 3_000)], &Rules::default(), 1).await;
+        let before = written(home.path());
+        for n in 0..40 {
+            let login = Row::new(vec![device(n), user(n + 900)], "b", 3_001);
+            export(&mut writer, &[login], &Rules::default(), n + 2).await;
+            let (found, read) = ask(home.path(), &asks).await;
+            assert_eq!(found, afresh(home.path(), &asks).await, "after {n}");
+            assert!(read < 40, "{read} events were read after {n}");
+        }
+        let after = written(home.path());
+        let same = before.iter().filter(|file| after.contains(file)).count();
+        assert!(same + 12 >= before.len(), "{same} of {} files are as they were", before.len());
+        // They are one customer to everybody, and stay so once their rows are put where they belong.
+        let rules = Rules::default();
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let told = lake.person("anonymous_id:a7", &rules).await.expect("a lake").expect("a person");
+        assert_eq!((told.keys.len(), told.events.len()), (2, 3));
+        let query = "select count(distinct customer), count(*) from customers where value in ('a7', 'u907')";
+        let whose = lake.sql(query, &rules, &[]).await.expect("an answer").rows;
+        assert_eq!(whose, [[Some("1".to_owned()), Some("2".to_owned())]]);
+        let size = lake.size(&rules).await.expect("a size");
+        let expected = afresh(home.path(), &asks).await;
+        lake.compact(&rules).await.expect("compacted");
+        assert_eq!(lake.size(&rules).await.expect("a size"), size);
+        assert_eq!(ask(home.path(), &asks).await.0, expected);
+    });
+}
