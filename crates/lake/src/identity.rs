@@ -11,22 +11,24 @@
 //! a lake that reads right and that the next writer completes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
 use listen::stitch::{Again, Customers, Graph, Names, Node, Rules};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::error::Error;
 use crate::schema::{CUSTOMERS, Column, LINKS, arrow_schema, utc};
-use crate::table::{Purpose, Table, add_entry};
+use crate::table::{Purpose, Table, add_entry, due};
 use crate::waiting::Renamed;
 
 /// All keys and links of a lake, with where each key's events are filed.
@@ -244,23 +246,25 @@ impl Identity {
     }
 
     /// Writes keys that are new and these links, whose first evidence is new or earlier, so that a later crash finds them known.
+    /// Gives the files to delete once the events are committed.
     pub(crate) async fn save(
         &self,
         customers_table: &mut Table,
         links_table: &mut Table,
         customers: &Customers,
         news: &[(Node, Node, i64)],
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<PathBuf>, Error> {
+        let mut merged = Vec::new();
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
         if !new.is_empty() {
             let batch = self.customers_batch(&new, |node| i64::from(customers.of(node).0))?;
-            append(customers_table, CUSTOMERS, &batch).await?;
+            merged.extend(append(customers_table, CUSTOMERS, &batch).await?);
         }
         if !news.is_empty() {
-            append(links_table, LINKS, &self.links_batch(news, false)?).await?;
+            merged.extend(append(links_table, LINKS, &self.links_batch(news, false)?).await?);
         }
-        Ok(())
+        Ok(merged)
     }
 
     /// Writes what will take the place of all keys; gives the version to [`complete`].
@@ -275,7 +279,7 @@ impl Identity {
     pub(crate) fn prepare_links(&self, table: &Table) -> Result<i64, Error> {
         let undone: Vec<_> = self.graph.undone().collect();
         let batches = [self.links_batch(&self.graph.links(), false)?, self.links_batch(&undone, true)?];
-        prepare(table, LINKS, &arrow::compute::concat_batches(&arrow_schema(LINKS), &batches)?)
+        prepare(table, LINKS, &concat_batches(&arrow_schema(LINKS), &batches)?)
     }
 
     fn customers_batch(&self, nodes: &[u32], filed: impl Fn(Node) -> i64) -> Result<RecordBatch, Error> {
@@ -340,24 +344,43 @@ async fn read_each(
         return Err(Error::Overtaken);
     }
     for path in paths {
-        let path = table.root().join(path);
-        let file = std::fs::File::open(&path).map_err(Error::file("open", &path))?;
-        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-        if let Some(columns) = columns {
-            let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
-            builder = builder.with_projection(mask);
-        }
-        for batch in builder.build()? {
+        for batch in read_file(&table.root().join(path), columns)? {
             each(batch?)?;
         }
     }
     Ok(())
 }
 
-/// Adds rows to a small table.
-pub(crate) async fn append(table: &mut Table, columns: &[Column], batch: &RecordBatch) -> Result<(), Error> {
-    let add = write_small(table, columns, batch)?;
-    table.commit(Purpose::Append, vec![add], Vec::new(), &[]).await
+/// Adds rows to a small table, in one file with those of its latest files that are due for it. Gives these, to be deleted once
+/// the events are committed: whoever has opened the table before finds then that there is a newer one.
+///
+/// The first file stays by itself, because its name says since when it counts.
+pub(crate) async fn append(table: &mut Table, columns: &[Column], batch: &RecordBatch) -> Result<Vec<PathBuf>, Error> {
+    let files = table.files().await?;
+    let later = files.get(1..).unwrap_or_default();
+    let due = &later[later.len() - due(later, batch.num_rows() as u64)..];
+    let mut all = Vec::new();
+    for file in due {
+        all.extend(read_file(&table.root().join(&file.path), None)?.collect::<Result<Vec<_>, _>>()?);
+    }
+    all.push(batch.clone());
+    // The schema that they were read by is that of the file, not ours.
+    let all = all.iter().map(|batch| RecordBatch::try_new(arrow_schema(columns), batch.columns().to_vec()));
+    let all = concat_batches(&arrow_schema(columns), &all.collect::<Result<Vec<_>, _>>()?)?;
+    let add = write_small(table, columns, &all)?;
+    table.commit(Purpose::Append, vec![add], due.iter().map(|file| file.remove.clone()).collect(), &[]).await?;
+    Ok(due.iter().map(|file| table.root().join(&file.path)).collect())
+}
+
+/// The rows of a file of a small table, or these columns of them.
+fn read_file(path: &Path, columns: Option<&[usize]>) -> Result<ParquetRecordBatchReader, Error> {
+    let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+    if let Some(columns) = columns {
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    Ok(builder.build()?)
 }
 
 /// Writes rows that will take the place of all others of a small table, once a commit of the events has named the version

@@ -19,14 +19,14 @@ use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::kept;
-use crate::limits::{BUCKETS, SMALL_FILES_MAX};
+use crate::limits::BUCKETS;
 use crate::message_id;
 use crate::open_file::OpenFile;
 use crate::quarantine::{Quarantine, names_nobody};
 use crate::rebuild::{Built, Known, build_run, filed_under, forward, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
-use crate::table::{DataFile, Purpose, Table};
+use crate::table::{DataFile, Purpose};
 use crate::told::{Numbers, Origin, Told};
 use crate::waiting::Waiting;
 use crate::words::Words;
@@ -81,7 +81,6 @@ pub struct Imported {
 #[derive(Debug)]
 pub struct Importer {
     stock: Stock,
-    _lock: Lock,
     options: ImportOptions,
     words: Words,
     spill: Spill,
@@ -91,6 +90,8 @@ pub struct Importer {
     events: u64,
     nodes: Vec<Node>,
     keys: String,
+    /// Goes last, when what waited in files has gone: the next one makes files of the same names.
+    _lock: Lock,
 }
 
 impl Imported {
@@ -253,7 +254,7 @@ impl Importer {
             ..Imported::default()
         };
         let Stock { customers_table, links_table, identity, .. } = &mut self.stock;
-        identity.save(customers_table, links_table, &customers, &news).await?;
+        let merged = identity.save(customers_table, links_table, &customers, &news).await?;
         identity.are_filed(&customers, waiting.renamed.is_empty());
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
         let mut numbers: Numbers =
@@ -267,6 +268,9 @@ impl Importer {
         let rejected = if self.options.is_live() { Some(self.quarantine.finish()?) } else { None };
         if self.changes_anything(&imported, &work, &numbers).await? {
             self.commit(built, &work, &waiting, numbers).await?;
+            for path in merged {
+                let _ = std::fs::remove_file(path);
+            }
         } else {
             // The same file again: the new runs would only say once more what is there.
             let built = built.iter().filter_map(|b| b.add.as_ref());
@@ -332,37 +336,23 @@ impl Importer {
         let Stock { lake, customers_table, links_table, identity, .. } = &mut self.stock;
         let add = built.into_iter().filter_map(|b| b.add).collect();
         let remove = work.replaced().map(|file| file.remove.clone()).collect();
-        let is_many = async |table: &Table| Ok::<_, Error>(table.files().await?.len() > SMALL_FILES_MAX);
-        let mut replaced = [None; 2];
+        let mut replaced = None;
         if !work.moves.is_empty() {
-            numbers.push((number::REFILED.into(), lake.events.next_version()));
-        }
-        if !work.moves.is_empty() || is_many(customers_table).await? {
             let version = identity.prepare_customers(customers_table, |node| identity.filed[node.0 as usize])?;
             numbers.push((number::CUSTOMERS_REPLACED.into(), version));
-            replaced[0] = Some(version);
-        }
-        if is_many(links_table).await? {
-            let version = identity.prepare_links(links_table)?;
-            let is_of_links = |name: &str| [number::LINKS, number::LINKS_FILED].contains(&name);
-            numbers.iter_mut().filter(|(name, _)| is_of_links(name)).for_each(|(_, links)| *links = version);
-            numbers.push((number::LINKS_REPLACED.into(), version));
-            replaced[1] = Some(version);
+            numbers.push((number::REFILED.into(), lake.events.next_version()));
+            replaced = Some(version);
         }
         if !waiting.renamed.is_empty() {
-            let links = numbers.iter().find(|(name, _)| name == number::LINKS).map(|(_, links)| *links);
-            let said = lake.say_waiting(&waiting.renamed, links.unwrap_or_default(), &self.options.rules).await?;
+            let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
+            let said = lake.say_waiting(&waiting.renamed, links, &self.options.rules).await?;
             numbers.push((number::WAITING.into(), said));
         }
         let numbers: Vec<(&str, i64)> = numbers.iter().map(|(name, number)| (name.as_ref(), *number)).collect();
         lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
-        for (table, version) in [customers_table, links_table].into_iter().zip(replaced) {
-            if let Some(version) = version {
-                complete(table, version).await?;
-                table.replace(version);
-            }
-        }
-        if !work.moves.is_empty() {
+        if let Some(version) = replaced {
+            complete(customers_table, version).await?;
+            customers_table.replace(version);
             kept::sweep(lake.home(), lake.events.transaction(number::REFILED).await?)?;
         }
         remove_files(lake.events.root(), work.replaced().map(|file| file.path.as_str()));

@@ -20,9 +20,10 @@ use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::limits::{WRITTEN_MIN, WRITTEN_PER_EVENT};
 use crate::store::{Lake, number};
+use crate::torn;
 use crate::waiting::{Filed, Renamed};
 
-pub(crate) use file::{Head, names, sweep};
+pub(crate) use file::{Head, forget, names, sweep};
 
 /// Which state of the lake something was counted of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub(crate) struct Mark {
     pub(crate) version: u64,
     /// A hash of that commit: another lake in the same place has another.
     commit: u64,
+    /// A hash of what the table is called in itself, for when that commit has gone, as old ones do.
+    table: u64,
     /// The arrival number that the next event gets: all rows with smaller ones had been counted.
     pub(crate) next_seq: i64,
     /// The time of the first event and the end of what is known, in microseconds since 1970.
@@ -119,6 +122,7 @@ impl Lake {
         let mark = Mark {
             version,
             commit,
+            table: rapidhash_v3(self.events.id()?.as_bytes()),
             next_seq,
             since_us: self.since_us().await?.unwrap_or_default(),
             until_us: ends.until_us,
@@ -159,7 +163,8 @@ impl Keeping {
             && then.since_us == now.since_us
             && then.version <= now.version
             && then.next_seq <= now.next_seq
-            && hash_of_commit(&self.log, then.version) == Some(then.commit);
+            && then.table == now.table
+            && hash_of_commit(&self.log, then.version).is_none_or(|commit| commit == then.commit);
         if !only_grew {
             return None;
         }
@@ -214,9 +219,10 @@ impl Keeping {
         };
         // Whatever comes after so many words are known is called alike, in whatever order it came.
         if head.words.len() < journey::WORDS_MAX {
-            let (home, next) = (self.home.clone(), self.log.join(format!("{:020}.json", self.now.mark.version + 1)));
+            let (home, log, version) = (self.home.clone(), self.log.clone(), self.now.mark.version);
+            let is_latest = move || torn::is_latest(&log, version).unwrap_or(false);
             // A home that cannot be written to is asked like any other.
-            let write = move || _ = file::write(&home, &head, &groups, || !next.exists());
+            let write = move || _ = file::write(&home, &head, &groups, is_latest);
             let writing = std::thread::Builder::new().spawn(write);
             self.writing.lock().expect("no holder of this lock panics").extend(writing);
         }

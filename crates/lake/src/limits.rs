@@ -10,7 +10,7 @@ pub(crate) const BUCKETS: u32 = 64;
 /// customers in a file are 0 or 1, which take one bit each.
 pub(crate) const CUSTOMERS_PER_BLOCK: i64 = 256;
 
-/// Sorted runs that a bucket may have before they are merged.
+/// Sorted runs that a bucket may have before they are merged, and files of keys or links besides the first.
 pub(crate) const RUNS_MAX: usize = 8;
 
 /// Rows of so many customers may wait to be put where they belong, or of one for so many rows, and for so long: to put them
@@ -21,10 +21,6 @@ pub(crate) const WAITING_MAX: Duration = Duration::from_hours(1);
 
 /// What was said of rows that wait stays for so many commits, for whoever has opened the lake before them.
 pub(crate) const WAITING_FILES: i64 = 64;
-
-/// Files that the table of keys and that of links may have before one takes the place of all: each is opened by whoever asks
-/// who is who.
-pub(crate) const SMALL_FILES_MAX: usize = 64;
 
 /// Rows in a row group of the events table: what a reader holds of one bucket at a time.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;

@@ -3,7 +3,7 @@
 //! All three are [`rebuild`](crate::rebuild) with other rows in; only what is committed besides differs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use listen::stitch::{Customers, Graph, Node, Rules};
 use serde::Serialize;
@@ -172,13 +172,14 @@ impl Lake {
             return Err(Error::NotFound { what });
         }
         let (_, mut links) = self.identity_tables(&lock).await?;
+        let mut merged = Vec::new();
         // Once is enough, but a process that was killed may not have come further than this.
         if !taken_back {
             graph.undo(a, b);
             let last = graph.undone().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), true)?).await?;
+            merged = append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), true)?).await?;
         }
-        self.links_are(&links).await
+        self.links_are(&links, &merged).await
     }
 
     /// Takes in that two keys are one customer's because a person says so, whatever the rules have to say about it. Rows stay
@@ -192,19 +193,21 @@ impl Lake {
         let graph = &mut identity.graph;
         let (a, b) = (find(graph, a)?, find(graph, b)?);
         let (_, mut links) = self.identity_tables(&lock).await?;
+        let mut merged = Vec::new();
         // Once is enough, but a process that was killed may not have come further than this.
         if a != b && !graph.is_said(a, b) {
             graph.say(a, b);
             let last = graph.links().into_iter().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), false)?).await?;
+            merged = append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), false)?).await?;
         }
-        self.links_are(&links).await
+        self.links_are(&links, &merged).await
     }
 
-    /// Has the events know all links that have been written.
-    async fn links_are(&mut self, links: &Table) -> Result<(), Error> {
+    /// Has the events know all links that have been written, and deletes the files in whose place others came.
+    async fn links_are(&mut self, links: &Table, merged: &[PathBuf]) -> Result<(), Error> {
         let version = i64::try_from(links.version()).unwrap_or(i64::MAX);
-        self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await
+        self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await?;
+        merged.iter().try_for_each(|path| std::fs::remove_file(path).map_err(Error::file("delete", path)))
     }
 
     /// Erases a customer: every event, key, link and rejected row that names it, from every file. Events of others that came

@@ -173,14 +173,15 @@ impl Lake {
     /// # Errors
     /// When the tables of keys and links cannot be read.
     pub async fn stitched_customers(&self, rules: &Rules) -> Result<u64, Error> {
-        let customers = if let Some(customers) = self.customers_of_keys(rules).await? {
-            customers
-        } else {
-            let identity = self.identity(rules.clone()).await?;
+        let customers = self.settled(async |lake| {
+            if let Some(customers) = lake.customers_of_keys(rules).await? {
+                return Ok(customers);
+            }
+            let identity = lake.identity(rules.clone()).await?;
             let customers = identity.graph.resolve();
-            (0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect()
-        };
-        Ok(several_keys(customers))
+            Ok((0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect())
+        });
+        Ok(several_keys(customers.await?))
     }
 }
 

@@ -218,7 +218,8 @@ impl Lake {
                 complete(table, version).await?;
             }
         }
-        for table in [&self.events, &customers, &links] {
+        for table in [&mut self.events, &mut customers, &mut links] {
+            table.settle().await?;
             table.remove_orphans().await?;
         }
         kept::sweep(&self.home, self.events.transaction(number::REFILED).await?)?;

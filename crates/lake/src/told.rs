@@ -101,6 +101,11 @@ impl Lake {
         let mut numbers: Numbers = told.map(|told| (number::TOLD_SEQ.into(), told.before_seq)).into_iter().collect();
         match origin {
             Origin::Live { until } => {
+                // Set back behind what is here, it knows no more of what it may be sent once more: that is looked for here.
+                let before = self.events.transaction(number::LOG_POSITION).await?.unwrap_or_default();
+                if until.is_some_and(|position| position.cast_signed() < before) {
+                    numbers.push((number::IMPORTED_SEQ.into(), next));
+                }
                 numbers.extend(until.map(|position| (number::LOG_POSITION.into(), position.cast_signed())));
             }
             Origin::Files if brings => {

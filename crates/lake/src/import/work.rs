@@ -5,11 +5,10 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::identity::Moves;
-use crate::limits::RUNS_MAX;
 use crate::open_file::OpenFile;
 use crate::rebuild::SeenIds;
 use crate::store::bucket_of;
-use crate::table::DataFile;
+use crate::table::{DataFile, due};
 use crate::waiting::{Renamed, Waiting};
 
 /// What an import changes besides adding rows.
@@ -83,21 +82,4 @@ impl Work {
     pub(super) fn replaced(&self) -> impl Iterator<Item = &DataFile> {
         self.leaving.iter().chain(self.runs.values().flat_map(|runs| &runs.merged))
     }
-}
-
-/// How many of the latest runs of a bucket are merged with `new` rows. None, as long as there are few; then many at once, down
-/// to one that is much larger than all behind it: so every row is written again only a logarithmic number of times.
-fn due(runs: &[DataFile], new: u64) -> usize {
-    if new == 0 || runs.len() < RUNS_MAX {
-        return 0;
-    }
-    let (mut merged, mut rows) = (0, new);
-    for run in runs.iter().rev() {
-        if merged >= RUNS_MAX / 2 && run.rows > rows.saturating_mul(2) {
-            break;
-        }
-        merged += 1;
-        rows += run.rows;
-    }
-    merged
 }

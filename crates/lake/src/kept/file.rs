@@ -150,6 +150,15 @@ pub(crate) fn names(home: &Path) -> Vec<String> {
 /// Deletes what was counted before rows were put in other places or taken out: it may tell of somebody who is erased, and is
 /// void in any case. Only for who has the right to write.
 pub(crate) fn sweep(home: &Path, refiled: Option<i64>) -> Result<(), error::Error> {
+    delete(home, |path| mark_of(path).is_none_or(|mark| mark.refiled != refiled))
+}
+
+/// Deletes all that is kept.
+pub(crate) fn forget(home: &Path) -> Result<(), error::Error> {
+    delete(home, |_| true)
+}
+
+fn delete(home: &Path, is_void: impl Fn(&Path) -> bool) -> Result<(), error::Error> {
     let folder = folder(home);
     let names = names(home);
     if names.is_empty() {
@@ -159,7 +168,7 @@ pub(crate) fn sweep(home: &Path, refiled: Option<i64>) -> Result<(), error::Erro
     for path in names.iter().map(|name| home.join(name)) {
         // Whoever is still at work on a draft finds that it is gone, and keeps nothing.
         let draft = path.extension().is_some();
-        if draft || mark_of(&path).is_none_or(|mark| mark.refiled != refiled) {
+        if draft || is_void(&path) {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(error::Error::file("delete", &path)(error));

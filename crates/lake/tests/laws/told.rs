@@ -152,3 +152,19 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn what_a_live_log_that_was_set_back_is_sent_once_more_is_there_once() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let row = |id: &str| Row { id: Some(id.to_owned()), ..Row::new(vec![("user_id", "u".to_owned())], id, 1) };
+        let mut writer = Writer::new(home.path());
+        let by = Rules::default();
+        take_from_live(&mut writer, &[row("a"), row("b")], &by, Some(2)).await;
+        note(&mut writer, Origin::Live { until: Some(1) }, None).await;
+        // Live state does not know the second one any more, and takes it in.
+        take_from_live(&mut writer, &[row("b"), row("c")], &by, Some(3)).await;
+        let events = Lake::open(home.path()).await.expect("a lake").size(&by).await.expect("a size").0;
+        assert_eq!(events, 3);
+    });
+}
