@@ -132,6 +132,11 @@ impl Lake {
         &self.home
     }
 
+    /// Commits that a power cut tore, and that were put aside: nobody was told that they were done.
+    pub fn torn(&self) -> Vec<PathBuf> {
+        torn::put_aside(&self.home.join("lake"))
+    }
+
     /// The position of a live log before which everything is here; 0 where nothing came from one.
     ///
     /// # Errors

@@ -417,6 +417,7 @@ mod tests {
             assert!(torn::is_torn(folder.path()).expect("looked"));
             torn::mend(folder.path()).expect("put aside");
             assert!(!torn::is_torn(folder.path()).expect("looked"));
+            assert!(torn::put_aside(folder.path())[0].ends_with(format!("{last:020}.checkpoint.parquet.torn")));
             let again = Table::open(root).await.expect("opened").expect("there");
             assert_eq!((again.version(), again.transaction("n").await.expect("read")), (250, Some(250)));
         });

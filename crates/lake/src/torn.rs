@@ -59,12 +59,25 @@ pub(crate) fn is_torn(lake: &Path) -> Result<bool, Error> {
     Ok(false)
 }
 
+/// The commits and checkpoints that were put aside, in order of their names.
+pub(crate) fn put_aside(lake: &Path) -> Vec<PathBuf> {
+    let entries = TABLES.iter().filter_map(|table| std::fs::read_dir(log_of(&lake.join(table))).ok()).flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut aside: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == TORN)).collect();
+    aside.sort();
+    aside
+}
+
+/// How the names of those end.
+const TORN: &str = "torn";
+
 /// Puts aside what is torn: only for who has the right to write.
 pub(crate) fn mend(lake: &Path) -> Result<(), Error> {
     for table in TABLES {
         for path in torn(&log_of(&lake.join(table)))? {
             let mut aside = path.clone().into_os_string();
-            aside.push(".torn");
+            aside.push(".");
+            aside.push(TORN);
             std::fs::rename(&path, &aside).map_err(Error::file("put aside", &path))?;
             // It may have been counted already; the next commit gets the same number.
             lake.parent().map_or(Ok(()), kept::forget)?;
