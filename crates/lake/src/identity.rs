@@ -80,7 +80,7 @@ impl Identity {
         Self { graph: Graph::new(rules), filed: Vec::new(), shared_when_filed: None }
     }
 
-    /// Reads all keys and links; `filed` says that rows are filed by just these links and rules.
+    /// Reads all keys and links; `filed` says that rows are filed by just these links and rules, but for whole customers.
     pub(crate) async fn load(
         customers: Option<&Table>,
         links: Option<&Table>,

@@ -29,13 +29,18 @@ fn whoever_logs_in_has_no_other_rows_written_again() {
         let user = |n: usize| ("user_id", format!("u{n}"));
         let device = |n: usize| ("anonymous_id", format!("a{n}"));
         let visits = (0..40).map(|n| Row::new(vec![device(n)], "a", 2_000 + i64::try_from(n).expect("small")));
-        import(home.path(), &spread(&[many(), visits.collect()].concat()[2_900..])).await;
+        // One device is of two users.
+        let shared = [1, 2].map(|n| Row::new(vec![("anonymous_id", "shared".to_owned()), user(n)], "a", 2_100));
+        import(home.path(), &spread(&[&many()[2_900..], &visits.collect::<Vec<_>>(), &shared].concat())).await;
         let asks = Asks::cut();
         ask(home.path(), &asks).await;
         let mut writer = Writer::new(home.path());
         export(&mut writer, &[Row::new(vec![user(0)], "c", 3_000)], &Rules::default(), 1).await;
         let before = written(home.path());
         for n in 0..40 {
+            if n == 20 {
+                writer = Writer::new(home.path());
+            }
             let login = Row::new(vec![device(n), user(n + 900)], "b", 3_001);
             export(&mut writer, &[login], &Rules::default(), n + 2).await;
             let (found, read) = ask(home.path(), &asks).await;
