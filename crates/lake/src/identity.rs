@@ -67,11 +67,6 @@ impl Moves {
     pub(crate) fn is_empty(&self) -> bool {
         self.renamed.is_empty() && self.split.is_empty()
     }
-
-    /// Whether rows filed under this customer belong elsewhere, or may.
-    pub(crate) fn concerns(&self, customer: i64) -> bool {
-        self.renamed.contains_key(&customer) || self.split.binary_search(&customer).is_ok()
-    }
 }
 
 impl Identity {
@@ -80,7 +75,7 @@ impl Identity {
         Self { graph: Graph::new(rules), filed: Vec::new(), shared_when_filed: None }
     }
 
-    /// Reads all keys and links; `filed` says that rows are filed by just these links and rules, but for whole customers.
+    /// Reads all keys and links; `filed` says that rows are filed by just these links and rules.
     pub(crate) async fn load(
         customers: Option<&Table>,
         links: Option<&Table>,
@@ -215,27 +210,39 @@ impl Identity {
         news: &[(Node, Node, i64)],
         waiting: &Renamed,
     ) -> Moves {
-        let Again { moved, mut shared } = self.graph.resolve_again(customers, news);
+        let Again { moved, shared } = self.graph.resolve_again(customers, news);
         let had_rows = |node: &Node| (node.0 as usize) < self.filed.len();
-        shared.retain(had_rows);
-        let uncertain = self.around(&shared);
-        let mut split: BTreeSet<i64> =
-            uncertain.iter().filter_map(|node| self.filed.get(node.0 as usize).copied()).collect();
-        let mut renamed: BTreeMap<i64, i64> = BTreeMap::new();
-        for node in &moved {
-            let (filed, customer) = (self.filed[node.0 as usize], i64::from(customers.of(*node).0));
-            // Whose all rows were that are filed there. A customer is named by one of its own keys: as long as that stays, so
-            // do others.
-            let was = *waiting.get(&filed).unwrap_or(&filed);
-            let named_by = u32::try_from(was).map_or(*node, Node);
+        // Whose the rows of a key were: those that are filed under whoever it was at the time wait to be filed under that one.
+        let was = |node: Node| {
+            let filed = self.filed[node.0 as usize];
+            *waiting.get(&filed).unwrap_or(&filed)
+        };
+        let shared = shared.into_iter().filter(had_rows).collect();
+        let uncertain = self.around(&shared).into_iter().filter(had_rows);
+        let mut split: BTreeSet<i64> = uncertain.map(was).collect();
+        let mut now: BTreeMap<i64, i64> = BTreeMap::new();
+        for node in moved {
+            let (was, customer) = (was(node), i64::from(customers.of(node).0));
+            // A customer is named by one of its own keys: as long as that stays, so do others.
+            let named_by = u32::try_from(was).map_or(node, Node);
             let stays = i64::from(customers.of(named_by).0) == was;
-            if stays || *renamed.entry(filed).or_insert(customer) != customer {
-                split.insert(filed);
+            if stays || *now.entry(was).or_insert(customer) != customer {
+                split.insert(was);
             }
         }
-        let mut renamed: Renamed = waiting.iter().map(|(filed, was)| (*filed, *was)).chain(renamed).collect();
-        renamed.retain(|filed, customer| filed != customer && !split.contains(filed));
-        Moves { renamed, split: split.into_iter().collect() }
+        let here = now.keys().chain(&split).map(|was| (*was, *was));
+        let mut moves = Moves::default();
+        for (filed, was) in waiting.iter().map(|(filed, was)| (*filed, *was)).chain(here) {
+            let customer = *now.get(&was).unwrap_or(&was);
+            if split.contains(&was) {
+                moves.split.push(filed);
+            } else if filed != customer {
+                moves.renamed.insert(filed, customer);
+            }
+        }
+        moves.split.sort_unstable();
+        moves.split.dedup();
+        moves
     }
 
     /// Takes note that all rows of new keys lie where they belong; those of `all` keys, where nothing waits.

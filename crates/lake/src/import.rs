@@ -28,7 +28,7 @@ use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
 use crate::table::{DataFile, Purpose};
 use crate::told::{Numbers, Origin, Told};
-use crate::waiting::Waiting;
+use crate::waiting::{self, Waiting};
 use crate::words::Words;
 use crate::writer::Stock;
 
@@ -114,8 +114,12 @@ impl Lake {
         let lock = self.lock().await?;
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let identity = self.identity(options.rules.clone()).await?;
-        let waiting = Waiting::default();
-        let stock = Stock { lake: self, customers_table, links_table, identity, customers: None, waiting };
+        // Whoever goes on after others have written, or after a restart, knows who is who as if it had always written.
+        let filed =
+            if options.is_live() && self.knows_all_links().await? { self.filed(&options.rules).await? } else { None };
+        let customers = filed.is_some().then(|| identity.graph.resolve());
+        let waiting = Waiting::before(filed.unwrap_or_default());
+        let stock = Stock { lake: self, customers_table, links_table, identity, customers, waiting };
         Importer::begin(stock, lock, options).await
     }
 }
@@ -255,7 +259,7 @@ impl Importer {
         };
         let Stock { customers_table, links_table, identity, .. } = &mut self.stock;
         let merged = identity.save(customers_table, links_table, &customers, &news).await?;
-        identity.are_filed(&customers, waiting.renamed.is_empty());
+        identity.are_filed(&customers, !work.moves.is_empty());
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
         let mut numbers: Numbers =
             vec![(number::NEXT_SEQ.into(), self.seq.cast_signed()), (number::LINKS.into(), links)];
@@ -345,15 +349,15 @@ impl Importer {
         }
         if !waiting.renamed.is_empty() {
             let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-            let said = lake.say_waiting(&waiting.renamed, links, &self.options.rules).await?;
-            numbers.push((number::WAITING.into(), said));
+            lake.say_waiting(&waiting.renamed, links, &self.options.rules).await?;
         }
         let numbers: Vec<(&str, i64)> = numbers.iter().map(|(name, number)| (name.as_ref(), *number)).collect();
         lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
         if let Some(version) = replaced {
             complete(customers_table, version).await?;
             customers_table.replace(version);
-            kept::sweep(lake.home(), lake.events.transaction(number::REFILED).await?)?;
+            kept::sweep(lake.home(), lake.events.version(), lake.events.transaction(number::REFILED).await?)?;
+            waiting::forget(lake.home());
         }
         remove_files(lake.events.root(), work.replaced().map(|file| file.path.as_str()));
         Ok(())

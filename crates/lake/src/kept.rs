@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::limits::{WRITTEN_MIN, WRITTEN_PER_EVENT};
 use crate::store::{Lake, number};
 use crate::torn;
-use crate::waiting::{Filed, Renamed};
+use crate::waiting::Renamed;
 
 pub(crate) use file::{Head, forget, names, sweep};
 
@@ -112,7 +112,7 @@ impl Lake {
     /// # Errors
     /// When the log cannot be read.
     pub async fn keeping(&self, rules: &Rules) -> Result<Option<Keeping>, Error> {
-        let Filed::But(renamed) = self.filed(rules).await? else { return Ok(None) };
+        let Some(renamed) = self.filed(rules).await? else { return Ok(None) };
         let log = self.events.root().join("_delta_log");
         let version = self.events.version();
         // A commit that has been taken away, as old ones may be, cannot be compared any more.

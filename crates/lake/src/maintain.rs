@@ -20,6 +20,7 @@ use crate::schema::LINKS;
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose, Table};
+use crate::waiting;
 use crate::words::Words;
 
 /// What compaction did.
@@ -140,6 +141,7 @@ impl Lake {
             remove
         });
         self.events.commit(purpose, add.collect(), remove.collect(), &numbers).await?;
+        waiting::forget(self.home());
         complete(&mut customers_table, replaced).await?;
         if purpose == Purpose::Erase {
             complete(&mut links_table, links).await?;
@@ -247,7 +249,7 @@ impl Lake {
         let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
         places.extend(kept::names(self.home()));
         let events = self.rebuild(&lock, &change, rules, files, Purpose::Erase).await?;
-        kept::sweep(self.home(), self.events.transaction(number::REFILED).await?)?;
+        kept::sweep(self.home(), self.events.version(), self.events.transaction(number::REFILED).await?)?;
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
         for (kind, _) in &theirs {
             *by_kind.entry((*kind).to_owned()).or_default() += 1;

@@ -17,11 +17,11 @@ use crate::error::Error;
 use crate::identity::{Identity, complete, read_columns};
 use crate::kept;
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK, LOCK_TRIED_EVERY, LOCK_WAITED};
-use crate::scan::{Projection, read_part};
+use crate::open_file::OpenFile;
+use crate::scan::{Part, Projection, read_part};
 use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
 use crate::table::Table;
 use crate::torn;
-use crate::waiting::Filed;
 
 /// Numbers that ride in the commits of the events table.
 pub(crate) mod number {
@@ -39,8 +39,6 @@ pub(crate) mod number {
     pub(crate) const LINKS: &str = "links";
     /// The version of the links table by which rows are filed.
     pub(crate) const LINKS_FILED: &str = "links_filed";
-    /// The version of the events that said last which rows wait to be filed.
-    pub(crate) const WAITING: &str = "waiting";
     /// The fingerprint of the rules by which rows are filed.
     pub(crate) const RULES_FILED: &str = "rules_filed";
     /// The version of the events with which rows went to other customers, or away, last.
@@ -180,11 +178,13 @@ impl Lake {
         run_on_all_cores(|| {
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
                 // All events of a customer lie in one part, and in each of its runs side by side. Who is counted does not
-                // depend on their order in time, so runs need not be merged.
+                // depend on their order in time, so runs need not be merged but where rows come from elsewhere.
                 let (mut rows, mut distinct) = (0, HashSet::with_hasher(RandomState::default()));
-                for run in part.runs() {
+                let run = |run: &OpenFile| Part { runs: vec![run.clone()], ..*part };
+                let alone = if rerouted.is_some() { vec![part.clone()] } else { part.runs.iter().map(run).collect() };
+                for part in &alone {
                     let mut last = None;
-                    read_part(&run, &projection, rerouted.as_ref(), |batch| {
+                    read_part(part, &projection, rerouted.as_ref(), |batch| {
                         let of = batch.column(0).as_primitive::<Int64Type>().values();
                         rows += of.len() as u64;
                         for customer in of.iter().copied() {
@@ -227,7 +227,7 @@ impl Lake {
             table.settle().await?;
             table.remove_orphans().await?;
         }
-        kept::sweep(&self.home, self.events.transaction(number::REFILED).await?)?;
+        kept::sweep(&self.home, self.events.version(), self.events.transaction(number::REFILED).await?)?;
         // Only who has the lock keeps rows here.
         let waiting = self.home.join("tmp");
         if waiting.exists() {
@@ -264,8 +264,7 @@ impl Lake {
     /// All keys and links, under these rules.
     pub(crate) async fn identity(&self, rules: Rules) -> Result<Identity, Error> {
         let (customers, links) = (self.identity_table(KEYS).await?, self.identity_table(EVIDENCE).await?);
-        // What a key is taken for is the same as when rows were filed, also of those that wait: others do not.
-        let filed = self.is_current(links.as_ref()).await? && matches!(self.filed(&rules).await?, Filed::But(_));
+        let filed = self.is_current(links.as_ref()).await? && self.is_filed(&rules).await?;
         Identity::load(customers.as_ref(), links.as_ref(), rules, filed).await
     }
 
@@ -275,11 +274,16 @@ impl Lake {
         if !self.is_current(links.as_ref()).await? {
             return Ok(None);
         }
-        let Filed::But(renamed) = self.filed(rules).await? else { return Ok(None) };
+        let Some(renamed) = self.filed(rules).await? else { return Ok(None) };
         let position = CUSTOMERS.iter().position(|(name, ..)| *name == "customer").expect("it is one of the columns");
         let batches = read_columns(self.identity_table(KEYS).await?.as_ref(), Some(&[position])).await?;
         let customers = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values());
         Ok(Some(customers.map(|filed| *renamed.get(filed).unwrap_or(filed)).collect()))
+    }
+
+    /// The same, of the links that are there.
+    pub(crate) async fn knows_all_links(&self) -> Result<bool, Error> {
+        self.is_current(self.identity_table(EVIDENCE).await?.as_ref()).await
     }
 
     /// Whether the events know all links that have been written.

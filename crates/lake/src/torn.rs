@@ -105,15 +105,17 @@ fn torn(log: &Path) -> Result<Vec<PathBuf>, Error> {
             _ => {}
         }
     }
-    let mut torn = Vec::new();
-    if let Some(path) = commit.map(|name| log.join(name)) {
+    let (mut torn, mut of_torn) = (Vec::new(), None);
+    if let Some(name) = commit {
+        let path = log.join(&name);
         let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
         if !is_whole(&bytes) {
             torn.push(path);
+            of_torn = Some(name.replace("json", "checkpoint.parquet"));
         }
     }
-    if let Some(path) = checkpoint.map(|name| log.join(name))
-        && !ends_as_parquet(&path).map_err(Error::file("read", &path))?
+    if let Some((path, name)) = checkpoint.map(|name| (log.join(&name), name))
+        && (of_torn == Some(name) || !ends_as_parquet(&path).map_err(Error::file("read", &path))?)
     {
         torn.push(path);
         // It says which checkpoint is the last one; without it they are looked for.
@@ -137,17 +139,15 @@ fn ends_as_parquet(path: &Path) -> std::io::Result<bool> {
 /// Where a commit says how many lines it has.
 pub(crate) const LINES: &str = "lines";
 
-/// Whether a commit is there to its end. Ours say in their first line how many they have; of others the last line has to be
-/// one.
+/// Whether a commit is there to its end. Ours say in their first line how many they have; of others every line has to be one.
 fn is_whole(commit: &[u8]) -> bool {
     let mut lines =
         commit.trim_ascii_end().split(|byte| *byte == b'\n').map(serde_json::from_slice::<serde_json::Value>);
     let first = lines.next().and_then(Result::ok);
     let Some(first) = first else { return false };
-    let rest: Vec<bool> = lines.map(|line| line.is_ok()).collect();
-    let is_end = rest.last().copied().unwrap_or(true);
+    let Ok(rest) = lines.collect::<Result<Vec<_>, _>>() else { return false };
     let says = first.get("commitInfo").and_then(|info| info.get(LINES)?.as_u64());
-    is_end && says.is_none_or(|lines| lines == rest.len() as u64 + 1)
+    says.is_none_or(|lines| lines == rest.len() as u64 + 1)
 }
 
 #[cfg(test)]

@@ -27,10 +27,7 @@ impl Taken {
     }
 
     fn runs(&self) -> impl Iterator<Item = &OpenFile> {
-        self.parts.iter().flat_map(|part| match part {
-            Part::Bucket(_, runs) => runs.as_slice(),
-            Part::Moved(_) => &[],
-        })
+        self.parts.iter().flat_map(|part| &part.runs)
     }
 }
 
@@ -99,10 +96,9 @@ impl<'a> Touched<'a> {
         projection: &Projection,
     ) -> Result<Option<[RecordBatch; 2]>, Error> {
         let found = match parts.get(number) {
-            Some(Part::Bucket(bucket, runs)) => {
+            Some(Part { bucket, runs }) => {
                 read_touched(*bucket, runs, &self.at_home, projection)?.map(|rows| [rows.clone(), rows])
             }
-            Some(Part::Moved(_)) => None,
             None => self.read_away(parts, projection)?,
         };
         let Some([was, now]) = found else { return Ok(None) };
@@ -111,8 +107,7 @@ impl<'a> Touched<'a> {
 
     fn read_away(&self, parts: &[Part], projection: &Projection) -> Result<Option<[RecordBatch; 2]>, Error> {
         let mut found = Vec::new();
-        for part in parts {
-            let Part::Bucket(bucket, runs) = part else { continue };
+        for Part { bucket, runs } in parts {
             found.extend(read_touched(*bucket, runs, &self.away, projection)?);
         }
         if found.is_empty() {

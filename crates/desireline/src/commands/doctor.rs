@@ -158,7 +158,8 @@ async fn lake(home: &Path) -> (u64, Checked) {
         Ok((_, position, torn)) if !torn.is_empty() => {
             let names: Vec<String> = torn.iter().map(|path| path.display().to_string()).collect();
             let found = format!("a power cut tore {}, which was put aside", names.join(", "));
-            let todo = "nobody was told that it was done: import again what was being imported; then delete it";
+            let todo = "of a commit (.json) nobody was told that it was done: import again what was being imported. Then \
+                        delete these files";
             (position, doubtful("lake", found, todo))
         }
         Ok((since_us, position, _)) => {

@@ -148,9 +148,10 @@ pub(crate) fn names(home: &Path) -> Vec<String> {
 }
 
 /// Deletes what was counted before rows were put in other places or taken out: it may tell of somebody who is erased, and is
-/// void in any case. Only for who has the right to write.
-pub(crate) fn sweep(home: &Path, refiled: Option<i64>) -> Result<(), error::Error> {
-    delete(home, |path| mark_of(path).is_none_or(|mark| mark.refiled != refiled))
+/// void in any case. So is what was counted of a later state than this `version`, which only an older lake put in the place of
+/// another one can have. Only for who has the right to write.
+pub(crate) fn sweep(home: &Path, version: u64, refiled: Option<i64>) -> Result<(), error::Error> {
+    delete(home, |path| mark_of(path).is_none_or(|mark| mark.refiled != refiled || mark.version > version))
 }
 
 /// Deletes all that is kept.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use lake::{Lake, Writer};
 use listen::stitch::Rules;
+use proptest::prelude::*;
 
-use crate::home::{Row, export, import, runtime, spread};
+use crate::home::{Keys, Model, Row, export, import, runtime, sequences, spread, without_ballast};
 use crate::kept::{Asks, afresh, ask, many};
 
 /// The files of events, and when they were written.
@@ -64,4 +65,51 @@ fn whoever_logs_in_has_no_other_rows_written_again() {
         assert_eq!(lake.size(&rules).await.expect("a size"), size);
         assert_eq!(ask(home.path(), &asks).await.0, expected);
     });
+}
+
+/// Tells the same as all rows read again, after each export.
+async fn exported_one_by_one(first: &[Row], later: &[Vec<Row>]) {
+    let (home, rules) = (tempfile::tempdir().expect("a folder"), Rules::default());
+    import(home.path(), &spread(first)).await;
+    let mut writer = Writer::new(home.path());
+    let mut model = Model { rows: first.to_vec(), ..Model::default() };
+    for (position, rows) in (1..).zip(later) {
+        export(&mut writer, rows, &rules, position).await;
+        model.rows.extend_from_slice(rows);
+        assert_eq!(without_ballast(sequences(home.path()).await), model.told(&rules), "after {position} of {later:?}");
+    }
+}
+
+fn row(keys: &[(&'static str, &str)], event: &str, at: i64) -> Row {
+    Row::new(keys.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(), event, at)
+}
+
+#[test]
+fn rows_that_came_while_others_waited_go_with_their_key() {
+    let (d, e, p) = (("anonymous_id", "d"), ("email", "e@x.org"), ("phone", "+49301234567"));
+    let first = [row(&[("user_id", "u1"), e], "a", 3), row(&[("user_id", "u2"), p], "b", 6), row(&[d], "c", 4)];
+    // The last one was late: the device was the other user's before.
+    let later = [row(&[d, e], "d", 10), row(&[d], "e", 11), row(&[d, p], "f", 5)];
+    runtime().block_on(exported_one_by_one(&first, &later.map(|row| vec![row])));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rows_wait_and_nobody_sees_a_difference(events in prop::collection::vec(prop::collection::vec(
+        (prop::collection::vec((0..4usize, 0..4u8), 1..3), 0..40u8), 1..4), 1..9))
+    {
+        let kinds = ["user_id", "email", "phone", "anonymous_id"];
+        let key = |(kind, n): &(usize, u8)| (kinds[*kind], [format!("u{n}"), format!("e{n}@x.org"), format!("+4930123456{n}"), format!("a{n}")][*kind].clone());
+        let mut arrived = 0;
+        let mut row = |(keys, at): &(Vec<(usize, u8)>, u8)| {
+            arrived += 1;
+            let keys: Keys = keys.iter().map(key).collect();
+            Row { id: Some(arrived.to_string()), ..Row::new(keys, &format!("e{arrived}"), i64::from(*at)) }
+        };
+        let mut all: Vec<Vec<Row>> = events.iter().map(|rows| rows.iter().map(&mut row).collect()).collect();
+        let first = all.remove(0);
+        runtime().block_on(exported_one_by_one(&first, &all));
+    }
 }
