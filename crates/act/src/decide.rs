@@ -112,18 +112,53 @@ pub struct Decision {
 /// `occasion` is what gave rise to the question (a hash of the id of the event, for example): the same occasion gives the same
 /// decision, however often it is asked for, once the state has taken in what was [decided](Decision::taken).
 pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occasion: u64, draw: &Draw) -> Decision {
+    decide_among(&state.at(plan, now), models, occasion, draw, &|_| true)
+}
+
+/// The same where nobody asks: an event, or time passing, has an action carried out only if it is delivered. Something is decided
+/// if the best of all that may be chosen is delivered, and lots are drawn among those that are, so that every lot that is drawn
+/// is part of a decision. `None` where nothing is decided, now or again.
+pub fn decide_by_itself(
+    state: &State,
+    plan: &Plan,
+    models: &Models,
+    now: Timestamp,
+    occasion: u64,
+    draw: &Draw,
+) -> Option<Decision> {
     let customer = state.at(plan, now);
+    let delivers = |action: usize| plan.charter().actions[action].deliver.is_some();
+    // Most events bring nothing, and this is seen sooner than all actions are ranked.
+    let mut each = 0..plan.actions.len();
+    if !each.any(|action| delivers(action) && gates::pass(&customer, action, occasion).is_ok()) {
+        return None;
+    }
+    let decision = decide_among(&customer, models, occasion, draw, &delivers);
+    let decides = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
+    (decides && !decision.repeated).then_some(decision)
+}
+
+/// Chooses among the actions that may be; nothing where the best of all is none of these.
+fn decide_among(
+    customer: &Customer<'_>,
+    models: &Models,
+    occasion: u64,
+    draw: &Draw,
+    may_be: &dyn Fn(usize) -> bool,
+) -> Decision {
+    let (state, plan) = (customer.state, customer.plan);
     let charter = plan.charter();
-    let handling = gates::handling(&customer);
+    let handling = gates::handling(customer);
     let numbers = plan.actions.iter().any(|action| action.learnt.is_some()).then(|| customer.numbers());
     let numbers = numbers.unwrap_or_default();
     let each = charter.actions.iter().enumerate();
     let mut candidates: Vec<Candidate> =
-        each.map(|(action, _)| candidate(&customer, action, occasion, models, &numbers)).collect();
+        each.map(|(action, _)| candidate(customer, action, occasion, models, &numbers)).collect();
     let arm = arm(handling, plan, draw);
     let explore_share = if handling == Handling::Person { 0.0 } else { charter.deciding.explore_share };
     let explored = arm == Arm::Random || (arm == Arm::Best && draw.explore < explore_share);
-    let mut chosen = choose(&mut candidates, arm, explore_share, explored.then_some(draw.pick));
+    let pool = pool(&candidates, may_be);
+    let mut chosen = choose(&mut candidates, &pool, arm, explore_share, explored.then_some(draw.pick));
     let before = state.decided().iter().find(|taken| taken.occasion == occasion);
     if let Some(taken) = before {
         chosen = Some(index(taken.action));
@@ -132,12 +167,13 @@ pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occas
         if chosen == Some(action) {
             candidate.fell_out = None;
         } else if candidate.fell_out.is_none() {
-            candidate.fell_out = Some(if arm == Arm::None { FellOut::Control } else { FellOut::Outranked });
+            let withheld = arm == Arm::None && pool.contains(&action);
+            candidate.fell_out = Some(if withheld { FellOut::Control } else { FellOut::Outranked });
         }
     }
     let learnt = chosen.is_some_and(|action| plan.actions[action].learnt.is_some());
     Decision {
-        at_us: now.as_micros(),
+        at_us: customer.now_us,
         occasion,
         chosen: chosen.map(crate::plan::number),
         repeated: before.is_some(),
@@ -149,16 +185,6 @@ pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occas
         candidates,
         features: if learnt { numbers } else { Vec::new() },
     }
-}
-
-/// Whether [`decide`] may find something that nobody has to ask for: an action that is delivered, or that the customer is one of
-/// those for whom nothing is chosen. Most events bring neither, and this is seen sooner than all actions are ranked.
-pub fn may_act_by_itself(state: &State, plan: &Plan, now: Timestamp, occasion: u64, draw: &Draw) -> bool {
-    let customer = state.at(plan, now);
-    let passes = |action| gates::pass(&customer, action, occasion).is_ok();
-    let mut each = plan.charter().actions.iter().enumerate();
-    arm(gates::handling(&customer), plan, draw) == Arm::None
-        || each.any(|(action, told)| told.deliver.is_some() && passes(action))
 }
 
 impl Decision {
@@ -216,16 +242,28 @@ fn arm(handling: Handling, plan: &Plan, draw: &Draw) -> Arm {
     }
 }
 
-/// Chooses among the candidates that passed, and notes how probable each was; `pick` is the lot where it is drawn.
-fn choose(candidates: &mut [Candidate], arm: Arm, explore_share: f64, pick: Option<f64>) -> Option<usize> {
-    let passed: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].fell_out.is_none()).collect();
+/// The candidates that passed and may be chosen, the best first; none where the best that passed may not be.
+fn pool(candidates: &[Candidate], may_be: &dyn Fn(usize) -> bool) -> Vec<usize> {
+    let passed = (0..candidates.len()).filter(|i| candidates[*i].fell_out.is_none());
     // The first of the best: of equal scores, the one that stands first in the charter.
     let better = |best: usize, next: usize| {
         if candidates[next].score.total_cmp(&candidates[best].score).is_gt() { next } else { best }
     };
-    let best = passed.iter().copied().reduce(better)?;
-    let even = 1.0 / passed.len() as f64;
-    for i in &passed {
+    let Some(best) = passed.clone().reduce(better).filter(|best| may_be(*best)) else { return Vec::new() };
+    std::iter::once(best).chain(passed.filter(|i| *i != best && may_be(*i))).collect()
+}
+
+/// Chooses of a pool, and notes how probable each was; `pick` is the lot where it is drawn.
+fn choose(
+    candidates: &mut [Candidate],
+    pool: &[usize],
+    arm: Arm,
+    explore_share: f64,
+    pick: Option<f64>,
+) -> Option<usize> {
+    let best = *pool.first()?;
+    let even = 1.0 / pool.len() as f64;
+    for i in pool {
         candidates[*i].probability = match arm {
             Arm::None => 0.0,
             Arm::Random => even,
@@ -237,8 +275,8 @@ fn choose(candidates: &mut [Candidate], arm: Arm, explore_share: f64, pick: Opti
         (_, None) => Some(best),
         (_, Some(pick)) => {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 up to their number")]
-            let lot = (pick * passed.len() as f64) as usize;
-            passed.get(lot.min(passed.len() - 1)).copied()
+            let lot = (pick * pool.len() as f64) as usize;
+            pool.get(lot.min(pool.len() - 1)).copied()
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use act::{
-    Arm, Consent, Draw, Effects, FellOut, History, Input, Models, News, Plan, State, Taken, decide, may_act_by_itself,
+    Arm, Consent, Draw, Effects, FellOut, History, Input, Models, News, Plan, State, Taken, decide, decide_by_itself,
     replay, step,
 };
 use charter::Charter;
@@ -318,26 +318,32 @@ proptest! {
         }
     }
 
-    /// What is seen without ranking all actions is what ranking them finds: whether anything that is delivered passes, or may
-    /// be withheld.
+    /// What is decided by itself: nothing where the best of all is not delivered, and otherwise what is drawn among those that
+    /// are, by the probabilities that the decision says.
     #[test]
-    fn nothing_acts_by_itself_that_may_not(sent in sent(30), customer in 0..40u64) {
+    fn by_itself_it_is_drawn_among_what_is_delivered(sent in sent(30), customer in 0..40u64) {
         let plan = plan_of(ACTING);
         let models = Models::new(&plan);
         let mut state = State::new(&plan);
+        let delivered = |action: u32| plan.charter().actions[action as usize].deliver.is_some();
         for one in &sent {
             one.put(&mut state, &plan, one.received());
             let (now, occasion) = (one.received(), one.seq);
             let draw = Draw::new(1, customer, occasion);
-            let decision = decide(&state, &plan, &models, now, occasion, &draw);
-            let delivered = |action: u32| plan.charter().actions[action as usize].deliver.is_some();
+            let asked = decide(&state, &plan, &models, now, occasion, &draw);
             let passed = |fell_out| matches!(fell_out, None | Some(FellOut::Outranked | FellOut::Control));
-            let mut each = decision.candidates.iter();
-            let may = decision.arm == Arm::None || each.any(|one| delivered(one.action) && passed(one.fell_out));
-            prop_assert_eq!(may_act_by_itself(&state, &plan, now, occasion, &draw), may, "{:?}", decision);
-            let delivers = decision.chosen.is_some_and(delivered);
-            prop_assert!(may || !delivers);
-            if let Some(taken) = decision.taken().filter(|_| delivers) {
+            let passed: Vec<_> = asked.candidates.iter().filter(|one| passed(one.fell_out)).collect();
+            let best = passed.iter().copied().reduce(|best, next| if next.score > best.score { next } else { best });
+            let decided = decide_by_itself(&state, &plan, &models, now, occasion, &draw);
+            let decides = best.is_some_and(|best| delivered(best.action)) && !asked.repeated;
+            prop_assert_eq!(decided.is_some(), decides, "{:?}", asked);
+            let Some(decided) = decided else { continue };
+            let sum: f64 = decided.candidates.iter().map(|one| one.probability).sum::<f64>() + decided.none_probability;
+            prop_assert!((sum - 1.0).abs() < 1e-12, "{:?}", decided);
+            prop_assert!(decided.candidates.iter().all(|one| one.probability == 0.0 || delivered(one.action)));
+            prop_assert_eq!(decided.chosen.is_none(), decided.arm == Arm::None);
+            prop_assert!(decided.choice().is_none_or(|chosen| chosen.probability > 0.0));
+            if let Some(taken) = decided.taken() {
                 step(&mut state, Input::Decided(&taken), &plan, now);
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide, may_act_by_itself};
+use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide, decide_by_itself};
 use event::Timestamp;
 use hashbrown::HashMap;
 use keep::{Customer, Entry, Key, Loaded, Logged, MessageId, Wanted};
@@ -279,17 +279,14 @@ impl Engine {
             return;
         }
         let (now, draw) = (Timestamp::from_micros(work.now_us), self.draw(customer, occasion));
-        if !may_act_by_itself(&work.person(customer).profile.state, &self.plan, now, occasion, &draw) {
-            return;
-        }
-        let decision = self.consider(work, customer, occasion);
-        let chosen = decision.chosen.and_then(|action| self.charter().actions.get(action as usize));
-        let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
-        let delivers = chosen.is_some_and(|action| action.deliver.is_some());
-        if !decision.repeated && passed && (delivers || chosen.is_none()) {
-            carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), subject);
-            let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
+        let decision = {
+            let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+            decide_by_itself(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
+        };
+        if let Some(decision) = decision {
+            let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
+            carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), subject);
         }
     }
 

@@ -4,6 +4,7 @@ mod backlog;
 mod charters;
 mod consents;
 mod erased;
+mod lots;
 mod policies;
 mod simulated;
 mod stories;
