@@ -80,6 +80,24 @@ pub enum Handling {
     Person,
 }
 
+/// In what manner an action was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct How {
+    /// Who carries it out.
+    pub handling: Handling,
+    /// By what rule.
+    pub arm: Arm,
+    /// Whether it was drawn by lot.
+    pub explored: bool,
+    /// How probable that was, by the lots of this customer's arm.
+    pub probability: f64,
+}
+
+impl How {
+    /// As the best, with nothing left to chance.
+    pub const BEST: How = How { handling: Handling::Script, arm: Arm::Best, explored: false, probability: 1.0 };
+}
+
 /// What was decided for a customer, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
@@ -89,7 +107,8 @@ pub struct Decision {
     pub occasion: u64,
     /// The action, by its position in the charter; `None` for none.
     pub chosen: Option<u32>,
-    /// Whether it was decided before, on the same occasion: then there is nothing to deliver.
+    /// Whether it was decided before, on the same occasion: then there is nothing to deliver, and all that is said of how it was
+    /// chosen is as it was then, while the others are told as they are now.
     pub repeated: bool,
     /// Who carries it out.
     pub handling: Handling,
@@ -154,15 +173,14 @@ fn decide_among(
     let each = charter.actions.iter().enumerate();
     let mut candidates: Vec<Candidate> =
         each.map(|(action, _)| candidate(customer, action, occasion, models, &numbers)).collect();
+    if let Some(taken) = state.decided().iter().find(|taken| taken.occasion == occasion) {
+        return repeat(customer, taken, candidates);
+    }
     let arm = arm(handling, plan, draw);
     let explore_share = if handling == Handling::Person { 0.0 } else { charter.deciding.explore_share };
     let explored = arm == Arm::Random || (arm == Arm::Best && draw.explore < explore_share);
     let pool = pool(&candidates, may_be);
-    let mut chosen = choose(&mut candidates, &pool, arm, explore_share, explored.then_some(draw.pick));
-    let before = state.decided().iter().find(|taken| taken.occasion == occasion);
-    if let Some(taken) = before {
-        chosen = Some(index(taken.action));
-    }
+    let chosen = choose(&mut candidates, &pool, arm, explore_share, explored.then_some(draw.pick));
     for (action, candidate) in candidates.iter_mut().enumerate() {
         if chosen == Some(action) {
             candidate.fell_out = None;
@@ -176,7 +194,7 @@ fn decide_among(
         at_us: customer.now_us,
         occasion,
         chosen: chosen.map(crate::plan::number),
-        repeated: before.is_some(),
+        repeated: false,
         handling,
         arm,
         explored: explored && chosen.is_some(),
@@ -190,8 +208,16 @@ fn decide_among(
 impl Decision {
     /// What the state has to take in, once it was decided for an action.
     pub fn taken(&self) -> Option<Taken> {
-        let action = self.chosen?;
-        Some(Taken { at_us: self.at_us, occasion: self.occasion, action, features: self.features.clone() })
+        let choice = self.choice()?;
+        let (handling, arm, explored, probability) = (self.handling, self.arm, self.explored, choice.probability);
+        let how = How { handling, arm, explored, probability };
+        Some(Taken {
+            at_us: self.at_us,
+            occasion: self.occasion,
+            action: choice.action,
+            how,
+            features: self.features.clone(),
+        })
     }
 
     /// The candidate that was chosen.
@@ -239,6 +265,31 @@ fn arm(handling: Handling, plan: &Plan, draw: &Draw) -> Arm {
         Arm::Random
     } else {
         Arm::Best
+    }
+}
+
+/// What was decided before, on the same occasion.
+fn repeat(customer: &Customer<'_>, taken: &Taken, mut candidates: Vec<Candidate>) -> Decision {
+    let How { handling, arm, explored, probability } = taken.how;
+    for (action, candidate) in candidates.iter_mut().enumerate() {
+        if action == index(taken.action) {
+            *candidate = Candidate { fell_out: None, until_us: None, probability, ..*candidate };
+        } else if candidate.fell_out.is_none() {
+            candidate.fell_out = Some(FellOut::Outranked);
+        }
+    }
+    Decision {
+        at_us: customer.now_us,
+        occasion: taken.occasion,
+        chosen: Some(taken.action),
+        repeated: true,
+        handling,
+        arm,
+        explored,
+        none_probability: 0.0,
+        again_us: candidates.iter().filter_map(|candidate| candidate.until_us).min(),
+        candidates,
+        features: Vec::new(),
     }
 }
 

@@ -20,7 +20,7 @@ mod state;
 mod value;
 
 pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
-pub use decide::{Arm, Candidate, Decision, FellOut, Handling, decide, decide_by_itself};
+pub use decide::{Arm, Candidate, Decision, FellOut, Handling, How, decide, decide_by_itself};
 pub use draw::Draw;
 pub use model::{BRACKETS, Bracket, Model, Models};
 pub use news::{News, What, differences};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use act::{
-    Arm, Consent, Draw, Effects, FellOut, History, Input, Models, News, Plan, State, Taken, decide, decide_by_itself,
-    replay, step,
+    Arm, Consent, Draw, Effects, FellOut, History, How, Input, Models, News, Plan, State, Taken, decide,
+    decide_by_itself, replay, step,
 };
 use charter::Charter;
 use event::{Event, Timestamp, Value};
@@ -266,7 +266,7 @@ proptest! {
                 let at_us = at_s * 1_000_000;
                 let consent_given = Consent { purpose: format!("p{which}"), at_us, granted: *granted };
                 let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
-                let taken = Taken { at_us, occasion, action: *action, features: Vec::new() };
+                let taken = Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() };
                 let input = if *consent { Input::Consent(&consent_given) } else { Input::Decided(&taken) };
                 step(&mut state, input, &plan, at(*at_s));
             }
@@ -282,7 +282,7 @@ proptest! {
                 history.consents.push(Consent { purpose: format!("p{which}"), at_us, granted: *granted });
             } else {
                 let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
-                history.decided.push(Taken { at_us, occasion, action: *action, features: Vec::new() });
+                history.decided.push(Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() });
             }
         }
         prop_assert_eq!(&history.state(&plan, at(UNTIL)), &state);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use act::{
-    Consent, Draw, Effects, FellOut, Handling, Input, Models, News, Plan, State, StateError, Taken, What, decide, step,
+    Consent, Draw, Effects, FellOut, Handling, How, Input, Models, News, Plan, State, StateError, Taken, What, decide,
+    step,
 };
 use charter::Charter;
 use event::{Event, Timestamp, Value};
@@ -304,6 +305,23 @@ fn the_same_occasion_gives_the_same_decision() {
 }
 
 #[test]
+fn asked_again_it_says_how_probable_the_choice_was() {
+    let charter = SHOP.replace("stakes:", "deciding: {explore_share: 0.5}\nstakes:");
+    let mut ann = story(&charter);
+    ann.put("2026-03-02T10:00", "Ticket");
+    let now = ann.time("2026-03-02T10:00");
+    let first = ann.decision("2026-03-02T10:00", 42, &Draw { explore: 0.1, pick: 0.9, ..Draw::BEST });
+    assert!(first.explored && first.choice().is_some_and(|choice| (choice.probability - 0.25).abs() < 1e-12));
+    step(&mut ann.state, Input::Decided(&first.taken().expect("chosen")), &ann.plan, now);
+    // By now it would have fallen out, and another one be chosen.
+    let later = ann.decision("2026-03-20T10:00", 42, &Draw::BEST);
+    let choice = later.choice().expect("the same as before");
+    assert_eq!((later.repeated, later.chosen, later.explored), (true, first.chosen, true));
+    assert_eq!((choice.fell_out, choice.probability.to_bits()), (None, 0.25f64.to_bits()));
+    assert_eq!(later.none_probability.to_bits(), 0, "something was chosen");
+}
+
+#[test]
 fn high_stakes_go_to_a_person_and_nothing_is_left_to_chance() {
     let charter = SHOP.replace("stakes:", "deciding: {explore_share: 1, none_share: 1}\nstakes:");
     let mut ann = story(&charter);
@@ -410,7 +428,7 @@ fn every_bound_shows_where_it_was_reached() {
     assert!(bounds(&ann).contains(&"expectation.delivery".to_owned()));
     let now = ann.time("2026-03-02T12:00");
     for occasion in 0..70 {
-        let taken = Taken { at_us: now.as_micros(), occasion, action: 0, features: Vec::new() };
+        let taken = Taken { at_us: now.as_micros(), occasion, action: 0, how: How::BEST, features: Vec::new() };
         step(&mut ann.state, Input::Decided(&taken), &ann.plan, now);
         ann.consent(&format!("purpose {occasion}"), "2026-03-02T12:00", true);
     }

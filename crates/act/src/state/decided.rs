@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Effects, State};
+use crate::decide::How;
 use crate::digest::Digest;
 use crate::limits::DECISIONS_MAX;
 use crate::plan::{Plan, index};
@@ -17,6 +18,8 @@ pub struct Taken {
     pub occasion: u64,
     /// The action, by its position in the charter.
     pub action: u32,
+    /// In what manner it was chosen.
+    pub how: How,
     /// What was known of the customer, where the propensity of the action is learnt.
     pub features: Vec<f32>,
 }
