@@ -13,7 +13,7 @@ use crate::customer::Customer;
 use crate::draw::Draw;
 use crate::model::Models;
 use crate::plan::{Plan, index};
-use crate::state::{State, Taken};
+use crate::state::{Drawn, State, Taken};
 
 /// Why an action was not chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub struct Candidate {
     pub probability: f64,
 }
 
-/// By what rule it is chosen for a customer; drawn once for each.
+/// By what rule it is chosen for a customer; drawn once for each, at the first decision about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
@@ -66,7 +66,7 @@ pub enum Arm {
     Best,
     /// Any one that may be chosen.
     Random,
-    /// None.
+    /// None: what would have been the best is withheld.
     None,
 }
 
@@ -107,6 +107,11 @@ pub struct Decision {
     pub occasion: u64,
     /// The action, by its position in the charter; `None` for none.
     pub chosen: Option<u32>,
+    /// The action that would have been the best, where none is chosen because the customer belongs to [`Arm::None`]. It uses up
+    /// caps as if it had been chosen, so that as much is decided for these customers as for the others.
+    pub withheld: Option<u32>,
+    /// The lot that says to which arm the customer belongs: the one of the first decision about it.
+    pub lot: f64,
     /// Whether it was decided before, on the same occasion: then there is nothing to deliver, and all that is said of how it was
     /// chosen is as it was then, while the others are told as they are now.
     pub repeated: bool,
@@ -176,7 +181,8 @@ fn decide_among(
     if let Some(taken) = state.decided().iter().find(|taken| taken.occasion == occasion) {
         return repeat(customer, taken, candidates);
     }
-    let arm = arm(handling, plan, draw);
+    let lot = state.lot().unwrap_or(draw.arm);
+    let arm = arm(handling, plan, lot);
     let explore_share = if handling == Handling::Person { 0.0 } else { charter.deciding.explore_share };
     let explored = arm == Arm::Random || (arm == Arm::Best && draw.explore < explore_share);
     let pool = pool(&candidates, may_be);
@@ -194,6 +200,8 @@ fn decide_among(
         at_us: customer.now_us,
         occasion,
         chosen: chosen.map(crate::plan::number),
+        withheld: pool.first().filter(|_| chosen.is_none()).copied().map(crate::plan::number),
+        lot,
         repeated: false,
         handling,
         arm,
@@ -206,18 +214,17 @@ fn decide_among(
 }
 
 impl Decision {
-    /// What the state has to take in, once it was decided for an action.
+    /// What the state has to take in, once it was decided for an action, or one was withheld.
     pub fn taken(&self) -> Option<Taken> {
-        let choice = self.choice()?;
-        let (handling, arm, explored, probability) = (self.handling, self.arm, self.explored, choice.probability);
-        let how = How { handling, arm, explored, probability };
-        Some(Taken {
-            at_us: self.at_us,
-            occasion: self.occasion,
-            action: choice.action,
-            how,
-            features: self.features.clone(),
-        })
+        let action = self.chosen.or(self.withheld)?;
+        let probability = self.choice().map_or(self.none_probability, |choice| choice.probability);
+        let how = How { handling: self.handling, arm: self.arm, explored: self.explored, probability };
+        Some(Taken { at_us: self.at_us, occasion: self.occasion, action, how, features: self.features.clone() })
+    }
+
+    /// What the state has to take in of every decision, whatever was decided.
+    pub fn drawn(&self) -> Drawn {
+        Drawn { at_us: self.at_us, occasion: self.occasion, lot: self.lot }
     }
 
     /// The candidate that was chosen.
@@ -255,13 +262,14 @@ fn candidate(customer: &Customer<'_>, action: usize, occasion: u64, models: &Mod
     }
 }
 
-fn arm(handling: Handling, plan: &Plan, draw: &Draw) -> Arm {
+/// The arm that a lot means: from either end, so that a share that changes moves nobody between the other arms.
+fn arm(handling: Handling, plan: &Plan, lot: f64) -> Arm {
     let deciding = plan.charter().deciding;
     if handling == Handling::Person {
         Arm::Best
-    } else if draw.arm < deciding.none_share {
+    } else if lot < deciding.none_share {
         Arm::None
-    } else if draw.arm < deciding.none_share + deciding.random_share {
+    } else if lot >= 1.0 - deciding.random_share {
         Arm::Random
     } else {
         Arm::Best
@@ -271,9 +279,11 @@ fn arm(handling: Handling, plan: &Plan, draw: &Draw) -> Arm {
 /// What was decided before, on the same occasion.
 fn repeat(customer: &Customer<'_>, taken: &Taken, mut candidates: Vec<Candidate>) -> Decision {
     let How { handling, arm, explored, probability } = taken.how;
+    let withheld = taken.is_withheld();
+    let (fell_out, of_action) = if withheld { (Some(FellOut::Control), 0.0) } else { (None, probability) };
     for (action, candidate) in candidates.iter_mut().enumerate() {
         if action == index(taken.action) {
-            *candidate = Candidate { fell_out: None, until_us: None, probability, ..*candidate };
+            *candidate = Candidate { fell_out, until_us: None, probability: of_action, ..*candidate };
         } else if candidate.fell_out.is_none() {
             candidate.fell_out = Some(FellOut::Outranked);
         }
@@ -281,12 +291,14 @@ fn repeat(customer: &Customer<'_>, taken: &Taken, mut candidates: Vec<Candidate>
     Decision {
         at_us: customer.now_us,
         occasion: taken.occasion,
-        chosen: Some(taken.action),
+        chosen: (!withheld).then_some(taken.action),
+        withheld: withheld.then_some(taken.action),
+        lot: customer.state.lot().unwrap_or_default(),
         repeated: true,
         handling,
         arm,
         explored,
-        none_probability: 0.0,
+        none_probability: if withheld { probability } else { 0.0 },
         again_us: candidates.iter().filter_map(|candidate| candidate.until_us).min(),
         candidates,
         features: Vec::new(),

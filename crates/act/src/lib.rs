@@ -25,4 +25,6 @@ pub use draw::Draw;
 pub use model::{BRACKETS, Bracket, Model, Models};
 pub use news::{News, What, differences};
 pub use plan::Plan;
-pub use state::{Bound, Consent, Effects, History, Input, Lesson, Noted, State, StateError, Taken, replay, step};
+pub use state::{
+    Bound, Consent, Drawn, Effects, History, Input, Lesson, Noted, State, StateError, Taken, replay, step,
+};

@@ -8,7 +8,7 @@ mod stored;
 use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use decided::{Lesson, Taken};
+pub use decided::{Drawn, Lesson, Taken};
 pub use history::{History, Noted};
 pub use replay::replay;
 pub use stored::StateError;
@@ -42,6 +42,8 @@ pub struct State {
     consents: Vec<Consent>,
     /// In the order of time.
     decided: Vec<Taken>,
+    /// The first lot that was drawn.
+    drawn: Option<Drawn>,
 }
 
 /// What a customer decided about a purpose.
@@ -67,6 +69,8 @@ pub enum Input<'a> {
     },
     /// The customer decided about a purpose.
     Consent(&'a Consent),
+    /// A lot was drawn for the customer, whatever it was decided to do.
+    Drawn(&'a Drawn),
     /// It was decided what to do for the customer.
     Decided(&'a Taken),
     /// Nothing but that time has passed: what follows from that is due.
@@ -115,6 +119,7 @@ pub fn step(state: &mut State, input: Input<'_>, plan: &Plan, now: Timestamp) ->
             }
         }
         Input::Consent(consent) => state.consent(consent),
+        Input::Drawn(drawn) => state.draw(drawn),
         Input::Decided(taken) => state.decide(taken, plan),
         Input::Wake => {}
     }
@@ -135,6 +140,7 @@ impl State {
             latest: Vec::new(),
             consents: Vec::new(),
             decided: Vec::new(),
+            drawn: None,
         }
     }
 
@@ -178,6 +184,7 @@ impl State {
             self.take(digest.clone(), || other.latest.clone(), plan, &mut effects);
         }
         other.consents.iter().for_each(|consent| self.consent(consent));
+        other.drawn.iter().for_each(|drawn| self.draw(drawn));
         other.decided.iter().for_each(|taken| self.decide(taken, plan));
         self.pass(now.as_micros().min(i64::MAX - 1), plan, &mut effects);
         effects.wake_us = self.wake_us(plan);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use act::{
-    Arm, Consent, Draw, Effects, FellOut, History, How, Input, Models, News, Plan, State, Taken, decide,
+    Arm, Consent, Draw, Drawn, Effects, FellOut, History, How, Input, Models, News, Plan, State, Taken, decide,
     decide_by_itself, replay, step,
 };
 use charter::Charter;
@@ -260,6 +260,7 @@ proptest! {
         ),
     ) {
         let plan = plan();
+        let drawn = |at_us, occasion: u64| Drawn { at_us, occasion, lot: 1.0 / (2 + occasion) as f64 };
         let put = |inputs: &[(bool, u8, i64, u32, bool)]| {
             let mut state = State::new(&plan);
             for (consent, which, at_s, action, granted) in inputs {
@@ -269,6 +270,9 @@ proptest! {
                 let taken = Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() };
                 let input = if *consent { Input::Consent(&consent_given) } else { Input::Decided(&taken) };
                 step(&mut state, input, &plan, at(*at_s));
+                if !*consent {
+                    step(&mut state, Input::Drawn(&drawn(at_us, occasion)), &plan, at(*at_s));
+                }
             }
             step(&mut state, Input::Wake, &plan, at(UNTIL));
             state
@@ -282,6 +286,7 @@ proptest! {
                 history.consents.push(Consent { purpose: format!("p{which}"), at_us, granted: *granted });
             } else {
                 let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
+                history.drawn.push(drawn(at_us, occasion));
                 history.decided.push(Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() });
             }
         }

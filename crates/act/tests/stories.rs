@@ -456,8 +456,8 @@ fn without_moments_every_name_is_one() {
     );
 }
 
-/// A state that version 1 of the form wrote, of the charter of these stories.
-const SAMPLE: &str = include_str!("golden/state_v1.hex");
+/// A state that version 2 of the form wrote, of the charter of these stories.
+const SAMPLE: &str = include_str!("golden/state_v2.hex");
 
 #[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
@@ -473,8 +473,10 @@ fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     assert_eq!(hex, SAMPLE.trim_end(), "a new form needs a new version, and a way to read this one");
     assert_eq!(State::from_bytes(&bytes, &ann.plan), Ok(ann.state.clone()));
 
-    let newer = [&[2], &bytes[1..]].concat();
-    assert_eq!(State::from_bytes(&newer, &ann.plan), Err(StateError::Version { found: 2 }));
+    for found in [1, 3] {
+        let other = [&[found], &bytes[1..]].concat();
+        assert_eq!(State::from_bytes(&other, &ann.plan), Err(StateError::Version { found }));
+    }
     let other = story(&SHOP.replace("within: 3bd", "within: 4bd"));
     assert_eq!(State::from_bytes(&bytes, &other.plan), Err(StateError::OtherCharter));
     assert_eq!(State::from_bytes(&[&bytes[..], &[0]].concat(), &ann.plan), Err(StateError::Damaged));

@@ -50,6 +50,8 @@ pub struct Decided {
     pub occasion: String,
     /// The action; `None` for none.
     pub action: Option<String>,
+    /// The action that would have been the best, where none is chosen because the customer belongs to those of `none_share`.
+    pub withheld: Option<String>,
     /// Who carries it out.
     pub handling: Handling,
     /// By what rule it was chosen.
@@ -291,7 +293,7 @@ impl Engine {
     }
 
     fn draw(&self, customer: Customer, occasion: u64) -> Draw {
-        Draw::new(self.options.seed, customer.0.cast_unsigned(), occasion)
+        Draw::new(self.seed, customer.0.cast_unsigned(), occasion)
     }
 
     fn consider(&self, work: &mut Work<'_>, customer: Customer, occasion: u64) -> Decision {
@@ -310,6 +312,8 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
     }
     let bytes = entry::bytes(stored);
     work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
+    // Also where nothing was chosen: it relies on what the state says, and the first lot is the customer's for good.
+    work.step(customer, Input::Drawn(&decision.drawn()));
     if let Some(taken) = &decision.taken() {
         work.step(customer, Input::Decided(taken));
     }
@@ -360,6 +364,7 @@ fn in_words(customer: Customer, stored: &StoredDecision<'_>, last: &LastWords) -
         at: time(decision.at_us),
         occasion: occasion_in_words(decision.occasion),
         action: stored.chosen().map(str::to_owned),
+        withheld: stored.taken().filter(|_| decision.chosen.is_none()).map(str::to_owned),
         handling: decision.handling,
         arm: decision.arm,
         explored: decision.explored,

@@ -212,7 +212,7 @@ impl Life {
             memory.commit(Commit { keys, ..Commit::default() }).await?;
         }
         let its_clock: Arc<dyn Clock> = Arc::<Then>::clone(&clock);
-        let options = Options { seed: of.options.seed, ..Options::default() };
+        let options = Options { seed: Some(of.seed), ..Options::default() };
         Ok(Self { engine: Engine::open(memory, charter, its_clock, options).await?, clock })
     }
 

@@ -145,6 +145,8 @@ pub struct ShownDecided {
     pub action: String,
     /// When.
     pub at: String,
+    /// Whether it was withheld, because the customer belongs to those for whom nothing is chosen.
+    pub withheld: bool,
 }
 
 /// Something on the timeline of a customer.
@@ -395,7 +397,7 @@ fn show(profile: &crate::profile::Profile, plan: &Plan, now_us: i64) -> Shown {
     });
     let decided = profile.state.decided().iter().filter_map(|taken| {
         let action = charter.actions.get(taken.action as usize)?;
-        Some(ShownDecided { action: action.name.clone(), at: time(taken.at_us) })
+        Some(ShownDecided { action: action.name.clone(), at: time(taken.at_us), withheld: taken.is_withheld() })
     });
     Shown {
         customer: 0,

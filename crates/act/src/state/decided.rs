@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Effects, State};
-use crate::decide::How;
+use crate::decide::{Arm, How};
 use crate::digest::Digest;
 use crate::limits::DECISIONS_MAX;
 use crate::plan::{Plan, index};
 
-/// A decision for an action, as the state keeps it. At most one for each occasion.
+/// A decision for an action, or to withhold it, as the state keeps it. At most one for each occasion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Taken {
     /// When, in microseconds since 1970.
@@ -22,6 +22,18 @@ pub struct Taken {
     pub how: How,
     /// What was known of the customer, where the propensity of the action is learnt.
     pub features: Vec<f32>,
+}
+
+/// The lot that was drawn for a customer at a decision; the first one says for good to which arm it belongs. Of two customers
+/// who turn out to be one that is the lot of whom was decided about first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// What gave rise to the decision.
+    pub occasion: u64,
+    /// The lot, from 0 up to 1.
+    pub lot: f64,
 }
 
 /// What followed a decision.
@@ -38,6 +50,11 @@ pub struct Lesson {
 }
 
 impl Taken {
+    /// Whether the action was not chosen, and only would have been.
+    pub fn is_withheld(&self) -> bool {
+        self.how.arm == Arm::None
+    }
+
     fn lesson(&self, came: bool) -> Lesson {
         Lesson { action: self.action, decided_us: self.at_us, features: self.features.clone(), came }
     }
@@ -57,6 +74,18 @@ impl State {
     /// What was decided, as far as it still matters, in the order of time.
     pub fn decided(&self) -> &[Taken] {
         &self.decided
+    }
+
+    /// The lot that says to which arm the customer belongs, if any was drawn.
+    pub(crate) fn lot(&self) -> Option<f64> {
+        self.drawn.map(|drawn| drawn.lot)
+    }
+
+    pub(super) fn draw(&mut self, drawn: &Drawn) {
+        let place = |drawn: &Drawn| (drawn.at_us, drawn.occasion);
+        if self.drawn.is_none_or(|known| place(drawn) < place(&known)) {
+            self.drawn = Some(*drawn);
+        }
     }
 
     pub(super) fn decide(&mut self, taken: &Taken, plan: &Plan) {

@@ -4,7 +4,7 @@ use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::stored::follows;
-use super::{Consent, State, Taken};
+use super::{Consent, Drawn, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::LATE_EVENTS_MAX;
@@ -28,6 +28,8 @@ pub struct History {
     pub events: Vec<Noted>,
     /// What the customer decided about purposes.
     pub consents: Vec<Consent>,
+    /// Lots that were drawn for the customer.
+    pub drawn: Vec<Drawn>,
     /// What was decided for the customer.
     pub decided: Vec<Taken>,
 }
@@ -43,7 +45,7 @@ impl Plan {
 impl History {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.consents.is_empty() && self.decided.is_empty()
+        self.events.is_empty() && self.consents.is_empty() && self.drawn.is_empty() && self.decided.is_empty()
     }
 
     /// The customer's state, as it is known at `until`: the same as [`replay`](super::replay()) gives, step by step.
@@ -61,8 +63,9 @@ impl History {
         let late: Vec<Digest> = events.collect();
         let known = follows(&settled, &late, plan);
         let (consents, decided) = (Vec::new(), Vec::new());
-        let mut state = State { seen_us: i64::MIN, settled, late, known, latest, consents, decided };
+        let mut state = State { seen_us: i64::MIN, settled, late, known, latest, consents, decided, drawn: None };
         self.consents.iter().for_each(|consent| state.consent(consent));
+        self.drawn.iter().for_each(|drawn| state.draw(drawn));
         // Which of two for one occasion counts is not to depend on whether the first is forgotten by now.
         self.decided.iter().for_each(|taken| state.decide(taken, plan));
         state.seen_us = until.as_micros().min(i64::MAX - 1);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Consent, State, Taken};
+use super::{Consent, Drawn, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, LATE_EVENTS_MAX};
@@ -14,7 +14,7 @@ use crate::value::Kept;
 
 /// The version of the form, in the first byte. A form that was ever written is read for good, or refused by its number. Up to
 /// when a state was looked at stands behind the charter's fingerprint in all of them, see [`State::seen_us_of`].
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// How long the fingerprint of a charter is.
 const FINGERPRINT_BYTES: usize = 8;
@@ -45,6 +45,7 @@ struct Stored<'a> {
     latest: Cow<'a, [Kept]>,
     consents: Cow<'a, [Consent]>,
     decided: Cow<'a, [Taken]>,
+    drawn: Option<Drawn>,
 }
 
 /// An event, by how it differs from the one before.
@@ -86,6 +87,7 @@ impl State {
             latest: Cow::Borrowed(&self.latest),
             consents: Cow::Borrowed(&self.consents),
             decided: Cow::Borrowed(&self.decided),
+            drawn: self.drawn,
         };
         bytes.push(VERSION);
         bytes.extend_from_slice(&plan.fingerprint);
@@ -173,6 +175,7 @@ impl Stored<'_> {
             latest: self.latest.into_owned(),
             consents: self.consents.into_owned(),
             decided: self.decided.into_owned(),
+            drawn: self.drawn,
         })
     }
 }

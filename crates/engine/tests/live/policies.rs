@@ -14,7 +14,7 @@ use crate::stories::{SHOP, Shop, asked, track};
 fn day_of_chance() -> (Shop, String) {
     let chance = format!("{SHOP}deciding: {{explore_share: 0.3, random_share: 0.2, none_share: 0.1}}\n");
     let mut shop = Shop::new();
-    shop.engine = open(&chance, &shop.keep, &shop.clock, Options { seed: 5, node: 1 }).expect("memory is there");
+    shop.engine = open(&chance, &shop.keep, &shop.clock, Options { seed: Some(5), node: 1 }).expect("memory is there");
     let mut lot: u64 = 1;
     for minute in 0..4 * 24 * 60 {
         shop.clock.0.fetch_add(60_000_000, Ordering::Relaxed);

@@ -232,7 +232,7 @@ impl World {
     fn node(&mut self, by_us: i64) -> Result<Node, Error> {
         self.sent += 1;
         let clock = Arc::new(Wrong { clock: Arc::clone(&self.clock), by_us });
-        let engine = open(SHOP, &self.keep, &clock, Options { seed: 7, node: self.sent })?;
+        let engine = open(SHOP, &self.keep, &clock, Options { seed: Some(7), node: self.sent })?;
         let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(&self.keep), clock);
         let outbox = Outbox::new(keep, clock, Arc::<Receiver>::clone(&self.receiver));
         Ok(Node { engine, outbox, position: None })
