@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::customer::Customer;
 use crate::draw::Draw;
+use crate::limits::LESSONS_WAITING_MAX;
 use crate::model::Models;
 use crate::plan::{Plan, index};
 use crate::state::{Drawn, State, Taken};
@@ -127,7 +128,7 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// When it is worth deciding again, because what kept an action out is over then, in microseconds since 1970.
     pub again_us: Option<i64>,
-    /// The customer in numbers, where the propensity of the chosen action is learnt.
+    /// The customer in numbers, where the propensity of the chosen action is learnt from what follows.
     pub features: Vec<f32>,
 }
 
@@ -196,6 +197,7 @@ fn decide_among(
         }
     }
     let learnt = chosen.is_some_and(|action| plan.actions[action].learnt.is_some());
+    let teaches = learnt && state.waiting(plan) < LESSONS_WAITING_MAX;
     Decision {
         at_us: customer.now_us,
         occasion,
@@ -209,7 +211,7 @@ fn decide_among(
         none_probability: if candidates.iter().any(|c| c.probability > 0.0) { 0.0 } else { 1.0 },
         again_us: candidates.iter().filter_map(|candidate| candidate.until_us).min(),
         candidates,
-        features: if learnt { numbers } else { Vec::new() },
+        features: if teaches { numbers } else { Vec::new() },
     }
 }
 

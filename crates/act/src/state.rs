@@ -120,7 +120,7 @@ pub fn step(state: &mut State, input: Input<'_>, plan: &Plan, now: Timestamp) ->
         }
         Input::Consent(consent) => state.consent(consent),
         Input::Drawn(drawn) => state.draw(drawn),
-        Input::Decided(taken) => state.decide(taken, plan),
+        Input::Decided(taken) => state.decide(taken, plan, &mut effects),
         Input::Wake => {}
     }
     state.pass(now_us, plan, &mut effects);
@@ -185,7 +185,7 @@ impl State {
         }
         other.consents.iter().for_each(|consent| self.consent(consent));
         other.drawn.iter().for_each(|drawn| self.draw(drawn));
-        other.decided.iter().for_each(|taken| self.decide(taken, plan));
+        other.decided.iter().for_each(|taken| self.decide(taken, plan, &mut effects));
         self.pass(now.as_micros().min(i64::MAX - 1), plan, &mut effects);
         effects.wake_us = self.wake_us(plan);
         effects
@@ -200,7 +200,7 @@ impl State {
         self.known.pass(to_us, plan, &mut teller);
         teller.news.sort_unstable();
         effects.news.append(&mut teller.news);
-        self.miss_lessons(to_us, plan, effects);
+        self.teach(to_us, plan, effects);
         self.seen_us = to_us;
         self.forget_decisions(plan);
     }
@@ -216,7 +216,6 @@ impl State {
         if self.late.get(position).is_some_and(|known| known.place() == place) {
             return;
         }
-        self.learn(&digest, plan, effects);
         if position == self.late.len() {
             let mut teller = Teller { seen_us: self.seen_us, ..Teller::default() };
             self.known.apply(&digest, plan, &mut teller);

@@ -88,7 +88,7 @@ impl State {
         }
     }
 
-    pub(super) fn decide(&mut self, taken: &Taken, plan: &Plan) {
+    pub(super) fn decide(&mut self, taken: &Taken, plan: &Plan, effects: &mut Effects) {
         if index(taken.action) >= plan.actions.len() {
             return;
         }
@@ -109,7 +109,11 @@ impl State {
         let position = self.decided.partition_point(|known| place(known) < place(taken));
         self.decided.insert(position, taken.clone());
         if self.decided.len() > DECISIONS_MAX {
-            self.decided.remove(0);
+            // Of one that had no time to wait until the end it is taught what came until now.
+            let oldest = self.decided.remove(0);
+            if let Some((outcome, ends_us)) = self.waits(&oldest, plan) {
+                effects.lessons.push(oldest.lesson(self.came(outcome, oldest.at_us, ends_us)));
+            }
         }
         self.forget_decisions(plan);
     }
@@ -119,40 +123,40 @@ impl State {
         self.decided.retain(|taken| taken.at_us.saturating_add(plan.decisions_kept_us) >= seen_us);
     }
 
-    /// An event brings outcomes, the first of which after a decision is a lesson.
-    pub(super) fn learn(&self, digest: &Digest, plan: &Plan, effects: &mut Effects) {
+    /// Lessons of decisions whose outcome had its time by now: each is taught once, whether it came or not, when that time is over.
+    /// Were what came taught at once, and what did not only then, the first would seem more frequent than it is all the while.
+    pub(super) fn teach(&self, to_us: i64, plan: &Plan, effects: &mut Effects) {
         for taken in &self.decided {
-            let Some((outcome, ends_us)) = taken.waits(plan) else { continue };
-            let came = digest.outcomes.iter().any(|of| index(*of) == outcome);
-            let in_time = taken.at_us < digest.at_us && digest.at_us <= ends_us;
-            if came && in_time && !self.came_after(outcome, taken.at_us) && self.seen_us <= ends_us {
-                effects.lessons.push(taken.lesson(true));
-            }
-        }
-    }
-
-    /// Decisions after which the outcome did not come in time.
-    pub(super) fn miss_lessons(&self, to_us: i64, plan: &Plan, effects: &mut Effects) {
-        for taken in &self.decided {
-            if let Some((outcome, ends_us)) = taken.waits(plan)
-                && self.seen_us <= ends_us
+            if let Some((outcome, ends_us)) = self.waits(taken, plan)
                 && ends_us < to_us
-                && !self.came_after(outcome, taken.at_us)
             {
-                effects.lessons.push(taken.lesson(false));
+                effects.lessons.push(taken.lesson(self.came(outcome, taken.at_us, ends_us)));
             }
         }
     }
 
-    /// When it will be known that the outcome did not come in time.
-    pub(super) fn lesson_due_us(&self, taken: &Taken, plan: &Plan) -> Option<i64> {
-        let (outcome, ends_us) = taken.waits(plan)?;
-        let waits = self.seen_us <= ends_us && ends_us < i64::MAX && !self.came_after(outcome, taken.at_us);
-        waits.then(|| ends_us + 1)
+    /// How many decisions wait for their outcome.
+    pub(crate) fn waiting(&self, plan: &Plan) -> usize {
+        self.decided.iter().filter(|taken| self.waits(taken, plan).is_some()).count()
     }
 
-    fn came_after(&self, outcome: usize, at_us: i64) -> bool {
-        let came = self.known.outcomes[outcome];
-        came.times > 0 && came.last_us > at_us
+    /// When it will be known whether the outcome came in time.
+    pub(super) fn lesson_due_us(&self, taken: &Taken, plan: &Plan) -> Option<i64> {
+        let (_, ends_us) = self.waits(taken, plan)?;
+        (ends_us < i64::MAX).then(|| ends_us + 1)
+    }
+
+    /// The outcome that a decision waits for still, and the last moment at which it counts.
+    fn waits(&self, taken: &Taken, plan: &Plan) -> Option<(usize, i64)> {
+        taken.waits(plan).filter(|(_, ends_us)| self.seen_us <= *ends_us)
+    }
+
+    /// Whether an outcome is known to have come in a time: all of the latest events are at hand, and of those before them the
+    /// last one that brought it.
+    fn came(&self, outcome: usize, after_us: i64, until_us: i64) -> bool {
+        let in_time = |at_us: i64| after_us < at_us && at_us <= until_us;
+        let settled = self.settled.outcomes[outcome];
+        let is = |digest: &&Digest| digest.outcomes.iter().any(|of| index(*of) == outcome);
+        (settled.times > 0 && in_time(settled.last_us)) || self.late.iter().filter(is).any(|late| in_time(late.at_us))
     }
 }

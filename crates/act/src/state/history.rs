@@ -4,7 +4,7 @@ use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::stored::follows;
-use super::{Consent, Drawn, State, Taken};
+use super::{Consent, Drawn, Effects, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::LATE_EVENTS_MAX;
@@ -66,8 +66,10 @@ impl History {
         let mut state = State { seen_us: i64::MIN, settled, late, known, latest, consents, decided, drawn: None };
         self.consents.iter().for_each(|consent| state.consent(consent));
         self.drawn.iter().for_each(|drawn| state.draw(drawn));
+        // What there was to learn was learnt then.
+        let mut taught = Effects::default();
         // Which of two for one occasion counts is not to depend on whether the first is forgotten by now.
-        self.decided.iter().for_each(|taken| state.decide(taken, plan));
+        self.decided.iter().for_each(|taken| state.decide(taken, plan, &mut taught));
         state.seen_us = until.as_micros().min(i64::MAX - 1);
         state.forget_decisions(plan);
         state
