@@ -419,13 +419,17 @@ fn what_is_rare_never_seems_frequent() {
             learn(one.put("2026-03-03T11:00", "Order"));
         }
     }
-    all.iter_mut().for_each(|one| learn(one.wake("2026-03-04T12:00")));
+    for one in &mut all {
+        learn(one.wake("2026-03-04T12:00"));
+    }
     let propensity = |models: &Models, one: &Story, now: &str| {
         decide(&one.state, &one.plan, models, one.time(now), 2, &Draw::BEST).candidates[2].propensity
     };
     assert!((propensity(&models, &all[1], "2026-03-04T12:00") - 0.5).abs() < 1e-12, "nothing is known yet");
     let mut learn = |effects: Effects| effects.lessons.iter().for_each(|lesson| models.learn(lesson));
-    all.iter_mut().for_each(|one| learn(one.wake("2026-04-02T12:00")));
+    for one in &mut all {
+        learn(one.wake("2026-04-02T12:00"));
+    }
     let learnt = propensity(&models, &all[1], "2026-03-04T12:00");
     assert!((learnt - 0.05).abs() < 0.04, "{learnt}");
     assert_eq!(models.model(2).map(|model| model.lessons), Some(100));
