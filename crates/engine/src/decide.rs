@@ -228,6 +228,7 @@ impl Engine {
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
         let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
+        self.decide_woken(&mut work).await?;
         let decision = self.consider(&mut work, customer, occasion);
         let stored = StoredDecision::new(decision, self.charter(), true);
         carry_out(&mut work, customer, &stored, &keys[0].value);
@@ -240,7 +241,7 @@ impl Engine {
     }
 
     /// Puts in who was loaded, as of now, and finds the customer: by the key of the highest rank that is known; where none is, `first`
-    /// becomes known.
+    /// becomes known. What fell due of them is told, and nothing decided about it.
     pub(crate) async fn whose(
         &self,
         work: &mut Work<'_>,
@@ -252,7 +253,7 @@ impl Engine {
         if !anew.is_empty() {
             self.rebuild(work, anew, None).await?;
         }
-        self.wake_overdue(work).await?;
+        work.wake_overdue();
         if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
             return Ok(*customer);
         }

@@ -304,7 +304,7 @@ impl Batch<'_> {
         self.work.commit.links.append(&mut self.links);
         // What fell due meanwhile is told before what comes now.
         self.rebuild(around.as_ref()).await?;
-        self.engine.wake_overdue(&mut self.work).await?;
+        self.work.wake_overdue();
         // Of those whose state is known only once it is built anew.
         let mut waiting: Vec<(Customer, &Fresh<'_>)> = Vec::new();
         for each @ Fresh { id, text, parsed, keys } in fresh {
@@ -326,7 +326,7 @@ impl Batch<'_> {
         for (customer, each) in waiting {
             self.decide_after(customer, each);
         }
-        Ok(())
+        Ok(self.engine.decide_woken(&mut self.work).await?)
     }
 
     /// Builds anew what has to be.

@@ -3,8 +3,6 @@
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
 
-use std::collections::BTreeMap;
-
 use keep::{Customer, Due, Fired, Take, Wanted};
 
 use crate::counts::Counts;
@@ -57,8 +55,10 @@ impl Engine {
         }
         let due_us =
             |customer| due.iter().find(|due| due.timer.customer == customer).map_or(now_us, |due| due.timer.due_us);
-        let whom = loaded.states.iter().map(|stored| (stored.customer, due_us(stored.customer))).collect();
-        self.wake_up(&mut work, &whom).await?;
+        for stored in &loaded.states {
+            work.wake(stored.customer, due_us(stored.customer));
+        }
+        self.decide_woken(&mut work).await?;
         work.commit.fired = due
             .iter()
             .map(|due| Fired { customer: due.timer.customer, id: due.timer.id.clone(), lease: due.lease })
@@ -69,30 +69,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Wakes those whose timer should have gone off by now, before anything else happens to them: what they take in next would
-    /// let the time pass, and their timer would have nothing left to act on.
-    pub(crate) async fn wake_overdue(&self, work: &mut Work<'_>) -> Result<(), keep::Error> {
-        let whom = work.overdue();
-        if whom.is_empty() { Ok(()) } else { self.wake_up(work, &whom).await }
-    }
-
-    /// Tells what fell due of these customers, each with the time of its timer, and decides what to do about it.
-    async fn wake_up(&self, work: &mut Work<'_>, whom: &BTreeMap<Customer, i64>) -> Result<(), keep::Error> {
-        for customer in whom.keys() {
-            work.wake(*customer);
-        }
-        let mut told = work.told();
-        told.retain(|customer| whom.contains_key(customer));
-        if told.is_empty() || !self.acts_by_itself() {
+    /// Decides what to do about what fell due of those who were woken. Where they were woken by what came in of them, after that: it
+    /// may say that a promise was kept, or that they do not want to hear of it.
+    pub(crate) async fn decide_woken(&self, work: &mut Work<'_>) -> Result<(), keep::Error> {
+        let woken = std::mem::take(&mut work.woken);
+        if woken.is_empty() || !self.acts_by_itself() {
             return Ok(());
         }
-        let keys = self.keep.keys_of(&told).await?;
-        for customer in told {
+        let customers: Vec<Customer> = woken.keys().copied().collect();
+        let keys = self.keep.keys_of(&customers).await?;
+        for (customer, due_us) in woken {
             let named = keys.iter().filter(|key| key.customer == customer).filter_map(|key| key_of(&key.bytes));
             let subject = named.min_by_key(|(kind, value)| (self.rules.priority(kind), *kind, *value));
             let subject = subject.map_or_else(String::new, |(_, value)| value.to_owned());
             // Not the time at which it goes off, which no two runs have in common.
-            let occasion = occasion_of(format!("wake/{}/{}", customer.0, whom[&customer]).as_bytes());
+            let occasion = occasion_of(format!("wake/{}/{due_us}", customer.0).as_bytes());
             self.decide_after(work, customer, occasion, work.now_us, &subject);
         }
         Ok(())

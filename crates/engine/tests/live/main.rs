@@ -5,6 +5,7 @@ mod charters;
 mod consents;
 mod erased;
 mod lots;
+mod overdue;
 mod policies;
 mod simulated;
 mod stories;

@@ -183,29 +183,6 @@ fn a_broken_promise_is_noticed_by_time_alone_and_answered_once() {
 }
 
 #[test]
-fn whoever_comes_before_a_timer_that_is_overdue_does_not_keep_it_from_acting() {
-    let late = |shop: &Shop| {
-        let long_ago = r#","timestamp":"2026-03-04T06:00:00Z""#;
-        drop(shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, long_ago)));
-    };
-    let says = |shop: &Shop| {
-        let said = BTreeMap::from([("service".to_owned(), true)]);
-        let _ = block_on(shop.engine.consent("user_id", "u1", &said)).expect("memory is there");
-    };
-    let asks = |shop: &Shop| drop(block_on(shop.engine.decide(asked("user_id", "u1", "page"))));
-    for first in [&late as &dyn Fn(&Shop), &says, &asks] {
-        let shop = Shop::new();
-        shop.send(&track("Order", r#""userId":"u1""#, ""));
-        shop.at("2026-03-04T10:00");
-        first(&shop);
-        while shop.wake() > 0 {}
-        let sent = shop.deliveries("mail");
-        assert!(sent.len() == 1 && sent[0].contains(r#""subject":"u1""#), "{sent:?}");
-        shop.is_its_replay();
-    }
-}
-
-#[test]
 fn what_is_learnt_of_the_past_is_known_and_brings_about_nothing() {
     let shop = Shop::new();
     let tell_of = |user: &str, event: &str, at: &str| {
