@@ -7,7 +7,7 @@ mod schema;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -401,15 +401,15 @@ impl Keep for Postgres {
         schema::erase(&mut connection::connect(&self.config).await?, customers, entries).await
     }
 
-    async fn skew_us(&self, now_us: i64) -> Result<i64, Error> {
+    async fn skew_us(&self, now_us: i64) -> Result<RangeInclusive<i64>, Error> {
         let began = Instant::now();
-        let connection = self.pool.get().await?;
-        let asked = Instant::now();
+        let now_us = || now_us.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
+        let connection = self.connection().await?;
+        let asked_us = now_us();
         let rows = connection.rows(queries::NOW, &[]).await?;
         let row = rows.first().ok_or_else(|| Error::corrupt("PostgreSQL does not know the time"))?;
-        // The server looked at its clock in the middle of the way there and back, which begins when there is a connection.
-        let passed = asked - began + asked.elapsed() / 2;
-        Ok(row.get::<_, i64>(0) - (now_us + i64::try_from(passed.as_micros()).unwrap_or_default()))
+        // It looked at its clock at some time in between: at the end where something long was in front of it.
+        Ok(row.get::<_, i64>(0) - now_us()..=row.get::<_, i64>(0) - asked_us)
     }
 
     async fn close(&self) {

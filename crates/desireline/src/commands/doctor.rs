@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -260,7 +261,7 @@ async fn look(keep: &Arc<dyn Keep>, charter: Option<&Charter>, position: u64) ->
 }
 
 /// Whether the clock fits what was stored last, and the clock of a database.
-fn clock(last_us: Option<i64>, skew_us: i64) -> Checked {
+fn clock(last_us: Option<i64>, skew_us: RangeInclusive<i64>) -> Checked {
     let now_us = SystemClock.now_us();
     let now = event::Timestamp::from_micros(now_us);
     let todo = "set the clock, and have it set from the network";
@@ -268,6 +269,9 @@ fn clock(last_us: Option<i64>, skew_us: i64) -> Checked {
         let last = event::Timestamp::from_micros(last_us);
         return bad("clock", format!("it says {now}, and something was stored at {last}"), todo);
     }
+    // By how much at least.
+    let (least, most) = skew_us.into_inner();
+    let skew_us = 0.clamp(least, most);
     if skew_us.abs() > AHEAD_US {
         let seconds = skew_us / 1_000_000;
         return doubtful(
