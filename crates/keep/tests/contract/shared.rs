@@ -325,3 +325,27 @@ async fn who_takes_long_holds_up_nobody_and_is_not_given_up() {
     let after = processes();
     assert!(before.iter().all(|process| after.contains(process)), "none was given up: {before:?} {after:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_takes_long_holds_up_nobody() {
+    let Some(server) = testkit::Postgres::start() else { return };
+    let keep = homes::connect(&server.schema("slow")).await;
+    let states = vec![put(1, Version::NONE, "one"), put(2, Version::NONE, "two")];
+    keep.commit(Commit { states, entries: vec![entry(1, "one"), entry(2, "two")], ..commit() }).await.unwrap();
+    // It gets no further in the log than here.
+    let held = hold(&server, "select from slow.log for update").await;
+    let erasing = Arc::clone(&keep);
+    let fates = [(0, Fate::Emptied)].into();
+    let erased = tokio::spawn(async move { erasing.erase(&[Customer(1)], &fates).await });
+    while server.sql("select count(*) from pg_locks where not granted") == ["0"] {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let version = async |customer| state(&*keep, customer).await.0;
+    let states = vec![put(1, version(1).await, "one more"), put(2, version(2).await, "two more")];
+    let written = tokio::time::timeout(Duration::from_secs(10), keep.commit(Commit { states, ..commit() })).await;
+    written.expect("it waits for nobody").unwrap();
+    drop(held);
+    let erased = erased.await.unwrap().unwrap();
+    assert_eq!((erased.states, erased.entries), (1, 1));
+    assert_eq!((state(&*keep, 1).await.1.as_str(), state(&*keep, 2).await.1.as_str()), ("", "two more"));
+}
