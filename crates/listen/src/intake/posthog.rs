@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::json::{self, Members};
 
 use super::BodyError;
-use super::envelope::{text, wrong};
+use super::envelope::{list, text, wrong};
 
 /// The last millisecond of the year 9999; a clock that says more says nothing.
 const SENT_MS_MAX: i64 = 253_402_300_799_999;
@@ -24,7 +24,7 @@ const SENT_MS_MAX: i64 = 253_402_300_799_999;
 /// so: from then, or the arrival, the `offset` of an event counts back, which clients in browsers write in the place of a time.
 ///
 /// # Errors
-/// When the body is not JSON in UTF-8, or of another form.
+/// When the body is not JSON in UTF-8, of another form, or has more events than it may.
 ///
 /// ```
 /// let body = br#"{"api_key":"k","batch":[{"event":"Seen","distinct_id":"ann","uuid":"1"}]}"#;
@@ -40,11 +40,9 @@ pub fn from_posthog(body: &[u8], sent_ms: Option<i64>, arrival: Timestamp) -> Re
     } else {
         Members::parse(body).map_err(|error| wrong(&error))?
     };
-    let list = if outer.0.is_empty() { Some(body) } else { outer.get("batch").or_else(|| outer.get("data")) };
-    let events: Vec<&RawValue> = match list {
-        Some(list) if list.trim_start().starts_with('[') => {
-            serde_json::from_str(list).map_err(|error| BodyError::NotJson { detail: error.to_string() })?
-        }
+    let listed = if outer.0.is_empty() { Some(body) } else { outer.get("batch").or_else(|| outer.get("data")) };
+    let events: Vec<&RawValue> = match listed {
+        Some(listed) if listed.trim_start().starts_with('[') => list(listed)?,
         Some(_) => return Err(BodyError::WrongForm { detail: "`batch` is not a list".to_owned() }),
         None => vec![serde_json::from_str(body).map_err(|error| BodyError::NotJson { detail: error.to_string() })?],
     };
@@ -62,10 +60,11 @@ pub fn from_posthog(body: &[u8], sent_ms: Option<i64>, arrival: Timestamp) -> Re
     }
     let from_ms = sent_ms.unwrap_or(arrival.as_micros() / 1_000);
     json::push_name(&mut out, "batch");
-    let messages: Vec<Cow<'_, str>> = events.iter().map(|event| message(event.get(), from_ms)).collect();
-    out.push('[');
-    out.push_str(&messages.join(","));
-    out.push_str("]}");
+    for (n, event) in events.iter().enumerate() {
+        out.push(if n == 0 { '[' } else { ',' });
+        out.push_str(&message(event.get(), from_ms));
+    }
+    out.push_str(if events.is_empty() { "[]}" } else { "]}" });
     Ok(out)
 }
 
@@ -139,6 +138,7 @@ fn message(event: &str, from_ms: i64) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::MESSAGES_MAX;
 
     fn posthog(body: &[u8]) -> Result<String, BodyError> {
         from_posthog(body, None, Timestamp::from_micros(0))
@@ -183,6 +183,10 @@ mod tests {
         assert_eq!(posthog(b"[]").as_deref(), Ok(r#"{"batch":[]}"#));
         for wrong in [&b"7"[..], b"{\"batch\":7}", b"{", b"\xff", b""] {
             assert!(posthog(wrong).is_err(), "{wrong:?}");
+        }
+        let many = format!("[{}]", vec!["1"; MESSAGES_MAX + 1].join(","));
+        for many in [format!("{{\"batch\":{many}}}"), many] {
+            assert_eq!(posthog(many.as_bytes()), Err(BodyError::TooMany { count: MESSAGES_MAX + 1 }));
         }
     }
 }
