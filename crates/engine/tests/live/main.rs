@@ -4,6 +4,7 @@ mod backlog;
 mod charters;
 mod consents;
 mod erased;
+mod ids;
 mod lots;
 mod overdue;
 mod policies;
