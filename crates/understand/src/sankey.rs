@@ -10,7 +10,7 @@ use std::sync::Arc;
 use charter::Charter;
 use charter::journeys::Journey as Drawn;
 use evidence::{Doubt, Share, counted};
-use journey::{Fold, Journey, Moment, Moments, Setting};
+use journey::{Ending, Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +101,7 @@ impl Question for Options {
             anchors: Vec::new(),
             pairs: Pairs::default(),
             counts: Vec::new(),
+            open: Vec::new(),
         }
     }
 
@@ -147,6 +148,8 @@ pub enum NodeKind {
     Moment,
     /// All moments at this step that are not shown on their own.
     Other,
+    /// The journey has not come to this step and may still go on.
+    Open,
     /// The journey ended before this step.
     Ended,
     /// The journey started after this step (when going backwards).
@@ -207,6 +210,8 @@ pub struct SankeyFold {
     pairs: Pairs,
     /// By slot and step (`slot * steps + step`), how often.
     counts: Vec<u64>,
+    /// By moment and step (`moment * steps + step`), how often a journey that may still go on has come there and no further.
+    open: Vec<u64>,
 }
 
 impl SankeyFold {
@@ -220,17 +225,23 @@ impl SankeyFold {
         self.anchor
     }
 
-    /// Counts what follows on the first of these moments.
-    fn walk(&mut self, mut moments: impl Iterator<Item = Moment>) {
+    /// Counts what follows on the first of these moments; `open` says that more may follow on the last.
+    fn walk(&mut self, mut moments: impl Iterator<Item = Moment>, open: bool) {
         let Some(mut near) = moments.next() else { return };
         *at(&mut self.anchors, near.index()) += 1;
-        for (step, far) in (0..self.options.steps).zip(moments) {
+        let steps = self.options.steps;
+        let mut step = 0;
+        for far in moments.take(steps) {
             let slot = match self.pairs.find(near, far) {
                 Some(slot) => slot,
                 None => self.slot(near, far),
             };
-            self.counts[slot * self.options.steps + step] += 1;
+            self.counts[slot * steps + step] += 1;
             near = far;
+            step += 1;
+        }
+        if open && step < steps {
+            *at(&mut self.open, near.index() * steps + step) += 1;
         }
     }
 
@@ -256,12 +267,19 @@ impl SankeyFold {
                 *nodes[step + 1].entry(pair.1).or_insert(0) += count;
             }
         }
+        let mut open = vec![BTreeMap::new(); steps];
+        for (moment, counts) in (0..).map(Moment).zip(self.open.chunks(steps)) {
+            for (step, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                open[step].insert(moment, *count);
+            }
+        }
         Ok(Flow {
             occurrences: self.anchors.iter().sum(),
             journeys: self.journeys,
             options: self.options,
             nodes,
             links,
+            open,
         })
     }
 }
@@ -272,9 +290,10 @@ impl Fold for SankeyFold {
     #[inline]
     fn journey(&mut self, journey: &Journey<'_>) {
         let moments = journey.moments;
+        let open = journey.ending == Ending::Open;
         if self.options.from.is_none() && self.options.to.is_none() {
             self.journeys += 1;
-            self.walk(moments.iter().copied());
+            self.walk(moments.iter().copied(), open);
             return;
         }
         let Some(anchor) = self.anchor() else { return };
@@ -285,9 +304,9 @@ impl Fold for SankeyFold {
             }
             occurs = true;
             if self.options.to.is_some() {
-                self.walk(moments[..=place].iter().rev().copied());
+                self.walk(moments[..=place].iter().rev().copied(), false);
             } else {
-                self.walk(moments[place..].iter().copied());
+                self.walk(moments[place..].iter().copied(), open);
             }
         }
         self.journeys += u64::from(occurs);
@@ -295,8 +314,10 @@ impl Fold for SankeyFold {
 
     fn merge(&mut self, other: Self) {
         self.journeys += other.journeys;
-        for (moment, count) in other.anchors.iter().enumerate() {
-            *at(&mut self.anchors, moment) += count;
+        for (ours, theirs) in [(&mut self.anchors, &other.anchors), (&mut self.open, &other.open)] {
+            for (place, count) in theirs.iter().enumerate() {
+                *at(ours, place) += count;
+            }
         }
         let steps = self.options.steps;
         for ((near, far), theirs) in other.pairs.iter().zip(other.counts.chunks(steps)) {
@@ -308,12 +329,12 @@ impl Fold for SankeyFold {
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
-        kept::keep(&(self.journeys, &self.anchors, self.pairs.iter().collect::<Vec<_>>(), &self.counts))
+        kept::keep(&(self.journeys, &self.anchors, self.pairs.iter().collect::<Vec<_>>(), &self.counts, &self.open))
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        let Some((journeys, anchors, pairs, counts)) = kept::resume(kept) else { return false };
-        (self.journeys, self.anchors) = (journeys, anchors);
+        let Some((journeys, anchors, pairs, counts, open)) = kept::resume(kept) else { return false };
+        (self.journeys, self.anchors, self.open) = (journeys, anchors, open);
         for (near, far) in Vec::into_iter(pairs) {
             self.slot(near, far);
         }
@@ -323,8 +344,8 @@ impl Fold for SankeyFold {
 
     fn subtract(&mut self, other: Self) {
         self.journeys -= other.journeys;
-        for (ours, count) in self.anchors.iter_mut().zip(&other.anchors) {
-            *ours -= count;
+        for (ours, theirs) in [(&mut self.anchors, &other.anchors), (&mut self.open, &other.open)] {
+            ours.iter_mut().zip(theirs).for_each(|(ours, count)| *ours -= count);
         }
         let steps = self.options.steps;
         for ((near, far), theirs) in other.pairs.iter().zip(other.counts.chunks(steps)) {
@@ -347,6 +368,7 @@ fn label(node: &Node) -> Arc<str> {
     match (&node.moment, node.kind) {
         (Some(moment), _) => Arc::clone(moment),
         (None, NodeKind::Started) => "(started)".into(),
+        (None, NodeKind::Open) => "(open)".into(),
         (None, NodeKind::Ended) => "(ended)".into(),
         (None, _) => "(other)".into(),
     }

@@ -19,6 +19,8 @@ pub(super) struct Flow {
     pub(super) nodes: Vec<BTreeMap<Moment, u64>>,
     /// By step: how often which moment follows on which, as they were walked.
     pub(super) links: Vec<BTreeMap<(Moment, Moment), u64>>,
+    /// By step: how often a journey that may still go on has come to which moment and no further.
+    pub(super) open: Vec<BTreeMap<Moment, u64>>,
 }
 
 /// What is shown as one node at a step, in the order of nodes of one count.
@@ -27,6 +29,8 @@ enum Place {
     /// A moment, by the rank of its name.
     Moment(u32, Moment),
     Other,
+    /// Nothing yet: the journey has not come so far and may still go on.
+    Open,
     /// Nothing: the journey does not reach so far.
     Outside,
 }
@@ -54,8 +58,13 @@ impl Flow {
                 *links.entry((step, place(step, *near), place(step + 1, *far))).or_insert(0) += count;
                 *rest.entry(*near).or_insert(0) -= count;
             }
-            for (near, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
-                *links.entry((step, place(step, near), Place::Outside)).or_insert(0) += count;
+            for (near, count) in rest {
+                let open = self.open[step].get(&near).copied().unwrap_or(0);
+                for (far, count) in [(Place::Open, open), (Place::Outside, count - open)] {
+                    if count > 0 {
+                        *links.entry((step, place(step, near), far)).or_insert(0) += count;
+                    }
+                }
             }
         }
         let mut counts: BTreeMap<(usize, Place), (u64, u64)> = BTreeMap::new();
@@ -66,8 +75,8 @@ impl Flow {
             }
         }
         for ((step, _, far), count) in &links {
-            if *far == Place::Outside {
-                counts.entry((step + 1, Place::Outside)).or_insert((0, 0)).0 += count;
+            if matches!(far, Place::Open | Place::Outside) {
+                counts.entry((step + 1, *far)).or_insert((0, 0)).0 += count;
             }
         }
         let mut order: Vec<_> = counts.into_iter().collect();
@@ -106,6 +115,7 @@ impl Flow {
         let (kind, moment) = match place {
             Place::Moment(_, moment) => (NodeKind::Moment, Some(names.name(moment))),
             Place::Other => (NodeKind::Other, None),
+            Place::Open => (NodeKind::Open, None),
             Place::Outside if backwards => (NodeKind::Started, None),
             Place::Outside => (NodeKind::Ended, None),
         };
