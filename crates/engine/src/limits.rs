@@ -63,6 +63,10 @@ pub(crate) const STATES_FOLLOWED: usize = 256;
 /// Entries of the log that are read at once.
 pub(crate) const LOG_AT_ONCE: usize = 4_096;
 
+/// Entries of the log that are read at once where the newest are looked at first: few are wanted most of the time, and all that are
+/// read are in memory together.
+pub(crate) const LOG_BACKWARDS: u64 = 512;
+
 /// Keys and links that are read at once where all are read.
 pub(crate) const ROWS_AT_ONCE: usize = 65_536;
 

@@ -78,7 +78,7 @@ fn what_came_by_a_device_before_it_was_known_whose_it_is_goes_with_its_owner() {
     assert_eq!((erased.keys, erased.links, erased.deliveries), (2, 1, 1));
     assert!(!shop.holds("device") && !shop.holds("u1"));
     assert_eq!(block_on(shop.keep.states(0, None, 9)).expect("memory is there").len(), 1);
-    let messages = block_on(shop.engine.messages(&|_| true, 10)).expect("the log can be read");
+    let messages = block_on(shop.engine.messages(&|_| true, None, 10)).expect("the log can be read");
     assert_eq!(messages.len(), 2, "those of another one are there");
     assert_eq!(shop.events_of("user_id", "u9"), 2);
     // Who comes again is new.

@@ -8,6 +8,7 @@ mod ids;
 mod lots;
 mod overdue;
 mod policies;
+mod shown;
 mod simulated;
 mod stories;
 mod times;

@@ -98,6 +98,17 @@ async fn events_are_found_by_what_is_asked_of_them() {
     assert_eq!(found("type=page").await, "m3");
     assert_eq!(found("userId=7&anonymousId=x").await, "m3");
     assert_eq!(found("messageId=m1&limit=1").await, "m1");
+    let page = async |query: &str| server.get(&format!("/api/v1/events?limit=1{query}"), READ).await.json();
+    let (mut after, mut pages) = (String::new(), Vec::new());
+    while pages.len() < 9 {
+        let found = page(&format!("&userId=ann{after}")).await;
+        pages.extend(found["events"].as_array().expect("a list").iter().map(|event| event["messageId"].clone()));
+        let Some(next) = found["next"].as_u64() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(pages, ["m2", "m1"], "page by page");
+    assert_eq!(page("&after=0").await, json!({"events": [], "next": null}), "nothing is older than the first");
+    assert_eq!(server.get("/api/v1/events?after=m1", READ).await.said(), "400 invalid_request");
     assert_eq!(found("event=Visit").await, "", "a part of a name is another name");
     assert_eq!(server.get("/api/v1/events?limit=0", READ).await.said(), "400 invalid_request");
     let misspelt = server.get("/api/v1/events?user=ann&limit=1", READ).await;
