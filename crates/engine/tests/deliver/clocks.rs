@@ -53,7 +53,7 @@ async fn what_one_has_taken_is_not_sent_by_another_whose_clock_is_ahead() {
     };
     let ((keep, one), (_, other)) = (node(Arc::new(SystemClock)).await, node(Arc::new(Ahead)).await);
     let put = Put { name: "crm".to_owned(), url: "https://crm.example".to_owned(), allow: Vec::new(), secret: None };
-    one.put(put).await.unwrap();
+    one.put(put, &[]).await.unwrap();
     let now_us = SystemClock.now_us();
     let (target, id, bytes) = ("crm".to_owned(), b"msg_1".to_vec(), b"{}".to_vec());
     let posts = vec![Post { target, id, customer: Customer(1), due_us: now_us, bytes }];

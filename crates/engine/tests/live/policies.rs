@@ -36,9 +36,9 @@ fn day_of_chance() -> (Shop, String) {
             block_on(shop.engine.decide(ask)).expect("memory is there");
         }
         if minute % 200 == 10 {
-            let _ = block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2")));
+            let _ = block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2"), &[]));
         } else if minute % 200 == 100 {
-            let _ = block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2")));
+            let _ = block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2"), &[]));
         }
     }
     (shop, chance)

@@ -222,7 +222,7 @@ impl World {
         for name in ["crm", "mail"] {
             let put =
                 Put { name: name.to_owned(), url: format!("https://{name}.example/"), allow: Vec::new(), secret: None };
-            block_on(world.nodes[0].outbox.put(put)).expect("nothing fails yet");
+            block_on(world.nodes[0].outbox.put(put, &[])).expect("nothing fails yet");
         }
         world.keep.order_faults(faults(seed));
         world
@@ -333,11 +333,11 @@ impl World {
         match self.chance.below(4) {
             0 => {
                 let (a, b) = (self.chance.of(&["u1", "u2", "u3"]), self.chance.of(&["a1", "a2", "kiosk"]));
-                let _ = block_on(engine.unlink(("user_id", a), ("anonymous_id", b)));
+                let _ = block_on(engine.unlink(("user_id", a), ("anonymous_id", b), &[]));
             }
             1 => {
                 let (a, b) = (self.chance.of(&["u1", "u2"]), self.chance.of(&["u5", "u6"]));
-                let _ = block_on(engine.link(("user_id", a), ("user_id", b)));
+                let _ = block_on(engine.link(("user_id", a), ("user_id", b), &[]));
             }
             _ => {
                 let kind = if user.starts_with('u') { "user_id" } else { "anonymous_id" };
@@ -425,8 +425,8 @@ impl World {
             self.clock.0.fetch_add(2 * DAY_US, Ordering::Relaxed);
             block_on(outbox.deliver_due()).expect("nothing fails");
             for name in ["crm", "mail"] {
-                drop(block_on(outbox.go_on(name)));
-                drop(block_on(outbox.resend_all(name)));
+                drop(block_on(outbox.go_on(name, &[])));
+                drop(block_on(outbox.resend_all(name, &[])));
             }
         }
         let (mut posted, mut occasions) = (BTreeSet::new(), BTreeSet::new());

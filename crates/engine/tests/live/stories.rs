@@ -294,7 +294,7 @@ fn a_link_that_is_taken_back_never_was() {
     shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
     shop.at("2026-03-02T10:00").send(&track("Order", r#""userId":"u1","anonymousId":"a1""#, ""));
     assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 2);
-    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"), &[])).expect("both are known"));
     assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 1);
     assert_eq!(shop.customer("user_id", "u1").expect("known").events, 1);
     shop.is_its_replay();
@@ -390,7 +390,7 @@ fn an_hour_ahead_is_a_clock_that_is_wrong_and_a_link_that_never_was_is_not_taken
     shop.at("2026-03-02T09:10").send(&track("Order", r#""userId":"u1""#, ""));
     assert_eq!(shop.customer("user_id", "u1").expect("known").events, 2);
     shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
-    assert!(!block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    assert!(!block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"), &[])).expect("both are known"));
     shop.at("2026-03-02T09:20").send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
     assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 4);
     shop.is_its_replay();
@@ -430,8 +430,8 @@ fn a_word_of_a_person_counts_before_the_rules_until_it_is_taken_back() {
     let shop = Shop::new();
     shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
     shop.send(&track("Order", r#""userId":"u2","anonymousId":"a2""#, ""));
-    let link = || block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2"))).expect("both are known");
-    let unlink = || block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2"))).expect("both are known");
+    let link = || block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2"), &[])).expect("both are known");
+    let unlink = || block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2"), &[])).expect("both are known");
     assert!(!unlink(), "there is no such link");
     for _ in 0..3 {
         assert!(link() && !link(), "once is enough");
@@ -455,6 +455,6 @@ fn a_word_of_a_person_counts_before_the_rules_until_it_is_taken_back() {
         shop.customer("user_id", "u1").expect("known").customer
     );
     shop.is_its_replay();
-    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "nobody"))).is_err());
-    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u1"))).is_err());
+    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "nobody"), &[])).is_err());
+    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u1"), &[])).is_err());
 }
