@@ -69,3 +69,7 @@ pub(crate) const TOUCHED_ROWS: u64 = 64;
 /// Who wants to write waits so long for whoever does, and looks so often.
 pub(crate) const LOCK_WAITED: Duration = Duration::from_secs(10);
 pub(crate) const LOCK_TRIED_EVERY: Duration = Duration::from_millis(20);
+
+/// Ranges of arrival numbers that were told to live state, and that are remembered in case it is set back. Each is two names with a
+/// number in every checkpoint of the events table.
+pub(crate) const TOLD_RANGES: usize = 64;

@@ -33,6 +33,8 @@ pub(crate) mod number {
     pub(crate) const TOLD_SEQ: &str = "told_seq";
     /// How many ranges of arrival numbers came from files and may lie behind that; where each begins and ends is noted beside.
     pub(crate) const UNTOLD: &str = "untold";
+    /// How many ranges of arrival numbers came from files and were told; where each of the latest begins and ends is noted beside.
+    pub(crate) const TOLD: &str = "told";
     /// The position of a live log before which everything is here.
     pub(crate) const LOG_POSITION: &str = "log_position";
     /// The version of the links table that is current.
