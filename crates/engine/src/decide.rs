@@ -268,6 +268,11 @@ impl Engine {
         self.charter().actions.iter().any(|action| action.deliver.is_some())
     }
 
+    /// The same of an event of this time.
+    pub(crate) fn acts_after(&self, at_us: i64, now_us: i64) -> bool {
+        self.acts_by_itself() && at_us >= now_us.saturating_sub(ACTED_ON_US)
+    }
+
     /// After something happened to a customer: decides whether an action is to be delivered for it. One that is not delivered
     /// waits for somebody who asks.
     pub(crate) fn decide_after(
@@ -278,7 +283,7 @@ impl Engine {
         at_us: i64,
         subject: &str,
     ) {
-        if !self.acts_by_itself() || at_us < work.now_us.saturating_sub(ACTED_ON_US) {
+        if !self.acts_after(at_us, work.now_us) {
             return;
         }
         let (now, draw) = (Timestamp::from_micros(work.now_us), self.draw(customer, occasion));

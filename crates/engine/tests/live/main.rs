@@ -3,6 +3,7 @@
 mod backlog;
 mod charters;
 mod consents;
+mod decisions;
 mod erased;
 mod ids;
 mod lots;
