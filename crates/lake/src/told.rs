@@ -155,7 +155,7 @@ impl Lake {
             Some(last) => Some(self.range(number::TOLD, last % TOLD_RANGES).await?),
             None => None,
         };
-        let mut numbers = Numbers::new();
+        let mut told: BTreeMap<usize, Range<i64>> = BTreeMap::new();
         for range in self.untold().await? {
             let mut range = range.start..range.end.min(before_seq);
             if range.is_empty() {
@@ -165,9 +165,10 @@ impl Lake {
                 Some(before) => range.start = before.start,
                 None => count += 1,
             }
-            numbers.extend(range_numbers(number::TOLD, (count - 1) % TOLD_RANGES, &range));
+            told.insert((count - 1) % TOLD_RANGES, range.clone());
             last = Some(range);
         }
+        let mut numbers: Numbers = told.iter().flat_map(|(n, range)| range_numbers(number::TOLD, *n, range)).collect();
         let count = i64::try_from(count).expect("a count fits");
         numbers.extend([(number::TOLD_SEQ.into(), before_seq), (number::TOLD.into(), count)]);
         Ok(numbers)
