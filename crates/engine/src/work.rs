@@ -114,7 +114,9 @@ impl<'e> Work<'e> {
         let here = self.people.iter().filter(|(_, person)| !person.gone);
         let set = here.filter_map(|(customer, person)| Some((*customer, person.profile.wake_us?)));
         let overdue: Vec<(Customer, i64)> = set.filter(|(_, due_us)| *due_us <= self.now_us).collect();
-        overdue.into_iter().for_each(|(customer, due_us)| self.wake(customer, due_us));
+        for (customer, due_us) in overdue {
+            self.wake(customer, due_us);
+        }
     }
 
     /// The timer of a customer went off, and is not set any more.

@@ -177,7 +177,9 @@ impl Lake {
     /// What live state was told since it was told so much, and what it was not told yet, as it rides in a commit.
     async fn untold_again(&self, before_seq: i64) -> Result<Numbers, Error> {
         let (_, mut ranges) = self.remembered().await?;
-        ranges.iter_mut().for_each(|range| range.start = range.start.max(before_seq));
+        for range in &mut ranges {
+            range.start = range.start.max(before_seq);
+        }
         ranges.append(&mut self.untold().await?);
         let mut numbers = noted(&united(ranges));
         numbers.push((number::TOLD_SEQ.into(), before_seq));

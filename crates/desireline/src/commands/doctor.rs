@@ -186,13 +186,13 @@ async fn live(home: &Path, url: Option<&str>, charter: Option<&Charter>, positio
             }
         },
         None if !home.join(LIVE).is_dir() => {
-            return vec![good("live", "nothing came in live yet"), clock(None, 0)];
+            return vec![good("live", "nothing came in live yet"), clock(None, 0..=0)];
         }
         None => match Embedded::open(home.join(LIVE), EmbeddedOptions::default()) {
             Ok(keep) => Arc::new(keep),
             Err(keep::Error::Locked { .. }) => {
                 let found = "a server runs on this home; its targets are shown by GET /api/v1/targets";
-                return vec![good("live", found), clock(None, 0)];
+                return vec![good("live", found), clock(None, 0..=0)];
             }
             Err(error) => {
                 let todo = "restore a backup (`desireline restore`), or use the program that wrote it";

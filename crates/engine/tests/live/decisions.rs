@@ -18,7 +18,9 @@ fn what_comes_together_with_a_late_event_is_decided_as_if_each_came_alone() {
         if together {
             shop.send(&batch.join(","));
         } else {
-            batch.iter().for_each(|message| drop(shop.send(message)));
+            for message in &batch {
+                shop.send(message);
+            }
         }
         shop.is_its_replay();
         assert_eq!(shop.customer("user_id", "u1").expect("known").features["visits"], 22);

@@ -128,7 +128,7 @@ async fn any_text_may_be_a_user() {
     for user in ["'kiosk'", "a\"b\\c", "a:b/c?d#e&f=g+h%41;i", "☃ é", "%", "[7]"] {
         let message = json!({"event": "Visited", "userId": user}).to_string();
         assert_eq!(server.post("/v1/track", message).await.status, 200, "{user}");
-        let encoded: String = user.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = user.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02X}"));
         let found = server.get(&format!("/api/v1/events?userId={encoded}"), READ).await.json();
         let users: Vec<&Value> = found["events"].as_array().expect("a list").iter().map(|e| &e["userId"]).collect();
         assert_eq!(users, [user], "{found}");

@@ -67,12 +67,7 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
         .map(|(from, to, count)| object([json!({"from": from, "to": to, "count": count}), share("share", count, all)]));
     let nodes = order.iter().map(|((step, node), there)| {
         let step = i64::try_from(*step).expect("few steps") * if to.is_some() { -1 } else { 1 };
-        let (kind, moment) = match node {
-            Node::Moment(moment) => ("moment", Some(moment)),
-            Node::Other => ("other", None),
-            Node::Open => ("open", None),
-            Node::Outside => (if to.is_some() { "started" } else { "ended" }, None),
-        };
+        let (kind, moment) = kind_of(node, to.is_some());
         let moments = super::figures::count(there.iter().filter(|moment| !moment.is_empty())).len();
         let count = there.len() as u64;
         object([
@@ -88,6 +83,15 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
         "nodes": nodes.collect::<Vec<_>>(),
         "links": links.collect::<Vec<_>>(),
     })
+}
+
+fn kind_of(node: &Node, back: bool) -> (&str, Option<&String>) {
+    match node {
+        Node::Moment(moment) => ("moment", Some(moment)),
+        Node::Other => ("other", None),
+        Node::Open => ("open", None),
+        Node::Outside => (if back { "started" } else { "ended" }, None),
+    }
 }
 
 fn occurs(moments: &[&str], anchor: Option<&str>) -> bool {
