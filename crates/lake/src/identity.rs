@@ -18,7 +18,7 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, Str
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
-use listen::stitch::{Again, Customers, Graph, Names, Node, Rules};
+use listen::stitch::{Again, Customers, Graph, Names, Node, Rules, said};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -120,8 +120,9 @@ impl Identity {
         Ok(this)
     }
 
-    /// What would be known had these keys never come; numbers stay as they are.
-    pub(crate) fn without(&self, gone: &BTreeSet<Node>, rules: Rules) -> Self {
+    /// What would be known had these keys never come; numbers stay as they are. Evidence that links two of the keys `beside` is
+    /// left out, to be learnt anew; what a person said stays.
+    pub(crate) fn without(&self, gone: &BTreeSet<Node>, beside: &BTreeSet<Node>, rules: Rules) -> Self {
         let mut graph = Graph::new(rules);
         for n in (0u32..).take(self.graph.len()) {
             let (kind, value) = self.graph.key(Node(n));
@@ -132,7 +133,9 @@ impl Identity {
             }
         }
         let stays = |a: &Node, b: &Node| !gone.contains(a) && !gone.contains(b);
-        for (a, b, at) in self.graph.links().into_iter().filter(|(a, b, _)| stays(a, b)) {
+        let is_learnt = |a: &Node, b: &Node, at| !said::is_said(at) && beside.contains(a) && beside.contains(b);
+        let links = self.graph.links().into_iter();
+        for (a, b, at) in links.filter(|(a, b, at)| stays(a, b) && !is_learnt(a, b, *at)) {
             graph.restore_link(a, b, at);
         }
         for (a, b, at) in self.graph.undone().filter(|(a, b, _)| stays(a, b)) {

@@ -393,7 +393,7 @@ impl Importer {
         let mut moved = Spill::new(&lake.home().join("tmp").join("moved"), BUCKETS)?;
         let leaving: Vec<String> = work.leaving.iter().map(|file| file.path.clone()).collect();
         let graph = &identity.graph;
-        unfile(graph, &mut self.words, &root, &leaving, |nodes, row| {
+        unfile(graph, &mut self.words, &root, &leaving, |nodes, row, _| {
             moved.push(bucket_of(filed_under(graph, customers, nodes, row.at_us)), row)
         })?;
         let known = Known { graph, customers, words: &self.words };

@@ -238,7 +238,7 @@ impl Keeping {
     }
 
     fn name(&self, name: &str) -> String {
-        crate::maintain::sha256(&format!("{}\n{}\n{name}", file::FORMAT, self.rules))
+        crate::erase::sha256(&format!("{}\n{}\n{name}", file::FORMAT, self.rules))
     }
 }
 

@@ -1,23 +1,22 @@
-//! Keeping the lake in shape: compaction, taking back a link, erasing a customer.
+//! Keeping the lake in shape: compaction, and what people say of links.
 //!
-//! All three are [`rebuild`](crate::rebuild) with other rows in; only what is committed besides differs.
+//! Compaction and [erasing](crate::erase) are [`rebuild`](crate::rebuild) with other rows in; only what is committed besides
+//! differs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use listen::stitch::{Customers, Graph, Node, Rules};
+use listen::stitch::{Graph, Node, Rules};
 use serde::Serialize;
 
+use crate::erase::Gone;
 use crate::error::Error;
 use crate::identity::{Identity, append, complete};
 use crate::import::run_on_buckets;
-use crate::kept;
 use crate::limits::BUCKETS;
-use crate::objects::{Mentions, mentions_of};
-use crate::quarantine;
-use crate::rebuild::{Known, SeenIds, build_run, filed_under, keys_without, unfile};
+use crate::rebuild::{Known, SeenIds, build_run, filed_under, unfile};
 use crate::schema::LINKS;
-use crate::spill::{Nodes, Row, Spill};
+use crate::spill::{Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose, Table};
 use crate::waiting;
@@ -32,25 +31,6 @@ pub struct Compacted {
     pub files_after: usize,
     /// Events in the lake.
     pub events: u64,
-}
-
-/// What erasing a customer did, and where: to be kept as proof.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Receipt {
-    /// The SHA-256 of the key that was asked for, as `kind:value`: names the request without repeating the person.
-    pub request_sha256: String,
-    /// Keys that led to the customer, by kind.
-    pub keys: BTreeMap<String, u64>,
-    /// Events that are gone.
-    pub events: u64,
-    /// Links that are gone.
-    pub links: u64,
-    /// Lines of quarantine files that are gone.
-    pub quarantined_rows: u64,
-    /// Every file that held something of the customer: rewritten without it, or deleted.
-    pub places: Vec<String>,
-    /// When, in UTC.
-    pub at: String,
 }
 
 impl Lake {
@@ -70,7 +50,8 @@ impl Lake {
         let moving = !identity.moves(&identity.graph.resolve()).is_empty();
         let go: Vec<DataFile> = files.iter().filter(|file| moving || runs[&file.bucket] > 1).cloned().collect();
         if !go.is_empty() || !self.is_filed(rules).await? {
-            self.rebuild(&lock, &Change::none(&identity, &identity), rules, go, Purpose::Compact).await?;
+            let change = Change { before: &identity, gone: None, after: &identity };
+            self.rebuild(&lock, &change, rules, go).await?;
         }
         let after = self.events.files().await?;
         Ok(Compacted {
@@ -82,14 +63,14 @@ impl Lake {
 
     /// Puts the rows of these files, as far as they stay, into new runs. Commits that, and what it means for keys and links,
     /// at once; gives how many rows went.
-    async fn rebuild(
+    pub(crate) async fn rebuild(
         &mut self,
         lock: &Lock,
         change: &Change<'_>,
         rules: &Rules,
         files: Vec<DataFile>,
-        purpose: Purpose,
     ) -> Result<u64, Error> {
+        let purpose = if change.gone.is_some() { Purpose::Erase } else { Purpose::Compact };
         let (mut customers_table, mut links_table) = self.identity_tables(lock).await?;
         let root = self.events.root().to_owned();
         let Identity { graph, .. } = change.after;
@@ -97,23 +78,17 @@ impl Lake {
         let mut rows = Spill::new(&self.home().join("tmp").join("rebuild"), BUCKETS)?;
         let mut words = Words::default();
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
-        let (mut gone, mut left) = (0, Vec::new());
-        unfile(&change.before.graph, &mut words, &root, &paths, |nodes, row| {
-            if change.takes(nodes) {
-                gone += 1;
-                return Ok(());
-            }
-            left.clear();
-            left.extend(nodes.iter().filter(|node| !change.keys.contains(node)));
-            let keys = match row.texts[1] {
-                Some(keys) if left.len() < nodes.len() => Some(keys_without(&change.before.graph, keys, &change.keys)?),
-                _ => None,
+        let mut gone = 0;
+        unfile(&change.before.graph, &mut words, &root, &paths, |nodes, row, words| {
+            let mut put = |nodes: &[Node], row: &Row<'_>| {
+                rows.push(bucket_of(filed_under(graph, &customers, nodes, row.at_us)), row)
             };
-            let mut row = Row { nodes: Nodes::Given(&left), ..*row };
-            row.texts[1] = keys.as_deref().or(row.texts[1]);
-            let properties = row.texts[3].and_then(|json| change.mentions.without(json));
-            row.texts[3] = properties.as_deref().or(row.texts[3]);
-            rows.push(bucket_of(filed_under(graph, &customers, &left, row.at_us)), &row)
+            match change.gone {
+                Some(theirs) if theirs.takes(nodes) => gone += 1,
+                Some(theirs) => theirs.taken_out_of(nodes, row, words, put)?,
+                None => put(nodes, row)?,
+            }
+            Ok(())
         })?;
         let known = Known { graph, customers: &customers, words: &words };
         let version = self.events.version() + 1;
@@ -211,118 +186,23 @@ impl Lake {
         self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await?;
         merged.iter().try_for_each(|path| std::fs::remove_file(path).map_err(Error::file("delete", path)))
     }
-
-    /// Erases a customer: every event, key, link and rejected row that names it, from every file. Events of others that came
-    /// with one of its keys as well stay, without that key.
-    ///
-    /// `now` is the time to put on the receipt.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the key is unknown; file and table errors. One that comes before the commit leaves the lake
-    /// as it was, and the same call does everything; after one that comes later, whatever is left goes when the next call
-    /// that writes begins.
-    pub async fn erase(&mut self, key: (&str, &str), rules: &Rules, now: &str) -> Result<Receipt, Error> {
-        let lock = self.lock().await?;
-        let identity = self.identity(rules.clone()).await?;
-        let node = find(&identity.graph, key)?;
-        let customers = identity.graph.resolve();
-        let customer = customers.of(node);
-        let keys: BTreeSet<Node> =
-            (0u32..).take(identity.graph.len()).map(Node).filter(|n| customers.of(*n) == customer).collect();
-        let after = identity.without(&keys, rules.clone());
-        let mut change = Change { customers: Some((customers, customer)), keys, ..Change::none(&identity, &after) };
-        let mut files = self.files_concerned(&change).await?;
-        change.mentions =
-            mentions_of(self.events.root(), &files, |keys| change.takes(keys), &identity.graph, &change.keys)?;
-        for file in self.events.files().await? {
-            let is_new = files.iter().all(|concerned| concerned.path != file.path);
-            if is_new && change.mentions.are_in(&self.events.root().join(&file.path))? {
-                files.push(file);
-            }
-        }
-        let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
-        let (customers_table, links_table) = self.identity_tables(&lock).await?;
-        for (folder, table) in [("customers", &customers_table), ("links", &links_table)] {
-            places.extend(table.files().await?.into_iter().map(|file| format!("lake/{folder}/{}", file.path)));
-        }
-        let theirs: Vec<(&str, &str)> = change.keys.iter().map(|n| identity.graph.key(*n)).collect();
-        let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
-        places.extend(kept::names(self.home()));
-        let events = self.rebuild(&lock, &change, rules, files, Purpose::Erase).await?;
-        kept::sweep(self.home(), self.events.version(), self.events.transaction(number::REFILED).await?)?;
-        let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
-        for (kind, _) in &theirs {
-            *by_kind.entry((*kind).to_owned()).or_default() += 1;
-        }
-        Ok(Receipt {
-            request_sha256: sha256(&format!("{}:{}", key.0, key.1)),
-            keys: by_kind,
-            events,
-            links: (identity.graph.links().len() - after.graph.links().len()) as u64,
-            quarantined_rows,
-            places,
-            at: now.to_owned(),
-        })
-    }
-
-    /// The files that may hold a row with one of the keys that go, or one whose customer is another one without them.
-    async fn files_concerned(&self, change: &Change<'_>) -> Result<Vec<DataFile>, Error> {
-        let filed = &change.before.filed;
-        let near = change.before.around(&change.keys);
-        let moves = change.after.moves(&change.after.graph.resolve());
-        let buckets: BTreeSet<u32> = near
-            .iter()
-            .filter_map(|node| filed.get(node.0 as usize))
-            .chain(moves.renamed.keys())
-            .chain(&moves.split)
-            .map(|customer| bucket_of(*customer))
-            .collect();
-        Ok(self.events.files().await?.into_iter().filter(|file| buckets.contains(&file.bucket)).collect())
-    }
 }
 
 /// What becomes of rows that are put into new runs.
-struct Change<'a> {
+pub(crate) struct Change<'a> {
     /// What is known of keys and links.
-    before: &'a Identity,
-    /// Who is who, and whose rows go.
-    customers: Option<(Customers, Node)>,
-    /// Keys that go.
-    keys: BTreeSet<Node>,
-    /// How rows of others name whose rows go.
-    mentions: Mentions,
+    pub(crate) before: &'a Identity,
+    /// Whose rows go.
+    pub(crate) gone: Option<&'a Gone<'a>>,
     /// What will be known.
-    after: &'a Identity,
+    pub(crate) after: &'a Identity,
 }
 
-impl<'a> Change<'a> {
-    /// Nothing goes.
-    fn none(before: &'a Identity, after: &'a Identity) -> Self {
-        Self { before, customers: None, keys: BTreeSet::new(), mentions: Mentions::default(), after }
-    }
-
-    /// Whether a row that came with these keys goes.
-    fn takes(&self, keys: &[Node]) -> bool {
-        self.customers
-            .as_ref()
-            .is_some_and(|(customers, gone)| self.before.graph.customer(keys, customers) == Some(*gone))
-    }
-}
-
-fn find(graph: &Graph, (kind, value): (&str, &str)) -> Result<Node, Error> {
+/// The node of a key that somebody asks for.
+pub(crate) fn find(graph: &Graph, (kind, value): (&str, &str)) -> Result<Node, Error> {
     graph.find(kind, value).ok_or_else(|| Error::NotFound {
         what: format!("no event came with {kind} `{value}`: give a key as KIND:VALUE, such as user_id:u17"),
     })
-}
-
-/// The SHA-256 of a text, in hexadecimal digits.
-pub(crate) fn sha256(text: &str) -> String {
-    use sha2::Digest;
-    let mut hex = String::new();
-    for byte in sha2::Sha256::digest(text.as_bytes()) {
-        let _ = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
-    }
-    hex
 }
 
 /// Deletes files that no commit names any more, because what they hold must be gone.

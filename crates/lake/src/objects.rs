@@ -77,14 +77,29 @@ impl Mentions {
         if left.len() == all.len() {
             return None;
         }
-        let left = serde_json::to_string(&left).expect("it was JSON");
-        // All other members stay as they are written.
-        let members: BTreeMap<String, &RawValue> = serde_json::from_str(properties).ok()?;
-        let member = |(name, json): (&String, &&RawValue)| {
-            format!("{}:{}", Value::from(name.as_str()), if name == OBJECTS { &left } else { json.get() })
-        };
-        Some(format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(",")))
+        with_member(properties, OBJECTS, Some(&serde_json::to_string(&left).expect("it was JSON")))
     }
+}
+
+/// A JSON object with another value of a member, or without it; all other members stay as they are written.
+fn with_member(json: &str, name: &str, value: Option<&str>) -> Option<String> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    let member = |(own, json): (&String, &&RawValue)| {
+        let json = if own == name { value? } else { json.get() };
+        Some(format!("{}:{json}", Value::from(own.as_str())))
+    };
+    Some(format!("{{{}}}", members.iter().filter_map(member).collect::<Vec<_>>().join(",")))
+}
+
+/// A JSON object without the member at a path; `None` where there is none.
+pub(crate) fn without_member(json: &str, path: &[String]) -> Option<String> {
+    let (first, rest) = path.split_first()?;
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    let own = members.get(first)?;
+    if rest.is_empty() {
+        return with_member(json, first, None);
+    }
+    with_member(json, first, Some(&without_member(own.get(), rest)?))
 }
 
 /// The objects in properties, where there are any.

@@ -354,7 +354,7 @@ pub(crate) fn unfile(
     words: &mut Words,
     root: &Path,
     paths: &[String],
-    mut place: impl FnMut(&[Node], &Row<'_>) -> Result<(), Error>,
+    mut place: impl FnMut(&[Node], &Row<'_>, &Words) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let all: Vec<usize> = (0..EVENTS.len()).collect();
     let mut nodes = Vec::new();
@@ -382,7 +382,7 @@ pub(crate) fn unfile(
                     received_at_us: received.is_valid(i).then(|| received.value(i)),
                     texts: [message_id, keys, text(10, i), text(12, i), text(13, i)],
                 };
-                place(&nodes, &row)?;
+                place(&nodes, &row, words)?;
             }
         }
     }

@@ -25,7 +25,7 @@ use rapidhash::fast::RandomState;
 use links::{Links, Put};
 pub use names::Names;
 pub use resolve::{Again, Customers, Union};
-pub use rules::{KeyRule, Rules};
+pub use rules::{KeyRule, Rules, text_of};
 
 /// A number for a text, the same on every machine: to count distinct values without keeping them.
 pub fn fingerprint(text: &str) -> u64 {
@@ -208,7 +208,7 @@ impl Graph {
     ///
     /// Returns whether any link is new.
     pub fn link(&mut self, keys: &[Node], at_us: i64) -> bool {
-        let Some(first) = keys.iter().copied().min_by_key(|n| self.rank(*n)) else { return false };
+        let Some(first) = self.first(keys) else { return false };
         let mut new = false;
         for other in keys.iter().copied().filter(|n| *n != first) {
             new |= self.restore_link(first, other, said::evidence_us(at_us));
@@ -329,6 +329,11 @@ impl Graph {
     fn rank(&self, node: Node) -> (u32, &str, &str) {
         let (kind, value) = self.key(node);
         (self.rule_of(node).priority, kind, value)
+    }
+
+    /// The first of several keys, with which their event links all others.
+    pub fn first(&self, keys: &[Node]) -> Option<Node> {
+        keys.iter().copied().min_by_key(|n| self.rank(*n))
     }
 
     /// Whose event it is that came with these keys: the customer of the first key by priority that is not shared; where

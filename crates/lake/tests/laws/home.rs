@@ -208,16 +208,19 @@ impl Model {
         told
     }
 
-    /// As if the customer of this key had never come.
-    pub(crate) fn erase(&mut self, rules: &Rules, key: &(&'static str, String)) {
+    /// As if the customer of this key had never come; gives the values of the customer's keys.
+    pub(crate) fn erase(&mut self, rules: &Rules, key: &(&'static str, String)) -> BTreeSet<String> {
         let (graph, nodes) = self.graph(rules);
         let customers = graph.resolve();
         let gone = customers.of(graph.find(key.0, &key.1).expect("a key of the rows"));
         let theirs = |kind: &str, value: &str| graph.find(kind, value).is_some_and(|n| customers.of(n) == gone);
         let rows = self.rows.iter().zip(&nodes).filter(|(_, n)| graph.customer(n, &customers) != Some(gone));
         let rows: Vec<Row> = rows.map(|(row, _)| row.clone()).collect();
+        let keys = self.rows.iter().flat_map(|row| &row.keys).filter(|(kind, value)| theirs(kind, value));
+        let keys = keys.map(|(_, value)| value.clone()).collect();
         self.undone.retain(|pair| !pair.iter().any(|(kind, value)| theirs(kind, value)));
         self.rows = rows;
         self.rows.iter_mut().for_each(|row| row.keys.retain(|(kind, value)| !theirs(kind, value)));
+        keys
     }
 }

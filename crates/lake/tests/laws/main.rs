@@ -3,6 +3,7 @@
 mod conditions;
 mod crashes;
 mod ends;
+mod erased;
 mod export;
 mod home;
 mod kept;

@@ -85,6 +85,11 @@ impl Rules {
         self.from.iter().filter(|(kind, _)| lacks(kind)).filter_map(taken).collect()
     }
 
+    /// The kinds of key that are also taken from a column of the event, each with the column.
+    pub fn taken_from(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.from.iter().map(|(kind, column)| (kind.as_str(), column))
+    }
+
     /// Whether no key is taken from another column.
     pub fn is_from_keys_alone(&self) -> bool {
         self.from.is_empty()
@@ -136,8 +141,8 @@ impl Rules {
     }
 }
 
-/// What a column of the event says, as an identifier; truth values and times name nobody.
-fn text_of(event: &Event<'_>, column: &Column) -> Option<String> {
+/// What a column of an event says, as an identifier; truth values and times name nobody.
+pub fn text_of(event: &impl Facts, column: &Column) -> Option<String> {
     match event.get(column).value()? {
         Value::Text(text) => Some(text.to_owned()),
         Value::Int(number) => Some(number.to_string()),
