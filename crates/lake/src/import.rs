@@ -413,14 +413,12 @@ impl Importer {
             if spill.rows(bucket) == 0 && moved.rows(bucket) == 0 {
                 return Ok(Built::default());
             }
-            moved.load(bucket, bytes)?;
-            spill.load(bucket, bytes)?;
             let none = Runs::default();
             let Runs { merged, .. } = work.runs.get(&bucket).unwrap_or(&none);
             let merged: Vec<OpenFile> =
                 merged.iter().map(|file| OpenFile::open(&root.join(&file.path))).collect::<Result<_, _>>()?;
             let is_here = |customer| bucket_of(customer) == bucket;
-            build_run(&known, bytes, is_here, |of| there.ids(of), &merged, (&root, bucket, version))
+            build_run(&known, &[moved, spill], bytes, is_here, |of| there.ids(of), &merged, (&root, bucket, version))
         })
     }
 }

@@ -31,6 +31,7 @@ mod rebuild;
 mod run_file;
 mod scan;
 mod schema;
+mod sorted;
 mod spill;
 mod sql;
 mod store;

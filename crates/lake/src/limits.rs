@@ -37,6 +37,23 @@ pub(crate) const AHEAD_US: i64 = 300_000_000;
 /// Rows that are taken from the spill into one batch of columns when a run is written.
 pub(crate) const WRITE_BATCH_ROWS: usize = 1 << 16;
 
+/// Bytes of text in a batch of columns, read or written: beyond, it has fewer rows. A single row may have more.
+pub(crate) const BATCH_BYTES: usize = 16 << 20;
+
+/// Bytes of text in a row group of the events table: beyond, it has fewer rows. No batch that is read of it can have more, so
+/// that a column always has room for it, and several of them are in memory at once.
+pub(crate) const ROW_GROUP_BYTES: usize = 128 << 20;
+
+/// Bytes of rows that are sorted in memory at a time, on all cores together. A bucket that has more is sorted in pieces, which
+/// wait on disk until they are merged.
+pub(crate) const SORT_BYTES: usize = 512 << 20;
+
+/// One core sorts at least so many at a time, however many cores there are.
+pub(crate) const SORT_BYTES_MIN: usize = 32 << 20;
+
+/// Pieces that a bucket is sorted in at most: all are open when they are merged. Beyond, they are larger.
+pub(crate) const PIECES_MAX: u64 = 128;
+
 /// The format of the lake that this program writes. A lake with a higher number was written by a newer program.
 pub(crate) const FORMAT: u32 = 1;
 

@@ -5,7 +5,7 @@
 //! and every event is written twice, once raw and once for good.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -219,17 +219,61 @@ impl Spill {
         self.parts[bucket as usize].rows
     }
 
-    /// All rows of a bucket, appended to `into` one after the other.
-    pub(crate) fn load(&self, bucket: u32, into: &mut Vec<u8>) -> Result<(), Error> {
+    /// How many bytes they are.
+    pub(crate) fn bytes(&self, bucket: u32) -> u64 {
         let part = &self.parts[bucket as usize];
-        if part.file.is_some() {
-            let path = self.path(bucket);
-            let file = File::open(&path).map_err(Error::file("open", &path))?;
-            into.reserve(usize::try_from(part.bytes).unwrap_or_default() + part.buffer.len());
-            BufReader::new(file).read_to_end(into).map_err(Error::file("read", &path))?;
+        part.bytes + part.buffer.len() as u64
+    }
+
+    /// Reads the rows of a bucket in the order in which they came.
+    pub(crate) fn reader(&self, bucket: u32) -> Result<RowsReader<impl Read>, Error> {
+        let part = &self.parts[bucket as usize];
+        let path = self.path(bucket);
+        let file = match part.file {
+            Some(_) => Some(File::open(&path).map_err(Error::file("open", &path))?),
+            None => None,
+        };
+        let written: Box<dyn Read> = match file {
+            Some(file) => Box::new(file),
+            None => Box::new(std::io::empty()),
+        };
+        Ok(RowsReader::new(written.chain(part.buffer.as_slice()), path))
+    }
+
+    /// The folder that goes when this does.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Reads rows one after the other, as [`Row::write`] wrote them.
+pub(crate) struct RowsReader<R> {
+    bytes: BufReader<R>,
+    path: PathBuf,
+}
+
+impl<R: Read> RowsReader<R> {
+    /// Reads on in something; `path` is what an error calls it.
+    pub(crate) fn new(bytes: R, path: PathBuf) -> Self {
+        Self { bytes: BufReader::with_capacity(SPILL_BUFFER_BYTES, bytes), path }
+    }
+
+    /// Appends the next row; whether there is one.
+    pub(crate) fn next_into(&mut self, into: &mut Vec<u8>) -> Result<bool, Error> {
+        self.read_row(into).map_err(Error::file("read", &self.path))
+    }
+
+    fn read_row(&mut self, into: &mut Vec<u8>) -> std::io::Result<bool> {
+        if self.bytes.fill_buf()?.is_empty() {
+            return Ok(false);
         }
-        into.extend_from_slice(&part.buffer);
-        Ok(())
+        let mut length = [0; 4];
+        self.bytes.read_exact(&mut length)?;
+        into.extend_from_slice(&length);
+        let begins = into.len();
+        into.resize(begins + u32::from_le_bytes(length) as usize, 0);
+        self.bytes.read_exact(&mut into[begins..])?;
+        Ok(true)
     }
 }
 
