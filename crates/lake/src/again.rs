@@ -114,10 +114,10 @@ fn exchange<'q>(
             if number > taken.parts.len() {
                 break;
             }
-            let Some([was, now]) = touched.read(&taken.parts, number, &projection)? else { continue };
-            read += now.num_rows() as u64;
-            showing_was.show(&was)?;
-            showing_now.show(&now)?;
+            let [was, now] = touched.read(&taken.parts, number, &projection)?;
+            read += now.iter().map(|rows| rows.num_rows() as u64).sum::<u64>();
+            was.iter().try_for_each(|rows| showing_was.show(rows))?;
+            now.iter().try_for_each(|rows| showing_now.show(rows))?;
             showing_was.finish_part();
             showing_now.finish_part();
         }

@@ -26,6 +26,7 @@ mod open_file;
 mod parquet_in;
 mod pass;
 mod person;
+mod portions;
 mod quarantine;
 mod rebuild;
 mod run_file;

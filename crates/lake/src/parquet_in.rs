@@ -12,6 +12,9 @@ use event::Timestamp;
 use jiff::tz::TimeZone;
 use listen::{Cell, Format, Guess, GuessError, MappingError, Options, Plan, RowMapper, Sink, Stop, Summary};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+
+use crate::limits::BATCH_BYTES;
 
 /// Why a Parquet file cannot be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +59,20 @@ pub enum ParquetError {
 
 /// Rows that are looked at before the file is read.
 const SAMPLE_ROWS: usize = 2_000;
-/// Rows in a batch.
+/// Rows in a batch; fewer where they are large.
 const BATCH_ROWS: usize = 8_192;
 
 fn open(path: &Path, batch_rows: usize) -> Result<ParquetRecordBatchReaderBuilder<File>, ParquetError> {
     let file = File::open(path).map_err(ParquetError::Open)?;
     let builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| ParquetError::Broken { events: 0, source })?;
-    Ok(builder.with_batch_size(batch_rows))
+    let row_bytes = |group: &RowGroupMetaData| {
+        let bytes: i64 = group.columns().iter().map(ColumnChunkMetaData::uncompressed_size).sum();
+        usize::try_from(bytes / group.num_rows().max(1)).unwrap_or_default()
+    };
+    let row_bytes = builder.metadata().row_groups().iter().map(row_bytes).max().unwrap_or_default();
+    let fit = (BATCH_BYTES / row_bytes.max(1)).clamp(1, batch_rows);
+    Ok(builder.with_batch_size(fit))
 }
 
 /// Plans how to read a Parquet file.

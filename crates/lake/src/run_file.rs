@@ -26,8 +26,9 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
-use crate::limits::{BATCH_ROWS, ROW_GROUP_ROWS};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::open_file::OpenFile;
+use crate::portions::{portions, text_bytes};
 use crate::schema::{EVENTS, arrow_schema, event_column};
 
 /// Columns that many folds read: not compressed, because decompressing them would cost more than the fold.
@@ -60,12 +61,13 @@ fn properties() -> WriterProperties {
 /// Writes one run.
 pub(crate) struct RunWriter {
     writer: ArrowWriter<File>,
-    schema: SchemaRef,
     rows: u64,
     customers: Option<(i64, i64)>,
     at_us: Option<(i64, i64)>,
     seq_min: i64,
     last: Option<(i64, i64)>,
+    /// Text in the row group that is being written.
+    group_bytes: usize,
 }
 
 impl RunWriter {
@@ -75,16 +77,10 @@ impl RunWriter {
             std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
         }
         let file = File::create(path).map_err(Error::file("make", path))?;
-        let schema = arrow_schema(EVENTS);
         // Without the embedded Arrow schema every Delta reader copes with the file.
         let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)?;
-        Ok(Self { writer, schema, rows: 0, customers: None, at_us: None, seq_min: i64::MAX, last: None })
-    }
-
-    /// The columns that a batch must have.
-    pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
+        let writer = ArrowWriter::try_new_with_options(file, arrow_schema(EVENTS), options)?;
+        Ok(Self { writer, rows: 0, customers: None, at_us: None, seq_min: i64::MAX, last: None, group_bytes: 0 })
     }
 
     /// Appends rows, which continue the order.
@@ -105,7 +101,16 @@ impl RunWriter {
         let last = customers[customers.len() - 1];
         self.customers = Some((self.customers.map_or(customers[0], |(first, _)| first), last));
         self.rows += batch.num_rows() as u64;
-        self.writer.write(batch)?;
+        for portion in portions(batch, BATCH_BYTES) {
+            self.group_bytes += text_bytes(&portion, 0..portion.num_rows());
+            self.writer.write(&portion)?;
+            if self.writer.in_progress_rows() == 0 {
+                self.group_bytes = 0;
+            } else if self.group_bytes > ROW_GROUP_BYTES - BATCH_BYTES {
+                self.writer.flush()?;
+                self.group_bytes = 0;
+            }
+        }
         Ok(())
     }
 
@@ -127,7 +132,7 @@ impl RunWriter {
 }
 
 /// Reads these columns of a run (by position in the table, ascending), words and texts as dictionaries where
-/// `dictionaries` says so.
+/// `dictionaries` says so. A batch has at most so many rows, and fewer where they are large.
 pub(crate) fn read_run(
     file: &OpenFile,
     columns: &[usize],
@@ -137,19 +142,18 @@ pub(crate) fn read_run(
     let schema = read_schema(dictionaries);
     let options =
         ArrowReaderOptions::new().with_schema(Arc::clone(&schema)).with_page_index_policy(PageIndexPolicy::Skip);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options);
-    let builder = builder.map_err(file.unreadable())?;
+    let metadata = ArrowReaderMetadata::load(file, options).map_err(file.unreadable())?;
     let schema: SchemaRef = Arc::new(schema.project(columns)?);
     let mut empty = vec![false; columns.len()];
     for ((empty, column), field) in empty.iter_mut().zip(columns).zip(schema.fields()) {
         let words = field.is_nullable() && matches!(field.data_type(), DataType::Dictionary(..));
-        *empty = words && has_no_word(file, builder.metadata(), *column)?;
+        *empty = words && has_no_word(file, metadata.metadata(), *column)?;
     }
-    let read = columns.iter().zip(&empty).filter(|(_, empty)| !**empty).map(|(column, _)| *column);
-    let mask = ProjectionMask::leaves(builder.parquet_schema(), read);
-    let reader = builder.with_projection(mask).with_batch_size(batch_rows).build().map_err(file.unreadable())?;
+    let read = columns.iter().zip(&empty).filter(|(_, empty)| !**empty).map(|(column, _)| *column).collect();
+    let places = Places { file: file.clone(), metadata };
+    let rows = GroupReader { places, columns: read, batch_rows, rows: None, group: 0, reader: None };
     let nothing = vec![None; columns.len()];
-    Ok(RunReader { file: file.clone(), reader, schema, empty, nothing })
+    Ok(RunReader { rows, schema, empty, nothing })
 }
 
 /// Whether a column of words has none in any row: then its dictionaries are empty. Decoding ten million rows that say nothing
@@ -168,8 +172,7 @@ fn has_no_word(file: &OpenFile, metadata: &ParquetMetaData, column: usize) -> Re
 
 /// Reads a run batch by batch.
 pub(crate) struct RunReader {
-    file: OpenFile,
-    reader: ParquetRecordBatchReader,
+    rows: GroupReader,
     /// Of all columns that were asked for.
     schema: SchemaRef,
     /// By column: whether nothing is in it, so that it is not read.
@@ -182,7 +185,7 @@ impl Iterator for RunReader {
     type Item = Result<RecordBatch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?.map_err(self.file.unreadable());
+        let batch = self.rows.next()?;
         if !self.empty.contains(&true) {
             return Some(batch);
         }
@@ -203,7 +206,67 @@ impl Iterator for RunReader {
     }
 }
 
-/// A run of which some rows are read: what is known of it before.
+/// Reads one row group after the other, in batches that are as large as its rows allow.
+pub(crate) struct GroupReader {
+    places: Places,
+    columns: Vec<usize>,
+    batch_rows: usize,
+    /// Those that are wanted of the rows that were not reached yet.
+    rows: Option<RowSelection>,
+    /// The next one.
+    group: usize,
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl GroupReader {
+    /// Starts to read the next group; whether there is one.
+    fn open_next(&mut self) -> Result<bool, Error> {
+        let Places { file, metadata } = &self.places;
+        let groups = metadata.metadata().row_groups();
+        loop {
+            let Some(group) = groups.get(self.group) else { return Ok(false) };
+            self.group += 1;
+            let rows = usize::try_from(group.num_rows()).unwrap_or_default();
+            let wanted = self.rows.as_mut().map(|all| all.split_off(rows));
+            if wanted.as_ref().is_some_and(|wanted| !wanted.selects_any()) {
+                continue;
+            }
+            let bytes: i64 = self.columns.iter().map(|column| group.column(*column).uncompressed_size()).sum();
+            let row_bytes = usize::try_from(bytes).unwrap_or_default() / rows.max(1);
+            let batch_rows = (BATCH_BYTES / row_bytes.max(1)).clamp(1, self.batch_rows);
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone());
+            let mask = ProjectionMask::leaves(builder.parquet_schema(), self.columns.iter().copied());
+            let builder =
+                builder.with_projection(mask).with_row_groups(vec![self.group - 1]).with_batch_size(batch_rows);
+            let builder = match wanted {
+                Some(rows) => builder.with_row_selection(rows),
+                None => builder,
+            };
+            self.reader = Some(builder.build().map_err(file.unreadable())?);
+            return Ok(true);
+        }
+    }
+}
+
+impl Iterator for GroupReader {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(batch) = self.reader.as_mut().and_then(Iterator::next) {
+                return Some(batch.map_err(self.places.file.unreadable()));
+            }
+            match self.open_next() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+/// A run, and where in it everything lies.
+#[derive(Clone)]
 pub(crate) struct Places {
     file: OpenFile,
     metadata: ArrowReaderMetadata,
@@ -219,18 +282,9 @@ impl Places {
     }
 
     /// Reads these columns, of these rows or of all. Pages in which no such row lies are not looked at.
-    pub(crate) fn read(
-        &self,
-        columns: &[usize],
-        rows: Option<RowSelection>,
-    ) -> Result<ParquetRecordBatchReader, Error> {
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone());
-        let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
-        let builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
-        Ok(match rows {
-            Some(rows) => builder.with_row_selection(rows).build()?,
-            None => builder.build()?,
-        })
+    pub(crate) fn read(&self, columns: &[usize], rows: Option<RowSelection>) -> GroupReader {
+        let (places, columns) = (self.clone(), columns.to_vec());
+        GroupReader { places, columns, batch_rows: BATCH_ROWS, rows, group: 0, reader: None }
     }
 }
 
@@ -260,4 +314,55 @@ pub(crate) fn read_schema(dictionaries: bool) -> SchemaRef {
         _ => field.as_ref().clone(),
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray};
+
+    use super::*;
+    use crate::schema::utc;
+
+    /// Rows of a mebibyte each; the same text, or another one in each.
+    fn batch(rows: i64, distinct: bool) -> RecordBatch {
+        let numbers = || Int64Array::from_iter_values(0..rows);
+        let times = TimestampMicrosecondArray::from_iter_values(0..rows).with_timezone(utc());
+        let text = |n: i64| format!("{}{}", if distinct { n } else { 0 }, "x".repeat(1 << 20));
+        let column = |field: &std::sync::Arc<Field>| -> ArrayRef {
+            match (field.data_type(), field.name().as_str()) {
+                (DataType::Int64, _) => Arc::new(numbers()),
+                (DataType::Timestamp(..), _) => Arc::new(times.clone()),
+                (_, "properties") => Arc::new(StringArray::from_iter_values((0..rows).map(text))),
+                (_, name) => Arc::new(StringArray::from_iter_values((0..rows).map(|_| name))),
+            }
+        };
+        let schema = arrow_schema(EVENTS);
+        RecordBatch::try_new(Arc::clone(&schema), schema.fields().iter().map(column).collect()).expect("a batch")
+    }
+
+    #[test]
+    fn large_rows_come_back_in_batches_that_have_room() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (distinct, bytes_max) in [(true, BATCH_BYTES), (false, ROW_GROUP_BYTES)] {
+            let path = folder.path().join(format!("{distinct}.parquet"));
+            let mut writer = RunWriter::create(&path).expect("a run");
+            writer.write(&batch(200, distinct)).expect("written");
+            assert_eq!(writer.finish(&path).expect("finished").1, 200);
+            let all: Vec<usize> = (0..EVENTS.len()).collect();
+            let mut read = 0;
+            let run = OpenFile::open(&path).expect("a file");
+            for batch in read_run(&run, &all, false, BATCH_ROWS).expect("a reader") {
+                let batch = batch.expect("a batch");
+                assert!(text_bytes(&batch, 0..batch.num_rows()) <= bytes_max, "{} rows", batch.num_rows());
+                read += batch.num_rows();
+            }
+            assert_eq!(read, 200);
+            let wanted = RowSelection::from_consecutive_ranges([3..5, 130..133, 199..200].into_iter(), 200);
+            let places = Places::of(&run, false).expect("places").read(&[0], Some(wanted));
+            let some: Vec<i64> = places
+                .flat_map(|batch| batch.expect("a batch").column(0).as_primitive::<Int64Type>().values().to_vec())
+                .collect();
+            assert_eq!(some, [3, 4, 130, 131, 132, 199]);
+        }
+    }
 }

@@ -5,18 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{
-    SortColumn, concat_batches, filter_record_batch, interleave_record_batch, lexsort_to_indices, take_record_batch,
-};
-use arrow::datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType};
+use arrow::compute::{filter_record_batch, interleave_record_batch, take_record_batch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use listen::stitch::{Customers, Graph, Names, Node};
 
 use crate::error::Error;
 use crate::identity::{Identity, Moves, is_erased};
-use crate::limits::BATCH_ROWS;
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, ROW_GROUP_BYTES};
 use crate::open_file::OpenFile;
+use crate::portions::{self, text_bytes};
 use crate::rebuild::nodes_of_keys;
-use crate::run_file::{read_run, read_schema};
+use crate::run_file::read_run;
 use crate::schema::event_column;
 use crate::store::bucket_of;
 use crate::touched::read_touched;
@@ -59,11 +58,6 @@ impl Projection {
     fn places_in(&self, wide: &Self) -> Vec<usize> {
         self.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect()
     }
-
-    /// The schema of the batches.
-    pub(crate) fn schema(&self) -> Result<SchemaRef, Error> {
-        Ok(Arc::new(read_schema(self.dictionaries).project(&self.columns)?))
-    }
 }
 
 /// What is read at a time: the rows that belong into a bucket.
@@ -97,7 +91,7 @@ pub(crate) struct Rerouted {
 }
 
 /// By bucket: the rows that belong there and lie elsewhere, in order.
-type Arrived = BTreeMap<u32, RecordBatch>;
+type Arrived = BTreeMap<u32, Vec<RecordBatch>>;
 
 impl Rerouted {
     /// What follows from identity as it is known now; `None` when every row lies where it belongs.
@@ -168,18 +162,23 @@ impl Rerouted {
         let read = if self.who.is_some() { wide.with(&["keys"]) } else { wide.clone() };
         let mut found = Vec::new();
         for (bucket, runs) in &self.runs {
-            if let Some(batch) = read_touched(*bucket, runs, &self.gone, &read)? {
+            for batch in read_touched(*bucket, runs, &self.gone, &read)? {
                 let batch = with_customers(&batch, &read, |row, filed| self.customer(row, filed, &batch, &read))?;
                 found.push(batch.project(&wide.places_in(&read))?);
             }
         }
-        let all = in_order(&concat_batches(&wide.schema()?, &found)?, wide)?;
-        let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (row, customer) in (0..).zip(all.column(wide.position("customer")).as_primitive::<Int64Type>().values()) {
-            rows.entry(bucket_of(*customer)).or_default().push(row);
+        let (mut arrived, customer) = (Arrived::new(), wide.position("customer"));
+        for batch in in_order(&found, wide)? {
+            let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            for (row, customer) in (0..).zip(batch.column(customer).as_primitive::<Int64Type>().values()) {
+                rows.entry(bucket_of(*customer)).or_default().push(row);
+            }
+            for (bucket, rows) in rows {
+                let rows = take_record_batch(&batch, &UInt32Array::from(rows))?;
+                arrived.entry(bucket).or_default().push(rows);
+            }
         }
-        let take = |(bucket, rows)| Ok((bucket, take_record_batch(&all, &UInt32Array::from(rows))?));
-        let arrived: Arc<Arrived> = Arc::new(rows.into_iter().map(take).collect::<Result<_, Error>>()?);
+        let arrived = Arc::new(arrived);
         known.push((wide.clone(), Arc::clone(&arrived)));
         Ok(arrived)
     }
@@ -232,7 +231,7 @@ pub(crate) fn read_part_whole(
     };
     let at = wide.position("customer");
     let mut sources: Vec<Box<dyn Iterator<Item = Result<RecordBatch, Error>> + '_>> =
-        vec![Box::new(std::iter::once(Ok(arrived.clone())))];
+        vec![Box::new(arrived.iter().cloned().map(Ok))];
     for run in &part.runs {
         let staying = move |batch: Result<RecordBatch, Error>| rerouted.staying(batch?, at);
         let batches = read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS)?;
@@ -260,6 +259,8 @@ struct Cursor<I> {
     reader: I,
     batch: RecordBatch,
     row: usize,
+    /// Text in a row of what is handed out, on average.
+    row_bytes: usize,
     /// Which of the batches that wait for output this one is.
     waiting: usize,
 }
@@ -321,10 +322,11 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
     for mut reader in sources {
         if let Some(batch) = reader.next().transpose()? {
             waiting.push(batch.project(&narrow)?);
-            cursors.push(Cursor { reader, batch, row: 0, waiting: waiting.len() - 1 });
+            cursors.push(Cursor { reader, batch, row: 0, row_bytes: row_bytes(&waiting), waiting: waiting.len() - 1 });
         }
     }
     let mut taken: Vec<(usize, usize)> = Vec::with_capacity(BATCH_ROWS);
+    let (mut taken_bytes, mut waiting_bytes) = (0, 0);
     while !cursors.is_empty() {
         let first = (0..cursors.len())
             .min_by_key(|i| order.of(&cursors[*i].batch, cursors[*i].row))
@@ -336,16 +338,20 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
         let alone = cursor.row..order.reaches(&cursor.batch, cursor.row, limit);
         cursor.row = alone.end;
         if alone.len() < ALONE_ROWS {
+            taken_bytes += alone.len() * cursor.row_bytes;
             taken.extend(alone.map(|row| (cursor.waiting, row)));
         } else {
+            taken_bytes = 0;
             emit(&waiting, &mut taken, &mut each)?;
             each(&waiting[cursor.waiting].slice(alone.start, alone.len()))?;
         }
         let exhausted = cursor.row == cursor.batch.num_rows();
-        if taken.len() >= BATCH_ROWS || (exhausted && waiting.len() > 4 * cursors.len()) {
+        let too_many = waiting.len() > 4 * cursors.len() || waiting_bytes > ROW_GROUP_BYTES;
+        if taken.len() >= BATCH_ROWS || taken_bytes >= BATCH_BYTES || (exhausted && too_many) {
             emit(&waiting, &mut taken, &mut each)?;
             waiting = cursors.iter().map(|cursor| waiting[cursor.waiting].clone()).collect();
             cursors.iter_mut().enumerate().for_each(|(number, cursor)| cursor.waiting = number);
+            (taken_bytes, waiting_bytes) = (0, 0);
         }
         if exhausted {
             match cursors[first].reader.next().transpose()? {
@@ -353,6 +359,8 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
                     waiting.push(batch.project(&narrow)?);
                     let cursor = &mut cursors[first];
                     (cursor.batch, cursor.row, cursor.waiting) = (batch, 0, waiting.len() - 1);
+                    cursor.row_bytes = row_bytes(&waiting);
+                    waiting_bytes += cursor.batch.num_rows() * cursor.row_bytes;
                 }
                 None => {
                     cursors.remove(first);
@@ -361,6 +369,11 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
         }
     }
     emit(&waiting, &mut taken, &mut each)
+}
+
+/// How much text a row of the last of these batches has, on average.
+fn row_bytes(waiting: &[RecordBatch]) -> usize {
+    waiting.last().map_or(0, |batch| text_bytes(batch, 0..batch.num_rows()) / batch.num_rows().max(1))
 }
 
 /// Hands out the rows that were taken, each a batch that waits and a row of it.
@@ -397,8 +410,6 @@ pub(crate) fn with_customers(
 }
 
 /// Rows sorted by (customer, at, seq).
-pub(crate) fn in_order(batch: &RecordBatch, projection: &Projection) -> Result<RecordBatch, Error> {
-    let by = ["customer", "at", "seq"]
-        .map(|name| SortColumn { values: Arc::clone(batch.column(projection.position(name))), options: None });
-    Ok(take_record_batch(batch, &lexsort_to_indices(&by, None)?)?)
+pub(crate) fn in_order(batches: &[RecordBatch], projection: &Projection) -> Result<Vec<RecordBatch>, Error> {
+    portions::in_order(batches, ["customer", "at", "seq"].map(|name| projection.position(name)))
 }

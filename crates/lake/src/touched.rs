@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::RowSelection;
 
@@ -87,35 +87,35 @@ impl<'a> Touched<'a> {
         }
     }
 
-    /// Their events in the part of this number, as they were and as they are; `None` where there are none. Those that are not
-    /// all where they belong are in one part more than there are.
+    /// Their events in the part of this number, as they were and as they are. Those that are not all where they belong are in
+    /// one part more than there are.
     pub(crate) fn read(
         &self,
         parts: &[Part],
         number: usize,
         projection: &Projection,
-    ) -> Result<Option<[RecordBatch; 2]>, Error> {
-        let found = match parts.get(number) {
+    ) -> Result<[Vec<RecordBatch>; 2], Error> {
+        let [was, now] = match parts.get(number) {
             Some(Part { bucket, runs }) => {
-                read_touched(*bucket, runs, &self.at_home, projection)?.map(|rows| [rows.clone(), rows])
+                let rows = read_touched(*bucket, runs, &self.at_home, projection)?;
+                [rows.clone(), rows]
             }
             None => self.read_away(parts, projection)?,
         };
-        let Some([was, now]) = found else { return Ok(None) };
-        Ok(Some([arrived_before(&was, self.then.mark.next_seq, projection)?, now]))
+        let before = |batch| arrived_before(batch, self.then.mark.next_seq, projection);
+        Ok([was.iter().map(before).collect::<Result<_, _>>()?, now])
     }
 
-    fn read_away(&self, parts: &[Part], projection: &Projection) -> Result<Option<[RecordBatch; 2]>, Error> {
+    fn read_away(&self, parts: &[Part], projection: &Projection) -> Result<[Vec<RecordBatch>; 2], Error> {
         let mut found = Vec::new();
         for Part { bucket, runs } in parts {
             found.extend(read_touched(*bucket, runs, &self.away, projection)?);
         }
-        if found.is_empty() {
-            return Ok(None);
-        }
-        let filed = concat_batches(&projection.schema()?, &found)?;
-        let by = |state| in_order(&with_customers(&filed, projection, |_, filed| Ok(of(filed, state)))?, projection);
-        Ok(Some([by(self.then)?, by(self.now)?]))
+        let by = |state| {
+            let of_then = |batch| with_customers(batch, projection, |_, filed| Ok(of(filed, state)));
+            in_order(&found.iter().map(of_then).collect::<Result<Vec<_>, _>>()?, projection)
+        };
+        Ok([by(self.then)?, by(self.now)?])
     }
 }
 
@@ -124,17 +124,16 @@ fn of(filed: i64, state: &Then) -> i64 {
     *state.renamed.get(&filed).unwrap_or(&filed)
 }
 
-/// All events of these customers, who are in ascending order, that lie in a bucket, sorted by (customer, at, seq); `None`
-/// where there are none.
+/// All events of these customers, who are in ascending order, that lie in a bucket, sorted by (customer, at, seq).
 pub(crate) fn read_touched(
     bucket: u32,
     runs: &[OpenFile],
     touched: &[i64],
     projection: &Projection,
-) -> Result<Option<RecordBatch>, Error> {
+) -> Result<Vec<RecordBatch>, Error> {
     let theirs: Vec<i64> = touched.iter().copied().filter(|customer| bucket_of(*customer) == bucket).collect();
     if theirs.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let mut found = Vec::new();
     let mut sorted = true;
@@ -145,21 +144,17 @@ pub(crate) fn read_touched(
             continue;
         }
         sorted = found.is_empty();
-        for batch in places.read(&projection.columns, Some(rows))? {
+        for batch in places.read(&projection.columns, Some(rows)) {
             found.push(batch?);
         }
     }
-    if found.is_empty() {
-        return Ok(None);
-    }
-    let all = concat_batches(&projection.schema()?, &found)?;
-    Ok(Some(if sorted { all } else { in_order(&all, projection)? }))
+    if sorted { Ok(found) } else { in_order(&found, projection) }
 }
 
 /// Where in a run the rows of these customers lie.
 pub(crate) fn rows_of(run: &Places, theirs: &[i64]) -> Result<RowSelection, Error> {
     let (mut ranges, mut begins) = (Vec::new(), 0);
-    for batch in run.read(&[event_column("customer")], None)? {
+    for batch in run.read(&[event_column("customer")], None) {
         let batch = batch?;
         let customers: &[i64] = batch.column(0).as_primitive::<Int64Type>().values();
         let (first, last) = (customers[0], customers[customers.len() - 1]);

@@ -11,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::{COLUMNS, Draft, Row, Write, columns};
 use crate::error::Error;
-use crate::limits::WRITE_BATCH_ROWS;
+use crate::limits::{BATCH_BYTES, ROW_GROUP_BYTES, WRITE_BATCH_ROWS};
 use crate::schema::utc;
 
 pub(super) struct ParquetOut {
@@ -32,7 +32,8 @@ fn export_schema() -> SchemaRef {
 impl ParquetOut {
     pub(super) fn new(draft: Draft) -> Result<Self, Error> {
         let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd"));
-        let properties = WriterProperties::builder().set_compression(zstd).build();
+        let properties =
+            WriterProperties::builder().set_compression(zstd).set_max_row_group_bytes(Some(ROW_GROUP_BYTES)).build();
         let writer = ArrowWriter::try_new(draft.open()?, export_schema(), Some(properties))?;
         Ok(Self { writer, draft, builders: COLUMNS.iter().map(|_| StringBuilder::new()).collect(), at_us: Vec::new() })
     }
@@ -54,7 +55,8 @@ impl Write for ParquetOut {
             }
         }
         self.at_us.push(row.at.as_micros());
-        if self.at_us.len() >= WRITE_BATCH_ROWS { self.flush() } else { Ok(()) }
+        let bytes: usize = self.builders.iter().map(|column| column.values_slice().len()).sum();
+        if self.at_us.len() >= WRITE_BATCH_ROWS || bytes >= BATCH_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), Error> {

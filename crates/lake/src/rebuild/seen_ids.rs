@@ -48,7 +48,7 @@ impl SeenIds {
         if !rows.selects_any() {
             return Ok(());
         }
-        for batch in places.read(&columns, Some(rows))? {
+        for batch in places.read(&columns, Some(rows)) {
             let batch = batch?;
             let ids = batch.column(1).as_string::<i32>();
             for (row, filed) in batch.column(0).as_primitive::<Int64Type>().values().iter().enumerate() {

@@ -7,6 +7,7 @@ mod erased;
 mod export;
 mod home;
 mod kept;
+mod large;
 mod life;
 mod of;
 mod readers;
