@@ -246,7 +246,7 @@ fn candidate(customer: &Customer<'_>, action: usize, occasion: u64, models: &Mod
     let propensity = match &told.propensity {
         None => 1.0,
         Some(charter::actions::Propensity::Given(share)) => *share,
-        Some(charter::actions::Propensity::Learnt(_)) => models.propensity(action, numbers),
+        Some(charter::actions::Propensity::Learnt(_)) => models.propensity(customer.plan.model(action), numbers),
     };
     let weights = told.context.iter().filter(|weight| weight.when.holds(customer));
     let context_weight = weights.map(|weight| weight.weight).product();

@@ -7,9 +7,11 @@
 //! Sources: Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 12, 2011;
 //! Shamir, Zhang, "Stochastic Gradient Descent for Non-smooth Optimization", ICML 2013 (polynomial-decay averaging).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, index};
+use crate::plan::Plan;
 use crate::state::Lesson;
 
 /// How far the first lesson moves a weight.
@@ -94,32 +96,31 @@ fn logistic(weights: &[f64], numbers: &[f32]) -> f64 {
     1.0 / (1.0 + (-sum).exp())
 }
 
-/// The models of all actions whose propensity is learnt.
+/// All models, each by [its number](Plan::model).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Models {
-    by_action: Vec<Model>,
+    by_number: BTreeMap<u64, Model>,
 }
 
 impl Models {
     /// Models that have learnt nothing yet.
     pub fn new(plan: &Plan) -> Self {
-        Self { by_action: vec![Model::default(); plan.actions.len()] }
+        let models = plan.actions.iter().filter_map(|action| action.model);
+        Self { by_number: models.map(|model| (model, Model::default())).collect() }
     }
 
-    /// The model of an action, by its position in the charter.
-    pub fn model(&self, action: usize) -> Option<&Model> {
-        self.by_action.get(action)
+    /// A model, once it has learnt anything.
+    pub fn model(&self, model: u64) -> Option<&Model> {
+        self.by_number.get(&model)
     }
 
     /// Takes a lesson.
     pub fn learn(&mut self, lesson: &Lesson) {
-        if let Some(model) = self.by_action.get_mut(index(lesson.action)) {
-            model.learn(lesson);
-        }
+        self.by_number.entry(lesson.model).or_default().learn(lesson);
     }
 
-    pub(crate) fn propensity(&self, action: usize, numbers: &[f32]) -> f64 {
-        self.by_action.get(action).map_or(0.5, |model| model.propensity(numbers))
+    pub(crate) fn propensity(&self, model: Option<u64>, numbers: &[f32]) -> f64 {
+        model.and_then(|model| self.by_number.get(&model)).map_or(0.5, |model| model.propensity(numbers))
     }
 }
 
@@ -135,7 +136,7 @@ mod tests {
             let lots = Draw::new(11, i, 0);
             let numbers = [lots.arm as f32 * 4.0 - 2.0, f32::from(u8::from(lots.explore < 0.3))];
             let came = lots.pick < truth(numbers[0], numbers[1]);
-            Lesson { action: 0, decided_us: 0, features: numbers.to_vec(), came }
+            Lesson { model: 0, features: numbers.to_vec(), came }
         })
     }
 

@@ -155,6 +155,16 @@ impl Plan {
         &self.charter
     }
 
+    /// The model that the propensity of an action is learnt by; `None` where it is not learnt.
+    pub fn model(&self, action: usize) -> Option<u64> {
+        self.actions.get(action)?.model
+    }
+
+    /// Whether anything is learnt.
+    pub fn learns(&self) -> bool {
+        self.actions.iter().any(|action| action.model.is_some())
+    }
+
     /// The name of what a piece of news is about.
     pub fn name(&self, what: What, of: u32) -> Option<&str> {
         let (at, charter) = (index(of), &self.charter);

@@ -432,7 +432,7 @@ fn what_is_rare_never_seems_frequent() {
     }
     let learnt = propensity(&models, &all[1], "2026-03-04T12:00");
     assert!((learnt - 0.05).abs() < 0.04, "{learnt}");
-    assert_eq!(models.model(2).map(|model| model.lessons), Some(100));
+    assert_eq!(all[0].plan.model(2).and_then(|model| models.model(model)).map(|model| model.lessons), Some(100));
 }
 
 #[test]

@@ -230,7 +230,7 @@ impl Engine {
         let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
         self.decide_woken(&mut work).await?;
         let decision = self.consider(&mut work, customer, occasion);
-        let stored = StoredDecision::new(decision, self.charter(), true);
+        let stored = StoredDecision::new(decision, &self.plan, true);
         carry_out(&mut work, customer, &stored, &keys[0].value);
         let told = in_words(customer, &stored, &self.last_words);
         let (commit, aftermath) = work.finish();
@@ -294,7 +294,7 @@ impl Engine {
         if let Some(decision) = decision {
             let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
-            carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), subject);
+            carry_out(work, customer, &StoredDecision::new(decision, &self.plan, false), subject);
         }
     }
 

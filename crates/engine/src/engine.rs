@@ -1,7 +1,7 @@
 //! The engine: what all of its parts share.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use act::{Models, Plan};
@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::lane::Lanes;
 use crate::limits::{BATCHES_AT_ONCE, BATCHES_WAITING, CHANGES_WAITING, NUMBERS_RESERVED};
 use crate::linked::Linked;
+use crate::models::Learning;
 use crate::tail::Tail;
 
 /// How the engine is set up.
@@ -57,8 +58,8 @@ pub struct Engine {
     waiting: AtomicUsize,
     pub(crate) models: Mutex<Models>,
     pub(crate) last_words: LastWords,
-    /// Whether something was learnt that is not kept yet.
-    pub(crate) learnt: AtomicBool,
+    /// How far the log was learnt from.
+    pub(crate) learning: tokio::sync::Mutex<Learning>,
     /// What was taken in since history was told last.
     pub(crate) tail: Tail,
     changes: broadcast::Sender<Arc<Change>>,
@@ -80,10 +81,10 @@ impl Engine {
     ) -> Result<Arc<Self>, Error> {
         let (rules, sources) = (Rules::from(&charter.keys), Sources::of(&charter));
         let plan = Arc::new(Plan::new(charter));
-        let models = crate::models::load(&*keep, &plan).await?;
+        let (models, learning) = crate::models::load(&*keep, &plan).await?;
         let seed = crate::seed::of(&*keep, options.seed).await?;
         let (changes, _) = broadcast::channel(CHANGES_WAITING);
-        Ok(Arc::new(Self {
+        let engine = Arc::new(Self {
             keep,
             clock,
             plan,
@@ -101,12 +102,14 @@ impl Engine {
             waiting: AtomicUsize::new(0),
             models: Mutex::new(models),
             last_words: LastWords::default(),
-            learnt: AtomicBool::new(false),
+            learning: tokio::sync::Mutex::new(learning),
             tail: Tail::default(),
             changes,
             counts: Counts::default(),
             outbox: OnceLock::new(),
-        }))
+        });
+        engine.learn().await?;
+        Ok(engine)
     }
 
     /// The charter by which it works.

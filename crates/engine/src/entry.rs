@@ -1,7 +1,6 @@
 //! What stands in the log: everything that a customer's state follows from, so that it can be built anew from there.
 
-use act::Decision;
-use charter::Charter;
+use act::{Decision, Plan};
 use charter::actions::Delivery;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +14,8 @@ pub(crate) mod kind {
     pub(crate) const REFUSED: u8 = 4;
     pub(crate) const UNLINK: u8 = 5;
     pub(crate) const LINK: u8 = 6;
+    /// What followed a decision, see [`act::Lesson`].
+    pub(crate) const LESSON: u8 = 7;
 }
 
 /// A message that was taken in.
@@ -39,6 +40,8 @@ pub(crate) struct StoredDecision<'a> {
     pub(crate) delivered_to: Option<&'a str>,
     /// Whether somebody asked; otherwise an event, or time passing, gave rise to it.
     pub(crate) asked: bool,
+    /// The model that learns from what follows, if one does.
+    pub(crate) model: Option<u64>,
     pub(crate) decision: Decision,
 }
 
@@ -74,7 +77,8 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u64) -> Re
 }
 
 impl<'a> StoredDecision<'a> {
-    pub(crate) fn new(decision: Decision, charter: &'a Charter, asked: bool) -> Self {
+    pub(crate) fn new(decision: Decision, plan: &'a Plan, asked: bool) -> Self {
+        let charter = plan.charter();
         let chosen = decision.chosen.and_then(|action| charter.actions.get(action as usize));
         Self {
             charter: &charter.hash,
@@ -83,6 +87,7 @@ impl<'a> StoredDecision<'a> {
                 .and_then(|action| action.deliver.as_ref())
                 .map(|Delivery::Webhook(name)| name.as_str()),
             asked,
+            model: decision.chosen.and_then(|action| plan.model(action as usize)),
             decision,
         }
     }

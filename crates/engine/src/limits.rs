@@ -114,5 +114,8 @@ pub(crate) const EXPORT_EVERY_US: i64 = 300_000;
 /// When it is tried again after history took nothing in, in microseconds.
 pub(crate) const EXPORT_RETRY_US: i64 = 1_000_000;
 
-/// How often what was learnt is kept, in microseconds.
+/// How often it is looked for what other processes have learnt, in microseconds.
+pub(crate) const LESSONS_LOOKED_US: i64 = 1_000_000;
+
+/// How often models are kept, in microseconds.
 pub(crate) const MODELS_KEPT_US: i64 = 5_000_000;

@@ -1,42 +1,106 @@
-//! Learnt propensities at rest: one record for each charter, written now and then. What was learnt in the seconds before a
-//! crash is lost; it only sharpens a guess.
+//! Learnt propensities: what follows decisions stands in the log as lessons, written in the commit that found them out, and models
+//! are what comes of taking all of them in their order. So every process of a home has the same models, whoever is killed when,
+//! and whoever starts anew. They are kept now and then with how far they have come, so that it need not begin at the beginning.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use act::{Models, Plan};
-use keep::{Commit, Keep, RecordChange};
+use keep::{Commit, Customer, Keep, Logged, RecordChange, Version};
+use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
+use crate::entry;
 use crate::error::Error;
+use crate::limits::LOG_AT_ONCE;
 
-fn name(plan: &Plan) -> String {
-    format!("models/{}", plan.charter().hash)
+/// Whom lessons are filed under, which are about nobody.
+pub(crate) const LESSONS: Customer = Customer(-2);
+
+/// The record in which models are kept.
+const MODELS: &str = "models";
+
+/// How far the log was learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Learning {
+    /// The position before which every lesson is taken.
+    until: u64,
+    /// The same of what is kept.
+    kept_until: u64,
+    /// Which writing of the record that is.
+    version: Version,
 }
 
-/// What was learnt by this charter so far.
-pub(crate) async fn load(keep: &dyn Keep, plan: &Plan) -> Result<Models, Error> {
-    let name = name(plan);
-    let found = keep.records(&name, None, 1).await?.into_iter().find(|record| record.name == name);
+/// What is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    until: u64,
+    models: Models,
+}
+
+/// The models as they are kept.
+pub(crate) async fn load(keep: &dyn Keep, plan: &Plan) -> Result<(Models, Learning), keep::Error> {
+    let (stored, version) = kept(keep).await?;
     // What an older program learnt may be of another form: then it is learnt anew.
-    Ok(found.and_then(|record| postcard::from_bytes(&record.bytes).ok()).unwrap_or_else(|| Models::new(plan)))
+    let Stored { until, models } = stored.unwrap_or_else(|| Stored { until: 0, models: Models::new(plan) });
+    Ok((models, Learning { until, kept_until: until, version }))
+}
+
+async fn kept(keep: &dyn Keep) -> Result<(Option<Stored>, Version), keep::Error> {
+    let record = keep.records(MODELS, None, 1).await?.into_iter().find(|record| record.name == MODELS);
+    let Some(record) = record else { return Ok((None, Version::NONE)) };
+    Ok((postcard::from_bytes(&record.bytes).ok(), record.version))
+}
+
+/// The lessons from a position on, the newest first.
+async fn lessons(keep: &dyn Keep, from: u64) -> Result<Vec<Logged>, keep::Error> {
+    let (mut found, mut before) = (Vec::new(), u64::MAX);
+    while before > from {
+        let page = keep.log_of(&[LESSONS], before, LOG_AT_ONCE).await?;
+        let Some(last) = page.last() else { break };
+        before = last.position;
+        found.extend(page.into_iter().filter(|logged| logged.position >= from));
+    }
+    Ok(found)
 }
 
 impl Engine {
-    /// Keeps what was learnt since.
+    /// Takes the lessons that this or another process has put into the log since.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn learn(&self) -> Result<(), Error> {
+        if !self.plan.learns() {
+            return Ok(());
+        }
+        let mut learning = self.learning.lock().await;
+        for logged in lessons(&*self.keep, learning.until).await?.iter().rev() {
+            let lesson = entry::read(&logged.bytes, logged.position)?;
+            self.models.lock().unwrap_or_else(PoisonError::into_inner).learn(&lesson);
+            learning.until = logged.position + 1;
+        }
+        Ok(())
+    }
+
+    /// Keeps what was learnt since. Of several processes the one that has come furthest counts.
     pub(crate) async fn keep_models(&self) -> Result<(), Error> {
-        if !self.learnt.swap(false, Ordering::Relaxed) {
+        let mut learning = self.learning.lock().await;
+        if learning.until == learning.kept_until {
             return Ok(());
         }
         let bytes = {
-            let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-            postcard::to_allocvec(&*models).expect("memory takes what is written")
+            let models = self.models.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            entry::bytes(&Stored { until: learning.until, models })
         };
-        let records = vec![RecordChange { name: name(&self.plan), expected: None, bytes: Some(bytes) }];
-        let commit = Commit { now_us: self.clock.now_us(), generation: self.generation, records, ..Commit::default() };
-        if let Err(error) = self.keep.commit(commit).await {
-            self.learnt.store(true, Ordering::Relaxed);
-            return Err(error.into());
+        let record = RecordChange { name: MODELS.to_owned(), expected: Some(learning.version), bytes: Some(bytes) };
+        let now_us = self.clock.now_us();
+        match self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await {
+            Ok(committed) => (learning.version, learning.kept_until) = (committed.version, learning.until),
+            Err(keep::Error::Conflict(_)) => {
+                let (stored, version) = kept(&*self.keep).await?;
+                learning.version = version;
+                learning.kept_until = stored.map_or(0, |stored| stored.until.min(learning.until));
+            }
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

@@ -200,8 +200,10 @@ impl Engine {
         let name = stored.taken()?;
         let action = self.charter().actions.iter().position(|action| action.name == name)?;
         let action = u32::try_from(action).expect("a charter has fewer actions");
-        // What was known then is in the features of that charter, from which this one cannot learn.
-        Some(Taken { action, features: Vec::new(), ..taken })
+        // Where the numbers in which the customer was known mean something else now, nothing can be learnt from them.
+        let same_model = stored.model.is_some() && stored.model == self.plan.model(action as usize);
+        let features = if same_model { taken.features } else { Vec::new() };
+        Some(Taken { action, features, ..taken })
     }
 
     /// Of each entry of the log, whose it is now and what it says, if anything. Somebody may be among them whom nobody has looked

@@ -1,8 +1,6 @@
 //! Messages become steps of customers, and one durable commit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 use hashbrown::{HashMap, HashSet};
 use keep::{Commit, Customer, Entry, Key, KeyNumber, Link, Loaded, MessageId, Wanted};
@@ -21,7 +19,7 @@ use crate::work::{Aftermath, Work};
 pub(crate) const NOBODY: Customer = Customer(-1);
 
 /// Entries of the log about which history need not ask the log.
-const IN_TAIL: [u8; 3] = [kind::MESSAGE, kind::CONSENT, kind::DECISION];
+const IN_TAIL: [u8; 4] = [kind::MESSAGE, kind::CONSENT, kind::DECISION, kind::LESSON];
 
 /// An event that is new.
 #[derive(Debug, Clone, Copy)]
@@ -171,12 +169,11 @@ impl Engine {
         for target in &targets {
             self.posted(target);
         }
-        if !aftermath.lessons.is_empty() {
-            let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-            aftermath.lessons.iter().for_each(|lesson| models.learn(lesson));
-            self.learnt.store(true, Ordering::Relaxed);
-        }
         self.tell(aftermath.changes);
+        if aftermath.teaches {
+            // What cannot be read now is learnt a little later.
+            let _ = self.learn().await;
+        }
         Ok(committed)
     }
 }

@@ -12,6 +12,7 @@ use crate::counts::Counts;
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, kind};
 use crate::message::Parsed;
+use crate::models::LESSONS;
 use crate::profile::{Kept, Profile};
 
 /// The one timer of a customer.
@@ -44,6 +45,7 @@ pub(crate) struct Work<'e> {
     /// What history wants to have; `None` where it reads it from the log.
     events: Option<Vec<Carried>>,
     changes: Vec<Change>,
+    /// What was learnt, in its order.
     lessons: Vec<Lesson>,
 }
 
@@ -52,7 +54,8 @@ pub(crate) struct Work<'e> {
 pub(crate) struct Aftermath {
     pub(crate) events: Option<Vec<Carried>>,
     pub(crate) changes: Vec<Change>,
-    pub(crate) lessons: Vec<Lesson>,
+    /// Whether there is something to learn.
+    pub(crate) teaches: bool,
 }
 
 impl<'e> Work<'e> {
@@ -288,6 +291,15 @@ impl<'e> Work<'e> {
             let change = StateBecomes::Put(bytes);
             self.commit.states.push(StateChange { customer, expected: person.version, change });
         }
-        (self.commit, Aftermath { events: self.events, changes: self.changes, lessons: self.lessons })
+        let now_us = self.now_us;
+        let lesson = |lesson: &Lesson| Entry {
+            customer: LESSONS,
+            kind: kind::LESSON,
+            at_us: now_us,
+            bytes: entry::bytes(lesson),
+        };
+        self.commit.entries.extend(self.lessons.iter().map(lesson));
+        let teaches = !self.lessons.is_empty();
+        (self.commit, Aftermath { events: self.events, changes: self.changes, teaches })
     }
 }

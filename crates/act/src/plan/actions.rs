@@ -1,8 +1,9 @@
 //! Actions and caps, made ready.
 
-use charter::actions::{Action, Limit, Propensity};
+use charter::actions::{Action, Limit, Measure, Propensity};
 use charter::{Charter, Condition, Fact};
 use event::{Column, Deadline};
+use rapidhash::v3::rapidhash_v3;
 
 use super::at_most_us;
 
@@ -15,6 +16,9 @@ pub(crate) struct ActionPlan {
     pub(crate) cap: Option<(Deadline, usize)>,
     /// The outcome that its propensity is learnt from.
     pub(crate) learnt: Option<usize>,
+    /// The model that its propensity is learnt by: the same as long as the same is asked of the same numbers, whatever else
+    /// changes in the charter.
+    pub(crate) model: Option<u64>,
     /// How long after the decision that outcome counts, in microseconds.
     pub(crate) horizon_us: i64,
 }
@@ -44,12 +48,38 @@ fn horizon_us(charter: &Charter, outcome: usize) -> i64 {
     charter.outcomes[outcome].horizon.map_or(HORIZON_US, at_most_us)
 }
 
+/// What tells one model from another: the action, its outcome, and what the numbers mean that it is over.
+fn model(charter: &Charter, action: &Action, outcome: usize) -> u64 {
+    let horizon = horizon_us(charter, outcome).to_string();
+    let mut said = vec![action.name.clone(), charter.outcomes[outcome].name.clone(), horizon];
+    for feature in &charter.features {
+        let (kind, of, column) = match &feature.measure {
+            Measure::Count(of) => ("count", of, None),
+            Measure::Sum(of, column) => ("sum", of, Some(column)),
+            Measure::Last(of, column) => ("last", of, Some(column)),
+            Measure::Since(of) => ("since", of, None),
+            Measure::Kept(of) => ("kept", of, None),
+            Measure::Broken(of) => ("broken", of, None),
+            Measure::Pending(of) => ("pending", of, None),
+        };
+        let column = column.map_or_else(String::new, Column::to_string);
+        let within = feature.within.map_or_else(String::new, |within| within.to_string());
+        said.extend([feature.name.clone(), kind.to_owned(), of.clone(), column, within]);
+    }
+    said.push("surveys".to_owned());
+    said.extend(charter.surveys.iter().map(|survey| survey.name.clone()));
+    said.push("stages".to_owned());
+    said.extend(charter.stages.iter().map(|stage| stage.name.clone()));
+    rapidhash_v3(said.join("\0").as_bytes())
+}
+
 pub(super) fn compile(charter: &Charter) -> Vec<ActionPlan> {
     let action = |action: &Action| {
         let learnt = learnt(charter, action);
         ActionPlan {
             cap: action.cap.map(|cap| limit(charter, cap)),
             learnt,
+            model: learnt.map(|outcome| model(charter, action, outcome)),
             horizon_us: learnt.map_or(0, |outcome| horizon_us(charter, outcome)),
         }
     };

@@ -36,13 +36,11 @@ pub struct Drawn {
     pub lot: f64,
 }
 
-/// What followed a decision.
+/// What followed a decision. It names nobody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lesson {
-    /// The action, by its position in the charter.
-    pub action: u32,
-    /// When it was decided, in microseconds since 1970.
-    pub decided_us: i64,
+    /// The model that it is for, see [`Plan::model`].
+    pub model: u64,
     /// What was known of the customer.
     pub features: Vec<f32>,
     /// Whether the outcome came in time.
@@ -55,8 +53,8 @@ impl Taken {
         self.how.arm == Arm::None
     }
 
-    fn lesson(&self, came: bool) -> Lesson {
-        Lesson { action: self.action, decided_us: self.at_us, features: self.features.clone(), came }
+    fn lesson(&self, plan: &Plan, came: bool) -> Option<Lesson> {
+        Some(Lesson { model: plan.model(index(self.action))?, features: self.features.clone(), came })
     }
 
     /// The outcome that is waited for, and the last moment at which it counts; none where nothing can be learnt from it,
@@ -112,7 +110,7 @@ impl State {
             // Of one that had no time to wait until the end it is taught what came until now.
             let oldest = self.decided.remove(0);
             if let Some((outcome, ends_us)) = self.waits(&oldest, plan) {
-                effects.lessons.push(oldest.lesson(self.came(outcome, oldest.at_us, ends_us)));
+                effects.lessons.extend(oldest.lesson(plan, self.came(outcome, oldest.at_us, ends_us)));
             }
         }
         self.forget_decisions(plan);
@@ -130,7 +128,7 @@ impl State {
             if let Some((outcome, ends_us)) = self.waits(taken, plan)
                 && ends_us < to_us
             {
-                effects.lessons.push(taken.lesson(self.came(outcome, taken.at_us, ends_us)));
+                effects.lessons.extend(taken.lesson(plan, self.came(outcome, taken.at_us, ends_us)));
             }
         }
     }

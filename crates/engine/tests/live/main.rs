@@ -6,6 +6,7 @@ mod consents;
 mod decisions;
 mod erased;
 mod ids;
+mod learning;
 mod lots;
 mod overdue;
 mod policies;

@@ -315,8 +315,7 @@ impl World {
         let body = Body::parse(body.as_bytes(), Endpoint::Batch).expect("a body");
         let engine = self.engine();
         let mut inbox = engine.inbox();
-        let received = Received { at: inbox.received(), source: None, peer: None };
-        body.read(&received, &mut inbox).expect("nobody stops it");
+        body.read(&Received { at: inbox.received(), source: None, peer: None }, &mut inbox).expect("nobody stops it");
         if let Ok(took) = block_on(engine.take(inbox)) {
             for (took, message) in took.iter().zip(&messages) {
                 assert!(matches!(took, Took::Stored | Took::Duplicate), "{took:?} {message}");
@@ -457,6 +456,8 @@ impl World {
         let engine = Arc::clone(&self.nodes[0].engine);
         while block_on(engine.wake_some()).expect("nothing fails") > 0 {}
         self.no_timer_is_lost();
+        block_on(self.nodes[1].engine.learn()).expect("nothing fails");
+        assert_eq!(self.nodes[1].engine.learnt(), engine.learnt(), "nodes that have learnt different things");
         let mut position = None;
         let mut tries = 0;
         loop {
