@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use engine::{Options, decision_of};
 use futures::executor::block_on;
-use keep::Keep;
+use keep::{Keep, Wanted};
 use serde_json::Value;
 
 use crate::open;
@@ -160,4 +160,18 @@ fn every_home_draws_lots_of_its_own_and_keeps_to_them() {
     let before = arms(&other);
     other.engine = open(&charter, &other.keep, &other.clock, Options { seed: Some(1), node: 2 }).expect("there");
     assert_eq!(arms(&other), before, "whoever opens it");
+}
+
+#[test]
+fn a_decision_for_nothing_relies_on_the_state_like_any_other() {
+    let shop = shop("  tip: {when: moment = 'order', value: 1}\n", "explore_share: 0");
+    shop.send(&track("Visit", r#""userId":"u""#, ""));
+    let version = || {
+        let wanted = Wanted { keys: vec![b"user_id\0u".to_vec()], ..Wanted::default() };
+        block_on(shop.keep.load(&wanted)).expect("memory is there").states[0].version
+    };
+    let before = version();
+    assert_eq!(decide(&shop, "user_id", "u", "page")["action"], Value::Null);
+    assert_ne!(version(), before, "whoever decided by the state from before would be told");
+    shop.is_its_replay();
 }
