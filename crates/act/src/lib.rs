@@ -22,7 +22,7 @@ mod value;
 pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
 pub use decide::{Arm, Candidate, Decision, FellOut, Handling, How, decide, decide_by_itself};
 pub use draw::Draw;
-pub use model::{BRACKETS, Bracket, Model, Models};
+pub use model::{Calibrated, Model, Models};
 pub use news::{News, What, differences};
 pub use plan::Plan;
 pub use state::{

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use evidence::Share;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -20,18 +21,32 @@ const STEP: f64 = 0.3;
 const PULL: f64 = 1e-4;
 /// How much more the latest weights count in the mean than the earlier ones: 0 for not at all.
 const DECAY: f64 = 3.0;
-/// The brackets of predictions in which what was predicted is compared with what came.
-pub const BRACKETS: usize = 10;
+/// The brackets of predictions in which what was predicted is compared with what came: equally wide in the logarithm of the odds,
+/// because what is rare differs by factors.
+const BRACKETS: usize = 48;
+/// The logarithm of the odds at which the last bracket begins, about; the first ends at the opposite.
+const ODDS_MAX: f64 = 6.0;
+/// Groups of predictions that are told, about: each of as many predictions as the others, as far as brackets allow.
+const DECILES: u64 = 10;
 
 /// What was predicted in a bracket, before it was known, and what came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bracket {
+struct Bracket {
     /// How many predictions.
-    pub predictions: u64,
+    predictions: u64,
     /// Their sum: what should have come.
-    pub predicted: f64,
+    predicted: f64,
     /// How often it came.
-    pub came: u64,
+    came: u64,
+}
+
+/// Predictions that are near each other, and what came of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibrated {
+    /// The mean of the predictions, each made before its outcome was known.
+    pub predicted_share: f64,
+    /// How often it came, of how many predictions.
+    pub observed: Share,
 }
 
 /// The model of one action.
@@ -46,7 +61,7 @@ pub struct Model {
     /// By weight, the sum of the squares of its moves.
     moved: Vec<f64>,
     /// By bracket, how well predictions came true, each made before its outcome was known.
-    pub calibration: [Bracket; BRACKETS],
+    calibration: Vec<Bracket>,
 }
 
 impl Model {
@@ -65,8 +80,8 @@ impl Model {
             return;
         }
         let predicted = self.propensity(&lesson.features);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share times ten")]
-        let bracket = &mut self.calibration[((predicted * BRACKETS as f64) as usize).min(BRACKETS - 1)];
+        self.calibration.resize(BRACKETS, Bracket::default());
+        let bracket = &mut self.calibration[bracket_of(predicted)];
         bracket.predictions += 1;
         bracket.predicted += predicted;
         bracket.came += u64::from(lesson.came);
@@ -83,6 +98,52 @@ impl Model {
             *mean += share * (*weight - *mean);
         }
     }
+}
+
+impl Model {
+    /// How well predictions came true, by their height: all in about ten groups, the lowest first.
+    pub fn calibration(&self) -> Vec<Calibrated> {
+        let all: u64 = self.calibration.iter().map(|bracket| bracket.predictions).sum();
+        let (mut groups, mut group) = (Vec::new(), Bracket::default());
+        let (mut seen, mut told) = (0, 0);
+        for bracket in &self.calibration {
+            group.predictions += bracket.predictions;
+            group.predicted += bracket.predicted;
+            group.came += bracket.came;
+            seen += bracket.predictions;
+            // A group ends where as many are behind it as there should be.
+            if group.predictions > 0 && seen * DECILES >= all * (told + 1) {
+                told = seen * DECILES / all;
+                groups.push(std::mem::take(&mut group).told());
+            }
+        }
+        groups
+    }
+
+    /// The same of all predictions together; `None` before the first lesson.
+    pub fn calibration_at_large(&self) -> Option<Calibrated> {
+        let sum = |all: Bracket, one: &Bracket| Bracket {
+            predictions: all.predictions + one.predictions,
+            predicted: all.predicted + one.predicted,
+            came: all.came + one.came,
+        };
+        let all = self.calibration.iter().fold(Bracket::default(), sum);
+        (all.predictions > 0).then(|| all.told())
+    }
+}
+
+impl Bracket {
+    fn told(self) -> Calibrated {
+        let predicted_share = self.predicted / self.predictions as f64;
+        Calibrated { predicted_share, observed: Share::new(self.came, self.predictions) }
+    }
+}
+
+fn bracket_of(predicted: f64) -> usize {
+    let odds = (predicted / (1.0 - predicted)).ln().clamp(-ODDS_MAX, ODDS_MAX);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 up to their number")]
+    let bracket = ((odds + ODDS_MAX) / (2.0 * ODDS_MAX) * BRACKETS as f64) as usize;
+    bracket.min(BRACKETS - 1)
 }
 
 /// The numbers of a customer behind the constant.
@@ -153,11 +214,23 @@ mod tests {
             let (found, truth) = (model.propensity(&[a, b]), planted(a, b));
             assert!((found - truth).abs() < 0.03, "{a} {b}: {found} instead of {truth}");
         }
-        for bracket in model.calibration.iter().filter(|bracket| bracket.predictions > 500) {
-            let n = bracket.predictions as f64;
-            let (predicted, came) = (bracket.predicted / n, bracket.came as f64 / n);
-            assert!((predicted - came).abs() < 0.03, "{bracket:?}");
+        let calibration = model.calibration();
+        assert!((8..=12).contains(&calibration.len()), "{calibration:?}");
+        assert!(calibration.is_sorted_by(|low, high| low.predicted_share < high.predicted_share));
+        for group in &calibration {
+            assert!((1_000..9_000).contains(&group.observed.of), "{group:?}");
+            assert!(group.observed.share.is_some_and(|came| (came - group.predicted_share).abs() < 0.03), "{group:?}");
         }
+        let all = model.calibration_at_large().expect("it has learnt");
+        assert_eq!(all.observed.of, 40_000);
+        assert_eq!(all.observed.count, calibration.iter().map(|group| group.observed.count).sum::<u64>());
+    }
+
+    #[test]
+    fn what_is_rare_is_told_apart_by_factors() {
+        assert!(bracket_of(0.001) < bracket_of(0.005) && bracket_of(0.005) < bracket_of(0.02));
+        assert_eq!((bracket_of(0.0), bracket_of(1.0), bracket_of(1e-9)), (0, BRACKETS - 1, 0));
+        assert_eq!((Model::default().calibration(), Model::default().calibration_at_large()), (Vec::new(), None));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! It is the only place with a clock. It may know stores by their trait; it must not know HTTP servers, files of charters, or
 //! what an answer looks like on a screen.
 
+mod calibrated;
 mod carried;
 mod changes;
 mod clock;
@@ -43,6 +44,7 @@ mod take;
 mod timers;
 mod work;
 
+pub use calibrated::{ShownCalibration, ShownModel};
 pub use changes::{Change, Told};
 pub use clock::{Clock, HomeClock, SystemClock};
 pub use counts::Counts;

@@ -13,6 +13,7 @@ mod health;
 mod intake;
 mod keys;
 mod live;
+mod models;
 mod posthog;
 mod segment;
 mod settings;
@@ -46,6 +47,7 @@ pub(crate) fn all() -> Vec<Route> {
         customers::routes(),
         events::routes(),
         live::routes(),
+        models::routes(),
         targets::routes(),
         charter::routes(),
         backups::routes(),

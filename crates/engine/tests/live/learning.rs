@@ -127,3 +127,23 @@ fn another_label_takes_nothing_of_what_was_learnt_and_of_what_is_waited_for() {
     let other = CHARTER.replace("{count: visit}", "{count: visit, within: 30d}");
     assert!((f64::from_bits(propensity(&node(&shop, &other, 4), "e")) - 0.5).abs() < 1e-12);
 }
+
+#[test]
+fn how_well_predictions_come_true_is_told() {
+    let mut shop = Shop::new();
+    let nodes = [node(&shop, CHARTER, 1)];
+    let of_nothing = nodes[0].learnt();
+    assert_eq!((of_nothing.len(), of_nothing[0].lessons, of_nothing[0].calibration), (1, 0, None));
+    for from in (0..400).step_by(40) {
+        days(&mut shop, &nodes, from);
+    }
+    let learnt = nodes[0].learnt().remove(0);
+    assert_eq!((learnt.action.as_str(), learnt.outcome.as_str(), learnt.lessons), ("offer", "order", 400));
+    let all = learnt.calibration.expect("it has learnt");
+    assert_eq!((all.n, all.came), (400, 80));
+    assert!(all.observed_share_low < 0.2 && 0.2 < all.observed_share_high, "{all:?}");
+    assert_eq!(learnt.deciles.iter().map(|decile| decile.n).sum::<u64>(), 400);
+    let off = |of: &&engine::ShownCalibration| (of.predicted_share - of.observed_share).abs() > 0.1;
+    let off: u64 = learnt.deciles.iter().filter(off).map(|decile| decile.n).sum();
+    assert!(off <= 40, "those of the first days alone: {:?}", learnt.deciles);
+}

@@ -20,6 +20,7 @@ pub(super) fn all() -> Value {
         "Taken": taken(),
         "Decision": answers::decision(),
         "Customer": answers::customer(),
+        "Model": answers::model(),
         "Backup": {
             "type": "object",
             "required": ["name", "folder", "whole", "live", "files", "bytes"],

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
+use engine::ShownCalibration;
 use engine::deliver::ShownTarget;
 use engine::deliver::limits::TARGETS_MAX;
 use serde_json::json;
@@ -67,6 +68,7 @@ async fn metrics(call: &Call) -> Response {
     let routes = app.routes.iter().zip(&app.answers);
     app.metrics.write(&mut text, routes.map(|(route, answers)| (route.method.as_str(), route.path, answers)));
     engine_counts(app, &mut text);
+    learnt(app, &mut text);
     targets(app, &mut text).await;
     let (content, text) = text.finish();
     let mut response = Response::new(Body::from(text));
@@ -119,6 +121,22 @@ fn engine_counts(app: &App, text: &mut Text) {
     ] {
         text.single(name, "counter", help, read(counter));
     }
+}
+
+/// What was predicted of outcomes of actions before it was known, and what came: where these part, predictions are off.
+fn learnt(app: &App, text: &mut Text) {
+    let models = app.engine.learnt();
+    let mut family = |name: &str, help: &str, of: &dyn Fn(&ShownCalibration) -> f64| {
+        text.family(name, "counter", help);
+        for (model, calibration) in models.iter().filter_map(|model| Some((model, model.calibration.as_ref()?))) {
+            text.sample(name, &[("action", &model.action)], of(calibration));
+        }
+    };
+    let lessons = "Decisions whose outcome is known by now, by action, where it is learnt from.";
+    family("desireline_lessons_total", lessons, &|of| of.n as f64);
+    let predicted = "The sum of how probable their outcomes were said to be.";
+    family("desireline_lessons_predicted_total", predicted, &|of| of.predicted_share * of.n as f64);
+    family("desireline_lessons_came_total", "How often their outcomes came.", &|of| of.came as f64);
 }
 
 /// What waits at each target, was given up there, and whether it is on hold; nothing while live state does not answer.

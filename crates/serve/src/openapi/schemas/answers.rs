@@ -70,6 +70,26 @@ pub(super) fn decision() -> Value {
     ])
 }
 
+pub(super) fn model() -> Value {
+    let calibration = || {
+        object([
+            ("n", count("How many predictions.")),
+            ("predicted_share", number("Their mean; each was made before its outcome was known.")),
+            ("came", count("How often it came.")),
+            ("observed_share", number("The same as a share.")),
+            ("observed_share_low", number("The lower end of its 95 % interval.")),
+            ("observed_share_high", number("The upper end.")),
+        ])
+    };
+    object([
+        ("action", text("The action.")),
+        ("outcome", text("The outcome from which its propensity is learnt.")),
+        ("lessons", count("From how many decisions it was learnt, each once the time of its outcome was over.")),
+        ("calibration", or_null(calibration())),
+        ("deciles", list(&calibration(), "By the height of the predictions, in about ten groups, the lowest first.")),
+    ])
+}
+
 fn considered() -> Value {
     let mut fell_out = one_of(
         &["condition", "consent", "cap", "shared_cap", "quiet", "control", "outranked"],
