@@ -111,6 +111,20 @@ impl<'a> Customer<'a> {
         names.zip(self.plan.features.iter().map(move |feature| self.value(feature)))
     }
 
+    /// All that conditions of actions may name and do, by the words that they have for it: the columns of the latest event that
+    /// one of them names, its moment, the stage, surveys, features.
+    pub fn facts(self) -> impl Iterator<Item = (String, Value<'a>)> {
+        let (state, plan) = (self.state, self.plan);
+        let columns = plan.latest.iter().map(Column::to_string).zip(state.latest().iter().map(Kept::value));
+        let moment = state.known().last.and_then(|_| plan.names.get(index(state.known().moment)));
+        let moment = moment.map(|name| ("moment".to_owned(), Value::Text(name)));
+        let stage = self.stage().map(|(stage, _)| ("stage".to_owned(), Value::Text(stage)));
+        let surveys = plan.charter().surveys.iter().zip(&state.known().surveys);
+        let surveys = surveys.map(|(survey, score)| (survey.name.clone(), score.map_or(Value::Null, Value::Float)));
+        let features = self.features().map(|(name, value)| (name.to_owned(), value));
+        columns.chain(moment).chain(stage).chain(surveys).chain(features)
+    }
+
     /// A feature by its name; `None` where the charter has none of that name.
     pub fn feature(&self, name: &str) -> Option<Value<'a>> {
         self.plan.feature(name).map(|feature| self.value(&self.plan.features[feature]))

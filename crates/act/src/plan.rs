@@ -160,6 +160,11 @@ impl Plan {
         self.actions.get(action)?.model
     }
 
+    /// How long after a decision an outcome counts, in microseconds; by its position in the charter.
+    pub fn horizon_us(&self, outcome: usize) -> i64 {
+        actions::horizon_us(&self.charter, outcome)
+    }
+
     /// Whether anything is learnt.
     pub fn learns(&self) -> bool {
         self.actions.iter().any(|action| action.model.is_some())

@@ -67,6 +67,10 @@ pub(crate) enum Command {
         after_help = "Examples: desireline replay\n          desireline replay --policy new-charter.yaml --examples 5"
     )]
     Replay(ReplayArgs),
+    /// Writes every decision that was made, each with what was known then, how probable each choice was and what followed: as JSON
+    /// Lines, from which another policy can be evaluated.
+    #[command(after_help = "Example: desireline decisions > decisions.jsonl")]
+    Decisions(LiveArgs),
     /// Copies everything of a home into a folder. A server that runs makes backups itself: see `docs/guide/operating.md`.
     #[command(after_help = "Example: desireline backup /mnt/backups/monday")]
     Backup(BackupArgs),

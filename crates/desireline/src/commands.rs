@@ -3,6 +3,7 @@
 mod backup;
 mod charter;
 mod customer;
+mod decisions;
 mod demo;
 mod diff;
 mod doctor;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
             Command::Import(import) => import::run(&Home::open(args)?, import, args.json).await,
             Command::View(view) => view::run(&Home::open(args)?, view, args.json).await,
             Command::Replay(replay) => replay::run(&Home::open(args)?, replay, args.json).await,
+            Command::Decisions(live) => decisions::run(&Home::open(args)?, live).await,
             Command::Serve(serve) => serve::run(&Home::open(args)?, serve).await,
             Command::Backup(backup) => backup::run(&Home::open(args)?, backup, args.json).await,
             Command::Doctor(doctor) => doctor::run(args, doctor).await,

@@ -1,6 +1,6 @@
 //! What to do for a customer next: asked by somebody who waits, or by an event that came in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide, decide_by_itself};
@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::identity::customer_named_by;
 use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
 use crate::message::{Ranked, is_short, too_long};
+use crate::show::json_of;
 use crate::work::Work;
 
 /// What is asked.
@@ -230,7 +231,7 @@ impl Engine {
         let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
         self.decide_woken(&mut work).await?;
         let decision = self.consider(&mut work, customer, occasion);
-        let stored = StoredDecision::new(decision, &self.plan, true);
+        let stored = StoredDecision::new(decision, &self.plan, true, self.known(&mut work, customer));
         carry_out(&mut work, customer, &stored, &keys[0].value);
         let told = in_words(customer, &stored, &self.last_words);
         let (commit, aftermath) = work.finish();
@@ -294,8 +295,17 @@ impl Engine {
         if let Some(decision) = decision {
             let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
-            carry_out(work, customer, &StoredDecision::new(decision, &self.plan, false), subject);
+            let known = self.known(work, customer);
+            carry_out(work, customer, &StoredDecision::new(decision, &self.plan, false, known), subject);
         }
+    }
+
+    /// What is known of a customer when it is decided, as JSON.
+    fn known(&self, work: &mut Work<'_>, customer: Customer) -> String {
+        let now = Timestamp::from_micros(work.now_us);
+        let facts = work.person(customer).profile.state.at(&self.plan, now).facts();
+        let known: BTreeMap<String, serde_json::Value> = facts.map(|(name, value)| (name, json_of(value))).collect();
+        serde_json::to_string(&known).expect("texts and numbers can be written")
     }
 
     fn draw(&self, customer: Customer, occasion: u64) -> Draw {

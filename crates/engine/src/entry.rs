@@ -1,5 +1,7 @@
 //! What stands in the log: everything that a customer's state follows from, so that it can be built anew from there.
 
+use std::borrow::Cow;
+
 use act::{Decision, Plan};
 use charter::actions::Delivery;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,9 @@ pub(crate) struct StoredDecision<'a> {
     pub(crate) asked: bool,
     /// The model that learns from what follows, if one does.
     pub(crate) model: Option<u64>,
+    /// What was known of the customer, as JSON: all that conditions may name.
+    #[serde(borrow)]
+    pub(crate) known: Cow<'a, str>,
     pub(crate) decision: Decision,
 }
 
@@ -77,7 +82,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u64) -> Re
 }
 
 impl<'a> StoredDecision<'a> {
-    pub(crate) fn new(decision: Decision, plan: &'a Plan, asked: bool) -> Self {
+    pub(crate) fn new(decision: Decision, plan: &'a Plan, asked: bool, known: String) -> Self {
         let charter = plan.charter();
         let chosen = decision.chosen.and_then(|action| charter.actions.get(action as usize));
         Self {
@@ -88,6 +93,7 @@ impl<'a> StoredDecision<'a> {
                 .map(|Delivery::Webhook(name)| name.as_str()),
             asked,
             model: decision.chosen.and_then(|action| plan.model(action as usize)),
+            known: Cow::Owned(known),
             decision,
         }
     }

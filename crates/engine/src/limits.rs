@@ -114,6 +114,9 @@ pub(crate) const EXPORT_EVERY_US: i64 = 300_000;
 /// When it is tried again after history took nothing in, in microseconds.
 pub(crate) const EXPORT_RETRY_US: i64 = 1_000_000;
 
+/// Decisions whose customers' histories are read at once, to find what followed.
+pub(crate) const DECISIONS_AT_ONCE: usize = 64;
+
 /// How often it is looked for what other processes have learnt, in microseconds.
 pub(crate) const LESSONS_LOOKED_US: i64 = 1_000_000;
 

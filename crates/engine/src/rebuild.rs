@@ -73,7 +73,7 @@ pub(crate) fn filed(who: Option<&dyn WhoIsWho>, customer: Customer) -> Customer 
 }
 
 /// Under which numbers entries of these customers may stand in the log: any of their keys may have named them once.
-fn numbers_of(around: &Around, customers: &BTreeSet<Customer>) -> Vec<i64> {
+pub(crate) fn numbers_of(around: &Around, customers: &BTreeSet<Customer>) -> Vec<i64> {
     around.numbers_of(customers).iter().map(|number| i64::from(number.0)).collect()
 }
 
@@ -185,7 +185,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn around(&self, customers: Vec<Customer>, most: Most) -> Result<Option<Around>, keep::Error> {
+    pub(crate) async fn around(&self, customers: Vec<Customer>, most: Most) -> Result<Option<Around>, keep::Error> {
         let keys = self.keep.keys_of(&customers).await?;
         let seeds: Vec<Seed> = keys.into_iter().map(Seed::from).collect();
         Around::look(&*self.keep, &self.rules, &seeds, &[], most).await

@@ -8,6 +8,7 @@ mod charter;
 mod cloud_events;
 mod customers;
 mod decide;
+mod decisions;
 mod events;
 mod health;
 mod intake;
@@ -44,6 +45,7 @@ pub(crate) fn all() -> Vec<Route> {
         posthog::routes(),
         webhooks::routes(),
         decide::routes(),
+        decisions::routes(),
         customers::routes(),
         events::routes(),
         live::routes(),

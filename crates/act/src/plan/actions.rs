@@ -44,7 +44,7 @@ fn learnt(charter: &Charter, action: &Action) -> Option<usize> {
 /// How long an outcome counts that has no horizon.
 const HORIZON_US: i64 = 90 * 86_400_000_000;
 
-fn horizon_us(charter: &Charter, outcome: usize) -> i64 {
+pub(super) fn horizon_us(charter: &Charter, outcome: usize) -> i64 {
     charter.outcomes[outcome].horizon.map_or(HORIZON_US, at_most_us)
 }
 

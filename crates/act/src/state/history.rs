@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::LATE_EVENTS_MAX;
 use crate::news::Teller;
-use crate::plan::Plan;
+use crate::plan::{Plan, index};
 use crate::value::Kept;
 
 /// An event as far as a state has any use for it. Most of what taking an event in costs is to make this of it, which asks no
@@ -32,6 +32,14 @@ pub struct History {
     pub drawn: Vec<Drawn>,
     /// What was decided for the customer.
     pub decided: Vec<Taken>,
+}
+
+impl Noted {
+    /// When it happened, in microseconds since 1970, and the outcomes that it is, by their positions in the charter.
+    pub fn outcomes(&self) -> impl Iterator<Item = (usize, i64)> {
+        let at_us = self.digest.at_us;
+        self.digest.outcomes.iter().map(move |outcome| (index(*outcome), at_us))
+    }
 }
 
 impl Plan {

@@ -5,6 +5,7 @@ mod charters;
 mod consents;
 mod decisions;
 mod erased;
+mod evaluated;
 mod ids;
 mod learning;
 mod lots;

@@ -21,6 +21,7 @@ pub(super) fn all() -> Value {
         "Decision": answers::decision(),
         "Customer": answers::customer(),
         "Model": answers::model(),
+        "Evaluated": answers::evaluated(),
         "Backup": {
             "type": "object",
             "required": ["name", "folder", "whole", "live", "files", "bytes"],

@@ -46,7 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
             "occasion": {
                 "type": ["string", "null"],
                 "description": "What gives rise to the question: an action that was chosen for it is answered again; where \
-                                nothing was chosen, it is decided anew.",
+                                nothing could be chosen, it is decided anew.",
             },
             "event": {
                 "anyOf": [{"$ref": "#/components/schemas/Message"}, {"type": "null"}],

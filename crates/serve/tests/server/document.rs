@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use serve::Code;
 
-use crate::support::{ADMIN, WRITE, basic, start, start_with};
+use crate::support::{ADMIN, READ, WRITE, basic, start, start_with};
 
 #[tokio::test]
 async fn whatever_is_answered_stands_in_the_document() {
@@ -84,7 +84,8 @@ journeys: {support: {starts: [ticket], succeeds: done, abandoned_after: 1d}}
 interactions: {help: {key: properties.ticket, opens: [ticket], resolves: [done], window: 1d}}
 expectations: {answer: {after: ticket, promise: done, within: 1d}}
 features: {tickets: {count: ticket}}
-actions: {call: {when: tickets > 0, purpose: service}, letter: {when: tickets > 9}}
+outcomes: {done: {when: moment = 'done'}}
+actions: {call: {when: tickets > 0, purpose: service, propensity: {from: outcome.done}}, letter: {when: tickets > 9}}
 ";
     let charter = charter::Charter::parse(text).unwrap_or_else(|problems| panic!("{problems:?}")).0;
     let server = start_with(charter, |_| {}).await;
@@ -101,6 +102,23 @@ actions: {call: {when: tickets > 0, purpose: service}, letter: {when: tickets > 
     let schemas = &server.ask("GET", "/openapi.json", &[], "").await.json()["components"]["schemas"];
     described(&decision, &schemas["Decision"], "Decision");
     described(&customer, &schemas["Customer"], "Customer");
+    let models = server.get("/api/v1/models", READ).await.json();
+    assert_eq!((&models["models"][0]["action"], &models["models"][0]["calibration"]), (&"call".into(), &Value::Null));
+    described(&models["models"][0], &schemas["Model"], "Model");
+    let page = server.get("/api/v1/decisions?limit=1", READ).await.json();
+    let mut evaluated = page["decisions"][0].clone();
+    let outcome = &evaluated["outcomes"]["done"];
+    assert_eq!((&outcome["came_at"], &outcome["over"]), (&Value::Null, &false.into()));
+    assert_eq!(evaluated["known"], serde_json::json!({"moment": "ticket", "stage": "use", "tickets": 1}));
+    let besides = &schemas["Evaluated"]["allOf"][1];
+    described(outcome, &besides["properties"]["outcomes"]["additionalProperties"], "Evaluated.outcomes");
+    let members = evaluated.as_object_mut().expect("an object");
+    for name in besides["required"].as_array().expect("a list").iter().filter_map(Value::as_str) {
+        assert!(members.remove(name).is_some(), "{name}");
+    }
+    described(&evaluated, &schemas["Decision"], "Evaluated");
+    let rest = server.get(&format!("/api/v1/decisions?after={}", page["next"]), READ).await.json();
+    assert_eq!(rest, serde_json::json!({"decisions": [], "next": null}));
     for list in ["keys", "links", "journeys", "interactions", "expectations", "consents", "decided", "timeline"] {
         assert!(customer[list].as_array().is_some_and(|list| !list.is_empty()), "{list} shows nothing: {customer}");
     }

@@ -60,7 +60,7 @@ pub(super) fn decision() -> Value {
         ("handling", one_of(&["script", "person"], "Who should: a person where the stakes are high.")),
         ("arm", one_of(&["best", "random", "none"], "By what rule it is chosen for this customer.")),
         ("explored", truth("Whether it was drawn by lot.")),
-        ("repeated", truth("Whether this action was chosen before, for this occasion.")),
+        ("repeated", truth("Whether this was decided before, for this occasion.")),
         ("asked", truth("Whether somebody asked; otherwise an event or time gave rise to it.")),
         ("delivered_to", text_or_null("The target to which it goes.")),
         ("none_probability", number("How probable it was that nothing would be chosen.")),
@@ -68,6 +68,22 @@ pub(super) fn decision() -> Value {
         ("charter", text("The hash of the charter.")),
         ("actions", list(&considered(), "All actions, in the order of the charter.")),
     ])
+}
+
+/// A decision with what was known when it was made, and what followed.
+pub(super) fn evaluated() -> Value {
+    let outcome = object([
+        ("came_at", text_or_null("When it came first; null where it has not.")),
+        ("until", text("Until when it counts.")),
+        ("over", truth("Whether that is known for good: it came, or its time is over.")),
+    ]);
+    let known = json!({"type": "object", "description": "What was known of the customer, by the words of conditions."});
+    let besides = object([
+        ("position", count("Where it stands in the log.")),
+        ("known", known),
+        ("outcomes", json!({"type": "object", "additionalProperties": outcome, "description": "By outcome."})),
+    ]);
+    json!({"allOf": [{"$ref": "#/components/schemas/Decision"}, besides]})
 }
 
 pub(super) fn model() -> Value {

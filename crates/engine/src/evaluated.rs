@@ -1,0 +1,130 @@
+//! Decisions as they were made, each with what was known then and what came of it since: all that it takes to say what another
+//! policy would have been worth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event::Timestamp;
+use keep::{Customer, KeyNumber, Logged, Wanted};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::decide::decision_of;
+use crate::engine::Engine;
+use crate::entry::{self, StoredDecision, kind};
+use crate::error::Error;
+use crate::identity::Most;
+use crate::limits::DECISIONS_AT_ONCE;
+use crate::rebuild::{Recalled, numbers_of};
+use crate::work::Work;
+
+/// A page of decisions.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Evaluated {
+    /// The decisions, in the order of the log, each as JSON.
+    pub decisions: Vec<Box<RawValue>>,
+    /// After which position of the log the next page begins; `None` where this one is the last.
+    pub next: Option<u64>,
+}
+
+/// Whether an outcome came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ShownOutcome {
+    /// When it came first; null where it has not.
+    came_at: Option<String>,
+    /// Until when it counts.
+    until: String,
+    /// Whether that is known for good: it came, or its time is over.
+    over: bool,
+}
+
+/// What is said of a decision besides itself.
+#[derive(Debug, Serialize)]
+struct Besides<'a> {
+    /// Where it stands in the log.
+    position: u64,
+    /// What was known of the customer, by the words of conditions.
+    known: &'a RawValue,
+    /// By outcome of the charter.
+    outcomes: BTreeMap<&'a str, ShownOutcome>,
+}
+
+/// Outcomes of a customer, by their positions in the charter, and when they came, in the order of time.
+type Came = Vec<(i64, usize)>;
+
+impl Engine {
+    /// Every decision in the log from after a position on, whoever asked for it, each with what was known, how probable each choice was
+    /// and which outcomes of this charter followed within their horizons, for whomever the customer turned out to be.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn evaluated(&self, after: Option<u64>, limit: usize) -> Result<Evaluated, Error> {
+        let mut logged: Vec<Logged> = Vec::new();
+        self.each_entry::<Error>(after.map_or(0, |after| after.saturating_add(1)), &mut |entry| {
+            logged.extend((entry.kind == kind::DECISION).then(|| entry.clone()));
+            Ok(logged.len() < limit)
+        })
+        .await?;
+        let next = logged.last().filter(|_| logged.len() == limit).map(|last| last.position);
+        let mut decisions = Vec::with_capacity(logged.len());
+        for some in logged.chunks(DECISIONS_AT_ONCE) {
+            let came = self.came(some).await?;
+            for (logged, came) in some.iter().zip(came) {
+                decisions.extend(self.with_what_followed(logged, &came)?);
+            }
+        }
+        Ok(Evaluated { decisions, next })
+    }
+
+    /// For each of these decisions, the outcomes of its customer.
+    async fn came(&self, decisions: &[Logged]) -> Result<Vec<Came>, Error> {
+        let filed = decisions.iter().filter_map(|logged| u32::try_from(logged.customer.0).ok()).map(KeyNumber);
+        let filed: BTreeSet<KeyNumber> = filed.collect();
+        let keys = self.keep.keys(&filed.into_iter().collect::<Vec<_>>()).await?;
+        let customers: BTreeSet<Customer> = keys.iter().map(|key| key.customer).collect();
+        let whom: Vec<Customer> = customers.iter().copied().collect();
+        let around = self.around(whom.clone(), Most::ALL).await?.expect("everything is looked at");
+        let wanted = Wanted { generation: self.generation, customers: whom, ..Wanted::default() };
+        let mut work = Work::new(self, self.clock.now_us());
+        work.admit_all(&self.keep.load(&wanted).await?);
+        let mut numbers: BTreeSet<i64> = numbers_of(&around, &customers).into_iter().collect();
+        for customer in &customers {
+            numbers.insert(customer.0);
+            numbers.extend(&work.person(*customer).profile.elsewhere);
+        }
+        let entries = self.entries_of(&numbers.into_iter().map(Customer).collect::<Vec<_>>()).await?;
+        let mut came: BTreeMap<Customer, Came> = BTreeMap::new();
+        for (whose, recalled) in self.recall_each(&around, &entries).await? {
+            if let Some(Recalled::Event(_, Some(noted), _)) = recalled {
+                came.entry(whose).or_default().extend(noted.outcomes().map(|(outcome, at_us)| (at_us, outcome)));
+            }
+        }
+        for came in came.values_mut() {
+            came.sort_unstable();
+        }
+        let whose = self.recall_each(&around, decisions).await?;
+        Ok(whose.iter().map(|(whose, _)| came.get(whose).cloned().unwrap_or_default()).collect())
+    }
+
+    fn with_what_followed(&self, logged: &Logged, came: &Came) -> Result<Option<Box<RawValue>>, Error> {
+        let Some(decided) = decision_of(logged)? else { return Ok(None) };
+        let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
+        let (at_us, now_us) = (stored.decision.at_us, self.clock.now_us());
+        let time = |us: i64| Timestamp::from_micros(us).to_string();
+        let outcomes = self.charter().outcomes.iter().enumerate().map(|(outcome, told)| {
+            let until_us = at_us.saturating_add(self.plan.horizon_us(outcome));
+            let mut in_time = came.iter().filter(|(at, of)| *of == outcome && at_us < *at && *at <= until_us);
+            let came_us = in_time.next().map(|(at, _)| *at);
+            let over = came_us.is_some() || until_us < now_us;
+            (told.name.as_str(), ShownOutcome { came_at: came_us.map(time), until: time(until_us), over })
+        });
+        let known = serde_json::from_str(&stored.known)
+            .map_err(|_| Error::Damaged(format!("entry {} of the log cannot be read", logged.position)))?;
+        let besides = Besides { position: logged.position, known, outcomes: outcomes.collect() };
+        let besides = serde_json::to_string(&besides).expect("texts and numbers can be written");
+        let mut json = decided.json;
+        json.pop();
+        json.push(',');
+        json.push_str(besides.get(1..).expect("it begins with a brace"));
+        Ok(Some(RawValue::from_string(json).expect("two objects put together are one")))
+    }
+}
