@@ -26,6 +26,8 @@ pub(super) async fn make(config: &Config) -> Result<(), Error> {
     let there = "select to_regclass(quote_ident(current_schema()) || '.head') is not null";
     if !transaction.query_one(there, &[]).await.map_err(failed)?.get::<_, bool>(0) {
         transaction.batch_execute(TABLES).await.map_err(failed)?;
+        let head = "insert into head (format, first, next) values ($1, 0, 0)";
+        transaction.execute(head, &[&SCHEMA_FORMAT.cast_signed()]).await.map_err(failed)?;
     }
     let found: i32 = transaction.query_one("select format from head", &[]).await.map_err(failed)?.get(0);
     transaction.commit().await.map_err(failed)?;

@@ -1,7 +1,6 @@
 -- Made once, by the first node that connects, in the schema that its connection names.
 
 create table head (one boolean primary key default true check (one), format integer not null, first bigint not null, next bigint not null);
-insert into head (format, first, next) values (4, 0, 0);
 
 create table numbers (one boolean primary key default true check (one), next bigint not null);
 insert into numbers (next) values (0);
