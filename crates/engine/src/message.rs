@@ -98,18 +98,55 @@ impl Parsed {
         read.ok().and(parsed)
     }
 
-    /// The message that its sender gave this id; `text` is what is kept of it.
+    /// A message that its sender gave this id, as whoever ranks first among its keys has it. A repetition names that key, too; the
+    /// customer may be found to be another one before it comes again.
+    fn of_first(&self, id: &str) -> Vec<u8> {
+        let key = self.keys.first().expect("a message without keys is refused").bytes();
+        [&key.len().to_le_bytes(), key.as_slice(), id.as_bytes()].concat()
+    }
+}
+
+/// By what a message is known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ids {
+    /// What is kept once it is taken in.
+    pub(crate) own: MessageId,
+    /// Under which it may have come another way.
+    other: Option<MessageId>,
+}
+
+impl Ids {
+    /// Those of a message with this id and event; `text` is what is kept of it. Where the sender gives no id, the same content is the
+    /// same message, whenever it comes.
     ///
     /// A message of the Segment API has an id that no other has, whoever it is of: a browser that sends it again after a login
-    /// names the user, too. Of rows other customers may have the same, as where orders and tickets are both counted from 1, so
-    /// the id is among those of the key that ranks first, which a repetition names as well. Not among the customer's, who may be
-    /// found to be another one before it comes again.
-    fn named(&self, id: &str, text: &str) -> MessageId {
-        if !is_row(text) && !is_imported(text) {
-            return MessageId::of(id.as_bytes());
+    /// names the user, too. Of rows, and in files, others may have the same, as where orders and tickets are both counted from 1: the
+    /// id is among those of its customer.
+    fn of(id: Option<&str>, event: Option<&Event<'_>>, parsed: &Parsed, text: &str) -> Self {
+        let alone = |bytes: &[u8]| Self { own: MessageId::of(bytes), other: None };
+        let Some(id) = id else {
+            return event.map_or_else(
+                || alone(text.as_bytes()),
+                |event| {
+                    let untimed = Event { received_at: None, ..*event };
+                    alone(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
+                },
+            );
+        };
+        let anybodys = MessageId::of(id.as_bytes());
+        let of_first = MessageId::of(&parsed.of_first(id));
+        if is_row(text) {
+            Self { own: of_first, other: None }
+        } else if is_imported(text) {
+            Self { own: of_first, other: Some(anybodys) }
+        } else {
+            Self { own: anybodys, other: Some(of_first) }
         }
-        let key = self.keys.first().expect("a message without keys is refused").bytes();
-        MessageId::of(&[&key.len().to_le_bytes(), key.as_slice(), id.as_bytes()].concat())
+    }
+
+    /// Under which it may have come another way.
+    pub(crate) fn others(&self) -> impl Iterator<Item = MessageId> {
+        self.other.into_iter()
     }
 }
 
@@ -171,17 +208,8 @@ fn ranked<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, rules: &Rules) -> 
 /// A message on its way in.
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
-    Fit { id: MessageId, text: String, parsed: Parsed },
+    Fit { ids: Ids, text: String, parsed: Parsed },
     Refused { message_id: Option<String>, reason: Reason, detail: String, text: String },
-}
-
-/// The id of a message by its event. Where the sender gives none, the same content is the same message, whenever it comes.
-fn id_of(event: &Event<'_>, parsed: &Parsed, text: &str) -> MessageId {
-    if let Some(id) = event.message_id {
-        return parsed.named(id, text);
-    }
-    let untimed = Event { received_at: None, ..*event };
-    MessageId::of(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
 }
 
 impl Item {
@@ -202,7 +230,10 @@ impl Item {
         let mut item = None;
         let read = intake::replay(text, sources, &mut |event| {
             let parsed = Parsed::new(event, text, rules).ok();
-            item = parsed.map(|parsed| Item::Fit { id: id_of(event, &parsed, text), text: text.to_owned(), parsed });
+            item = parsed.map(|parsed| {
+                let ids = Ids::of(event.message_id, Some(event), &parsed, text);
+                Item::Fit { ids, text: text.to_owned(), parsed }
+            });
             Ok(())
         });
         read.ok().and(item)
@@ -261,7 +292,7 @@ impl<'e> Inbox<'e> {
     /// What the latest of them gives rise to; `None` where it was refused.
     pub fn occasion(&self) -> Option<Occasion> {
         match self.items.last()? {
-            Item::Fit { id, .. } => Some(Occasion::Message(*id)),
+            Item::Fit { ids, .. } => Some(Occasion::Message(ids.own)),
             Item::Refused { .. } => None,
         }
     }
@@ -272,7 +303,10 @@ impl Sink for Inbox<'_> {
     fn event(&mut self, event: &Event<'_>) -> Result<(), Stop> {
         let text = intake::record(event);
         match Parsed::new(event, &text, &self.engine.rules) {
-            Ok(parsed) => self.items.push(Item::Fit { id: id_of(event, &parsed, &text), text, parsed }),
+            Ok(parsed) => {
+                let ids = Ids::of(event.message_id, Some(event), &parsed, &text);
+                self.items.push(Item::Fit { ids, text, parsed });
+            }
             Err(Unfit::Nobody(detail)) => return Err(Stop::new(NamesNobody { detail, row: text })),
             Err(Unfit::Other(reason, detail)) => {
                 let message_id = event.message_id.map(str::to_owned);
@@ -314,12 +348,8 @@ impl Receiver for Inbox<'_> {
         }
         Counts::add(&self.engine.counts.unreadable_times, usize::from(accepted.doubts.unreadable_time));
         Counts::add(&self.engine.counts.from_the_future, usize::from(accepted.doubts.from_the_future));
-        let id = match (accepted.message_id, accepted.event) {
-            (None, None) => MessageId::of(accepted.text.as_bytes()),
-            (Some(id), _) => parsed.named(id, accepted.text),
-            (None, Some(event)) => id_of(event, &parsed, accepted.text),
-        };
-        self.put(accepted.index, Item::Fit { id, text: accepted.text.to_owned(), parsed });
+        let ids = Ids::of(accepted.message_id, accepted.event, &parsed, accepted.text);
+        self.put(accepted.index, Item::Fit { ids, text: accepted.text.to_owned(), parsed });
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::entry::{self, StoredRefusal, kind};
 use crate::identity::{Around, Most, Seed, customer_named_by};
 use crate::limits::{COLLISIONS_MAX, REBUILT_AT_ONCE};
-use crate::message::{Item, Parsed, Ranked, Took};
+use crate::message::{Ids, Item, Parsed, Ranked, Took};
 use crate::work::{Aftermath, Work};
 
 /// Nobody: whose messages are that were refused.
@@ -116,7 +116,7 @@ impl Engine {
     async fn try_take(&self, items: &[&Item], now_us: i64, haste: Haste) -> Result<Vec<Took>, Undone> {
         let fit = || {
             items.iter().filter_map(|item| match item {
-                Item::Fit { id, text, parsed } => Some((*id, text, parsed)),
+                Item::Fit { ids, text, parsed } => Some((ids, text, parsed)),
                 Item::Refused { .. } => None,
             })
         };
@@ -129,15 +129,16 @@ impl Engine {
         };
         let keys_of: Vec<Vec<usize>> =
             fit().map(|(_, _, parsed)| parsed.keys.iter().map(&mut position).collect()).collect();
-        let messages: Vec<MessageId> = fit().map(|(id, ..)| id).collect();
+        let messages = fit().flat_map(|(ids, ..)| [ids.own].into_iter().chain(ids.others())).collect();
         let wanted = Wanted { generation: self.generation, messages, keys, customers: Vec::new() };
         let loaded = self.keep.load(&wanted).await?;
-        let mut seen: HashSet<MessageId> = HashSet::new();
-        let new: Vec<bool> =
-            wanted.messages.iter().zip(&loaded.known).map(|(id, known)| !known && seen.insert(*id)).collect();
+        let known = wanted.messages.iter().zip(&loaded.known).filter(|(_, known)| **known);
+        let mut seen: HashSet<MessageId> = known.map(|(id, _)| *id).collect();
+        let mut is_new = |ids: &Ids| !ids.others().any(|id| seen.contains(&id)) && seen.insert(ids.own);
+        let new: Vec<bool> = fit().map(|(ids, ..)| is_new(ids)).collect();
         let each = fit().zip(&keys_of).zip(&new).filter(|(_, new)| **new);
         let fresh: Vec<Fresh<'_>> =
-            each.map(|(((id, text, parsed), keys), _)| Fresh { id, text, parsed, keys }).collect();
+            each.map(|(((ids, text, parsed), keys), _)| Fresh { id: ids.own, text, parsed, keys }).collect();
         let mut work = Work::new(self, now_us);
         refuse(&mut work.commit, items, now_us);
         if !fresh.is_empty() {

@@ -1,8 +1,32 @@
 //! By what a message is known, whichever way it comes.
 
 use engine::Took;
+use event::{Event, Key};
+use futures::executor::block_on;
+use listen::Sink as _;
 
-use crate::stories::Shop;
+use crate::stories::{Shop, track};
+
+/// Takes in an event of u1 that was read from a file.
+fn tell(shop: &Shop, event: &str, id: &str) -> Vec<Took> {
+    let keys = [Key { kind: "user_id", value: "u1" }];
+    let mut inbox = shop.engine.inbox();
+    let event = Event { message_id: Some(id), ..Event::new(event, inbox.received(), &keys) };
+    inbox.event(&event).expect("it names somebody");
+    block_on(shop.engine.take(inbox)).expect("memory takes it")
+}
+
+#[test]
+fn what_comes_as_a_message_and_in_a_file_counts_once() {
+    let shop = Shop::new();
+    let send =
+        |user: &str, id: &str| shop.send(&track("Visit", &format!(r#""userId":"{user}","messageId":"{id}""#), ""));
+    assert_eq!((tell(&shop, "Visit", "m1"), send("u1", "m1")), (vec![Took::Stored], vec![Took::Duplicate]));
+    assert_eq!((send("u1", "m2"), tell(&shop, "Visit", "m2")), (vec![Took::Stored], vec![Took::Duplicate]));
+    assert_eq!(send("u2", "m1"), [Took::Stored], "it is somebody else's");
+    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 2);
+    shop.is_its_replay();
+}
 
 #[test]
 fn a_message_is_no_import_whatever_its_members_are_called() {
