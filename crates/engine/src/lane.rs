@@ -216,7 +216,7 @@ impl Batch {
     fn end(mut self, took: Result<Vec<Took>, Undone>) {
         let answer = match took {
             Ok(took) => Answer::Done(Ok(took)),
-            Err(Undone::TooMuchAround | Undone::TakesHistory) => Answer::Alone(std::mem::take(&mut self.items)),
+            Err(Undone::TooMuch | Undone::TakesHistory) => Answer::Alone(std::mem::take(&mut self.items)),
             Err(Undone::Failed(error)) => Answer::Done(Err(error.into())),
         };
         self.tell(answer);

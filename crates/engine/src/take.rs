@@ -34,8 +34,8 @@ struct Fresh<'a> {
 /// Why messages are not taken in at once.
 #[derive(Debug, Clone)]
 pub(crate) enum Undone {
-    /// Too much stands around some of their keys: those who have nothing to do with them must not suffer.
-    TooMuchAround,
+    /// Too much stands around some of their keys, or comes of them: those who have nothing to do with it must not suffer.
+    TooMuch,
     /// A state has to be built anew from its history, and others wait.
     TakesHistory,
     Failed(keep::Error),
@@ -70,7 +70,7 @@ impl Engine {
             match self.take_part(part, now_us, Haste::None).await {
                 Ok(mut more) => took.append(&mut more),
                 Err(Undone::Failed(error)) => return Err(error),
-                Err(Undone::TooMuchAround | Undone::TakesHistory) => {
+                Err(Undone::TooMuch | Undone::TakesHistory) => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
                 }
@@ -98,6 +98,8 @@ impl Engine {
                     collisions += 1;
                     Counts::add(&self.counts.collisions, 1);
                 }
+                // Each may bring about decisions, which say of every action how it fared.
+                Err(Undone::Failed(keep::Error::TooLarge { .. })) if items.len() > 1 => return Err(Undone::TooMuch),
                 done => return done,
             }
         }
@@ -274,7 +276,7 @@ impl Batch<'_> {
         let around = if unclear.is_empty() { None } else { self.look(&unclear).await? };
         if around.is_none() && !unclear.is_empty() {
             if fresh.len() > 1 {
-                return Err(Undone::TooMuchAround);
+                return Err(Undone::TooMuch);
             }
             Counts::add(&self.engine.counts.unresolved, 1);
         }

@@ -7,6 +7,7 @@ mod decisions;
 mod erased;
 mod evaluated;
 mod ids;
+mod large;
 mod learning;
 mod lots;
 mod overdue;
