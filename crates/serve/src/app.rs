@@ -15,14 +15,16 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt as _;
 
 use crate::access;
-use crate::body::{self, Received, Room};
+use crate::body::{self, Received};
 use crate::cors;
 use crate::counted::Counted;
 use crate::keys::{Keys, KeysError, Store};
-use crate::limits::{BODIES_BYTES_MAX, STRANGERS_BYTES_MAX, STREAMS_MAX};
+use crate::limits::{BODIES_BYTES_MAX, STREAMS_MAX};
 use crate::metrics::{Answers, Metrics};
 use crate::problem::{Code, Problem};
+use crate::room::{Room, Strangers};
 use crate::routes::{self, Pending, Place, Route};
+use crate::sender::sender;
 use crate::server::{Happened, Options};
 use crate::traces;
 
@@ -40,7 +42,7 @@ pub(crate) struct App {
     pub(crate) answers: Vec<Answers>,
     /// Room for the bodies of those whose key is known, and for all others.
     room: Room,
-    strangers: Room,
+    strangers: Strangers,
     /// What waits at each target.
     pub(crate) counted: Counted,
     /// Places for readers of streams.
@@ -60,7 +62,7 @@ impl App {
             keys: Keys::new(&options.keys, options.requests_per_second),
             metrics: Metrics::default(),
             room: Room::new(BODIES_BYTES_MAX),
-            strangers: Room::new(STRANGERS_BYTES_MAX),
+            strangers: Strangers::default(),
             counted: Counted::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             backing_up: Arc::new(Semaphore::new(1)),
@@ -87,8 +89,13 @@ impl App {
         let asked = if open { head.headers.clone() } else { axum::http::HeaderMap::new() };
         let method = head.method.clone();
         let span = self.options.traces.as_ref().map(|traces| traces.begin(&method, &head.headers));
-        let room = if body.is_end_stream() || access::is_known(self, &head) { &self.room } else { &self.strangers };
-        let mut response = match body::read(&head, body, room, self.options.body_time_max).await {
+        let room = if body.is_end_stream() || access::is_known(self, &head) {
+            self.room.clone()
+        } else {
+            let peer = peer.ip().to_canonical();
+            self.strangers.room(sender(&self.options.proxies, peer, &head.headers).unwrap_or(peer))
+        };
+        let mut response = match body::read(&head, body, &room, self.options.body_time_max).await {
             Ok(_) if open && method == Method::OPTIONS => cors::options(&head),
             Ok(received) => self.routed(router, peer, head, received).await,
             Err(problem) => {

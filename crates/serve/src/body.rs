@@ -1,54 +1,29 @@
 //! Reading a body, whole, before anything else: then every answer comes after the sender has sent all of it, and nobody takes
 //! an answer for a broken connection.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use axum::http::request::Parts;
 use futures::StreamExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::{BODY_BYTES_MAX, DRAINED_BYTES_MAX};
 use crate::problem::{Code, Problem};
-
-/// Room for bodies that are being worked on.
-#[derive(Debug, Clone)]
-pub(crate) struct Room(Arc<Semaphore>);
+use crate::room::{Held, Room};
 
 /// A body, which takes room until it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     pub(crate) bytes: Bytes,
-    held: Option<OwnedSemaphorePermit>,
-    /// Where it takes room; nowhere where it is empty.
-    room: Option<Room>,
+    /// Nothing where it is empty.
+    held: Option<Held>,
 }
 
 impl Received {
     /// Makes room for so many more bytes.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
-        self.room.as_ref().map_or(Ok(()), |room| room.take(&mut self.held, bytes))
-    }
-}
-
-impl Room {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes)))
-    }
-
-    /// Makes room for so many more bytes, at once or not at all: whoever waited would hold what it has while it waits.
-    fn take(&self, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
-        let bytes = u32::try_from(bytes).map_err(|_| Problem::from(Code::TooLarge))?;
-        let more = Arc::clone(&self.0).try_acquire_many_owned(bytes);
-        let more =
-            more.map_err(|_| Problem::new(Code::Busy, "too many bodies are being read: try again in a moment"))?;
-        match held {
-            Some(held) => held.merge(more),
-            None => *held = Some(more),
-        }
-        Ok(())
+        self.held.as_mut().map_or(Ok(()), |held| held.grow(bytes))
     }
 }
 
@@ -70,13 +45,13 @@ pub(crate) async fn read(head: &Parts, body: Body, room: &Room, time_max: Durati
 
 async fn collect(body: Body, room: &Room) -> Result<Received, Problem> {
     let mut stream = body.into_data_stream();
-    let mut held = None;
+    let mut held = room.hold();
     let mut parts: Vec<Bytes> = Vec::new();
     let mut length = 0;
     while let Some(part) = stream.next().await {
         let part = part.map_err(|error| Problem::new(Code::BrokenBody, format!("the body broke off: {error}")))?;
         length += part.len();
-        let fits = if length > BODY_BYTES_MAX { Err(too_large()) } else { room.take(&mut held, part.len()) };
+        let fits = if length > BODY_BYTES_MAX { Err(too_large()) } else { held.grow(part.len()) };
         if let Err(problem) = fits {
             drop((parts, held));
             drain(&mut stream).await;
@@ -85,7 +60,7 @@ async fn collect(body: Body, room: &Room) -> Result<Received, Problem> {
         parts.push(part);
     }
     let bytes = if parts.len() == 1 { parts.remove(0) } else { Bytes::from(parts.concat()) };
-    Ok(Received { bytes, held, room: Some(room.clone()) })
+    Ok(Received { bytes, held: Some(held) })
 }
 
 /// Throws away what is still to come, up to a bound.

@@ -16,7 +16,9 @@ pub mod limits;
 mod metrics;
 mod openapi;
 mod problem;
+mod room;
 mod routes;
+mod sender;
 mod server;
 mod traces;
 

@@ -13,7 +13,13 @@ pub(crate) const DRAINED_BYTES_MAX: u64 = 64 << 20;
 pub(crate) const BODIES_BYTES_MAX: usize = 256 << 20;
 
 /// The same of requests that have no key in their head, or one that nobody knows: they take no room from others.
-pub(crate) const STRANGERS_BYTES_MAX: usize = 32 << 20;
+pub(crate) const STRANGERS_BYTES_MAX: usize = 64 << 20;
+
+/// What one sender may take of that. The largest body, and all that is made of it, fit.
+pub(crate) const STRANGER_BYTES_MAX: usize = STRANGERS_BYTES_MAX / 4;
+
+/// Senders who are known apart before those are forgotten who have no body here any more.
+pub(crate) const STRANGERS_APART: usize = 1_000;
 
 /// How long the head of a request may take, and how long a connection may do nothing, or its client read nothing of what is
 /// answered, where nothing else is said.

@@ -1,7 +1,7 @@
 //! A request that reached its route: whose it is, what it brings, and how it is answered.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -22,6 +22,7 @@ use crate::body::Received;
 use crate::keys::{Key, Role, note};
 use crate::limits::{ANSWER_TIME_MAX, BODY_BYTES_MAX, ROWS, ROWS_MAX};
 use crate::problem::{Code, Problem};
+use crate::sender::sender;
 
 /// What the server knows of a request besides its head.
 #[derive(Debug, Clone)]
@@ -98,17 +99,9 @@ impl Call {
         Ok(())
     }
 
-    /// Who sent it, for whom a proxy that is trusted may speak: the last in its list that is no such proxy itself. `None` where it
-    /// does not say so.
+    /// Who sent it; `None` where a proxy that is trusted does not say so.
     pub(crate) fn sender(&self) -> Option<IpAddr> {
-        let proxies = &self.app.options.proxies;
-        if !proxies.contains(&self.peer) {
-            return Some(self.peer);
-        }
-        // Some proxies add a line of their own, below that of the client.
-        let lines = self.head.headers.get_all("x-forwarded-for").iter().rev();
-        let listed = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
-        listed.map_while(address).find(|address| !proxies.contains(address))
+        sender(&self.app.options.proxies, self.peer, &self.head.headers)
     }
 
     /// A named part of the path.
@@ -171,14 +164,6 @@ impl Call {
     pub(crate) fn note(&self, what: &str, of: &str) -> RecordChange {
         note(self.now_us, self.who(), what, of)
     }
-}
-
-/// An address in the list of a proxy, with its port or without.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = bare.parse().or_else(|_| text.parse().map(|with_port: SocketAddr| with_port.ip()));
-    address.ok().map(|address: IpAddr| address.to_canonical())
 }
 
 /// Runs what answers. What changes something runs to its end, also where its client is gone, or is told that it takes too long: the

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::segment::gzip;
-use crate::support::{ADMIN, WRITE, basic, request, start, start_with};
+use crate::support::{ADMIN, Running, WRITE, basic, request, start, start_with};
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_read_before_it_is_refused() {
@@ -290,7 +290,7 @@ async fn who_does_not_read_loses_its_place() {
     let ask = "GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1_000);
     let mut deaf = Vec::new();
     for _ in 0..2 {
-        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4_096).expect("before it is connected");
         let mut stream = socket.connect(server.address).await.expect("it listens");
         // It stops reading when it cannot write.
@@ -301,6 +301,13 @@ async fn who_does_not_read_loses_its_place() {
     assert_eq!(third.expect("there is a place again").status, 200);
     drop(deaf);
     server.stop().await;
+}
+
+/// Connects from another address of this machine.
+async fn connect_from(address: [u8; 4], server: &Running) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((address, 0).into()).expect("it is an address of this machine");
+    socket.connect(server.address).await.expect("it listens")
 }
 
 #[tokio::test]
@@ -316,9 +323,17 @@ async fn who_has_no_key_takes_no_room_from_those_who_have() {
         stream.write_all(&half).await.expect("it reads");
         strangers.push(stream);
     }
-    let large = format!(r#"{{"batch":[{{"type":"page","userId":"u"}}]}}{}"#, " ".repeat(1 << 20));
+    let large = |more: &str| format!(r#"{{{more}"batch":[{{"type":"page","userId":"u"}}]}}{}"#, " ".repeat(1 << 20));
     for _ in 0..10 {
-        assert_eq!(server.post("/v1/batch", &large).await.said(), "200 -");
+        assert_eq!(server.post("/v1/batch", large("")).await.said(), "200 -");
+    }
+    // Browsers have theirs in the body.
+    let with_key = large(&format!(r#""writeKey":"{WRITE}","#));
+    for _ in 0..10 {
+        let mut browser = connect_from([127, 0, 0, 2], &server).await;
+        browser.write_all(&request("POST", "/v1/batch", &[], with_key.as_bytes())).await.expect("it reads");
+        let answer = closed(browser).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
     drop(strangers);
     server.stop().await;
