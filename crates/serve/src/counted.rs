@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use engine::deliver::{Outbox, ShownTarget};
 use tokio::sync::Mutex;
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// All targets, as they were counted last, and when that began.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,6 @@ impl Counted {
             *last = Some((began, targets.clone()));
             Ok::<_, Problem>(targets)
         });
-        counting.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?
+        counting.await?
     }
 }

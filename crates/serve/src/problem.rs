@@ -7,6 +7,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tokio::task::JoinError;
 
 use crate::limits::RETRY_AFTER_SECONDS;
 
@@ -97,6 +98,13 @@ impl Problem {
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
         Self::new(code, code.title())
+    }
+}
+
+/// A panic: its text may quote what was sent, or what is kept.
+impl From<JoinError> for Problem {
+    fn from(_: JoinError) -> Self {
+        Code::Internal.into()
     }
 }
 

@@ -105,7 +105,7 @@ async fn make(mut call: Call) -> Result<Response, Problem> {
     let Ok(ended) = tokio::time::timeout(BACKUP_TIME_MAX, task).await else {
         return with(StatusCode::ACCEPTED, &json!({"name": name, "whole": false}));
     };
-    let made = ended.map_err(|error| broken(error.to_string()))?.map_err(broken)?;
+    let made = ended?.map_err(broken)?;
     with(StatusCode::CREATED, &json!(made))
 }
 

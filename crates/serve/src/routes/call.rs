@@ -172,8 +172,7 @@ async fn run(handler: super::Handler, call: Call) -> Result<Response, Problem> {
     if call.head.method.is_safe() {
         return handler(call).await;
     }
-    let broken = |error: tokio::task::JoinError| Err(Problem::new(Code::Internal, error.to_string()));
-    tokio::spawn(handler(call)).await.unwrap_or_else(broken)
+    tokio::spawn(handler(call)).await?
 }
 
 /// What our own API is asked has to be meant: a filter that is misspelt would be one that is not there. What clients of others

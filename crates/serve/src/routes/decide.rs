@@ -77,10 +77,7 @@ async fn decide(mut call: Call) -> Result<Response, Problem> {
 
 /// The answer to a question that came at a time, as JSON.
 pub(super) async fn decided(call: &Call, ask: Ask, began: Instant) -> Result<String, Problem> {
-    let engine = Arc::clone(&call.app.engine);
-    // A client that goes away does not stop what has begun.
-    let deciding = tokio::spawn(async move { engine.decide(ask).await });
-    let decided = deciding.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))??;
+    let decided = call.app.engine.decide(ask).await?;
     call.app.metrics.decision.observe(began.elapsed());
     Ok(decided.json)
 }

@@ -18,27 +18,20 @@ use crate::problem::{Code, Problem};
 /// What reads a body into messages.
 type Read = dyn FnOnce(&mut Call, &mut Inbox<'_>) -> Result<(), Problem> + Send;
 
-/// Takes in what a body says, and tells what became of each of its objects, in order; when it returns, that is durable. A client that
-/// goes away does not stop what has begun.
+/// Takes in what a body says, and tells what became of each of its objects, in order; when it returns, that is durable.
 pub(super) async fn take(mut call: Call, read: Box<Read>) -> Result<(Call, Vec<Took>), Problem> {
     let began = Instant::now();
-    let taking = tokio::spawn(async move {
-        let engine = Arc::clone(&call.app.engine);
-        let mut inbox = engine.inbox();
-        let long = call.body.bytes.len() > INLINE_BYTES_MAX;
-        if long && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-            // Other requests are answered by another thread meanwhile.
-            tokio::task::block_in_place(|| read(&mut call, &mut inbox))?;
-        } else {
-            read(&mut call, &mut inbox)?;
-        }
-        let places = inbox.places().to_vec();
-        let took = engine.take(inbox).await?;
-        Ok((call, by_object(took, &places)))
-    });
-    let taken: Result<(Call, Vec<Took>), Problem> =
-        taking.await.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
-    let (call, took) = taken?;
+    let engine = Arc::clone(&call.app.engine);
+    let mut inbox = engine.inbox();
+    let long = call.body.bytes.len() > INLINE_BYTES_MAX;
+    if long && Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        // Other requests are answered by another thread meanwhile.
+        tokio::task::block_in_place(|| read(&mut call, &mut inbox))?;
+    } else {
+        read(&mut call, &mut inbox)?;
+    }
+    let places = inbox.places().to_vec();
+    let took = by_object(engine.take(inbox).await?, &places);
     call.app.metrics.ingest.observe(began.elapsed());
     Ok((call, took))
 }

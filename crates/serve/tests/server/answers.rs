@@ -228,3 +228,20 @@ async fn metrics_are_text_of_prometheus_and_open_metrics_where_it_is_asked_for()
     assert!(events.contains(&("desireline_events_total{result=\"stored\"}".to_owned(), "1".to_owned())), "{events:?}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_panic_says_is_told_to_nobody() {
+    let server = start().await;
+    server.keep.order_faults(|_| panic!("the state of ann cannot be read"));
+    let key = [("X-API-Key", ADMIN)];
+    for (method, path, body) in [
+        ("POST", "/v1/page", r#"{"userId":"ann"}"#),
+        ("POST", "/api/v1/decide", r#"{"keys":{"user_id":"ann"}}"#),
+        ("GET", "/api/v1/targets", ""),
+    ] {
+        let answer = server.ask(method, path, &key, body).await;
+        assert_eq!(answer.said(), "500 internal", "{path}");
+        assert!(!answer.body.contains("ann"), "{path}: {answer:?}");
+    }
+    server.stop().await;
+}
