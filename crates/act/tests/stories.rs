@@ -455,8 +455,8 @@ fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     assert_eq!(hex, SAMPLE.trim_end(), "a new form needs a new version, and a way to read this one");
     assert_eq!(State::from_bytes(&bytes, &ann.plan), Ok(ann.state.clone()));
 
-    let newer = [&[2], &bytes[1..]].concat();
-    assert_eq!(State::from_bytes(&newer, &ann.plan), Err(StateError::Version { found: 2 }));
+    let newer = [&[3], &bytes[1..]].concat();
+    assert_eq!(State::from_bytes(&newer, &ann.plan), Err(StateError::Version { found: 3 }));
     let other = story(&SHOP.replace("within: 3bd", "within: 4bd"));
     assert_eq!(State::from_bytes(&bytes, &other.plan), Err(StateError::OtherCharter));
     assert_eq!(State::from_bytes(&[&bytes[..], &[0]].concat(), &ann.plan), Err(StateError::Damaged));

@@ -225,10 +225,10 @@ impl Engine {
             Wanted { generation: self.generation, keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
-        let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
+        let (customer, filed) = self.whose(&mut work, &loaded, &keys[0]).await?;
         let decision = self.consider(&mut work, customer, occasion);
         let stored = StoredDecision::new(decision, self.charter(), true);
-        carry_out(&mut work, customer, &stored, &keys[0].value);
+        carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
         let told = in_words(customer, &stored, &self.last_words);
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
@@ -238,26 +238,27 @@ impl Engine {
     }
 
     /// Puts in who was loaded, as of now, and finds the customer: by the key of the highest rank that is known; where none is, `first`
-    /// becomes known.
+    /// becomes known. Also gives under which number what comes of it is filed: that of the key, so that it goes where the key goes,
+    /// whoever the customer turns out to be.
     pub(crate) async fn whose(
         &self,
         work: &mut Work<'_>,
         loaded: &Loaded,
         first: &Ranked,
-    ) -> Result<Customer, keep::Error> {
+    ) -> Result<(Customer, Customer), keep::Error> {
         work.admit_all(loaded);
         let anew = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
             self.rebuild(work, anew, None).await?;
         }
         self.wake_overdue(work).await?;
-        if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
-            return Ok(*customer);
+        if let Some((number, customer)) = loaded.keys.iter().flatten().next() {
+            return Ok((*customer, customer_named_by(*number)));
         }
         let number = self.new_numbers(1).await?[0];
         let customer = customer_named_by(number);
         work.commit.keys.push(Key { number, customer, bytes: first.bytes() });
-        Ok(customer)
+        Ok((customer, customer))
     }
 
     /// Whether an event can bring about an action by itself.
@@ -271,9 +272,9 @@ impl Engine {
         &self,
         work: &mut Work<'_>,
         customer: Customer,
+        named: Named<'_>,
         occasion: u64,
         at_us: i64,
-        subject: &str,
     ) {
         if !self.acts_by_itself() || at_us < work.now_us.saturating_sub(ACTED_ON_US) {
             return;
@@ -287,7 +288,7 @@ impl Engine {
         let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
         let delivers = chosen.is_some_and(|action| action.deliver.is_some());
         if !decision.repeated && passed && (delivers || chosen.is_none()) {
-            carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), subject);
+            carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), named);
             let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
         }
@@ -305,21 +306,31 @@ impl Engine {
     }
 }
 
+/// The key by which somebody is decided for: what was decided goes where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    /// What is filed under it: the customer that it would be alone.
+    pub(crate) filed: Customer,
+    /// By which others know the customer.
+    pub(crate) subject: &'a str,
+}
+
 /// Puts a decision into the log and the state, and what it brings about into the outbox.
-fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_>, subject: &str) {
+fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_>, named: Named<'_>) {
     let decision = &stored.decision;
     if decision.repeated {
         return;
     }
+    let Named { filed, subject } = named;
     let bytes = entry::bytes(stored);
-    work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
+    work.commit.entries.push(Entry { customer: filed, kind: kind::DECISION, at_us: work.now_us, bytes });
     if let Some(taken) = &decision.taken() {
         work.step(customer, Input::Decided(taken));
     }
     if let (Some(action), Some(target)) = (stored.chosen(), stored.delivered_to) {
         work.tell_action(customer, action);
         let occasion = occasion_in_words(decision.occasion);
-        let of = [target, &customer.0.to_string(), action, &occasion];
+        let of = [target, &filed.0.to_string(), action, &occasion];
         let data = json!({
             "customer": subject,
             "action": action,
@@ -335,7 +346,7 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
             at_us: decision.at_us,
             data: &data,
         };
-        work.commit.posts.push(message.post(target, customer, work.now_us));
+        work.commit.posts.push(message.post(target, filed, work.now_us));
     }
 }
 
@@ -348,11 +359,16 @@ fn occasion_in_words(occasion: u64) -> String {
 /// # Errors
 /// [`Error::Damaged`] when it cannot be read.
 pub fn decision_of(logged: &Logged) -> Result<Option<Decided>, Error> {
+    decision_for(logged.customer, logged)
+}
+
+/// The same of an entry that is this customer's now.
+pub(crate) fn decision_for(customer: Customer, logged: &Logged) -> Result<Option<Decided>, Error> {
     if logged.kind != kind::DECISION || logged.erased {
         return Ok(None);
     }
     let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
-    Ok(Some(in_words(logged.customer, &stored, &LastWords::default())))
+    Ok(Some(in_words(customer, &stored, &LastWords::default())))
 }
 
 /// Puts a decision into the words of its charter.

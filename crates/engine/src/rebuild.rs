@@ -46,6 +46,15 @@ impl Past {
         }
     }
 
+    /// Has it refused what it refused while it was one with others; says whether nothing else in it says so.
+    fn refuse(&mut self, refused: &Consent) -> bool {
+        let word = |consent: &Consent| (consent.at_us, !consent.granted);
+        let mut said = self.history.consents.iter().filter(|consent| consent.purpose == refused.purpose);
+        let is_new = !said.any(|consent| word(consent) >= word(refused));
+        self.history.consents.extend(is_new.then(|| refused.clone()));
+        is_new
+    }
+
     /// Whether anything happened.
     pub(crate) fn has_events(&self) -> bool {
         !self.history.events.is_empty()
@@ -101,8 +110,11 @@ impl Engine {
                     let mut elsewhere = work.person(from).profile.elsewhere.clone();
                     elsewhere.extend(numbers_of(around, &BTreeSet::from([from])));
                     let until_us = work.told_until_us(from);
+                    let refused = work.person(from).profile.refused();
                     for customer in &now {
                         work.empty(*customer, &elsewhere, until_us);
+                        // Whose word it was is not sure: nobody is to be contacted who may have said no.
+                        work.refused.entry(*customer).or_default().extend_from_slice(&refused);
                     }
                     if !now.contains(&from) {
                         work.leave(from);
@@ -172,7 +184,16 @@ impl Engine {
                 past.add(recalled);
             }
         }
-        for (customer, past) in pasts {
+        for (customer, mut past) in pasts {
+            let mut refused = work.refused.remove(&customer).unwrap_or_default();
+            refused.retain(|consent| past.refuse(consent));
+            let entries = refused.iter().map(|consent| Entry {
+                customer,
+                kind: kind::CONSENT,
+                at_us: work.now_us,
+                bytes: entry::bytes(consent),
+            });
+            work.commit.entries.extend(entries);
             let mut profile = past.profile(&self.plan, until_us[&customer]);
             let before = &work.person(customer).profile;
             profile.last_seq = profile.last_seq.max(before.last_seq);

@@ -9,7 +9,7 @@ use listen::stitch::said;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::decide::decision_of;
+use crate::decide::decision_for;
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, StoredRefusal, kind};
 use crate::error::Error;
@@ -244,7 +244,7 @@ impl Engine {
             let Some(last) = page.last() else { break };
             before = last.position;
             for logged in &page {
-                found.extend(self.happened(logged)?);
+                found.extend(self.happened(customer, logged)?);
             }
         }
         found.truncate(limit);
@@ -253,7 +253,7 @@ impl Engine {
         Ok(found.into_iter().map(|(_, happened)| happened).collect())
     }
 
-    fn happened(&self, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
+    fn happened(&self, customer: Customer, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
         let happened = |at_us: i64, kind: &'static str, what: String| {
             Ok(Some((at_us, Happened { at: time(at_us), kind, what: raw(what) })))
         };
@@ -269,7 +269,7 @@ impl Engine {
                 let at_us = consent.at_us;
                 happened(at_us, "consent", serde_json::to_string(&consent).unwrap_or_default())
             }
-            _ => match decision_of(logged)? {
+            _ => match decision_for(customer, logged)? {
                 Some(decided) => happened(logged.at_us, "decision", decided.json),
                 None => Ok(None),
             },

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use keep::{Customer, Due, Fired, Take, Wanted};
 
 use crate::counts::Counts;
-use crate::decide::occasion_of;
+use crate::decide::{Named, occasion_of};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::identity::customer_named_by;
 use crate::limits::{TIMERS_AT_ONCE, TIMERS_LEASE_US};
 use crate::message::key_of;
 use crate::profile::Kept;
@@ -88,12 +89,14 @@ impl Engine {
         }
         let keys = self.keep.keys_of(&told).await?;
         for customer in told {
-            let named = keys.iter().filter(|key| key.customer == customer).filter_map(|key| key_of(&key.bytes));
-            let subject = named.min_by_key(|(kind, value)| (self.rules.priority(kind), *kind, *value));
-            let subject = subject.map_or_else(String::new, |(_, value)| value.to_owned());
+            let of_customer = keys.iter().filter(|key| key.customer == customer);
+            let named = of_customer.filter_map(|key| Some((key.number, key_of(&key.bytes)?)));
+            let first = named.min_by_key(|(_, (kind, value))| (self.rules.priority(kind), *kind, *value));
+            let named = first.map(|(number, (_, value))| Named { filed: customer_named_by(number), subject: value });
+            let named = named.unwrap_or(Named { filed: customer, subject: "" });
             // Not the time at which it goes off, which no two runs have in common.
             let occasion = occasion_of(format!("wake/{}/{}", customer.0, whom[&customer]).as_bytes());
-            self.decide_after(work, customer, occasion, work.now_us, &subject);
+            self.decide_after(work, customer, named, occasion, work.now_us);
         }
         Ok(())
     }

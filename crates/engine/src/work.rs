@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::{Effects, Input, Lesson, step};
+use act::{Consent, Effects, Input, Lesson, step};
 use event::Timestamp;
 use keep::{Change as StateBecomes, Commit, Customer, Entry, Loaded, StateChange, Stored, Timer, TimerId, Version};
 
@@ -39,6 +39,8 @@ pub(crate) struct Work<'e> {
     people: BTreeMap<Customer, Person>,
     /// Customers whose state has to be built anew from their history, each up to when all that fell due was told of it.
     pub(crate) anew: BTreeMap<Customer, i64>,
+    /// What customers who fell apart refused as long as they were one: each of them refuses it still, whoever said it.
+    pub(crate) refused: BTreeMap<Customer, Vec<Consent>>,
     pub(crate) commit: Commit,
     /// What history wants to have; `None` where it reads it from the log.
     events: Option<Vec<Carried>>,
@@ -57,9 +59,9 @@ pub(crate) struct Aftermath {
 impl<'e> Work<'e> {
     pub(crate) fn new(engine: &'e Engine, now_us: i64) -> Self {
         let commit = Commit { now_us, generation: engine.generation, ..Commit::default() };
-        let (people, anew) = (BTreeMap::new(), BTreeMap::new());
+        let (people, anew, refused) = Default::default();
         let events = engine.tail.is_wanted().then(Vec::new);
-        Self { engine, now_us, people, anew, commit, events, changes: Vec::new(), lessons: Vec::new() }
+        Self { engine, now_us, people, anew, refused, commit, events, changes: Vec::new(), lessons: Vec::new() }
     }
 
     fn now(&self) -> Timestamp {
@@ -87,7 +89,11 @@ impl<'e> Work<'e> {
             }
             Kept::Stale(stale) => {
                 self.anew.insert(stored.customer, stale.told_until_us(self.now_us));
-                Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) }
+                let mut profile = Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) };
+                for consent in &stale.consents {
+                    step(&mut profile.state, Input::Consent(consent), plan, Timestamp::from_micros(i64::MIN));
+                }
+                profile
             }
         };
         let timer_us = profile.wake_us;
@@ -231,12 +237,14 @@ impl<'e> Work<'e> {
     }
 
     /// A customer who fell apart: what is kept of it belongs to nobody until it is built anew. Entries of its own may stand
-    /// under these customers. All that fell due was told of it up to then.
+    /// under these customers. All that fell due was told of it up to then. What it refused, it refuses still.
     pub(crate) fn empty(&mut self, customer: Customer, elsewhere: &[i64], told_until_us: i64) {
         let plan = &self.engine.plan;
         let until_us = self.told_until_us(customer).min(told_until_us);
         let person = self.person(customer);
         let before = std::mem::replace(&mut person.profile, Profile::new(plan));
+        self.refused.entry(customer).or_default().extend(before.refused());
+        let person = self.person(customer);
         let all: BTreeSet<i64> = before.elsewhere.iter().chain(elsewhere).copied().collect();
         person.profile.last_seq = before.last_seq;
         person.profile.elsewhere = all.into_iter().filter(|other| *other != customer.0).collect();

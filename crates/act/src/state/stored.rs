@@ -13,8 +13,9 @@ use crate::plan::{Plan, index};
 use crate::value::Kept;
 
 /// The version of the form, in the first byte. A form that was ever written is read for good, or refused by its number. Up to
-/// when a state was looked at stands behind the charter's fingerprint in all of them, see [`State::seen_us_of`].
-const VERSION: u8 = 1;
+/// when a state was looked at stands behind the charter's fingerprint in all of them, see [`State::seen_us_of`]; what the customer
+/// decided about purposes behind that since the second, see [`State::consents_of`].
+const VERSION: u8 = 2;
 
 /// How long the fingerprint of a charter is.
 const FINGERPRINT_BYTES: usize = 8;
@@ -40,10 +41,10 @@ pub enum StateError {
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     seen_us: i64,
+    consents: Cow<'a, [Consent]>,
     settled: Cow<'a, Known>,
     late: Vec<StoredEvent<'a>>,
     latest: Cow<'a, [Kept]>,
-    consents: Cow<'a, [Consent]>,
     decided: Cow<'a, [Taken]>,
 }
 
@@ -81,10 +82,10 @@ impl State {
         });
         let stored = Stored {
             seen_us: self.seen_us,
+            consents: Cow::Borrowed(&self.consents),
             settled: Cow::Borrowed(&self.settled),
             late: late.collect(),
             latest: Cow::Borrowed(&self.latest),
-            consents: Cow::Borrowed(&self.consents),
             decided: Cow::Borrowed(&self.decided),
         };
         bytes.push(VERSION);
@@ -96,6 +97,14 @@ impl State {
     pub fn seen_us_of(bytes: &[u8]) -> Option<i64> {
         let (seen_us, _) = postcard::take_from_bytes(bytes.get(1 + FINGERPRINT_BYTES..)?).ok()?;
         Some(seen_us)
+    }
+
+    /// What the customer of a state decided about purposes, by its bytes, of whatever charter it is; the rest of them may be
+    /// damaged. `None` of an earlier version.
+    pub fn consents_of(bytes: &[u8]) -> Option<Vec<Consent>> {
+        let rest = bytes.strip_prefix(&[VERSION])?.get(FINGERPRINT_BYTES..)?;
+        let ((_, consents), _) = postcard::take_from_bytes::<(i64, Vec<Consent>)>(rest).ok()?;
+        Some(consents)
     }
 
     /// Reads a state.
