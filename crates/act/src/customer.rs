@@ -199,7 +199,7 @@ impl<'a> Customer<'a> {
         for (interaction, found) in charter.interactions.iter().zip(&known.requests) {
             reached(found.given_up > 0, format!("interaction.{}", interaction.name), INTERACTIONS_OPEN_MAX);
         }
-        reached(self.state.decided().len() >= DECISIONS_MAX, "decisions".to_owned(), DECISIONS_MAX);
+        reached(self.state.has_full_rooms(self.plan), "decisions".to_owned(), DECISIONS_MAX);
         reached(self.consents().len() >= CONSENTS_MAX, "consents".to_owned(), CONSENTS_MAX);
         bounds
     }

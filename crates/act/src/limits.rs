@@ -16,9 +16,9 @@ pub const PROMISES_OPEN_MAX: usize = 64;
 /// How many interactions may be open for one customer; beyond, the one that was silent longest is given up.
 pub const INTERACTIONS_OPEN_MAX: usize = 32;
 
-/// How many decisions are kept for one customer; beyond, the oldest is forgotten, and a cap that would have to count further
-/// back counts as used up.
-pub const DECISIONS_MAX: usize = 64;
+/// How many decisions are kept for one customer of each action that a cap counts or that is learnt from, and of all other
+/// actions together; beyond, the oldest of them is forgotten. No cap counts further.
+pub const DECISIONS_MAX: usize = charter::actions::CAP_TIMES_MAX as usize;
 
 /// How many purposes a customer may have decided on; beyond, the one that was decided longest ago is forgotten, which counts
 /// as no consent.

@@ -52,8 +52,6 @@ pub struct Plan {
     pub(crate) latest: Vec<Column>,
     pub(crate) actions: Vec<ActionPlan>,
     pub(crate) caps: Vec<SharedCap>,
-    /// How long a decision is kept.
-    pub(crate) decisions_kept_us: i64,
 }
 
 /// What is known of an event's moment by its name.
@@ -136,7 +134,6 @@ impl Plan {
             by_event: by_event(&charter, &names),
             latest: actions::latest(&charter),
             caps: actions::shared(&charter),
-            decisions_kept_us: actions::kept_us(&charter),
             names,
             roles,
             journeys,

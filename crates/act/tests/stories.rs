@@ -441,6 +441,36 @@ fn without_moments_every_name_is_one() {
 /// A state that version 1 of the form wrote, of the charter of these stories.
 const SAMPLE: &str = include_str!("golden/state_v1.hex");
 
+/// What is shown on every page, and what somebody may get once a year.
+const PAGES: &str = "\
+charter: 1
+actions:
+  banner: {when: event = 'Page', value: 1}
+  call:   {when: event = 'Ticket', value: 100, cap: {per: 365d, times: 1}}
+";
+
+#[test]
+fn what_no_cap_counts_pushes_out_nothing_that_one_counts() {
+    let mut ann = story(PAGES);
+    let pages = |ann: &mut Story, day: &str, occasion: u64| {
+        ann.put(&format!("2026-03-{day}T09:00"), "Page");
+        (0..65).for_each(|n| ann.take(&format!("2026-03-{day}T10:{:02}", n % 60), occasion + n));
+    };
+    pages(&mut ann, "02", 1_000);
+    ann.put("2026-03-02T12:00", "Ticket");
+    assert_eq!(ann.decide("2026-03-02T12:00").0, Some("call"), "it was never given");
+    ann.take("2026-03-02T12:00", 1);
+    pages(&mut ann, "03", 2_000);
+    ann.put("2026-03-03T12:00", "Ticket");
+    let (chosen, why) = ann.decide("2026-03-03T12:00");
+    assert_eq!((chosen, &*why[1]), (None, "call: Cap until 03-02 12:00"), "it was given");
+    let bounds = ann.state.at(&ann.plan, ann.time("2026-03-03T12:00")).bounds();
+    assert_eq!(bounds.iter().map(|bound| (&*bound.what, bound.most)).collect::<Vec<_>>(), [("decisions", 64)]);
+    assert_eq!(State::from_bytes(&ann.state.to_bytes(&ann.plan), &ann.plan), Ok(ann.state.clone()));
+    ann.wake("2026-03-12T12:00");
+    assert_eq!(ann.state.decided().len(), 1, "an occasion is remembered for a week");
+}
+
 #[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     let mut ann = story(SHOP);

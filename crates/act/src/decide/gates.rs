@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 
 use super::{FellOut, Handling};
 use crate::customer::Customer;
-use crate::limits::DECISIONS_MAX;
 use crate::plan::index;
 
 /// Who gets the case.
@@ -59,15 +58,8 @@ fn used_up(
     let counted = decided.iter().filter(|taken| taken.occasion != occasion && counts(index(taken.action)));
     let counted = counted.map(|taken| taken.at_us).filter(|at_us| !per.is_over(*at_us, customer.now_us));
     let counted: Vec<i64> = counted.collect();
-    // Where older decisions had no room, nobody knows how many of them would count.
-    let forgotten =
-        decided.len() >= DECISIONS_MAX && decided.first().is_some_and(|f| !per.is_over(f.at_us, customer.now_us));
-    let oldest = match counted.len().checked_sub(times) {
-        Some(oldest) => counted.get(oldest).copied(),
-        None if forgotten => decided.first().map(|taken| taken.at_us),
-        None => None,
-    };
-    oldest.map(|at_us| per.ends_us(at_us).saturating_add(1))
+    let oldest = counted.get(counted.len().checked_sub(times)?)?;
+    Some(per.ends_us(*oldest).saturating_add(1))
 }
 
 /// When the quiet hours end that a time lies in, in microseconds since 1970; `None` where it lies in none.

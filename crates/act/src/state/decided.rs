@@ -35,6 +35,14 @@ pub struct Lesson {
 }
 
 impl Taken {
+    fn kept_until_us(&self, plan: &Plan) -> i64 {
+        self.at_us.saturating_add(plan.actions[index(self.action)].kept_us)
+    }
+
+    fn room(&self, plan: &Plan) -> usize {
+        plan.actions[index(self.action)].room
+    }
+
     fn lesson(&self, came: bool) -> Lesson {
         Lesson { action: self.action, decided_us: self.at_us, features: self.features.clone(), came }
     }
@@ -67,7 +75,7 @@ impl State {
             let (first, second) = (&self.decided[known], taken);
             let in_order = order(first) <= order(second);
             let (earlier, later) = if in_order { (first, second) } else { (second, first) };
-            let forgotten = earlier.at_us.saturating_add(plan.decisions_kept_us) < later.at_us;
+            let forgotten = earlier.kept_until_us(plan) < later.at_us;
             if in_order != forgotten {
                 return;
             }
@@ -76,15 +84,31 @@ impl State {
         let place = |taken: &Taken| (taken.at_us, taken.occasion);
         let position = self.decided.partition_point(|known| place(known) < place(taken));
         self.decided.insert(position, taken.clone());
-        if self.decided.len() > DECISIONS_MAX {
-            self.decided.remove(0);
-        }
+        self.make_room(taken.room(plan), plan);
         self.forget_decisions(plan);
+    }
+
+    /// Forgets the oldest decision of a room that there is none left in.
+    fn make_room(&mut self, room: usize, plan: &Plan) {
+        let mut alike = self.decided.iter().enumerate().filter(|(_, taken)| taken.room(plan) == room);
+        let oldest = alike.next().map(|(position, _)| position);
+        if let Some(oldest) = oldest
+            && alike.count() >= DECISIONS_MAX
+        {
+            self.decided.remove(oldest);
+        }
+    }
+
+    /// Whether so much was decided that more of it would push out what was decided before.
+    pub(crate) fn has_full_rooms(&self, plan: &Plan) -> bool {
+        let mut rooms = vec![0; plan.actions.len() + 1];
+        self.decided.iter().for_each(|taken| rooms[taken.room(plan)] += 1);
+        rooms.into_iter().any(|decided| decided >= DECISIONS_MAX)
     }
 
     pub(super) fn forget_decisions(&mut self, plan: &Plan) {
         let seen_us = self.seen_us;
-        self.decided.retain(|taken| taken.at_us.saturating_add(plan.decisions_kept_us) >= seen_us);
+        self.decided.retain(|taken| taken.kept_until_us(plan) >= seen_us);
     }
 
     /// An event brings outcomes, the first of which after a decision is a lesson.

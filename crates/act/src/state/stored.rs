@@ -168,7 +168,9 @@ impl Stored<'_> {
         let in_order = late.is_sorted_by(|a, b| a.place() < b.place())
             && late.first().is_none_or(|first| self.settled.last.is_none_or(|last| last < first.place()));
         let bounded =
-            late.len() <= LATE_EVENTS_MAX && self.consents.len() <= CONSENTS_MAX && self.decided.len() <= DECISIONS_MAX;
+            late.len() <= LATE_EVENTS_MAX
+            && self.consents.len() <= CONSENTS_MAX
+            && self.decided.len() <= DECISIONS_MAX * (plan.actions.len() + 1);
         let actions = self.decided.iter().all(|taken| index(taken.action) < plan.actions.len());
         let latest = self.latest.is_empty() || self.latest.len() == plan.latest.len();
         if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest) {
