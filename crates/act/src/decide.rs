@@ -151,14 +151,54 @@ pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occas
     }
 }
 
-/// Whether [`decide`] may find something that nobody has to ask for: an action that is delivered, or that the customer is one of
-/// those for whom nothing is chosen. Most events bring neither, and this is seen sooner than all actions are ranked.
-pub fn may_act_by_itself(state: &State, plan: &Plan, now: Timestamp, occasion: u64, draw: &Draw) -> bool {
+/// What may be done that nobody has to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByItself {
+    /// [`decide`] may find an action that is delivered, or that the customer is one of those for whom nothing is chosen.
+    Perhaps,
+    /// Only time keeps such an action out.
+    Later(KeptOut),
+    /// There is none.
+    Nothing,
+}
+
+/// An action that is delivered, and that only time keeps out: the one for which it is over first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptOut {
+    /// Its position in the charter.
+    pub action: u32,
+    /// Why.
+    pub fell_out: FellOut,
+    /// Until when, in microseconds since 1970.
+    pub until_us: i64,
+}
+
+/// What may be done that nobody has to ask for. Most events bring nothing, and this is seen sooner than all actions are ranked.
+pub fn by_itself(state: &State, plan: &Plan, now: Timestamp, occasion: u64, draw: &Draw) -> ByItself {
     let customer = state.at(plan, now);
-    let passes = |action| gates::pass(&customer, action, occasion).is_ok();
-    let mut each = plan.charter().actions.iter().enumerate();
-    arm(gates::handling(&customer), plan, draw) == Arm::None
-        || each.any(|(action, told)| told.deliver.is_some() && passes(action))
+    if arm(gates::handling(&customer), plan, draw) == Arm::None {
+        return ByItself::Perhaps;
+    }
+    let mut later = None;
+    for (action, _) in plan.charter().actions.iter().enumerate().filter(|(_, told)| told.deliver.is_some()) {
+        match gates::pass(&customer, action, occasion) {
+            Ok(()) => return ByItself::Perhaps,
+            Err((fell_out, until_us)) => {
+                later = sooner(later, kept_out(crate::plan::number(action), fell_out, until_us))
+            }
+        }
+    }
+    later.map_or(ByItself::Nothing, ByItself::Later)
+}
+
+fn kept_out(action: u32, fell_out: FellOut, until_us: Option<i64>) -> Option<KeptOut> {
+    // What is never over need not be waited for.
+    let until_us = until_us.filter(|until_us| *until_us < i64::MAX)?;
+    Some(KeptOut { action, fell_out, until_us })
+}
+
+fn sooner(a: Option<KeptOut>, b: Option<KeptOut>) -> Option<KeptOut> {
+    a.into_iter().chain(b).min_by_key(|kept_out| kept_out.until_us)
 }
 
 impl Decision {
@@ -166,6 +206,14 @@ impl Decision {
     pub fn taken(&self) -> Option<Taken> {
         let action = self.chosen?;
         Some(Taken { at_us: self.at_us, occasion: self.occasion, action, features: self.features.clone() })
+    }
+
+    /// Of the actions that are delivered, the one that time will let in first.
+    pub fn kept_out(&self, plan: &Plan) -> Option<KeptOut> {
+        let is_delivered = |candidate: &&Candidate| plan.charter().actions[index(candidate.action)].deliver.is_some();
+        let delivered = self.candidates.iter().filter(is_delivered);
+        let kept_out = delivered.map(|c| c.fell_out.and_then(|why| kept_out(c.action, why, c.until_us)));
+        kept_out.fold(None, sooner)
     }
 
     /// The candidate that was chosen.

@@ -20,9 +20,11 @@ mod state;
 mod value;
 
 pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
-pub use decide::{Arm, Candidate, Decision, FellOut, Handling, decide, may_act_by_itself};
+pub use decide::{Arm, ByItself, Candidate, Decision, FellOut, Handling, KeptOut, by_itself, decide};
 pub use draw::Draw;
 pub use model::{BRACKETS, Bracket, Model, Models};
 pub use news::{News, What, differences};
 pub use plan::Plan;
-pub use state::{Bound, Consent, Effects, History, Input, Lesson, Noted, State, StateError, Taken, replay, step};
+pub use state::{
+    Bound, Consent, Effects, History, Input, Lesson, Noted, Postponed, State, StateError, Taken, replay, step,
+};

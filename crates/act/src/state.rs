@@ -8,7 +8,7 @@ mod stored;
 use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use decided::{Lesson, Taken};
+pub use decided::{Lesson, Postponed, Taken};
 pub use history::{History, Noted};
 pub use replay::replay;
 pub use stored::StateError;
@@ -42,6 +42,8 @@ pub struct State {
     consents: Vec<Consent>,
     /// In the order of time.
     decided: Vec<Taken>,
+    /// What is looked at again, each time once, in its order.
+    postponed: Vec<Postponed>,
 }
 
 /// What a customer decided about a purpose.
@@ -69,6 +71,8 @@ pub enum Input<'a> {
     Consent(&'a Consent),
     /// It was decided what to do for the customer.
     Decided(&'a Taken),
+    /// Only time kept from the customer what might have been done.
+    Postponed(Postponed),
     /// Nothing but that time has passed: what follows from that is due.
     Wake,
 }
@@ -116,6 +120,7 @@ pub fn step(state: &mut State, input: Input<'_>, plan: &Plan, now: Timestamp) ->
         }
         Input::Consent(consent) => state.consent(consent),
         Input::Decided(taken) => state.decide(taken, plan),
+        Input::Postponed(postponed) => state.postpone(postponed),
         Input::Wake => {}
     }
     state.pass(now_us, plan, &mut effects);
@@ -135,6 +140,7 @@ impl State {
             latest: Vec::new(),
             consents: Vec::new(),
             decided: Vec::new(),
+            postponed: Vec::new(),
         }
     }
 
@@ -148,7 +154,8 @@ impl State {
     pub fn wake_us(&self, plan: &Plan) -> Option<i64> {
         let known = self.known.next_us(self.seen_us, plan);
         let lessons = self.decided.iter().filter_map(|taken| self.lesson_due_us(taken, plan));
-        known.into_iter().chain(lessons).min()
+        let again = self.postponed.first().map(|postponed| postponed.until_us);
+        known.into_iter().chain(lessons).chain(again).min()
     }
 
     /// What the customer decided about purposes, in the order of names.
@@ -179,6 +186,7 @@ impl State {
         }
         other.consents.iter().for_each(|consent| self.consent(consent));
         other.decided.iter().for_each(|taken| self.decide(taken, plan));
+        other.postponed.iter().for_each(|postponed| self.postpone(*postponed));
         self.pass(now.as_micros().min(i64::MAX - 1), plan, &mut effects);
         effects.wake_us = self.wake_us(plan);
         effects
@@ -196,6 +204,7 @@ impl State {
         self.miss_lessons(to_us, plan, effects);
         self.seen_us = to_us;
         self.forget_decisions(plan);
+        self.forget_postponed();
     }
 
     /// Takes in an event; `latest` are its columns that are kept if it is the latest.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use act::{
-    Arm, Consent, Draw, Effects, FellOut, History, Input, Models, News, Plan, State, Taken, decide, may_act_by_itself,
-    replay, step,
+    Arm, ByItself, Consent, Draw, Effects, FellOut, History, Input, Models, News, Plan, Postponed, State, Taken,
+    by_itself, decide, replay, step,
 };
 use charter::Charter;
 use event::{Event, Timestamp, Value};
@@ -269,6 +269,7 @@ proptest! {
                 let taken = Taken { at_us, occasion, action: *action, features: Vec::new() };
                 let input = if *consent { Input::Consent(&consent_given) } else { Input::Decided(&taken) };
                 step(&mut state, input, &plan, at(*at_s));
+                step(&mut state, Input::Postponed(Postponed { until_us: at_us * 5, occasion }), &plan, at(*at_s));
             }
             step(&mut state, Input::Wake, &plan, at(UNTIL));
             state
@@ -278,10 +279,11 @@ proptest! {
         let mut history = History::default();
         for (consent, which, at_s, action, granted) in &inputs.1 {
             let at_us = at_s * 1_000_000;
+            let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
+            history.postponed.push(Postponed { until_us: at_us * 5, occasion });
             if *consent {
                 history.consents.push(Consent { purpose: format!("p{which}"), at_us, granted: *granted });
             } else {
-                let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
                 history.decided.push(Taken { at_us, occasion, action: *action, features: Vec::new() });
             }
         }
@@ -334,7 +336,9 @@ proptest! {
             let passed = |fell_out| matches!(fell_out, None | Some(FellOut::Outranked | FellOut::Control));
             let mut each = decision.candidates.iter();
             let may = decision.arm == Arm::None || each.any(|one| delivered(one.action) && passed(one.fell_out));
-            prop_assert_eq!(may_act_by_itself(&state, &plan, now, occasion, &draw), may, "{:?}", decision);
+            let waits = decision.kept_out(&plan);
+            let wanted = if may { ByItself::Perhaps } else { waits.map_or(ByItself::Nothing, ByItself::Later) };
+            prop_assert_eq!(by_itself(&state, &plan, now, occasion, &draw), wanted, "{:?}", decision);
             let delivers = decision.chosen.is_some_and(delivered);
             prop_assert!(may || !delivers);
             if let Some(taken) = decision.taken().filter(|_| delivers) {

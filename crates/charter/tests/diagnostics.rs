@@ -38,7 +38,8 @@ fn about(text: &str) -> String {
 
 #[test]
 fn a_cap_counts_no_further_than_is_remembered() {
-    let about = |times: u32| about(&format!("actions:\n  a: {{when: 'true', value: 1, cap: {{per: 1d, times: {times}}}}}\n"));
+    let about =
+        |times: u32| about(&format!("actions:\n  a: {{when: 'true', value: 1, cap: {{per: 1d, times: {times}}}}}\n"));
     assert_eq!(about(64), "");
     assert!(about(65).contains("error[DL-C012]: a cap counts up to 64"), "{}", about(65));
 }

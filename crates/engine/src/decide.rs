@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide, may_act_by_itself};
+use act::{Arm, ByItself, Candidate, Decision, Draw, FellOut, Handling, Input, KeptOut, Postponed, by_itself, decide};
 use event::Timestamp;
 use hashbrown::HashMap;
 use keep::{Customer, Entry, Key, Loaded, Logged, MessageId, Wanted};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::counts::Counts;
 use crate::deliver::{Message, message_id};
 use crate::engine::Engine;
-use crate::entry::{self, StoredDecision, kind};
+use crate::entry::{self, StoredDecision, StoredPostponed, kind};
 use crate::error::Error;
 use crate::identity::customer_named_by;
 use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
@@ -148,7 +148,7 @@ fn time(us: i64) -> String {
     Timestamp::from_micros(us).to_string()
 }
 
-fn why(fell_out: FellOut) -> &'static str {
+pub(crate) fn why(fell_out: FellOut) -> &'static str {
     match fell_out {
         FellOut::Condition => "condition",
         FellOut::Consent => "consent",
@@ -280,8 +280,10 @@ impl Engine {
             return;
         }
         let (now, draw) = (Timestamp::from_micros(work.now_us), self.draw(customer, occasion));
-        if !may_act_by_itself(&work.person(customer).profile.state, &self.plan, now, occasion, &draw) {
-            return;
+        match by_itself(&work.person(customer).profile.state, &self.plan, now, occasion, &draw) {
+            ByItself::Perhaps => {}
+            ByItself::Later(kept_out) => return self.postpone(work, customer, named.filed, occasion, kept_out),
+            ByItself::Nothing => return,
         }
         let decision = self.consider(work, customer, occasion);
         let chosen = decision.chosen.and_then(|action| self.charter().actions.get(action as usize));
@@ -291,7 +293,23 @@ impl Engine {
             carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), named);
             let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
             Counts::add(counter, 1);
+        } else if let Some(kept_out) = decision.kept_out(&self.plan).filter(|_| !decision.repeated) {
+            self.postpone(work, customer, named.filed, occasion, kept_out);
         }
+    }
+
+    /// Has the customer be looked at again when what keeps an action out is over, on the same occasion.
+    fn postpone(&self, work: &mut Work<'_>, customer: Customer, filed: Customer, occasion: u64, kept_out: KeptOut) {
+        let KeptOut { action, fell_out, until_us } = kept_out;
+        let waiting = work.person(customer).profile.state.postponed();
+        if waiting.iter().any(|postponed| postponed.until_us == until_us) {
+            return;
+        }
+        let postponed = Postponed { until_us, occasion };
+        let action = self.charter().actions.get(action as usize).map_or("", |action| &action.name);
+        let bytes = entry::bytes(&StoredPostponed { postponed, action, fell_out });
+        work.commit.entries.push(Entry { customer: filed, kind: kind::POSTPONED, at_us: work.now_us, bytes });
+        work.step(customer, Input::Postponed(postponed));
     }
 
     fn draw(&self, customer: Customer, occasion: u64) -> Draw {
@@ -350,7 +368,7 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
     }
 }
 
-fn occasion_in_words(occasion: u64) -> String {
+pub(crate) fn occasion_in_words(occasion: u64) -> String {
     format!("{occasion:016x}")
 }
 

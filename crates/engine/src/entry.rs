@@ -1,6 +1,6 @@
 //! What stands in the log: everything that a customer's state follows from, so that it can be built anew from there.
 
-use act::Decision;
+use act::{Decision, FellOut, Postponed};
 use charter::Charter;
 use charter::actions::Delivery;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ pub(crate) mod kind {
     pub(crate) const REFUSED: u8 = 4;
     pub(crate) const UNLINK: u8 = 5;
     pub(crate) const LINK: u8 = 6;
+    pub(crate) const POSTPONED: u8 = 7;
 }
 
 /// A message that was taken in.
@@ -40,6 +41,16 @@ pub(crate) struct StoredDecision<'a> {
     /// Whether somebody asked; otherwise an event, or time passing, gave rise to it.
     pub(crate) asked: bool,
     pub(crate) decision: Decision,
+}
+
+/// Something that only time kept out, to be looked at again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredPostponed<'a> {
+    pub(crate) postponed: Postponed,
+    /// The action that is waited for.
+    pub(crate) action: &'a str,
+    /// What keeps it out.
+    pub(crate) fell_out: FellOut,
 }
 
 /// A message that was refused, for whoever looks.

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::{Consent, History, Noted, Plan, State, Taken};
+use act::{Consent, History, Noted, Plan, Postponed, State, Taken};
 use event::Timestamp;
 use keep::{Customer, Entry, KeyNumber, Logged, Wanted};
 use listen::intake;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
-use crate::entry::{self, StoredDecision, StoredMessage, kind};
+use crate::entry::{self, StoredDecision, StoredMessage, StoredPostponed, kind};
 use crate::error::Error;
 use crate::identity::{Around, Most, Moved, Seed, WhoIsWho};
 use crate::message::{Ranked, consents_of, keys_of, names_somebody};
@@ -31,6 +31,7 @@ pub(crate) enum Recalled {
     Event(u64, Option<Noted>, Vec<Consent>),
     Consent(Consent),
     Decision(Taken),
+    Postponed(Postponed),
 }
 
 impl Past {
@@ -43,6 +44,7 @@ impl Past {
             }
             Recalled::Consent(consent) => self.history.consents.push(consent),
             Recalled::Decision(taken) => self.history.decided.push(taken),
+            Recalled::Postponed(postponed) => self.history.postponed.push(postponed),
         }
     }
 
@@ -294,6 +296,10 @@ impl Engine {
             kind::DECISION => {
                 let stored: StoredDecision<'_> = entry::read(bytes, position)?;
                 self.taken_by(&stored).map(|taken| (by_number(), Recalled::Decision(taken)))
+            }
+            kind::POSTPONED => {
+                let stored: StoredPostponed<'_> = entry::read(bytes, position)?;
+                Some((by_number(), Recalled::Postponed(stored.postponed)))
             }
             _ => None,
         })

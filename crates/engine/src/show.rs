@@ -7,11 +7,12 @@ use event::{Timestamp, Value};
 use keep::{Customer, KeyNumber, Logged, Wanted};
 use listen::stitch::said;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::decide::decision_for;
+use crate::decide::{decision_for, occasion_in_words, why};
 use crate::engine::Engine;
-use crate::entry::{self, StoredMessage, StoredRefusal, kind};
+use crate::entry::{self, StoredMessage, StoredPostponed, StoredRefusal, kind};
 use crate::error::Error;
 use crate::limits::{AROUND_LINKS_MAX, LOG_AT_ONCE, TIMELINE_EVENTS};
 use crate::message::{key_bytes, key_of};
@@ -152,9 +153,9 @@ pub struct ShownDecided {
 pub struct Happened {
     /// When.
     pub at: String,
-    /// What kind of thing: `event`, `consent`, `decision`.
+    /// What kind of thing: `event`, `consent`, `decision`, `postponed`.
     pub kind: &'static str,
-    /// What: the message, the consent or the decision.
+    /// What: the message, the consent, the decision, or until when which action was kept out.
     pub what: Box<RawValue>,
 }
 
@@ -268,6 +269,13 @@ impl Engine {
                 let consent: Consent = entry::read(&logged.bytes, logged.position)?;
                 let at_us = consent.at_us;
                 happened(at_us, "consent", serde_json::to_string(&consent).unwrap_or_default())
+            }
+            kind::POSTPONED => {
+                let StoredPostponed { postponed, action, fell_out } = entry::read(&logged.bytes, logged.position)?;
+                let occasion = occasion_in_words(postponed.occasion);
+                let until = time(postponed.until_us);
+                let what = json!({"action": action, "fell_out": why(fell_out), "until": until, "occasion": occasion});
+                happened(logged.at_us, "postponed", what.to_string())
             }
             _ => match decision_for(customer, logged)? {
                 Some(decided) => happened(logged.at_us, "decision", decided.json),

@@ -21,7 +21,7 @@ use crate::work::{Aftermath, Work};
 pub(crate) const NOBODY: Customer = Customer(-1);
 
 /// Entries of the log about which history need not ask the log.
-const IN_TAIL: [u8; 3] = [kind::MESSAGE, kind::CONSENT, kind::DECISION];
+const IN_TAIL: [u8; 4] = [kind::MESSAGE, kind::CONSENT, kind::DECISION, kind::POSTPONED];
 
 /// An event that is new.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,10 @@
-//! Timers: a promise about to break, a journey that was silent for too long, an outcome that did not come.
+//! Timers: a promise about to break, a journey that was silent for too long, an outcome that did not come, quiet hours or a cap
+//! that are over.
 //!
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keep::{Customer, Due, Fired, Take, Wanted};
 
@@ -79,24 +80,37 @@ impl Engine {
 
     /// Tells what fell due of these customers, each with the time of its timer, and decides what to do about it.
     async fn wake_up(&self, work: &mut Work<'_>, whom: &BTreeMap<Customer, i64>) -> Result<(), keep::Error> {
+        // What gave rise to looking again at customers for whom something was postponed until now.
+        let mut again: BTreeMap<Customer, u64> = BTreeMap::new();
+        let now_us = work.now_us;
         for customer in whom.keys() {
+            let first = work.person(*customer).profile.state.postponed().first();
+            let due = first.filter(|postponed| postponed.until_us <= now_us);
+            again.extend(due.map(|postponed| (*customer, postponed.occasion)));
             work.wake(*customer);
         }
         let mut told = work.told();
         told.retain(|customer| whom.contains_key(customer));
-        if told.is_empty() || !self.acts_by_itself() {
+        let concerned: BTreeSet<Customer> = told.iter().chain(again.keys()).copied().collect();
+        if concerned.is_empty() || !self.acts_by_itself() {
             return Ok(());
         }
-        let keys = self.keep.keys_of(&told).await?;
-        for customer in told {
+        let concerned: Vec<Customer> = concerned.into_iter().collect();
+        let keys = self.keep.keys_of(&concerned).await?;
+        for customer in concerned {
             let of_customer = keys.iter().filter(|key| key.customer == customer);
             let named = of_customer.filter_map(|key| Some((key.number, key_of(&key.bytes)?)));
             let first = named.min_by_key(|(_, (kind, value))| (self.rules.priority(kind), *kind, *value));
             let named = first.map(|(number, (_, value))| Named { filed: customer_named_by(number), subject: value });
             let named = named.unwrap_or(Named { filed: customer, subject: "" });
-            // Not the time at which it goes off, which no two runs have in common.
-            let occasion = occasion_of(format!("wake/{}/{}", customer.0, whom[&customer]).as_bytes());
-            self.decide_after(work, customer, named, occasion, work.now_us);
+            if let Some(occasion) = again.get(&customer) {
+                self.decide_after(work, customer, named, *occasion, work.now_us);
+            }
+            if told.contains(&customer) {
+                // Not the time at which it goes off, which no two runs have in common.
+                let occasion = occasion_of(format!("wake/{}/{}", customer.0, whom[&customer]).as_bytes());
+                self.decide_after(work, customer, named, occasion, work.now_us);
+            }
         }
         Ok(())
     }

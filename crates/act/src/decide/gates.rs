@@ -40,7 +40,7 @@ pub(super) fn pass(customer: &Customer<'_>, action: usize, occasion: u64) -> Res
     }
     let zone = &plan.charter().timezone;
     match told.quiet.and_then(|quiet| quiet_until_us(quiet, customer.now_us, zone)) {
-        Some(until_us) => Err((FellOut::Quiet, Some(until_us))),
+        Some(until_us) => Err((FellOut::Quiet, (until_us < i64::MAX).then_some(until_us))),
         None => Ok(()),
     }
 }
@@ -62,8 +62,12 @@ fn used_up(
     Some(per.ends_us(*oldest).saturating_add(1))
 }
 
-/// When the quiet hours end that a time lies in, in microseconds since 1970; `None` where it lies in none.
-fn quiet_until_us(quiet: QuietHours, now_us: i64, zone: &TimeZone) -> Option<i64> {
+/// When the quiet hours end that a time lies in, in microseconds since 1970, `i64::MAX` where they never do; `None` where it lies
+/// in none.
+pub(super) fn quiet_until_us(quiet: QuietHours, now_us: i64, zone: &TimeZone) -> Option<i64> {
+    if quiet.from == quiet.to {
+        return Some(i64::MAX);
+    }
     let local = Timestamp::from_micros(now_us).to_jiff().to_zoned(zone.clone()).datetime();
     let time = local.time();
     let over_midnight = quiet.from >= quiet.to;

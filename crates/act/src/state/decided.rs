@@ -21,6 +21,15 @@ pub struct Taken {
     pub features: Vec<f32>,
 }
 
+/// Something that only time kept out: quiet hours, or a cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Postponed {
+    /// When it is looked at again, in microseconds since 1970.
+    pub until_us: i64,
+    /// What gave rise to it.
+    pub occasion: u64,
+}
+
 /// What followed a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lesson {
@@ -104,6 +113,25 @@ impl State {
         let mut rooms = vec![0; plan.actions.len() + 1];
         self.decided.iter().for_each(|taken| rooms[taken.room(plan)] += 1);
         rooms.into_iter().any(|decided| decided >= DECISIONS_MAX)
+    }
+
+    /// What is to be looked at again, and was not yet, in the order of time: when one of them is due, all is decided anew, so that
+    /// one is kept of those of the same time.
+    pub fn postponed(&self) -> &[Postponed] {
+        &self.postponed
+    }
+
+    pub(super) fn postpone(&mut self, postponed: Postponed) {
+        match self.postponed.binary_search_by_key(&postponed.until_us, |known| known.until_us) {
+            Ok(known) => self.postponed[known] = self.postponed[known].min(postponed),
+            Err(place) => self.postponed.insert(place, postponed),
+        }
+        self.forget_postponed();
+    }
+
+    pub(super) fn forget_postponed(&mut self) {
+        let seen_us = self.seen_us;
+        self.postponed.retain(|postponed| postponed.until_us > seen_us);
     }
 
     pub(super) fn forget_decisions(&mut self, plan: &Plan) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Consent, State, Taken};
+use super::{Consent, Postponed, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, LATE_EVENTS_MAX};
@@ -46,6 +46,7 @@ struct Stored<'a> {
     late: Vec<StoredEvent<'a>>,
     latest: Cow<'a, [Kept]>,
     decided: Cow<'a, [Taken]>,
+    postponed: Cow<'a, [Postponed]>,
 }
 
 /// An event, by how it differs from the one before.
@@ -87,6 +88,7 @@ impl State {
             late: late.collect(),
             latest: Cow::Borrowed(&self.latest),
             decided: Cow::Borrowed(&self.decided),
+            postponed: Cow::Borrowed(&self.postponed),
         };
         bytes.push(VERSION);
         bytes.extend_from_slice(&plan.fingerprint);
@@ -167,13 +169,14 @@ impl Stored<'_> {
         };
         let in_order = late.is_sorted_by(|a, b| a.place() < b.place())
             && late.first().is_none_or(|first| self.settled.last.is_none_or(|last| last < first.place()));
-        let bounded =
-            late.len() <= LATE_EVENTS_MAX
+        let bounded = late.len() <= LATE_EVENTS_MAX
             && self.consents.len() <= CONSENTS_MAX
             && self.decided.len() <= DECISIONS_MAX * (plan.actions.len() + 1);
         let actions = self.decided.iter().all(|taken| index(taken.action) < plan.actions.len());
         let latest = self.latest.is_empty() || self.latest.len() == plan.latest.len();
-        if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest) {
+        let again = self.postponed.is_sorted_by(|a, b| a.until_us < b.until_us)
+            && self.postponed.first().is_none_or(|first| first.until_us > self.seen_us);
+        if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest && again) {
             return None;
         }
         Some(State {
@@ -184,6 +187,7 @@ impl Stored<'_> {
             latest: self.latest.into_owned(),
             consents: self.consents.into_owned(),
             decided: self.decided.into_owned(),
+            postponed: self.postponed.into_owned(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod charters;
 mod consents;
 mod erased;
 mod policies;
+mod postponed;
 mod simulated;
 mod stories;
 mod times;
