@@ -6,6 +6,8 @@
 
 mod gates;
 
+pub use gates::quiet_until_us;
+
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 

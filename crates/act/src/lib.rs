@@ -20,7 +20,7 @@ mod state;
 mod value;
 
 pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
-pub use decide::{Arm, ByItself, Candidate, Decision, FellOut, Handling, KeptOut, by_itself, decide};
+pub use decide::{Arm, ByItself, Candidate, Decision, FellOut, Handling, KeptOut, by_itself, decide, quiet_until_us};
 pub use draw::Draw;
 pub use model::{BRACKETS, Bracket, Model, Models};
 pub use news::{News, What, differences};

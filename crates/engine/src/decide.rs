@@ -349,13 +349,17 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
         work.tell_action(customer, action);
         let occasion = occasion_in_words(decision.occasion);
         let of = [target, &filed.0.to_string(), action, &occasion];
-        let data = json!({
+        let mut data = json!({
             "customer": subject,
             "action": action,
             "handling": decision.handling,
             "occasion": occasion,
             "charter": stored.charter,
         });
+        let told = decision.chosen.and_then(|action| work.engine.charter().actions.get(action as usize));
+        if let Some(purpose) = told.and_then(|action| action.purpose.as_ref()) {
+            data["purpose"] = json!(purpose);
+        }
         let message = Message {
             id: &message_id(&of),
             kind: "desireline.action.decided",

@@ -64,7 +64,7 @@ fn used_up(
 
 /// When the quiet hours end that a time lies in, in microseconds since 1970, `i64::MAX` where they never do; `None` where it lies
 /// in none.
-pub(super) fn quiet_until_us(quiet: QuietHours, now_us: i64, zone: &TimeZone) -> Option<i64> {
+pub fn quiet_until_us(quiet: QuietHours, now_us: i64, zone: &TimeZone) -> Option<i64> {
     if quiet.from == quiet.to {
         return Some(i64::MAX);
     }

@@ -49,7 +49,7 @@ features:
   tickets_7d: {count: ticket, within: 7d}
   broken:     {broken: delivery}
 actions:
-  call:   {when: tickets_7d >= 2, cap: {per: 14d, times: 1}, value: 5, propensity: {from: outcome.order}, deliver: {webhook: crm}}
+  call:   {when: tickets_7d >= 2, cap: {per: 14d, times: 1}, quiet: \"22:00-06:00\", value: 5, propensity: {from: outcome.order}, deliver: {webhook: crm}}
   sorry:  {when: broken >= 1, purpose: service, cap: {per: 7d, times: 1}, value: 9, deliver: {webhook: mail}}
   banner: {when: visits >= 1, value: 1}
 deciding: {explore_share: 0.1, random_share: 0.1, none_share: 0.1}
@@ -102,6 +102,9 @@ impl Wire for Receiver {
         let lot = self.chance.lock().expect("nobody panics").below(6);
         if lot != 0 {
             let id = request.header("webhook-id").expect("all have one").to_owned();
+            let at_s: i64 = request.header("webhook-timestamp").expect("all have one").parse().expect("a number");
+            let (hour, body) = (at_s / 3_600 % 24, String::from_utf8_lossy(request.body));
+            assert!((6..22).contains(&hour) || !body.contains(r#""action":"call""#), "it came at night, at {hour}");
             let mut got = self.got.lock().expect("nobody panics");
             got.entry(id).or_default().insert(request.body.to_vec());
         }
@@ -249,6 +252,7 @@ impl World {
         let engine = open(SHOP, &self.keep, &clock, Options { seed: 7, node: self.sent })?;
         let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(&self.keep), clock);
         let outbox = Outbox::new(keep, clock, Arc::<Receiver>::clone(&self.receiver));
+        let outbox = outbox.asking(Arc::<Engine>::clone(&engine));
         Ok(Node { engine, outbox, position: None })
     }
 
@@ -416,11 +420,36 @@ impl World {
             }
             8 | 9 => {
                 let at = self.any();
+                let before = self.got();
                 let _ = block_on(self.nodes[at].outbox.deliver_due());
+                for (id, message) in self.got().into_iter().filter(|(id, _)| !before.contains_key(id)) {
+                    let refused = |(_, key): &&(&str, &str)| message.contains(&format!(r#""subject":"{key}""#));
+                    let refused =
+                        self.refused.keys().find(refused).filter(|_| message.contains(r#""purpose":"service""#));
+                    assert!(refused.is_none(), "{refused:?} had refused {id}: {message}");
+                }
             }
             _ => self.send(),
         }
         self.clock.0.fetch_add(1 + i64::try_from(self.chance.below(60_000_000)).expect("small"), Ordering::Relaxed);
+    }
+
+    /// What arrived, by id.
+    fn got(&self) -> BTreeMap<String, String> {
+        let got = self.receiver.got.lock().expect("nobody panics");
+        let text = |messages: &BTreeSet<Vec<u8>>| messages.iter().map(|m| String::from_utf8_lossy(m)).collect();
+        got.iter().map(|(id, messages)| (id.clone(), text(messages))).collect()
+    }
+
+    /// Everybody who is known wants to be served, so that nothing is withheld any more.
+    fn everybody_consents(&self) {
+        let engine = &self.nodes[0].engine;
+        for (kind, value) in keys() {
+            if block_on(engine.customer(kind, value)).expect("nothing fails").is_some() {
+                let said = BTreeMap::from([("service".to_owned(), true)]);
+                block_on(engine.consent(kind, value, &said)).expect("nothing fails");
+            }
+        }
     }
 
     /// Who had refused to be served and consents now has said so since, whoever it was one with meanwhile.
@@ -477,8 +506,12 @@ impl World {
     /// Whatever was decided was decided once for its occasion, and arrives under one id, always with the same message.
     fn every_action_goes_out_once(&self) {
         let outbox = &self.nodes[0].outbox;
+        // What was withheld, too.
+        for name in ["crm", "mail"] {
+            drop(block_on(outbox.resend_all(name)));
+        }
         while block_on(self.keep.queues()).expect("nothing fails").iter().any(|queue| queue.waiting > 0) {
-            self.clock.0.fetch_add(2 * DAY_US, Ordering::Relaxed);
+            self.clock.0.fetch_add(2 * DAY_US + 5 * 3_600_000_000, Ordering::Relaxed);
             block_on(outbox.deliver_due()).expect("nothing fails");
             for name in ["crm", "mail"] {
                 drop(block_on(outbox.go_on(name)));
@@ -513,6 +546,7 @@ impl World {
         let engine = Arc::clone(&self.nodes[0].engine);
         while block_on(engine.wake_some()).expect("nothing fails") > 0 {}
         self.no_timer_is_lost();
+        self.everybody_consents();
         let mut position = None;
         let mut tries = 0;
         loop {
