@@ -219,6 +219,7 @@ impl<'a> Customer<'a> {
             Reads::Pending(rule) => count(open(rule).filter(|p| p.due_us > now_us && within(p.made_us)).count() as u64),
             Reads::Sum => match series {
                 Series::Sum(sum) => Value::Float(*sum),
+                Series::Amounts(recent) if recent.forgotten_us.is_some_and(within) => Value::Null,
                 Series::Amounts(recent) => {
                     let amounts = recent.entries.iter().filter(|(at_us, _)| within(*at_us));
                     Value::Float(amounts.fold(0.0, |sum, (_, amount)| sum + amount))
@@ -268,7 +269,10 @@ fn count(number: u64) -> Value<'static> {
 fn times(series: &Series, within: impl Fn(i64) -> bool) -> u64 {
     match series {
         Series::Total(total) => *total,
-        Series::Times(recent) => recent.entries.iter().filter(|(at_us, ())| within(*at_us)).count() as u64,
+        Series::Times(recent) => {
+            let times = recent.entries.iter().map(|(at_us, ())| *at_us).chain(recent.forgotten_us);
+            times.filter(|at_us| within(*at_us)).count() as u64
+        }
         Series::Sum(_) | Series::Last(_) | Series::Amounts(_) => 0,
     }
 }

@@ -6,9 +6,9 @@
 /// ([`Effects::replay`](crate::Effects::replay)).
 pub const LATE_EVENTS_MAX: usize = 12;
 
-/// How many times, or amounts, one feature with `within` keeps; beyond, the oldest is forgotten, and a count or sum whose
-/// window reaches back that far is of the latest ones only.
-pub const SERIES_MAX: usize = 64;
+/// How many times, or amounts, one feature with `within` keeps; beyond, the oldest is forgotten. Where the window reaches back
+/// that far, a count is one more than this, which stands for "more than that", and a sum is not known.
+pub const SERIES_MAX: usize = charter::actions::WINDOW_MAX as usize;
 
 /// How many promises may be open for one customer; beyond, the oldest is given up.
 pub const PROMISES_OPEN_MAX: usize = 64;

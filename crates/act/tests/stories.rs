@@ -403,7 +403,15 @@ fn every_bound_shows_where_it_was_reached() {
         ann.put(&format!("2026-03-02T10:{:02}:{:02}", i / 60, i % 60), &format!("Ticket {{\"id\":{i}}}"));
     }
     assert_eq!(bounds(&ann), ["feature.tickets_7d", "interaction.help"]);
-    assert_eq!(ann.feature("tickets_7d", "2026-03-02T11:00"), Value::Int(64), "of the latest");
+    assert_eq!(ann.feature("tickets_7d", "2026-03-02T11:00"), Value::Int(65), "more than 64");
+    // Those that had no room were the first six.
+    assert_eq!(ann.feature("tickets_7d", "2026-03-09T10:00:05"), Value::Int(65));
+    assert_eq!(ann.feature("tickets_7d", "2026-03-09T10:00:06"), Value::Int(64));
+    for i in 0..65 {
+        ann.put(&format!("2026-03-02T10:30:{:02}", i % 60), "Order {\"total\":1}");
+        let known = if i < 64 { Value::Float(f64::from(i + 1)) } else { Value::Null };
+        assert_eq!(ann.feature("spent_30d", "2026-03-02T10:31"), known, "more than 64 amounts: {i}");
+    }
     for i in 0..70 {
         ann.put(&format!("2026-03-02T11:{:02}:{:02}", i / 60, i % 60), "Order");
     }

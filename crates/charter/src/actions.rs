@@ -55,6 +55,9 @@ impl Feature {
 /// How often a cap may allow something: so many decisions of an action are remembered for each customer.
 pub const CAP_TIMES_MAX: u32 = 64;
 
+/// How many times a feature with `within` knows exactly: what goes beyond is "more than that".
+pub const WINDOW_MAX: u32 = 64;
+
 /// At most so often in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
@@ -196,6 +199,9 @@ pub(crate) fn read_features(reader: &mut Reader<'_>, node: &Node) -> Vec<Feature
         let Some(measure) = read_measure(reader, &fields) else { continue };
         let feature = Feature { name: name.owned(), measure, within };
         reader.names.feature_types.insert(name.owned(), feature.of_type());
+        if within.is_some() && matches!(feature.of_type(), Type::Int) {
+            reader.names.windowed.insert(name.owned());
+        }
         features.push(feature);
     }
     features

@@ -37,6 +37,21 @@ fn about(text: &str) -> String {
 }
 
 #[test]
+fn a_count_in_a_window_is_compared_with_no_more_than_is_known() {
+    let about = |feature: &str, when: &str| {
+        about(&format!("features: {{f: {{count: a, {feature}}}}}\nactions:\n  a: {{when: \"{when}\", value: 1}}\n"))
+    };
+    for fine in ["f >= 64", "f > 64", "f between 1 and 64", "f * 2 > 100"] {
+        assert_eq!(about("within: 7d", fine), "");
+    }
+    for beyond in ["f >= 65", "100 <= f", "f between 1 and 65", "f in (1, 65)", "f > 1 and not f < 100"] {
+        let told = about("within: 7d", beyond);
+        assert!(told.contains("error[DL-C012]: `f` counts up to 64 within its time"), "{beyond}: {told}");
+        assert_eq!(about("", beyond), "");
+    }
+}
+
+#[test]
 fn a_cap_counts_no_further_than_is_remembered() {
     let about =
         |times: u32| about(&format!("actions:\n  a: {{when: 'true', value: 1, cap: {{per: 1d, times: {times}}}}}\n"));
