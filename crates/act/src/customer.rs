@@ -237,6 +237,12 @@ impl<'a> Customer<'a> {
         }
     }
 
+    /// A column of the latest event, as far as conditions name it.
+    fn latest(&self, column: &Column) -> Value<'a> {
+        let position = self.plan.latest.iter().position(|known| known == column);
+        position.and_then(|at| self.state.latest().get(at)).map_or(Value::Null, Kept::value)
+    }
+
     /// The customer in numbers, for propensities that are learnt: each feature, and whether it is known; each survey; the
     /// stage.
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty for a model")]
@@ -284,14 +290,11 @@ impl Facts<Fact> for Customer<'_> {
             Fact::Event(Column::At) => {
                 known.last.map_or(Value::Null, |(at_us, _)| Value::Time(Timestamp::from_micros(at_us)))
             }
-            Fact::Event(column) => {
-                let position = self.plan.latest.iter().position(|known| known == column);
-                position.and_then(|at| self.state.latest().get(at)).map_or(Value::Null, Kept::value)
-            }
-            Fact::Moment => {
-                let name = known.last.and_then(|_| self.plan.names.get(index(known.moment)));
-                name.map_or(Value::Null, |name| Value::Text(name))
-            }
+            Fact::Event(column) => self.latest(column),
+            Fact::Moment => match known.last.and_then(|_| self.plan.names.get(index(known.moment))) {
+                Some(name) => Value::Text(name),
+                None => self.latest(&Column::Event),
+            },
             Fact::Stage => self.stage().map_or(Value::Null, |(stage, _)| Value::Text(stage)),
             Fact::Feature(name) => self.feature(name).unwrap_or(Value::Null),
             Fact::Survey(name) => {

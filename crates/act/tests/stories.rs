@@ -480,6 +480,20 @@ fn what_no_cap_counts_pushes_out_nothing_that_one_counts() {
 }
 
 #[test]
+fn without_moments_conditions_know_every_event_by_its_name() {
+    let mut ann = story(
+        "charter: 1\nactions:\n  a: {when: moment = 'Ticket Opened', value: 1}\n  b: {when: \"moment like 'Vis%'\", value: 1}\n",
+    );
+    for (event, chosen) in [("Ticket Opened", Some("a")), ("Visit", Some("b")), ("Order", None)] {
+        ann.seq += 1;
+        let now = ann.time("2026-03-02T09:00");
+        let event = Event::new(event, now, &[]);
+        step(&mut ann.state, Input::Event { event: &event, seq: ann.seq }, &ann.plan, now);
+        assert_eq!(ann.decide("2026-03-02T09:00").0, chosen);
+    }
+}
+
+#[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     let mut ann = story(SHOP);
     for day in 10..26 {

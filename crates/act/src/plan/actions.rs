@@ -88,6 +88,8 @@ pub(super) fn latest(charter: &Charter) -> Vec<Column> {
     let mut columns: Vec<Column> = facts
         .filter_map(|fact| match fact {
             Fact::Event(column) => Some(column.clone()),
+            // Where the charter lists no moments, an event that nothing refers to is one by its own name.
+            Fact::Moment if charter.moments.is_empty() => Some(Column::Event),
             _ => None,
         })
         .collect();
