@@ -228,7 +228,10 @@ impl Plan {
 
     /// The columns of an event that conditions of actions name, as they are kept of the latest one.
     pub(crate) fn latest_of(&self, event: &Event<'_>) -> Vec<Kept> {
-        let copy = |column| event.get(column).value().map_or(Kept::Null, Kept::copy);
+        let copy = |column: &Column| match column {
+            Column::Channel => Kept::copy(roles::channel(event, &self.charter)),
+            column => event.get(column).value().map_or(Kept::Null, Kept::copy),
+        };
         self.latest.iter().map(copy).collect()
     }
 }

@@ -494,6 +494,18 @@ fn without_moments_conditions_know_every_event_by_its_name() {
 }
 
 #[test]
+fn a_channel_in_a_condition_is_that_of_the_charter() {
+    let mut ann = story(
+        "charter: 1\nchannels: {web: {when: event = 'Visit'}, app: {}}\nactions:\n  \
+         a: {when: channel = 'web', value: 2}\n  b: {when: channel = 'app', value: 1}\n",
+    );
+    for (event, chosen) in [("Visit", "a"), ("Order", "b")] {
+        ann.put("2026-03-02T09:00", event);
+        assert_eq!(ann.decide("2026-03-02T09:00").0, Some(chosen), "the event says that it was the app");
+    }
+}
+
+#[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     let mut ann = story(SHOP);
     for day in 10..26 {

@@ -252,6 +252,9 @@ impl<'t> Reader<'t> {
         let condition = self.checked(node, parsed)?;
         if live {
             self.check_windows(node, &condition);
+            for channel in condition.compared_with(&Fact::Event(Column::Channel)) {
+                self.check_reference(channel, Kind::Channel, node.bytes.clone());
+            }
         }
         Some(condition)
     }

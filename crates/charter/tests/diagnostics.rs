@@ -52,6 +52,16 @@ fn a_count_in_a_window_is_compared_with_no_more_than_is_known() {
 }
 
 #[test]
+fn channels_in_conditions_about_customers_are_those_of_the_charter() {
+    let about = |channel: &str| {
+        about(&format!("channels: {{web: {{}}}}\nactions:\n  a: {{when: \"channel = '{channel}'\", value: 1}}\n"))
+    };
+    assert_eq!(about("web"), "");
+    assert!(about("wbe").contains("error[DL-C008]: there is no channel `wbe`"), "{}", about("wbe"));
+    assert!(about("letter").contains("warning[DL-C020]"), "{}", about("letter"));
+}
+
+#[test]
 fn a_cap_counts_no_further_than_is_remembered() {
     let about =
         |times: u32| about(&format!("actions:\n  a: {{when: 'true', value: 1, cap: {{per: 1d, times: {times}}}}}\n"));
