@@ -3,18 +3,20 @@
 use charter::{Answer, Fact, Facts};
 use event::{Column, Deadline, Timestamp, Value};
 
-use crate::known::{Promise, Series};
+use crate::known::{Known, Promise, Series};
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, INTERACTIONS_OPEN_MAX, PROMISES_OPEN_MAX, SERIES_MAX};
 use crate::plan::{FeaturePlan, Plan, Reads, index};
 use crate::state::{Bound, Consent, State};
 use crate::value::Kept;
 
 /// What is known of one customer at a time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Customer<'a> {
     pub(crate) state: &'a State,
     pub(crate) plan: &'a Plan,
     pub(crate) now_us: i64,
+    /// What features are read from where events of the customer lie ahead, by clocks that are ahead: they do not count yet.
+    by_now: Option<Box<Known>>,
 }
 
 /// How the journeys of one kind stand.
@@ -74,7 +76,9 @@ pub struct InteractionsStanding<'a> {
 impl State {
     /// The customer at a time.
     pub fn at<'a>(&'a self, plan: &'a Plan, now: Timestamp) -> Customer<'a> {
-        Customer { state: self, plan, now_us: now.as_micros() }
+        let now_us = now.as_micros();
+        let by_now = self.lies_ahead(now_us).then(|| Box::new(self.known_by(now_us, plan)));
+        Customer { state: self, plan, now_us, by_now }
     }
 }
 
@@ -106,9 +110,9 @@ impl<'a> Customer<'a> {
     }
 
     /// The features, in the order of the charter.
-    pub fn features(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    pub fn features(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         let names = self.plan.charter().features.iter().map(|feature| feature.name.as_str());
-        names.zip(self.plan.features.iter().map(move |feature| self.value(feature)))
+        names.zip(self.plan.features.iter().map(|feature| self.value(feature)))
     }
 
     /// A feature by its name; `None` where the charter has none of that name.
@@ -205,7 +209,7 @@ impl<'a> Customer<'a> {
     }
 
     fn value(&self, feature: &FeaturePlan) -> Value<'a> {
-        let known = self.state.known();
+        let known = self.by_now.as_deref().unwrap_or_else(|| self.state.known());
         let now_us = self.now_us;
         let within =
             |at_us: i64| at_us <= now_us && feature.within.as_ref().is_none_or(|window| !window.is_over(at_us, now_us));
@@ -226,12 +230,12 @@ impl<'a> Customer<'a> {
                 }
                 _ => Value::Null,
             },
-            Reads::Last => match series {
-                Series::Last(Some((at_us, value))) if within(*at_us) => value.value(),
+            Reads::Last => match self.state.last_of(feature.series, now_us, self.plan) {
+                Some((at_us, value)) if within(at_us) => value.value(),
                 _ => Value::Null,
             },
-            Reads::Since => match series {
-                Series::Last(Some((at_us, _))) if within(*at_us) => Value::Int(now_us.saturating_sub(*at_us)),
+            Reads::Since => match self.state.last_of(feature.series, now_us, self.plan) {
+                Some((at_us, _)) if within(at_us) => Value::Int(now_us.saturating_sub(at_us)),
                 _ => Value::Null,
             },
         }

@@ -14,10 +14,10 @@ pub use replay::replay;
 pub use stored::StateError;
 
 use crate::digest::Digest;
-use crate::known::Known;
+use crate::known::{Known, Series};
 use crate::limits::{CONSENTS_MAX, LATE_EVENTS_MAX, PURPOSE_BYTES_MAX};
 use crate::news::{News, Teller, differences};
-use crate::plan::Plan;
+use crate::plan::{Plan, index};
 use crate::value::{Kept, cut};
 
 /// What is known of one customer: a function of the events, consents and decisions that were put in, whatever their order,
@@ -169,6 +169,37 @@ impl State {
 
     pub(crate) fn latest(&self) -> &[Kept] {
         &self.latest
+    }
+
+    /// Whether an event of the customer lies ahead of a time.
+    pub(crate) fn lies_ahead(&self, now_us: i64) -> bool {
+        self.late.last().is_some_and(|last| last.at_us > now_us)
+    }
+
+    /// The latest events up to a time.
+    fn until(&self, now_us: i64) -> &[Digest] {
+        &self.late[..self.late.partition_point(|digest| digest.at_us <= now_us)]
+    }
+
+    /// What follows from the events up to a time; of those that are not kept apart any more, from all.
+    pub(crate) fn known_by(&self, now_us: i64, plan: &Plan) -> Known {
+        stored::follows(&self.settled, self.until(now_us), plan)
+    }
+
+    /// The latest value of a series up to a time, and of when it is.
+    pub(crate) fn last_of(&self, series: usize, now_us: i64, plan: &Plan) -> Option<(i64, &Kept)> {
+        let in_series = |known: &'_ Known| match &known.series[series] {
+            Series::Last(last) => last.as_ref().map(|(at_us, value)| (*at_us, value)),
+            _ => None,
+        };
+        if !self.lies_ahead(now_us) {
+            return in_series(&self.known);
+        }
+        let fed = |digest: &'_ Digest| {
+            let (_, value) = plan.roles[index(digest.moment)].feeds.iter().find(|(fed, _)| index(*fed) == series)?;
+            Some((digest.at_us, value.and_then(|value| digest.values.get(value)).unwrap_or(&Kept::Null)))
+        };
+        self.until(now_us).iter().rev().find_map(fed).or_else(|| in_series(&self.settled))
     }
 
     /// Takes in what another customer's state knows, who turned out to be the same one. Where that takes the history of

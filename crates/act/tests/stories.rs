@@ -506,6 +506,24 @@ fn a_channel_in_a_condition_is_that_of_the_charter() {
 }
 
 #[test]
+fn what_lies_ahead_does_not_count_yet() {
+    let mut ann = story(SHOP);
+    ann.put("2026-03-02T09:00", "Visit");
+    ann.put("2026-03-02T09:30", "Order {\"total\":20,\"plan\":\"flat\"}");
+    // A clock that is ahead: it is ten o'clock.
+    ann.late("2026-03-02T10:20", "2026-03-02T10:00", "Visit");
+    ann.late("2026-03-02T10:30", "2026-03-02T10:00", "Order {\"total\":70,\"plan\":\"fat\"}");
+    let of = |now: &str| {
+        let (spent, last) = (ann.feature("spent", now), ann.feature("last_plan", now));
+        (spent, ann.feature("spent_30d", now), last, ann.feature("since_visit", now))
+    };
+    let hour = Value::Int(3_600_000_000);
+    assert_eq!(of("2026-03-02T10:00"), (Value::Float(20.0), Value::Float(20.0), Value::Text("flat"), hour));
+    let later = (Value::Float(90.0), Value::Float(90.0), Value::Text("fat"), Value::Int(600_000_000));
+    assert_eq!(of("2026-03-02T10:30"), later);
+}
+
+#[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     let mut ann = story(SHOP);
     for day in 10..26 {
