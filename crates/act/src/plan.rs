@@ -10,7 +10,7 @@ use std::sync::Arc;
 use charter::journeys::{Interaction, Outcome};
 use charter::moments::Moment;
 use charter::{Answer, Charter, EventFacts, Fact, Facts, Truth};
-use event::{Column, Deadline, Event, Span, Value};
+use event::{Calendar, Column, Deadline, Event, Span, Value};
 use hashbrown::HashMap;
 use rapidhash::fast::SeedableState;
 
@@ -95,12 +95,11 @@ pub(crate) fn index(number: u32) -> usize {
     number as usize
 }
 
-/// A length of time that is certainly as long as a span: business days are counted generously, with holidays.
-pub(crate) fn at_most_us(span: Span) -> i64 {
-    const DAY_US: i64 = 86_400_000_000;
+/// A length of time that is certainly as long as a span.
+pub(crate) fn at_most_us(span: Span, calendar: &Calendar) -> i64 {
     match span {
         Span::Elapsed(us) => us,
-        Span::BusinessDays(days) => (i64::from(days).saturating_mul(3).saturating_add(21)).saturating_mul(DAY_US),
+        Span::BusinessDays(days) => calendar.at_most_us(days),
     }
 }
 

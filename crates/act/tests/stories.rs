@@ -524,6 +524,21 @@ fn what_lies_ahead_does_not_count_yet() {
 }
 
 #[test]
+fn where_few_days_are_worked_windows_and_caps_in_business_days_are_long() {
+    let mut ann = story(
+        "charter: 1\ntimezone: Europe/Berlin\ncalendar: {days: [sat], hours: \"08:00-18:00\"}\n\
+         features: {v: {count: Visit, within: 12bd}}\nactions:\n  \
+         a: {when: event = 'Visit', value: 1, cap: {per: 12bd, times: 1}}\n",
+    );
+    ann.put("2026-01-03T09:00", "Visit");
+    ann.take("2026-01-03T09:00", 7);
+    ann.put("2026-03-14T09:00", "Visit");
+    assert_eq!(ann.feature("v", "2026-03-14T09:00"), Value::Int(2));
+    let (chosen, why) = ann.decide("2026-03-14T09:00");
+    assert_eq!((chosen, &*why[0]), (None, "a: Cap until 03-28 09:00"));
+}
+
+#[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     let mut ann = story(SHOP);
     for day in 10..26 {

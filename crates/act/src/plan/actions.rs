@@ -46,7 +46,7 @@ fn learnt(charter: &Charter, action: &Action) -> Option<usize> {
 const HORIZON_US: i64 = 90 * 86_400_000_000;
 
 fn horizon_us(charter: &Charter, outcome: usize) -> i64 {
-    charter.outcomes[outcome].horizon.map_or(HORIZON_US, at_most_us)
+    charter.outcomes[outcome].horizon.map_or(HORIZON_US, |horizon| at_most_us(horizon, &charter.calendar))
 }
 
 pub(super) fn compile(charter: &Charter) -> Vec<ActionPlan> {
@@ -54,7 +54,8 @@ pub(super) fn compile(charter: &Charter) -> Vec<ActionPlan> {
         let learnt = learnt(charter, action);
         let horizon_us = learnt.map_or(0, |outcome| horizon_us(charter, outcome));
         let shared = charter.caps.iter().filter(|cap| counts(cap, action)).map(|cap| cap.limit);
-        let longest_us = action.cap.into_iter().chain(shared).map(|limit| at_most_us(limit.per)).max();
+        let longest_us =
+            action.cap.into_iter().chain(shared).map(|limit| at_most_us(limit.per, &charter.calendar)).max();
         let is_needed = longest_us.is_some() || learnt.is_some();
         ActionPlan {
             cap: action.cap.map(|cap| limit(charter, cap)),
