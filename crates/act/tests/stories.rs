@@ -539,6 +539,21 @@ fn where_few_days_are_worked_windows_and_caps_in_business_days_are_long() {
 }
 
 #[test]
+fn what_two_had_who_turn_out_to_be_one_counts_twice() {
+    let charter = "charter: 1\nactions:\n  a: {when: event = 'Page', value: 1, cap: {per: 30d, times: 2}}\n";
+    let (mut ann, mut bob) = (story(charter), story(charter));
+    ann.put("2026-03-02T10:00", "Page");
+    bob.put("2026-03-02T11:00", "Page");
+    ann.take("2026-03-02T10:00", 7);
+    bob.take("2026-03-02T11:00", 7);
+    let now = ann.time("2026-03-02T12:00");
+    assert!(!ann.state.join(&bob.state, &ann.plan, now).replay);
+    let (chosen, why) = ann.decide("2026-03-02T12:00");
+    assert_eq!((chosen, &*why[0]), (None, "a: Cap until 04-01 10:00"));
+    assert!(ann.decision("2026-03-02T12:00", 7, &Draw::BEST).repeated, "whoever asks again has the same answer");
+}
+
+#[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     let mut ann = story(SHOP);
     for day in 10..26 {

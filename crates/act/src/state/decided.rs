@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::limits::DECISIONS_MAX;
 use crate::plan::{Plan, index};
 
-/// A decision for an action, as the state keeps it. At most one for each occasion.
+/// A decision for an action, as the state keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Taken {
     /// When, in microseconds since 1970.
@@ -77,22 +77,12 @@ impl State {
         if index(taken.action) >= plan.actions.len() {
             return;
         }
-        // Of two for one occasion the earlier counts, whichever became known first; unless it was forgotten when the later
-        // one was decided.
-        if let Some(known) = self.decided.iter().position(|known| known.occasion == taken.occasion) {
-            let order = |taken: &Taken| (taken.at_us, taken.action);
-            let (first, second) = (&self.decided[known], taken);
-            let in_order = order(first) <= order(second);
-            let (earlier, later) = if in_order { (first, second) } else { (second, first) };
-            let forgotten = earlier.kept_until_us(plan) < later.at_us;
-            if in_order != forgotten {
-                return;
-            }
-            self.decided.remove(known);
+        // Two for one occasion are those of customers who turned out to be one: both were made, and the earlier answers.
+        let place = |taken: &Taken| (taken.at_us, taken.occasion, taken.action);
+        match self.decided.binary_search_by_key(&place(taken), place) {
+            Ok(_) => return,
+            Err(position) => self.decided.insert(position, taken.clone()),
         }
-        let place = |taken: &Taken| (taken.at_us, taken.occasion);
-        let position = self.decided.partition_point(|known| place(known) < place(taken));
-        self.decided.insert(position, taken.clone());
         self.make_room(taken.room(plan), plan);
         self.forget_decisions(plan);
     }
