@@ -26,7 +26,7 @@ pub const CONSENTS_MAX: usize = 32;
 
 /// How much of a text is kept, in bytes: of a feature with `last`, or of a column that the condition of an action names. A
 /// longer one is cut.
-pub const TEXT_BYTES_MAX: usize = 64;
+pub const TEXT_BYTES_MAX: usize = charter::actions::TEXT_BYTES_MAX;
 
 /// How long the name of a purpose may be, in bytes; a longer one is cut.
 pub const PURPOSE_BYTES_MAX: usize = 64;

@@ -58,6 +58,9 @@ pub const CAP_TIMES_MAX: u32 = 64;
 /// How many times a feature with `within` knows exactly: what goes beyond is "more than that".
 pub const WINDOW_MAX: u32 = 64;
 
+/// How much of a text is kept of an event, in bytes, for conditions about customers.
+pub const TEXT_BYTES_MAX: usize = 64;
+
 /// At most so often in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {

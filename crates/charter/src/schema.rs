@@ -89,7 +89,8 @@ fn field(key: &str) -> Value {
             "additionalProperties": {"$ref": "#/$defs/span"},
         }),
         "request" | "score" | "reason" => reference("column"),
-        "times" | "limit" | "priority" => json!({"type": "integer", "minimum": 1}),
+        "times" => json!({"type": "integer", "minimum": 1, "maximum": actions::CAP_TIMES_MAX}),
+        "limit" | "priority" => json!({"type": "integer", "minimum": 1}),
         _ => json!({"type": "string"}),
     }
 }

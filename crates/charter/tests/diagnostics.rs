@@ -62,6 +62,39 @@ fn channels_in_conditions_about_customers_are_those_of_the_charter() {
 }
 
 #[test]
+fn what_means_nothing_is_told() {
+    let action = |more: &str| format!("actions:\n  a: {{when: 'true', {more}}}\n");
+    let bad = "outcomes: {churn: {when: event = 'Gone', bad: true}}\n";
+    let long = "x".repeat(65);
+    let cases = [
+        (action("propensity: 0.5"), "`a` has no `value`, so that it scores 0 whatever its `propensity` is"),
+        (action("value: 1, lever: 0"), "a `lever` of 0 does not keep it from being chosen"),
+        (action("value: 1, context: [{when: 'true', weight: 0}]"), "a `weight` of 0 does not keep it"),
+        (action("value: 1, cap: {per: 0s, times: 1}"), "a cap over no time keeps nothing out"),
+        ("caps: [{per: 0s, times: 1}]\n".to_owned(), "a cap over no time keeps nothing out"),
+        (action("value: 1, quiet: 08:00-08:00"), "never end, so that it is never chosen"),
+        (format!("{bad}{}", action("value: 1, propensity: {from: outcome.churn}")), "`churn` is a bad outcome"),
+        (format!("actions:\n  a: {{when: \"properties.url = '{long}'\", value: 1}}\n"), "never equal a longer one"),
+        (format!("stakes: {{high: \"source = '{long}'\", then: person}}\n"), "never equal a longer one"),
+        ("caps: [{channel: sms, per: 7d, times: 1}]\n".to_owned(), "no action has the channel `sms`"),
+        (
+            "features: {nps: {count: t}}\nsurveys: {nps: {moment: s, score: properties.s, kind: nps}}\n".to_owned(),
+            "there is a survey `nps`, too",
+        ),
+        ("calendar: {days: []}\n".to_owned(), "nobody ever works"),
+        ("tests: [{name: t, events: [], expect: {}}]\n".to_owned(), "the test `t` expects nothing"),
+    ];
+    for (text, wanted) in cases {
+        let told = about(&text);
+        assert!(told.starts_with("warning[DL-C022]: ") && told.contains(wanted), "{text}{told}");
+        assert_eq!(told.matches("DL-C022").count(), 1, "{told}");
+    }
+    for fine in ["value: 1, lever: 1, propensity: 0.5", "cap: {per: 1d, times: 1}", "value: 1, quiet: 20:00-08:00"] {
+        assert_eq!(about(&action(fine)), "");
+    }
+}
+
+#[test]
 fn a_cap_counts_no_further_than_is_remembered() {
     let about =
         |times: u32| about(&format!("actions:\n  a: {{when: 'true', value: 1, cap: {{per: 1d, times: {times}}}}}\n"));
