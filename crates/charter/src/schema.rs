@@ -306,6 +306,7 @@ fn test() -> Value {
         ("events", one_or_many(&event)),
         ("until", reference("datum")),
         ("consent", reference("names")),
+        ("decided", one_or_many(&record_with(scenario::DECIDED, scenario::DECIDED, &[("at", reference("datum"))]))),
         ("expect", expect),
     ];
     record_with(scenario::SCENARIO, &["name", "events", "expect"], &own)
