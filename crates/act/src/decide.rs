@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::customer::Customer;
 use crate::draw::Draw;
+use crate::limits::LESSONS_WAITING_MAX;
 use crate::model::Models;
 use crate::plan::{Plan, index};
-use crate::state::{State, Taken};
+use crate::state::{Drawn, State, Taken};
 
 /// Why an action was not chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ pub struct Candidate {
     pub probability: f64,
 }
 
-/// By what rule it is chosen for a customer; drawn once for each.
+/// By what rule it is chosen for a customer; drawn once for each, at the first decision about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
@@ -68,7 +69,7 @@ pub enum Arm {
     Best,
     /// Any one that may be chosen.
     Random,
-    /// None.
+    /// None: what would have been the best is withheld.
     None,
 }
 
@@ -82,6 +83,24 @@ pub enum Handling {
     Person,
 }
 
+/// In what manner an action was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct How {
+    /// Who carries it out.
+    pub handling: Handling,
+    /// By what rule.
+    pub arm: Arm,
+    /// Whether it was drawn by lot.
+    pub explored: bool,
+    /// How probable that was, by the lots of this customer's arm.
+    pub probability: f64,
+}
+
+impl How {
+    /// As the best, with nothing left to chance.
+    pub const BEST: How = How { handling: Handling::Script, arm: Arm::Best, explored: false, probability: 1.0 };
+}
+
 /// What was decided for a customer, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
@@ -91,7 +110,13 @@ pub struct Decision {
     pub occasion: u64,
     /// The action, by its position in the charter; `None` for none.
     pub chosen: Option<u32>,
-    /// Whether it was decided before, on the same occasion: then there is nothing to deliver.
+    /// The action that would have been the best, where none is chosen because the customer belongs to [`Arm::None`]. It uses up
+    /// caps as if it had been chosen, so that as much is decided for these customers as for the others.
+    pub withheld: Option<u32>,
+    /// The lot that says to which arm the customer belongs: the one of the first decision about it.
+    pub lot: f64,
+    /// Whether it was decided before, on the same occasion: then there is nothing to deliver, and all that is said of how it was
+    /// chosen is as it was then, while the others are told as they are now.
     pub repeated: bool,
     /// Who carries it out.
     pub handling: Handling,
@@ -105,7 +130,7 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// When it is worth deciding again, because what kept an action out is over then, in microseconds since 1970.
     pub again_us: Option<i64>,
-    /// The customer in numbers, where the propensity of the chosen action is learnt.
+    /// The customer in numbers, where the propensity of the chosen action is learnt from what follows.
     pub features: Vec<f32>,
 }
 
@@ -114,53 +139,107 @@ pub struct Decision {
 /// `occasion` is what gave rise to the question (a hash of the id of the event, for example): the same occasion gives the same
 /// decision, however often it is asked for, once the state has taken in what was [decided](Decision::taken).
 pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occasion: u64, draw: &Draw) -> Decision {
+    decide_among(&state.at(plan, now), models, occasion, draw, &|_| true)
+}
+
+/// The same where nobody asks: an event, or time passing, has an action carried out only if it is delivered. Something is decided
+/// if the best of all that may be chosen is delivered, and lots are drawn among those that are, so that every lot that is drawn
+/// is part of a decision.
+pub fn decide_by_itself(
+    state: &State,
+    plan: &Plan,
+    models: &Models,
+    now: Timestamp,
+    occasion: u64,
+    draw: &Draw,
+) -> ByItself {
     let customer = state.at(plan, now);
+    let delivers = |action: usize| plan.charter().actions[action].deliver.is_some();
+    let later = |kept_out: Option<KeptOut>| kept_out.map_or(ByItself::Nothing, ByItself::Later);
+    // Most events bring nothing, and this is seen sooner than all actions are ranked.
+    let (mut first, mut passes) = (None, false);
+    for action in (0..plan.actions.len()).filter(|action| delivers(*action)) {
+        match gates::pass(&customer, action, occasion) {
+            Ok(()) => {
+                passes = true;
+                break;
+            }
+            Err((why, until_us)) => first = sooner(first, kept_out(crate::plan::number(action), why, until_us)),
+        }
+    }
+    if state.decided().iter().any(|taken| taken.occasion == occasion) {
+        return ByItself::Nothing;
+    }
+    if !passes {
+        return later(first);
+    }
+    let decision = decide_among(&customer, models, occasion, draw, &delivers);
+    if decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control)) {
+        return ByItself::Decided(Box::new(decision));
+    }
+    later(decision.kept_out(plan))
+}
+
+/// Chooses among the actions that may be; nothing where the best of all is none of these.
+fn decide_among(
+    customer: &Customer<'_>,
+    models: &Models,
+    occasion: u64,
+    draw: &Draw,
+    may_be: &dyn Fn(usize) -> bool,
+) -> Decision {
+    let (state, plan) = (customer.state, customer.plan);
     let charter = plan.charter();
-    let handling = gates::handling(&customer);
+    let handling = gates::handling(customer);
     let numbers = plan.actions.iter().any(|action| action.learnt.is_some()).then(|| customer.numbers());
     let numbers = numbers.unwrap_or_default();
     let each = charter.actions.iter().enumerate();
     let mut candidates: Vec<Candidate> =
-        each.map(|(action, _)| candidate(&customer, action, occasion, models, &numbers)).collect();
-    let arm = arm(handling, plan, draw);
+        each.map(|(action, _)| candidate(customer, action, occasion, models, &numbers)).collect();
+    if let Some(taken) = state.decided().iter().find(|taken| taken.occasion == occasion) {
+        return repeat(customer, taken, candidates);
+    }
+    let lot = state.lot().unwrap_or(draw.arm);
+    let arm = arm(handling, plan, lot);
     let explore_share = if handling == Handling::Person { 0.0 } else { charter.deciding.explore_share };
     let explored = arm == Arm::Random || (arm == Arm::Best && draw.explore < explore_share);
-    let mut chosen = choose(&mut candidates, arm, explore_share, explored.then_some(draw.pick));
-    let before = state.decided().iter().find(|taken| taken.occasion == occasion);
-    if let Some(taken) = before {
-        chosen = Some(index(taken.action));
-    }
+    let pool = pool(&candidates, may_be);
+    let chosen = choose(&mut candidates, &pool, arm, explore_share, explored.then_some(draw.pick));
     for (action, candidate) in candidates.iter_mut().enumerate() {
         if chosen == Some(action) {
             candidate.fell_out = None;
         } else if candidate.fell_out.is_none() {
-            candidate.fell_out = Some(if arm == Arm::None { FellOut::Control } else { FellOut::Outranked });
+            let withheld = arm == Arm::None && pool.contains(&action);
+            candidate.fell_out = Some(if withheld { FellOut::Control } else { FellOut::Outranked });
         }
     }
     let learnt = chosen.is_some_and(|action| plan.actions[action].learnt.is_some());
+    let teaches = learnt && state.waiting(plan) < LESSONS_WAITING_MAX;
     Decision {
-        at_us: now.as_micros(),
+        at_us: customer.now_us,
         occasion,
         chosen: chosen.map(crate::plan::number),
-        repeated: before.is_some(),
+        withheld: pool.first().filter(|_| chosen.is_none()).copied().map(crate::plan::number),
+        lot,
+        repeated: false,
         handling,
         arm,
         explored: explored && chosen.is_some(),
         none_probability: if candidates.iter().any(|c| c.probability > 0.0) { 0.0 } else { 1.0 },
         again_us: candidates.iter().filter_map(|candidate| candidate.until_us).min(),
         candidates,
-        features: if learnt { numbers } else { Vec::new() },
+        features: if teaches { numbers } else { Vec::new() },
     }
 }
 
-/// What may be done that nobody has to ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is done that nobody has to ask for.
+#[derive(Debug, Clone, PartialEq)]
 pub enum ByItself {
-    /// [`decide`] may find an action that is delivered, or that the customer is one of those for whom nothing is chosen.
-    Perhaps,
-    /// Only time keeps such an action out.
+    /// This was decided.
+    Decided(Box<Decision>),
+    /// Only time keeps actions out.
     Later(KeptOut),
-    /// There is none.
+    /// Nothing, now or again.
     Nothing,
 }
 
@@ -175,24 +254,6 @@ pub struct KeptOut {
     pub until_us: i64,
 }
 
-/// What may be done that nobody has to ask for. Most events bring nothing, and this is seen sooner than all actions are ranked.
-pub fn by_itself(state: &State, plan: &Plan, now: Timestamp, occasion: u64, draw: &Draw) -> ByItself {
-    let customer = state.at(plan, now);
-    if arm(gates::handling(&customer), plan, draw) == Arm::None {
-        return ByItself::Perhaps;
-    }
-    let mut later = None;
-    for (action, _) in plan.charter().actions.iter().enumerate().filter(|(_, told)| told.deliver.is_some()) {
-        match gates::pass(&customer, action, occasion) {
-            Ok(()) => return ByItself::Perhaps,
-            Err((fell_out, until_us)) => {
-                later = sooner(later, kept_out(crate::plan::number(action), fell_out, until_us))
-            }
-        }
-    }
-    later.map_or(ByItself::Nothing, ByItself::Later)
-}
-
 fn kept_out(action: u32, fell_out: FellOut, until_us: Option<i64>) -> Option<KeptOut> {
     // What is never over need not be waited for.
     let until_us = until_us.filter(|until_us| *until_us < i64::MAX)?;
@@ -204,10 +265,17 @@ fn sooner(a: Option<KeptOut>, b: Option<KeptOut>) -> Option<KeptOut> {
 }
 
 impl Decision {
-    /// What the state has to take in, once it was decided for an action.
+    /// What the state has to take in, once it was decided for an action, or one was withheld.
     pub fn taken(&self) -> Option<Taken> {
-        let action = self.chosen?;
-        Some(Taken { at_us: self.at_us, occasion: self.occasion, action, features: self.features.clone() })
+        let action = self.chosen.or(self.withheld)?;
+        let probability = self.choice().map_or(self.none_probability, |choice| choice.probability);
+        let how = How { handling: self.handling, arm: self.arm, explored: self.explored, probability };
+        Some(Taken { at_us: self.at_us, occasion: self.occasion, action, how, features: self.features.clone() })
+    }
+
+    /// What the state has to take in of every decision, whatever was decided.
+    pub fn drawn(&self) -> Drawn {
+        Drawn { at_us: self.at_us, occasion: self.occasion, lot: self.lot }
     }
 
     /// Of the actions that are delivered, the one that time will let in first.
@@ -253,29 +321,71 @@ fn candidate(customer: &Customer<'_>, action: usize, occasion: u64, models: &Mod
     }
 }
 
-fn arm(handling: Handling, plan: &Plan, draw: &Draw) -> Arm {
+/// The arm that a lot means: from either end, so that a share that changes moves nobody between the other arms.
+fn arm(handling: Handling, plan: &Plan, lot: f64) -> Arm {
     let deciding = plan.charter().deciding;
     if handling == Handling::Person {
         Arm::Best
-    } else if draw.arm < deciding.none_share {
+    } else if lot < deciding.none_share {
         Arm::None
-    } else if draw.arm < deciding.none_share + deciding.random_share {
+    } else if lot >= 1.0 - deciding.random_share {
         Arm::Random
     } else {
         Arm::Best
     }
 }
 
-/// Chooses among the candidates that passed, and notes how probable each was; `pick` is the lot where it is drawn.
-fn choose(candidates: &mut [Candidate], arm: Arm, explore_share: f64, pick: Option<f64>) -> Option<usize> {
-    let passed: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].fell_out.is_none()).collect();
+/// What was decided before, on the same occasion.
+fn repeat(customer: &Customer<'_>, taken: &Taken, mut candidates: Vec<Candidate>) -> Decision {
+    let How { handling, arm, explored, probability } = taken.how;
+    let withheld = taken.is_withheld();
+    let (fell_out, of_action) = if withheld { (Some(FellOut::Control), 0.0) } else { (None, probability) };
+    for (action, candidate) in candidates.iter_mut().enumerate() {
+        if action == index(taken.action) {
+            *candidate = Candidate { fell_out, until_us: None, probability: of_action, ..*candidate };
+        } else if candidate.fell_out.is_none() {
+            candidate.fell_out = Some(FellOut::Outranked);
+        }
+    }
+    Decision {
+        at_us: customer.now_us,
+        occasion: taken.occasion,
+        chosen: (!withheld).then_some(taken.action),
+        withheld: withheld.then_some(taken.action),
+        lot: customer.state.lot().unwrap_or_default(),
+        repeated: true,
+        handling,
+        arm,
+        explored,
+        none_probability: if withheld { probability } else { 0.0 },
+        again_us: candidates.iter().filter_map(|candidate| candidate.until_us).min(),
+        candidates,
+        features: Vec::new(),
+    }
+}
+
+/// The candidates that passed and may be chosen, the best first; none where the best that passed may not be.
+fn pool(candidates: &[Candidate], may_be: &dyn Fn(usize) -> bool) -> Vec<usize> {
+    let passed = (0..candidates.len()).filter(|i| candidates[*i].fell_out.is_none());
     // The first of the best: of equal scores, the one that stands first in the charter.
     let better = |best: usize, next: usize| {
         if candidates[next].score.total_cmp(&candidates[best].score).is_gt() { next } else { best }
     };
-    let best = passed.iter().copied().reduce(better)?;
-    let even = 1.0 / passed.len() as f64;
-    for i in &passed {
+    let Some(best) = passed.clone().reduce(better).filter(|best| may_be(*best)) else { return Vec::new() };
+    std::iter::once(best).chain(passed.filter(|i| *i != best && may_be(*i))).collect()
+}
+
+/// Chooses of a pool, and notes how probable each was; `pick` is the lot where it is drawn.
+fn choose(
+    candidates: &mut [Candidate],
+    pool: &[usize],
+    arm: Arm,
+    explore_share: f64,
+    pick: Option<f64>,
+) -> Option<usize> {
+    let best = *pool.first()?;
+    let even = 1.0 / pool.len() as f64;
+    for i in pool {
         candidates[*i].probability = match arm {
             Arm::None => 0.0,
             Arm::Random => even,
@@ -287,8 +397,8 @@ fn choose(candidates: &mut [Candidate], arm: Arm, explore_share: f64, pick: Opti
         (_, None) => Some(best),
         (_, Some(pick)) => {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 up to their number")]
-            let lot = (pick * passed.len() as f64) as usize;
-            passed.get(lot.min(passed.len() - 1)).copied()
+            let lot = (pick * pool.len() as f64) as usize;
+            pool.get(lot.min(pool.len() - 1)).copied()
         }
     }
 }

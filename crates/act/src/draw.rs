@@ -3,7 +3,7 @@
 /// The lots of one decision, each from 0 up to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Draw {
-    /// Decides to which arm the customer belongs; the same for all decisions about one customer.
+    /// Decides to which arm the customer belongs, if nothing was decided about it before.
     pub arm: f64,
     /// Decides whether to explore.
     pub explore: f64,
@@ -13,7 +13,7 @@ pub struct Draw {
 
 impl Draw {
     /// Leaves nothing to chance: what is best is chosen.
-    pub const BEST: Draw = Draw { arm: 1.0, explore: 1.0, pick: 0.0 };
+    pub const BEST: Draw = Draw { arm: 0.5, explore: 1.0, pick: 0.0 };
 
     /// The lots for a customer, by a number or hash that stays the same for good, on an occasion.
     ///

@@ -20,6 +20,10 @@ pub const INTERACTIONS_OPEN_MAX: usize = 32;
 /// actions together; beyond, the oldest of them is forgotten. No cap counts further.
 pub const DECISIONS_MAX: usize = charter::actions::CAP_TIMES_MAX as usize;
 
+/// How many decisions of one customer may wait at a time for the outcome that is learnt from; another one that is made meanwhile
+/// teaches nothing, whatever follows.
+pub const LESSONS_WAITING_MAX: usize = 16;
+
 /// How many purposes a customer may have decided on; beyond, the one that was decided longest ago is forgotten, which counts
 /// as no consent.
 pub const CONSENTS_MAX: usize = 32;

@@ -8,7 +8,7 @@ mod stored;
 use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use decided::{Lesson, Postponed, Taken};
+pub use decided::{Drawn, Lesson, Postponed, Taken};
 pub use history::{History, Noted};
 pub use replay::replay;
 pub use stored::StateError;
@@ -42,6 +42,8 @@ pub struct State {
     consents: Vec<Consent>,
     /// In the order of time.
     decided: Vec<Taken>,
+    /// The first lot that was drawn.
+    drawn: Option<Drawn>,
     /// What is looked at again, each time once, in its order.
     postponed: Vec<Postponed>,
 }
@@ -69,6 +71,8 @@ pub enum Input<'a> {
     },
     /// The customer decided about a purpose.
     Consent(&'a Consent),
+    /// A lot was drawn for the customer, whatever it was decided to do.
+    Drawn(&'a Drawn),
     /// It was decided what to do for the customer.
     Decided(&'a Taken),
     /// Only time kept from the customer what might have been done.
@@ -119,7 +123,8 @@ pub fn step(state: &mut State, input: Input<'_>, plan: &Plan, now: Timestamp) ->
             }
         }
         Input::Consent(consent) => state.consent(consent),
-        Input::Decided(taken) => state.decide(taken, plan),
+        Input::Drawn(drawn) => state.draw(drawn),
+        Input::Decided(taken) => state.decide(taken, plan, &mut effects),
         Input::Postponed(postponed) => state.postpone(postponed),
         Input::Wake => {}
     }
@@ -140,6 +145,7 @@ impl State {
             latest: Vec::new(),
             consents: Vec::new(),
             decided: Vec::new(),
+            drawn: None,
             postponed: Vec::new(),
         }
     }
@@ -188,18 +194,21 @@ impl State {
 
     /// The latest value of a series up to a time, and of when it is.
     pub(crate) fn last_of(&self, series: usize, now_us: i64, plan: &Plan) -> Option<(i64, &Kept)> {
-        let in_series = |known: &'_ Known| match &known.series[series] {
-            Series::Last(last) => last.as_ref().map(|(at_us, value)| (*at_us, value)),
-            _ => None,
-        };
-        if !self.lies_ahead(now_us) {
-            return in_series(&self.known);
+        fn in_series(known: &Known, series: usize) -> Option<(i64, &Kept)> {
+            let Series::Last(last) = &known.series[series] else { return None };
+            last.as_ref().map(|(at_us, value)| (*at_us, value))
         }
-        let fed = |digest: &'_ Digest| {
-            let (_, value) = plan.roles[index(digest.moment)].feeds.iter().find(|(fed, _)| index(*fed) == series)?;
-            Some((digest.at_us, value.and_then(|value| digest.values.get(value)).unwrap_or(&Kept::Null)))
-        };
-        self.until(now_us).iter().rev().find_map(fed).or_else(|| in_series(&self.settled))
+        if !self.lies_ahead(now_us) {
+            return in_series(&self.known, series);
+        }
+        for digest in self.until(now_us).iter().rev() {
+            let feeds = &plan.roles[index(digest.moment)].feeds;
+            if let Some((_, value)) = feeds.iter().find(|(fed, _)| index(*fed) == series) {
+                let value = value.and_then(|value| digest.values.get(value)).unwrap_or(&Kept::Null);
+                return Some((digest.at_us, value));
+            }
+        }
+        in_series(&self.settled, series)
     }
 
     /// Takes in what another customer's state knows, who turned out to be the same one. Where that takes the history of
@@ -216,7 +225,8 @@ impl State {
             self.take(digest.clone(), || other.latest.clone(), plan, &mut effects);
         }
         other.consents.iter().for_each(|consent| self.consent(consent));
-        other.decided.iter().for_each(|taken| self.decide(taken, plan));
+        other.drawn.iter().for_each(|drawn| self.draw(drawn));
+        other.decided.iter().for_each(|taken| self.decide(taken, plan, &mut effects));
         other.postponed.iter().for_each(|postponed| self.postpone(*postponed));
         self.pass(now.as_micros().min(i64::MAX - 1), plan, &mut effects);
         effects.wake_us = self.wake_us(plan);
@@ -232,7 +242,7 @@ impl State {
         self.known.pass(to_us, plan, &mut teller);
         teller.news.sort_unstable();
         effects.news.append(&mut teller.news);
-        self.miss_lessons(to_us, plan, effects);
+        self.teach(to_us, plan, effects);
         self.seen_us = to_us;
         self.forget_decisions(plan);
         self.forget_postponed();
@@ -249,7 +259,6 @@ impl State {
         if self.late.get(position).is_some_and(|known| known.place() == place) {
             return;
         }
-        self.learn(&digest, plan, effects);
         if position == self.late.len() {
             let mut teller = Teller { seen_us: self.seen_us, ..Teller::default() };
             self.known.apply(&digest, plan, &mut teller);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use act::{
-    Arm, ByItself, Consent, Draw, Effects, FellOut, History, Input, Models, News, Plan, Postponed, State, Taken,
-    by_itself, decide, replay, step,
+    Arm, ByItself, Consent, Draw, Drawn, Effects, FellOut, History, How, Input, Models, News, Plan, Postponed, State,
+    Taken, decide, decide_by_itself, replay, step,
 };
 use charter::Charter;
 use event::{Event, Timestamp, Value};
@@ -260,16 +260,20 @@ proptest! {
         ),
     ) {
         let plan = plan();
+        let drawn = |at_us, occasion: u64| Drawn { at_us, occasion, lot: 1.0 / (2 + occasion) as f64 };
         let put = |inputs: &[(bool, u8, i64, u32, bool)]| {
             let mut state = State::new(&plan);
             for (consent, which, at_s, action, granted) in inputs {
                 let at_us = at_s * 1_000_000;
                 let consent_given = Consent { purpose: format!("p{which}"), at_us, granted: *granted };
                 let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
-                let taken = Taken { at_us, occasion, action: *action, features: Vec::new() };
+                let taken = Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() };
                 let input = if *consent { Input::Consent(&consent_given) } else { Input::Decided(&taken) };
                 step(&mut state, input, &plan, at(*at_s));
                 step(&mut state, Input::Postponed(Postponed { until_us: at_us * 5, occasion }), &plan, at(*at_s));
+                if !*consent {
+                    step(&mut state, Input::Drawn(&drawn(at_us, occasion)), &plan, at(*at_s));
+                }
             }
             step(&mut state, Input::Wake, &plan, at(UNTIL));
             state
@@ -284,7 +288,8 @@ proptest! {
             if *consent {
                 history.consents.push(Consent { purpose: format!("p{which}"), at_us, granted: *granted });
             } else {
-                history.decided.push(Taken { at_us, occasion, action: *action, features: Vec::new() });
+                history.drawn.push(drawn(at_us, occasion));
+                history.decided.push(Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() });
             }
         }
         prop_assert_eq!(&history.state(&plan, at(UNTIL)), &state);
@@ -320,28 +325,39 @@ proptest! {
         }
     }
 
-    /// What is seen without ranking all actions is what ranking them finds: whether anything that is delivered passes, or may
-    /// be withheld.
+    /// What is decided by itself: nothing where the best of all is not delivered, and otherwise what is drawn among those that
+    /// are, by the probabilities that the decision says.
     #[test]
-    fn nothing_acts_by_itself_that_may_not(sent in sent(30), customer in 0..40u64) {
+    fn by_itself_it_is_drawn_among_what_is_delivered(sent in sent(30), customer in 0..40u64) {
         let plan = plan_of(ACTING);
         let models = Models::new(&plan);
         let mut state = State::new(&plan);
+        let delivered = |action: u32| plan.charter().actions[action as usize].deliver.is_some();
         for one in &sent {
             one.put(&mut state, &plan, one.received());
             let (now, occasion) = (one.received(), one.seq);
             let draw = Draw::new(1, customer, occasion);
-            let decision = decide(&state, &plan, &models, now, occasion, &draw);
-            let delivered = |action: u32| plan.charter().actions[action as usize].deliver.is_some();
+            let asked = decide(&state, &plan, &models, now, occasion, &draw);
             let passed = |fell_out| matches!(fell_out, None | Some(FellOut::Outranked | FellOut::Control));
-            let mut each = decision.candidates.iter();
-            let may = decision.arm == Arm::None || each.any(|one| delivered(one.action) && passed(one.fell_out));
-            let waits = decision.kept_out(&plan);
-            let wanted = if may { ByItself::Perhaps } else { waits.map_or(ByItself::Nothing, ByItself::Later) };
-            prop_assert_eq!(by_itself(&state, &plan, now, occasion, &draw), wanted, "{:?}", decision);
-            let delivers = decision.chosen.is_some_and(delivered);
-            prop_assert!(may || !delivers);
-            if let Some(taken) = decision.taken().filter(|_| delivers) {
+            let passed: Vec<_> = asked.candidates.iter().filter(|one| passed(one.fell_out)).collect();
+            let best = passed.iter().copied().reduce(|best, next| if next.score > best.score { next } else { best });
+            let decided = decide_by_itself(&state, &plan, &models, now, occasion, &draw);
+            let decides = best.is_some_and(|best| delivered(best.action)) && !asked.repeated;
+            let waits = asked.kept_out(&plan).filter(|_| !decides && !asked.repeated);
+            let decided = match decided {
+                ByItself::Decided(decided) if decides => decided,
+                other => {
+                    prop_assert!(!decides, "{:?}", asked);
+                    prop_assert_eq!(other, waits.map_or(ByItself::Nothing, ByItself::Later), "{:?}", asked);
+                    continue;
+                }
+            };
+            let sum: f64 = decided.candidates.iter().map(|one| one.probability).sum::<f64>() + decided.none_probability;
+            prop_assert!((sum - 1.0).abs() < 1e-12, "{:?}", decided);
+            prop_assert!(decided.candidates.iter().all(|one| one.probability == 0.0 || delivered(one.action)));
+            prop_assert_eq!(decided.chosen.is_none(), decided.arm == Arm::None);
+            prop_assert!(decided.choice().is_none_or(|chosen| chosen.probability > 0.0));
+            if let Some(taken) = decided.taken() {
                 step(&mut state, Input::Decided(&taken), &plan, now);
             }
         }

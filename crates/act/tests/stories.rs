@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use act::{
-    Consent, Draw, Effects, FellOut, Handling, Input, Models, News, Plan, State, StateError, Taken, What, decide, step,
+    Consent, Draw, Effects, FellOut, Handling, How, Input, Models, News, Plan, State, StateError, Taken, What, decide,
+    step,
 };
 use charter::Charter;
 use event::{Event, Timestamp, Value};
@@ -304,6 +305,23 @@ fn the_same_occasion_gives_the_same_decision() {
 }
 
 #[test]
+fn asked_again_it_says_how_probable_the_choice_was() {
+    let charter = SHOP.replace("stakes:", "deciding: {explore_share: 0.5}\nstakes:");
+    let mut ann = story(&charter);
+    ann.put("2026-03-02T10:00", "Ticket");
+    let now = ann.time("2026-03-02T10:00");
+    let first = ann.decision("2026-03-02T10:00", 42, &Draw { explore: 0.1, pick: 0.9, ..Draw::BEST });
+    assert!(first.explored && first.choice().is_some_and(|choice| (choice.probability - 0.25).abs() < 1e-12));
+    step(&mut ann.state, Input::Decided(&first.taken().expect("chosen")), &ann.plan, now);
+    // By now it would have fallen out, and another one be chosen.
+    let later = ann.decision("2026-03-20T10:00", 42, &Draw::BEST);
+    let choice = later.choice().expect("the same as before");
+    assert_eq!((later.repeated, later.chosen, later.explored), (true, first.chosen, true));
+    assert_eq!((choice.fell_out, choice.probability.to_bits()), (None, 0.25f64.to_bits()));
+    assert_eq!(later.none_probability.to_bits(), 0, "something was chosen");
+}
+
+#[test]
 fn high_stakes_go_to_a_person_and_nothing_is_left_to_chance() {
     let charter = SHOP.replace("stakes:", "deciding: {explore_share: 1, none_share: 1}\nstakes:");
     let mut ann = story(&charter);
@@ -351,30 +369,88 @@ fn lots_fall_as_probably_as_the_decision_says() {
 }
 
 #[test]
-fn what_followed_a_decision_is_a_lesson_once() {
+fn what_followed_a_decision_is_a_lesson_once_and_when_its_time_is_over() {
     let charter = SHOP.replace("value: 4,", "value: 0,");
     let ready = || {
         let mut ann = story(&charter);
         ann.put("2026-03-02T11:00", "Ticket");
         ann.take("2026-03-02T12:00", 2);
         assert_eq!(ann.state.decided()[0].action, 2);
+        let due = ann.state.wake_us(&ann.plan).map(|us| ann.local(us));
+        assert_eq!(due.as_deref(), Some("03-12 12:00"), "ten days after the decision");
         ann
     };
+    let came = |effects: &Effects| effects.lessons.iter().map(|lesson| lesson.came).collect::<Vec<_>>();
     let mut ann = ready();
-    let came = ann.put("2026-03-05T11:00", "Order");
-    assert_eq!(came.lessons.iter().map(|lesson| lesson.came).collect::<Vec<_>>(), [true]);
-    assert_eq!(came.lessons[0].features, ann.state.decided()[0].features);
-    assert!(ann.put("2026-03-06T11:00", "Order").lessons.is_empty(), "once");
-    assert!(ann.wake("2026-05-01T00:00").lessons.is_empty(), "and not the opposite too");
+    assert_eq!(came(&ann.put("2026-03-05T11:00", "Order")), [] as [bool; 0], "as long as others are waited for");
+    assert_eq!(came(&ann.put("2026-03-06T11:00", "Order")), [] as [bool; 0]);
+    let features = ann.state.decided()[0].features.clone();
+    let taught = ann.wake("2026-03-12T12:01");
+    assert_eq!(came(&taught), [true]);
+    assert_eq!(taught.lessons[0].features, features);
+    assert!(ann.wake("2026-05-01T00:00").lessons.is_empty(), "once");
 
     let mut bob = ready();
-    let due = bob.state.wake_us(&bob.plan).map(|us| bob.local(us));
-    assert_eq!(due.as_deref(), Some("03-12 12:00"), "ten days after the decision");
-    let missed = bob.wake("2026-03-12T12:01");
-    assert_eq!(missed.lessons.iter().map(|lesson| lesson.came).collect::<Vec<_>>(), [false]);
-    assert!(bob.put("2026-03-13T11:00", "Order").lessons.is_empty(), "that is too late");
+    let missed = bob.put("2026-03-13T11:00", "Order");
+    assert_eq!(came(&missed), [false], "that is too late");
+    assert!(bob.put("2026-03-13T11:01", "Order").lessons.is_empty());
     assert!(bob.wake("2026-06-01T00:00").lessons.is_empty());
     assert!(bob.state.decided().is_empty(), "by then it matters no more");
+
+    let mut carl = ready();
+    let mut lessons = Vec::new();
+    for hour in 0..20 * 24 {
+        let (day, hour) = (3 + hour / 24, hour % 24);
+        let event = if (day, hour) == (4, 11) { "Order" } else { "Ticket" };
+        lessons.extend(came(&carl.put(&format!("2026-03-{day:02}T{hour:02}:00"), event)));
+    }
+    assert_eq!(lessons, [true], "events let the time pass, too, and there were many after the order");
+}
+
+#[test]
+fn what_is_rare_never_seems_frequent() {
+    let charter = SHOP.replace("value: 4,", "value: 0,").replace("horizon: 10d", "horizon: 30d");
+    let mut models = Models::new(&story(&charter).plan);
+    let mut all: Vec<Story> = (0..100).map(|_| story(&charter)).collect();
+    let mut learn = |effects: Effects| effects.lessons.iter().for_each(|lesson| models.learn(lesson));
+    for (n, one) in all.iter_mut().enumerate() {
+        one.put("2026-03-02T11:00", "Ticket");
+        one.take("2026-03-02T12:00", 1);
+        if n % 20 == 0 {
+            learn(one.put("2026-03-03T11:00", "Order"));
+        }
+    }
+    for one in &mut all {
+        learn(one.wake("2026-03-04T12:00"));
+    }
+    let propensity = |models: &Models, one: &Story, now: &str| {
+        decide(&one.state, &one.plan, models, one.time(now), 2, &Draw::BEST).candidates[2].propensity
+    };
+    assert!((propensity(&models, &all[1], "2026-03-04T12:00") - 0.5).abs() < 1e-12, "nothing is known yet");
+    let mut learn = |effects: Effects| effects.lessons.iter().for_each(|lesson| models.learn(lesson));
+    for one in &mut all {
+        learn(one.wake("2026-04-02T12:00"));
+    }
+    let learnt = propensity(&models, &all[1], "2026-03-04T12:00");
+    assert!((learnt - 0.05).abs() < 0.04, "{learnt}");
+    assert_eq!(models.model(2).map(|model| model.lessons), Some(100));
+}
+
+#[test]
+fn decisions_for_which_there_is_no_room_teach_all_the_same_and_no_more_wait_than_may() {
+    let charter = SHOP.replace("value: 4,", "value: 0,").replace("per: 7d, times: 2", "per: 1s, times: 1");
+    let mut ann = story(&charter);
+    let mut lessons = Vec::new();
+    for n in 0..100 {
+        let now = format!("2026-03-02T11:{:02}:{:02}", n / 30, n % 30 * 2);
+        lessons.extend(ann.put(&now, if n == 40 { "Order" } else { "Ticket" }).lessons);
+        let decision = ann.decision(&now, n, &Draw::BEST);
+        assert!(n > 64 || decision.features.is_empty() == (n >= 16), "sixteen wait");
+        let (taken, now) = (decision.taken().expect("the offer"), ann.time(&now));
+        lessons.extend(step(&mut ann.state, Input::Decided(&taken), &ann.plan, now).lessons);
+    }
+    let came: Vec<bool> = lessons.iter().map(|lesson| lesson.came).collect();
+    assert_eq!(came, [true; 16], "the first sixteen had to go, and their order had come");
 }
 
 #[test]
@@ -408,9 +484,9 @@ fn every_bound_shows_where_it_was_reached() {
     assert_eq!(ann.feature("tickets_7d", "2026-03-09T10:00:05"), Value::Int(65));
     assert_eq!(ann.feature("tickets_7d", "2026-03-09T10:00:06"), Value::Int(64));
     for i in 0..65 {
-        ann.put(&format!("2026-03-02T10:30:{:02}", i % 60), "Order {\"total\":1}");
+        ann.put(&format!("2026-03-02T10:{}:{:02}", 30 + i / 60, i % 60), "Order {\"total\":1}");
         let known = if i < 64 { Value::Float(f64::from(i + 1)) } else { Value::Null };
-        assert_eq!(ann.feature("spent_30d", "2026-03-02T10:31"), known, "more than 64 amounts: {i}");
+        assert_eq!(ann.feature("spent_30d", "2026-03-02T10:40"), known, "more than 64 amounts: {i}");
     }
     for i in 0..70 {
         ann.put(&format!("2026-03-02T11:{:02}:{:02}", i / 60, i % 60), "Order");
@@ -418,7 +494,7 @@ fn every_bound_shows_where_it_was_reached() {
     assert!(bounds(&ann).contains(&"expectation.delivery".to_owned()));
     let now = ann.time("2026-03-02T12:00");
     for occasion in 0..70 {
-        let taken = Taken { at_us: now.as_micros(), occasion, action: 0, features: Vec::new() };
+        let taken = Taken { at_us: now.as_micros(), occasion, action: 0, how: How::BEST, features: Vec::new() };
         step(&mut ann.state, Input::Decided(&taken), &ann.plan, now);
         ann.consent(&format!("purpose {occasion}"), "2026-03-02T12:00", true);
     }
@@ -446,8 +522,8 @@ fn without_moments_every_name_is_one() {
     );
 }
 
-/// A state that version 1 of the form wrote, of the charter of these stories.
-const SAMPLE: &str = include_str!("golden/state_v2.hex");
+/// A state that version 3 of the form wrote, of the charter of these stories.
+const SAMPLE: &str = include_str!("golden/state_v3.hex");
 
 /// What is shown on every page, and what somebody may get once a year.
 const PAGES: &str = "\
@@ -567,8 +643,10 @@ fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     assert_eq!(hex, SAMPLE.trim_end(), "a new form needs a new version, and a way to read this one");
     assert_eq!(State::from_bytes(&bytes, &ann.plan), Ok(ann.state.clone()));
 
-    let newer = [&[3], &bytes[1..]].concat();
-    assert_eq!(State::from_bytes(&newer, &ann.plan), Err(StateError::Version { found: 3 }));
+    for found in [2, 4] {
+        let other = [&[found], &bytes[1..]].concat();
+        assert_eq!(State::from_bytes(&other, &ann.plan), Err(StateError::Version { found }));
+    }
     let other = story(&SHOP.replace("within: 3bd", "within: 4bd"));
     assert_eq!(State::from_bytes(&bytes, &other.plan), Err(StateError::OtherCharter));
     assert_eq!(State::from_bytes(&[&bytes[..], &[0]].concat(), &ann.plan), Err(StateError::Damaged));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use event::{Calendar, Span, Weekdays};
+use event::{Calendar, Column, Span, Weekdays};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
@@ -233,6 +233,23 @@ impl Charter {
         names.define(Kind::Moment, self.moments.iter().map(|m| m.name.clone()).collect());
         names.define(Kind::Stage, self.stages.iter().map(|s| s.name.clone()).collect());
         Condition::parse_with(text, &CustomerWords { names: &names, live: false }, &self.timezone)
+    }
+
+    /// The moments that a condition over events is about, whether it names them itself or their stage. Where the charter has no
+    /// moments, every name of an event is one.
+    pub fn moments_of(&self, condition: &Condition<Fact>) -> Vec<String> {
+        let mut names = condition.compared_with(&Fact::Moment);
+        if self.moments.is_empty() {
+            names.extend(condition.compared_with(&Fact::Event(Column::Event)));
+        }
+        let of_stages = self.moments_of_stages(&condition.compared_with(&Fact::Stage));
+        names.into_iter().map(str::to_owned).chain(of_stages).collect()
+    }
+
+    /// The moments that belong to one of these stages.
+    pub(crate) fn moments_of_stages(&self, stages: &[&str]) -> Vec<String> {
+        let of = |moment: &&Moment| moment.stage.as_deref().is_some_and(|stage| stages.contains(&stage));
+        self.moments.iter().filter(of).map(|moment| moment.name.clone()).collect()
     }
 }
 

@@ -9,7 +9,6 @@ use crate::condition::{Condition, ConditionError, Fault, Type, Vocabulary};
 use crate::moments::label;
 use crate::problem::Code;
 use crate::read::{Kind, Name, Names, Reader};
-use crate::words::Fact;
 use crate::yaml::Node;
 
 /// A group of customers that the organisation has a name for.
@@ -196,7 +195,6 @@ impl Charter {
 
     /// The moments that a condition over customers is about, whether it names them itself or their stage, journey or outcome.
     pub fn moments_in(&self, condition: &Condition<CustomerFact>) -> Vec<String> {
-        let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
         let journey = |name: &str| self.journeys.iter().find(|journey| journey.name == name);
         let of_fact = |fact: &CustomerFact| -> Vec<String> {
             match fact {
@@ -205,12 +203,10 @@ impl Charter {
                 | CustomerFact::LastOf(name)
                 | CustomerFact::DaysSinceFirstOf(name)
                 | CustomerFact::DaysSinceLastOf(name) => vec![name.clone()],
-                CustomerFact::FirstMoment | CustomerFact::LastMoment => owned(condition.compared_with(fact)),
-                CustomerFact::Stage => {
-                    let stages = condition.compared_with(fact);
-                    let of = |stage: &Option<String>| stage.as_deref().is_some_and(|stage| stages.contains(&stage));
-                    self.moments.iter().filter(|moment| of(&moment.stage)).map(|moment| moment.name.clone()).collect()
+                CustomerFact::FirstMoment | CustomerFact::LastMoment => {
+                    condition.compared_with(fact).into_iter().map(str::to_owned).collect()
                 }
+                CustomerFact::Stage => self.moments_of_stages(&condition.compared_with(fact)),
                 CustomerFact::JourneysOf(name) | CustomerFact::AbandonedOf(name) => {
                     journey(name).map(|journey| journey.starts.clone()).unwrap_or_default()
                 }
@@ -219,7 +215,7 @@ impl Charter {
                 }
                 CustomerFact::OutcomesOf(name) | CustomerFact::ValueOf(name) => {
                     let outcome = self.outcomes.iter().find(|outcome| outcome.name == *name);
-                    outcome.map(|outcome| owned(outcome.when.compared_with(&Fact::Moment))).unwrap_or_default()
+                    outcome.map(|outcome| self.moments_of(&outcome.when)).unwrap_or_default()
                 }
                 _ => Vec::new(),
             }

@@ -144,7 +144,7 @@ pub(crate) struct DiffArgs {
     pub(crate) old: PathBuf,
     /// The charter as it might become.
     pub(crate) new: PathBuf,
-    /// How many figures are listed.
+    /// How many figures are listed; 0 for all.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     /// Answer as CSV: all figures, or as many as --limit says.

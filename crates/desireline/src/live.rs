@@ -101,6 +101,9 @@ impl Live {
     /// Ends with an error when `stop` says so; what was told by then is told once more the next time, and taken in once.
     pub(crate) async fn learn(&self, stop: &watch::Receiver<bool>) -> Result<u64, Error> {
         let first = self.is_new(stop).await?;
+        if !first {
+            self.lacks_nothing().await?;
+        }
         // Before anything comes in: once the log has grown, it can no longer be told that it was shorter.
         self.engine.go_on_from(&*self.history).await?;
         let mut learnt = 0;
@@ -116,21 +119,50 @@ impl Live {
             // Where nobody else writes to the log, the lake has all of it, so nothing of it has to go there. Otherwise what was
             // told goes there, too, and is recognised.
             let until = if first && !self.shared { Some(self.keep.log_span().await?.end) } else { None };
+            if told.is_some() && !first {
+                // Before the lake: what it takes for told is what live state knows, unless that is set back.
+                self.say_told(told, None).await?;
+            }
             if told.is_some() || until.is_some() {
                 self.history.note(Origin::Live { until }, told).await?;
             }
-        }
-        if first {
-            let expected = Some(Version::NONE);
-            let record = RecordChange { name: TOLD.to_owned(), expected, bytes: Some(Vec::new()) };
-            let now_us = self.engine.clock().now_us();
-            match self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await {
-                // Somebody else has said so by now.
-                Ok(_) | Err(keep::Error::Conflict(_)) => {}
-                Err(error) => return Err(error.into()),
+            if first {
+                self.say_told(told, Some(Version::NONE)).await?;
             }
+        } else if first {
+            self.say_told(None, Some(Version::NONE)).await?;
         }
         Ok(learnt)
+    }
+
+    /// Notes in live state how much it was told.
+    async fn say_told(&self, told: Option<Told>, expected: Option<Version>) -> Result<(), Error> {
+        let before_seq = if let Some(Told::Before(seq)) = told { seq } else { 0 };
+        let record = RecordChange { name: TOLD.to_owned(), expected, bytes: Some(before_seq.to_string().into_bytes()) };
+        let now_us = self.engine.clock().now_us();
+        match self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await {
+            // Somebody else has said so by now.
+            Ok(_) | Err(keep::Error::Conflict(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where live state was set back, it has been told less than the lake knows: then it is told that again.
+    async fn lacks_nothing(&self) -> Result<(), Error> {
+        let Some(lake) = self.history.lake().await? else { return Ok(()) };
+        let in_lake = lake.told_before().await.map_err(unavailable)?;
+        let Some(record) = self.keep.records(TOLD, None, 1).await?.pop() else { return Ok(()) };
+        let Some(known) = String::from_utf8(record.bytes).ok().and_then(|text| text.parse().ok()) else {
+            // It was noted by a program that did not say how much.
+            return self.say_told(Some(Told::Before(in_lake)), Some(record.version)).await;
+        };
+        if known >= in_lake {
+            return Ok(());
+        }
+        if !lake.remembers_since(known).await.map_err(unavailable)? {
+            draw::note("live state was set back so far that not everything can be told again that was imported since");
+        }
+        self.history.note(Origin::Live { until: None }, Some(Told::BackTo(known))).await
     }
 
     /// Whether nobody has told live state anything yet. Then all that the lake has is new to it, and what the lake knows of a
@@ -146,7 +178,7 @@ impl Live {
         }
         if self.history.lake().await?.is_some() {
             let until = Some(self.keep.log_span().await?.start);
-            self.history.note(Origin::Live { until }, Some(Told::NOTHING)).await?;
+            self.history.note(Origin::Live { until }, Some(Told::Nothing)).await?;
         }
         Ok(true)
     }
@@ -222,7 +254,7 @@ impl Live {
     async fn learn_words(&self, lake: &Lake) -> Result<(), Error> {
         for Said { linked, a, b } in lake.said(&self.history.rules).await.map_err(unavailable)? {
             let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
-            match if linked { self.engine.link(a, b).await } else { self.engine.unlink(a, b).await } {
+            match if linked { self.engine.link(a, b, &[]).await } else { self.engine.unlink(a, b, &[]).await } {
                 // No event that is still there came with one of the keys.
                 Ok(_) | Err(Error::Invalid(_)) => {}
                 Err(error) => return Err(error),
@@ -239,7 +271,7 @@ impl Live {
     }
 }
 
-/// The record that says that live state was told what had been imported.
+/// The record that says that live state was told what had been imported, and before which arrival number that was.
 const TOLD: &str = "told what was imported";
 
 /// Whether live state was told what had been imported; what the lake knows of a log was of another one before.

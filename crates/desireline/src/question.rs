@@ -169,9 +169,7 @@ pub(crate) async fn unknown_members(
         return Ok(Vec::new());
     }
     let mut said = Vec::new();
-    for (option, text) in [("--where", &select.with), ("--events", &select.events), ("--compare", &select.compare)] {
-        // Two periods are no condition.
-        let Some(condition) = text.as_deref().and_then(|text| charter.condition(text).ok()) else { continue };
+    for (option, condition) in of_events(select, charter) {
         let of_event = |fact: &Fact| if let Fact::Event(column) = fact { Some(column.clone()) } else { None };
         let columns: Vec<Column> = condition.columns().iter().filter_map(of_event).collect();
         for lake::Unknown { column, others } in lake.unknown_members(&columns).await? {
@@ -190,6 +188,13 @@ pub(crate) async fn unknown_members(
         }
     }
     Ok(said)
+}
+
+/// The options that are conditions over events. Segments are none, and neither are two periods.
+fn of_events(select: &SelectArgs, charter: &Charter) -> Vec<(&'static str, Condition<Fact>)> {
+    let options = [("--where", &select.with), ("--events", &select.events), ("--compare", &select.compare)];
+    let parse = |(option, text): (_, &Option<String>)| Some((option, charter.condition(text.as_deref()?).ok()?));
+    options.into_iter().filter_map(parse).collect()
 }
 
 /// So many names are listed where none is near.
@@ -303,9 +308,18 @@ impl Asking<'_> {
         self.select.journey.as_deref().or(own.map(|journey| journey.name.as_str()))
     }
 
-    /// The moments without which the answer to a view says little.
+    /// The moments without which the answer to a view says little: those that it is about, and those by which journeys are
+    /// chosen.
     fn moments(&self, view: &View) -> Vec<String> {
-        view.moments(self.charter, self.journey(view))
+        let mut moments = view.moments(self.charter, self.journey(view));
+        for (_, condition) in of_events(&self.select, self.charter) {
+            moments.extend(self.charter.moments_of(&condition));
+        }
+        // What cannot be read is an error of whoever asks.
+        for condition in chosen(&self.select, self.charter).unwrap_or_default().conditions() {
+            moments.extend(self.charter.moments_in(condition));
+        }
+        moments
     }
 
     /// How far events reach by the words of this charter, where any view needs to know it.

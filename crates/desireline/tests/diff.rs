@@ -70,4 +70,8 @@ fn figures_that_change_are_listed_and_no_others() {
     assert_eq!(first.as_array().unwrap()[..], found.as_array().unwrap()[..2]);
     let table = desireline(&home, &["diff", &old, &new, "--limit", "1"]);
     assert!(table.contains("1 of "), "what is left out is said: {table}");
+    let all = |more: &[&str]| desireline(&home, &[&["diff", &old, &new, "--limit", "0"], more].concat());
+    assert_eq!(all(&["--json"]), desireline(&home, &["diff", &old, &new, "--json"]), "0 is all, as in every view");
+    assert_eq!(all(&["--csv"]), csv);
+    assert!(all(&[]).lines().count() > found.as_array().unwrap().len(), "{}", all(&[]));
 }

@@ -163,6 +163,25 @@ fn a_moment_that_never_occurs_is_said_at_import_and_in_answers_about_it() {
     assert!(home.ok(&["view", "funnel", "--steps", "visit,order"]).contains(said));
     assert!(doubts(&["view", "paths", "--pattern", "visit .. order"]).contains("event is of the moment `order`"));
     assert!(!doubts(&["view", "funnel", "--steps", "visit,help"]).contains("missing"));
+    // Whoever chooses journeys by it is told so too, however the choice is written.
+    let wanting = CHARTER.replace("segments:", "segments:\n  buyers: count_of.order >= 1");
+    let wanting = home.file("wanting.yaml", &wanting);
+    for choice in [
+        ["--segment", "count_of.order >= 1"],
+        ["--segment", "buyers"],
+        ["--where", "moment = 'order'"],
+        ["--where", "buyers or callers"],
+        ["--where", "moment in ('visit', 'order') and channel = 'web'"],
+        ["--events", "moment <> 'order'"],
+        ["--compare", "moment = 'order'"],
+        ["--compare", "buyers,callers"],
+    ] {
+        assert!(home.ok(&[&["view", "map", "--charter", &wanting], &choice[..]].concat()).contains(said), "{choice:?}");
+    }
+    for choice in [["--segment", "callers"], ["--where", "moment = 'help'"], ["--compare", "2026-03-02..,..2026-03-03"]]
+    {
+        assert!(!home.ok(&[&["view", "map"], &choice[..]].concat()).contains("no event is of"), "{choice:?}");
+    }
     let more = home.file("more.csv", "user_id,event,at\nu9,visit,2026-03-09T10:00:00Z\n");
     let again = home.run(&["import", &more]);
     assert!(again.code == Some(0) && again.err.contains(said), "{}", again.err);

@@ -45,13 +45,14 @@ impl HomeClock {
         Self { own, skew_us: AtomicI64::new(0) }
     }
 
-    /// Asks the home what time it is, and goes by that.
+    /// Asks the home what time it is, and goes by that: an answer that was long on its way, and fits what is known, changes nothing.
     ///
     /// # Errors
     /// When the home cannot be asked; then it goes on as it did.
     pub async fn put_right(&self, keep: &dyn Keep) -> Result<(), keep::Error> {
-        let skew_us = keep.skew_us(self.own.now_us()).await?;
-        self.skew_us.store(skew_us, Ordering::Relaxed);
+        let (least, most) = keep.skew_us(self.own.now_us()).await?.into_inner();
+        let known = self.skew_us.load(Ordering::Relaxed);
+        self.skew_us.store(known.clamp(least, most), Ordering::Relaxed);
         Ok(())
     }
 }

@@ -66,6 +66,7 @@ impl Engine {
             work.commit.entries.push(Entry { customer: filed, kind: kind::CONSENT, at_us: now_us, bytes });
             work.step(customer, Input::Consent(consent));
         }
+        self.decide_woken(&mut work).await?;
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
         Ok(customer)

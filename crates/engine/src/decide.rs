@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use act::{Arm, ByItself, Candidate, Decision, Draw, FellOut, Handling, Input, KeptOut, Postponed, by_itself, decide};
+use act::{
+    Arm, ByItself, Candidate, Decision, Draw, FellOut, Handling, Input, KeptOut, Postponed, decide, decide_by_itself,
+};
 use event::Timestamp;
 use hashbrown::HashMap;
 use keep::{Customer, Entry, Key, Loaded, Logged, MessageId, Wanted};
@@ -50,6 +52,8 @@ pub struct Decided {
     pub occasion: String,
     /// The action; `None` for none.
     pub action: Option<String>,
+    /// The action that would have been the best, where none is chosen because the customer belongs to those of `none_share`.
+    pub withheld: Option<String>,
     /// Who carries it out.
     pub handling: Handling,
     /// By what rule it was chosen.
@@ -226,6 +230,7 @@ impl Engine {
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
         let (customer, filed) = self.whose(&mut work, &loaded, &keys[0]).await?;
+        self.decide_woken(&mut work).await?;
         let decision = self.consider(&mut work, customer, occasion);
         let stored = StoredDecision::new(decision, self.charter(), true);
         carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
@@ -238,8 +243,8 @@ impl Engine {
     }
 
     /// Puts in who was loaded, as of now, and finds the customer: by the key of the highest rank that is known; where none is, `first`
-    /// becomes known. Also gives under which number what comes of it is filed: that of the key, so that it goes where the key goes,
-    /// whoever the customer turns out to be.
+    /// becomes known. What fell due of them is told, and nothing decided about it. Also gives under which number what comes of it is
+    /// filed: that of the key, so that it goes where the key goes, whoever the customer turns out to be.
     pub(crate) async fn whose(
         &self,
         work: &mut Work<'_>,
@@ -251,7 +256,7 @@ impl Engine {
         if !anew.is_empty() {
             self.rebuild(work, anew, None).await?;
         }
-        self.wake_overdue(work).await?;
+        work.wake_overdue();
         if let Some((number, customer)) = loaded.keys.iter().flatten().next() {
             return Ok((*customer, customer_named_by(*number)));
         }
@@ -266,6 +271,11 @@ impl Engine {
         self.charter().actions.iter().any(|action| action.deliver.is_some())
     }
 
+    /// The same of an event of this time.
+    pub(crate) fn acts_after(&self, at_us: i64, now_us: i64) -> bool {
+        self.acts_by_itself() && at_us >= now_us.saturating_sub(ACTED_ON_US)
+    }
+
     /// After something happened to a customer: decides whether an action is to be delivered for it. One that is not delivered
     /// waits for somebody who asks.
     pub(crate) fn decide_after(
@@ -276,25 +286,22 @@ impl Engine {
         occasion: u64,
         at_us: i64,
     ) {
-        if !self.acts_by_itself() || at_us < work.now_us.saturating_sub(ACTED_ON_US) {
+        if !self.acts_after(at_us, work.now_us) {
             return;
         }
         let (now, draw) = (Timestamp::from_micros(work.now_us), self.draw(customer, occasion));
-        match by_itself(&work.person(customer).profile.state, &self.plan, now, occasion, &draw) {
-            ByItself::Perhaps => {}
-            ByItself::Later(kept_out) => return self.postpone(work, customer, named.filed, occasion, kept_out),
-            ByItself::Nothing => return,
-        }
-        let decision = self.consider(work, customer, occasion);
-        let chosen = decision.chosen.and_then(|action| self.charter().actions.get(action as usize));
-        let passed = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
-        let delivers = chosen.is_some_and(|action| action.deliver.is_some());
-        if !decision.repeated && passed && (delivers || chosen.is_none()) {
-            carry_out(work, customer, &StoredDecision::new(decision, self.charter(), false), named);
-            let counter = if chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
-            Counts::add(counter, 1);
-        } else if let Some(kept_out) = decision.kept_out(&self.plan).filter(|_| !decision.repeated) {
-            self.postpone(work, customer, named.filed, occasion, kept_out);
+        let by_itself = {
+            let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+            decide_by_itself(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
+        };
+        match by_itself {
+            ByItself::Decided(decision) => {
+                let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
+                Counts::add(counter, 1);
+                carry_out(work, customer, &StoredDecision::new(*decision, self.charter(), false), named);
+            }
+            ByItself::Later(kept_out) => self.postpone(work, customer, named.filed, occasion, kept_out),
+            ByItself::Nothing => {}
         }
     }
 
@@ -313,7 +320,7 @@ impl Engine {
     }
 
     fn draw(&self, customer: Customer, occasion: u64) -> Draw {
-        Draw::new(self.options.seed, customer.0.cast_unsigned(), occasion)
+        Draw::new(self.seed, customer.0.cast_unsigned(), occasion)
     }
 
     fn consider(&self, work: &mut Work<'_>, customer: Customer, occasion: u64) -> Decision {
@@ -342,6 +349,8 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
     let Named { filed, subject } = named;
     let bytes = entry::bytes(stored);
     work.commit.entries.push(Entry { customer: filed, kind: kind::DECISION, at_us: work.now_us, bytes });
+    // Also where nothing was chosen: it relies on what the state says, and the first lot is the customer's for good.
+    work.step(customer, Input::Drawn(&decision.drawn()));
     if let Some(taken) = &decision.taken() {
         work.step(customer, Input::Decided(taken));
     }
@@ -401,6 +410,7 @@ fn in_words(customer: Customer, stored: &StoredDecision<'_>, last: &LastWords) -
         at: time(decision.at_us),
         occasion: occasion_in_words(decision.occasion),
         action: stored.chosen().map(str::to_owned),
+        withheld: stored.taken().filter(|_| decision.chosen.is_none()).map(str::to_owned),
         handling: decision.handling,
         arm: decision.arm,
         explored: decision.explored,

@@ -25,8 +25,9 @@ use crate::tail::Tail;
 /// How the engine is set up.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// What lots are drawn from; the same seed, customer and occasion draw the same.
-    pub seed: u64,
+    /// What lots are drawn from in a home that is new: the same seed, customer and occasion draw the same. Where none is given it
+    /// is made by chance; it stays the home's for good.
+    pub seed: Option<u64>,
     /// What tells this process from others that share what is kept, and from itself before: part of ids that are made here.
     pub node: u64,
 }
@@ -40,6 +41,8 @@ pub struct Engine {
     pub(crate) rules: Rules,
     pub(crate) sources: Sources,
     pub(crate) options: Options,
+    /// What lots are drawn from, in this home.
+    pub(crate) seed: u64,
     pub(crate) generation: u32,
     /// Numbers for new keys that were reserved and not used yet.
     numbers: tokio::sync::Mutex<Range<u32>>,
@@ -78,6 +81,7 @@ impl Engine {
         let (rules, sources) = (Rules::from(&charter.keys), Sources::of(&charter));
         let plan = Arc::new(Plan::new(charter));
         let models = crate::models::load(&*keep, &plan).await?;
+        let seed = crate::seed::of(&*keep, options.seed).await?;
         let (changes, _) = broadcast::channel(CHANGES_WAITING);
         Ok(Arc::new(Self {
             keep,
@@ -86,6 +90,7 @@ impl Engine {
             rules,
             sources,
             options,
+            seed,
             generation: 0,
             numbers: tokio::sync::Mutex::new(0..0),
             linked: Mutex::default(),

@@ -102,4 +102,9 @@ impl<'a> StoredDecision<'a> {
     pub(crate) fn chosen(&self) -> Option<&'a str> {
         self.actions.get(self.decision.chosen? as usize).copied()
     }
+
+    /// The name of the action that was chosen, or withheld.
+    pub(crate) fn taken(&self) -> Option<&'a str> {
+        self.actions.get(self.decision.chosen.or(self.decision.withheld)? as usize).copied()
+    }
 }

@@ -209,6 +209,7 @@ impl Engine {
         // In this order: whoever hands over meanwhile does not make it seem that the log is shorter.
         let until = self.keep.log_span().await?.end;
         if from > until {
+            self.tail.clear();
             history.take(Arc::new(Part { from, until, told: Vec::new() })).await?;
         }
         Ok(from.min(until))

@@ -35,6 +35,7 @@ mod redecide;
 mod replay;
 mod retell;
 mod run;
+mod seed;
 mod sending;
 mod shelf;
 mod show;

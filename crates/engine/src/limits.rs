@@ -45,6 +45,10 @@ pub(crate) const BATCHES_AT_ONCE: usize = 64;
 /// more are set to their arrival; what else lies further ahead is refused, because no event could ever come after it.
 pub(crate) const AHEAD_US_MAX: i64 = 3_600 * 1_000_000;
 
+/// How often states are built anew within a batch, so that an event of it is decided on without what comes after it. Whoever sends
+/// old and new events in turns has the history of a customer read this often, and once more.
+pub(crate) const REBUILT_AT_ONCE: usize = 32;
+
 /// An event that is older brings about no action by itself: whoever did it is not there any more. In microseconds.
 pub(crate) const ACTED_ON_US: i64 = 3_600 * 1_000_000;
 
@@ -62,6 +66,10 @@ pub(crate) const STATES_FOLLOWED: usize = 256;
 
 /// Entries of the log that are read at once.
 pub(crate) const LOG_AT_ONCE: usize = 4_096;
+
+/// Entries of the log that are read at once where the newest are looked at first: few are wanted most of the time, and all that are
+/// read are in memory together.
+pub(crate) const LOG_BACKWARDS: u64 = 512;
 
 /// Keys and links that are read at once where all are read.
 pub(crate) const ROWS_AT_ONCE: usize = 65_536;

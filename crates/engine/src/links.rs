@@ -1,7 +1,7 @@
 //! Links that a person sets right: taking one back, or saying that two keys are one customer's whatever the rules say. Either
 //! stands among the evidence, and whoever is concerned is built anew.
 
-use keep::{Entry, KeyNumber, Link, Wanted};
+use keep::{Entry, KeyNumber, Link, RecordChange, Wanted};
 use listen::stitch::said;
 
 use crate::counts::Counts;
@@ -16,24 +16,26 @@ use crate::work::Work;
 
 impl Engine {
     /// Takes back the link of two keys, for good; says whether there was one, and changes nothing where there was none. Evidence for it that comes later is kept and not
-    /// followed. The customers concerned are built anew, as if the link had never been.
+    /// followed. The customers concerned are built anew, as if the link had never been. Records `along`, such as who did it, are
+    /// written with the change, or neither is.
     ///
     /// # Errors
     /// When one of the keys is not known, or it cannot be kept now.
-    pub async fn unlink(&self, a: (&str, &str), b: (&str, &str)) -> Result<bool, Error> {
-        self.say(a, b, false).await
+    pub async fn unlink(&self, a: (&str, &str), b: (&str, &str), along: &[RecordChange]) -> Result<bool, Error> {
+        self.say(a, b, false, along).await
     }
 
     /// Has two keys be one customer's because a person says so, even where the rules would not follow a link of theirs; says
-    /// whether that was not said before. The customers concerned are built anew, as if it had always been known.
+    /// whether that was not said before. The customers concerned are built anew, as if it had always been known. Records `along`
+    /// are written with the change, or neither is.
     ///
     /// # Errors
     /// When one of the keys is not known, or they are the same, or it cannot be kept now.
-    pub async fn link(&self, a: (&str, &str), b: (&str, &str)) -> Result<bool, Error> {
-        self.say(a, b, true).await
+    pub async fn link(&self, a: (&str, &str), b: (&str, &str), along: &[RecordChange]) -> Result<bool, Error> {
+        self.say(a, b, true, along).await
     }
 
-    async fn say(&self, a: (&str, &str), b: (&str, &str), linked: bool) -> Result<bool, Error> {
+    async fn say(&self, a: (&str, &str), b: (&str, &str), linked: bool, along: &[RecordChange]) -> Result<bool, Error> {
         let _turn = self.turn().await?;
         let mut bytes = Vec::new();
         for (kind, value) in [a, b] {
@@ -47,7 +49,7 @@ impl Engine {
         let mut collisions = 0;
         loop {
             let _alone = self.together.write().await;
-            match self.try_say(&bytes, linked).await {
+            match self.try_say(&bytes, linked, along).await {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => return Err(Error::Invalid("one of the keys is not known".to_owned())),
                 Err(keep::Error::Conflict(_)) if collisions < COLLISIONS_MAX => {
@@ -59,7 +61,12 @@ impl Engine {
         }
     }
 
-    async fn try_say(&self, keys: &[Vec<u8>], linked: bool) -> Result<Option<bool>, keep::Error> {
+    async fn try_say(
+        &self,
+        keys: &[Vec<u8>],
+        linked: bool,
+        along: &[RecordChange],
+    ) -> Result<Option<bool>, keep::Error> {
         let now_us = self.clock.now_us();
         let wanted = Wanted { generation: self.generation, keys: keys.to_vec(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
@@ -91,6 +98,7 @@ impl Engine {
         self.move_people(&mut work, &around, &moved).await?;
         work.commit.keys.extend(moved.into_iter().map(|moved| moved.key));
         work.commit.links.push(said);
+        work.commit.records.extend_from_slice(along);
         let named = |bytes: &[u8]| key_of(bytes).map(|(kind, value)| (kind.to_owned(), value.to_owned()));
         let [a, b] = [&keys[0], &keys[1]].map(|bytes| named(bytes).unwrap_or_default());
         work.commit.entries.push(Entry {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::{Consent, History, Noted, Plan, Postponed, State, Taken};
+use act::{Consent, Drawn, History, Noted, Plan, Postponed, State, Taken};
 use event::Timestamp;
 use keep::{Customer, Entry, KeyNumber, Logged, Wanted};
 use listen::intake;
@@ -30,7 +30,7 @@ pub(crate) enum Recalled {
     /// With its place in the order of arrival; it may be one that nothing follows from.
     Event(u64, Option<Noted>, Vec<Consent>),
     Consent(Consent),
-    Decision(Taken),
+    Decision(Drawn, Option<Taken>),
     Postponed(Postponed),
 }
 
@@ -43,7 +43,10 @@ impl Past {
                 self.history.consents.extend(consents);
             }
             Recalled::Consent(consent) => self.history.consents.push(consent),
-            Recalled::Decision(taken) => self.history.decided.push(taken),
+            Recalled::Decision(drawn, taken) => {
+                self.history.drawn.push(drawn);
+                self.history.decided.extend(taken);
+            }
             Recalled::Postponed(postponed) => self.history.postponed.push(postponed),
         }
     }
@@ -217,7 +220,7 @@ impl Engine {
         if stored.charter == self.charter().hash {
             return Some(taken);
         }
-        let name = stored.chosen()?;
+        let name = stored.taken()?;
         let action = self.charter().actions.iter().position(|action| action.name == name)?;
         let action = u32::try_from(action).expect("a charter has fewer actions");
         // What was known then is in the features of that charter, from which this one cannot learn.
@@ -295,7 +298,7 @@ impl Engine {
             kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(bytes, position)?))),
             kind::DECISION => {
                 let stored: StoredDecision<'_> = entry::read(bytes, position)?;
-                self.taken_by(&stored).map(|taken| (by_number(), Recalled::Decision(taken)))
+                Some((by_number(), Recalled::Decision(stored.decision.drawn(), self.taken_by(&stored))))
             }
             kind::POSTPONED => {
                 let stored: StoredPostponed<'_> = entry::read(bytes, position)?;

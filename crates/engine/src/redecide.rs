@@ -212,7 +212,7 @@ impl Life {
             memory.commit(Commit { keys, ..Commit::default() }).await?;
         }
         let its_clock: Arc<dyn Clock> = Arc::<Then>::clone(&clock);
-        let options = Options { seed: of.options.seed, ..Options::default() };
+        let options = Options { seed: Some(of.seed), ..Options::default() };
         Ok(Self { engine: Engine::open(memory, charter, its_clock, options).await?, clock })
     }
 
@@ -264,7 +264,7 @@ impl Life {
                     let StoredPair { a, b } = entry::read(&logged.bytes, logged.position)?;
                     let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
                     let linked = logged.kind == kind::LINK;
-                    match if linked { engine.link(a, b).await } else { engine.unlink(a, b).await } {
+                    match if linked { engine.link(a, b, &[]).await } else { engine.unlink(a, b, &[]).await } {
                         // By other rules there may be no such keys.
                         Ok(_) | Err(Error::Invalid(_)) => {}
                         Err(error) => return Err(error),

@@ -1,6 +1,7 @@
 //! What is shown of live state: one customer, messages as they came, what was refused.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use act::{Consent, JourneysStanding, Plan};
 use event::{Timestamp, Value};
@@ -14,7 +15,7 @@ use crate::decide::{decision_for, occasion_in_words, why};
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, StoredPostponed, StoredRefusal, kind};
 use crate::error::Error;
-use crate::limits::{AROUND_LINKS_MAX, LOG_AT_ONCE, TIMELINE_EVENTS};
+use crate::limits::{AROUND_LINKS_MAX, LOG_AT_ONCE, LOG_BACKWARDS, TIMELINE_EVENTS};
 use crate::message::{key_bytes, key_of};
 
 /// One customer, as of now.
@@ -146,6 +147,8 @@ pub struct ShownDecided {
     pub action: String,
     /// When.
     pub at: String,
+    /// Whether it was withheld, because the customer belongs to those for whom nothing is chosen.
+    pub withheld: bool,
 }
 
 /// Something on the timeline of a customer.
@@ -284,28 +287,50 @@ impl Engine {
         }
     }
 
-    /// Messages that were taken in, the newest first, as their senders would write them; those for which `wanted` holds.
+    /// Messages that were taken in, the newest first, as their senders would write them; those for which `wanted` holds, from
+    /// before a position of the log where one is given. Each comes behind its own position.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn messages(
         &self,
         wanted: &(dyn Fn(&str) -> bool + Sync),
+        before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Box<RawValue>>, Error> {
-        let mut found = std::collections::VecDeque::new();
-        self.each_entry::<Error>(0, &mut |logged| {
-            if logged.kind == kind::MESSAGE {
+    ) -> Result<Vec<(u64, Box<RawValue>)>, Error> {
+        let span = self.keep.log_span().await?;
+        let mut end = before.unwrap_or(span.end).min(span.end);
+        let mut found = Vec::new();
+        while end > span.start {
+            let start = end.saturating_sub(LOG_BACKWARDS).max(span.start);
+            let entries = self.entries_between(start..end).await?;
+            let messages = entries.iter().rev().filter(|logged| !logged.erased && logged.kind == kind::MESSAGE);
+            for logged in messages {
                 let stored: StoredMessage<'_> = entry::read(&logged.bytes, logged.position)?;
                 if wanted(stored.text) {
-                    found.push_front(raw(listen::intake::normalised(stored.text, &self.sources).unwrap_or_default()));
-                    found.truncate(limit);
+                    let message = listen::intake::normalised(stored.text, &self.sources).unwrap_or_default();
+                    found.push((logged.position, raw(message)));
+                    if found.len() == limit {
+                        return Ok(found);
+                    }
                 }
             }
-            Ok(true)
-        })
-        .await?;
-        Ok(found.into())
+            end = start;
+        }
+        Ok(found)
+    }
+
+    /// All that the log has at these positions.
+    async fn entries_between(&self, positions: Range<u64>) -> Result<Vec<Logged>, keep::Error> {
+        let (mut all, mut from) = (Vec::new(), positions.start);
+        while from < positions.end {
+            let most = usize::try_from(positions.end - from).unwrap_or(LOG_AT_ONCE);
+            let mut page = self.keep.log(from, most).await?;
+            let Some(last) = page.last() else { break };
+            from = last.position + 1;
+            all.append(&mut page);
+        }
+        Ok(all)
     }
 
     /// Messages that were refused, from after a position of the log on.
@@ -403,7 +428,7 @@ fn show(profile: &crate::profile::Profile, plan: &Plan, now_us: i64) -> Shown {
     });
     let decided = profile.state.decided().iter().filter_map(|taken| {
         let action = charter.actions.get(taken.action as usize)?;
-        Some(ShownDecided { action: action.name.clone(), at: time(taken.at_us) })
+        Some(ShownDecided { action: action.name.clone(), at: time(taken.at_us), withheld: taken.is_withheld() })
     });
     Shown {
         customer: 0,

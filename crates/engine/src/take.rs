@@ -13,7 +13,7 @@ use crate::decide::{Named, occasion_of};
 use crate::engine::Engine;
 use crate::entry::{self, StoredRefusal, kind};
 use crate::identity::{Around, Most, Seed, customer_named_by};
-use crate::limits::COLLISIONS_MAX;
+use crate::limits::{COLLISIONS_MAX, REBUILT_AT_ONCE};
 use crate::message::{Item, Parsed, Ranked, Took};
 use crate::work::{Aftermath, Work};
 
@@ -303,10 +303,11 @@ impl Batch<'_> {
         self.work.commit.keys.extend(new);
         self.work.commit.links.append(&mut self.links);
         // What fell due meanwhile is told before what comes now.
-        self.rebuild(around.as_ref()).await?;
-        self.engine.wake_overdue(&mut self.work).await?;
-        // Of those whose state is known only once it is built anew.
-        let mut waiting: Vec<(Customer, &Fresh<'_>)> = Vec::new();
+        self.rebuild_all(around.as_ref()).await?;
+        self.work.wake_overdue();
+        // Each event is decided on as things stand with it, and not with what comes after it. Where a state is known only once it
+        // is built anew, that is done first, for so many of a batch: of the others, it is done once, at the end.
+        let (mut rebuilt, mut waiting): (usize, Vec<(Customer, &Fresh<'_>)>) = (0, Vec::new());
         for each @ Fresh { id, text, parsed, keys } in fresh {
             let numbers: Vec<KeyNumber> = keys.iter().map(|key| self.places[*key].number).collect();
             let customer = match &around {
@@ -316,22 +317,35 @@ impl Batch<'_> {
             let customer = customer.unwrap_or_else(|| self.places[keys[0]].customer);
             self.work.commit.messages.push(*id);
             self.work.take_message(customer, parsed, text);
+            if !self.engine.acts_after(parsed.at_us, self.work.now_us) {
+                continue;
+            }
+            if rebuilt < REBUILT_AT_ONCE
+                && let Some(until_us) = self.work.anew.remove(&customer)
+            {
+                rebuilt += 1;
+                self.rebuild(BTreeMap::from([(customer, until_us)]), around.as_ref()).await?;
+            }
             if self.work.anew.contains_key(&customer) {
                 waiting.push((customer, each));
             } else {
                 self.decide_after(customer, each);
             }
         }
-        self.rebuild(around.as_ref()).await?;
+        self.rebuild_all(around.as_ref()).await?;
         for (customer, each) in waiting {
             self.decide_after(customer, each);
         }
-        Ok(())
+        Ok(self.engine.decide_woken(&mut self.work).await?)
     }
 
     /// Builds anew what has to be.
-    async fn rebuild(&mut self, around: Option<&Around>) -> Result<(), Undone> {
+    async fn rebuild_all(&mut self, around: Option<&Around>) -> Result<(), Undone> {
         let anew = std::mem::take(&mut self.work.anew);
+        self.rebuild(anew, around).await
+    }
+
+    async fn rebuild(&mut self, anew: BTreeMap<Customer, i64>, around: Option<&Around>) -> Result<(), Undone> {
         if anew.is_empty() {
             return Ok(());
         }

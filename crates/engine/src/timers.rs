@@ -4,8 +4,6 @@
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use keep::{Customer, Due, Fired, Take, Wanted};
 
 use crate::counts::Counts;
@@ -16,7 +14,7 @@ use crate::identity::customer_named_by;
 use crate::limits::{TIMERS_AT_ONCE, TIMERS_LEASE_US};
 use crate::message::key_of;
 use crate::profile::Kept;
-use crate::work::Work;
+use crate::work::{Woken, Work};
 
 impl Engine {
     /// Works off timers that are due, a few at a time; says how many there were. When there are none left it is 0.
@@ -59,8 +57,10 @@ impl Engine {
         }
         let due_us =
             |customer| due.iter().find(|due| due.timer.customer == customer).map_or(now_us, |due| due.timer.due_us);
-        let whom = loaded.states.iter().map(|stored| (stored.customer, due_us(stored.customer))).collect();
-        self.wake_up(&mut work, &whom).await?;
+        for stored in &loaded.states {
+            work.wake(stored.customer, due_us(stored.customer));
+        }
+        self.decide_woken(&mut work).await?;
         work.commit.fired = due
             .iter()
             .map(|due| Fired { customer: due.timer.customer, id: due.timer.id.clone(), lease: due.lease })
@@ -71,44 +71,27 @@ impl Engine {
         Ok(())
     }
 
-    /// Wakes those whose timer should have gone off by now, before anything else happens to them: what they take in next would
-    /// let the time pass, and their timer would have nothing left to act on.
-    pub(crate) async fn wake_overdue(&self, work: &mut Work<'_>) -> Result<(), keep::Error> {
-        let whom = work.overdue();
-        if whom.is_empty() { Ok(()) } else { self.wake_up(work, &whom).await }
-    }
-
-    /// Tells what fell due of these customers, each with the time of its timer, and decides what to do about it.
-    async fn wake_up(&self, work: &mut Work<'_>, whom: &BTreeMap<Customer, i64>) -> Result<(), keep::Error> {
-        // What gave rise to looking again at customers for whom something was postponed until now.
-        let mut again: BTreeMap<Customer, u64> = BTreeMap::new();
-        let now_us = work.now_us;
-        for customer in whom.keys() {
-            let first = work.person(*customer).profile.state.postponed().first();
-            let due = first.filter(|postponed| postponed.until_us <= now_us);
-            again.extend(due.map(|postponed| (*customer, postponed.occasion)));
-            work.wake(*customer);
-        }
-        let mut told = work.told();
-        told.retain(|customer| whom.contains_key(customer));
-        let concerned: BTreeSet<Customer> = told.iter().chain(again.keys()).copied().collect();
-        if concerned.is_empty() || !self.acts_by_itself() {
+    /// Decides what to do about what fell due of those who were woken, and about what was postponed until now. Where they were woken
+    /// by what came in of them, after that: it may say that a promise was kept, or that they do not want to hear of it.
+    pub(crate) async fn decide_woken(&self, work: &mut Work<'_>) -> Result<(), keep::Error> {
+        let woken = std::mem::take(&mut work.woken);
+        if woken.is_empty() || !self.acts_by_itself() {
             return Ok(());
         }
-        let concerned: Vec<Customer> = concerned.into_iter().collect();
-        let keys = self.keep.keys_of(&concerned).await?;
-        for customer in concerned {
+        let customers: Vec<Customer> = woken.keys().copied().collect();
+        let keys = self.keep.keys_of(&customers).await?;
+        for (customer, Woken { due_us, is_news, again }) in woken {
             let of_customer = keys.iter().filter(|key| key.customer == customer);
             let named = of_customer.filter_map(|key| Some((key.number, key_of(&key.bytes)?)));
             let first = named.min_by_key(|(_, (kind, value))| (self.rules.priority(kind), *kind, *value));
             let named = first.map(|(number, (_, value))| Named { filed: customer_named_by(number), subject: value });
             let named = named.unwrap_or(Named { filed: customer, subject: "" });
-            if let Some(occasion) = again.get(&customer) {
-                self.decide_after(work, customer, named, *occasion, work.now_us);
+            if let Some(occasion) = again {
+                self.decide_after(work, customer, named, occasion, work.now_us);
             }
-            if told.contains(&customer) {
+            if is_news {
                 // Not the time at which it goes off, which no two runs have in common.
-                let occasion = occasion_of(format!("wake/{}/{}", customer.0, whom[&customer]).as_bytes());
+                let occasion = occasion_of(format!("wake/{}/{due_us}", customer.0).as_bytes());
                 self.decide_after(work, customer, named, occasion, work.now_us);
             }
         }

@@ -27,8 +27,17 @@ pub(crate) struct Person {
     /// It was found to be another one.
     gone: bool,
     touched: bool,
-    /// There is news of it.
-    told: bool,
+}
+
+/// Somebody who was woken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Woken {
+    /// The time of the timer.
+    pub(crate) due_us: i64,
+    /// Whether anything fell due.
+    pub(crate) is_news: bool,
+    /// What gave rise to what was postponed until now.
+    pub(crate) again: Option<u64>,
 }
 
 /// A batch in the making.
@@ -41,6 +50,8 @@ pub(crate) struct Work<'e> {
     pub(crate) anew: BTreeMap<Customer, i64>,
     /// What customers who fell apart refused as long as they were one: each of them refuses it still, whoever said it.
     pub(crate) refused: BTreeMap<Customer, Vec<Consent>>,
+    /// Customers who were woken, and of whom something is to be decided by that, and is not yet.
+    pub(crate) woken: BTreeMap<Customer, Woken>,
     pub(crate) commit: Commit,
     /// What history wants to have; `None` where it reads it from the log.
     events: Option<Vec<Carried>>,
@@ -59,9 +70,9 @@ pub(crate) struct Aftermath {
 impl<'e> Work<'e> {
     pub(crate) fn new(engine: &'e Engine, now_us: i64) -> Self {
         let commit = Commit { now_us, generation: engine.generation, ..Commit::default() };
-        let (people, anew, refused) = Default::default();
+        let (people, anew, refused, woken) = Default::default();
         let events = engine.tail.is_wanted().then(Vec::new);
-        Self { engine, now_us, people, anew, refused, commit, events, changes: Vec::new(), lessons: Vec::new() }
+        Self { engine, now_us, people, anew, refused, woken, commit, events, changes: Vec::new(), lessons: Vec::new() }
     }
 
     fn now(&self) -> Timestamp {
@@ -97,7 +108,7 @@ impl<'e> Work<'e> {
             }
         };
         let timer_us = profile.wake_us;
-        let person = Person { version: stored.version, timer_us, profile, gone: false, touched: false, told: false };
+        let person = Person { version: stored.version, timer_us, profile, gone: false, touched: false };
         self.people.insert(stored.customer, person);
     }
 
@@ -110,26 +121,31 @@ impl<'e> Work<'e> {
             profile: Profile::new(plan),
             gone: false,
             touched: false,
-            told: false,
         })
     }
 
-    /// Customers of whom there is news.
-    pub(crate) fn told(&self) -> Vec<Customer> {
-        self.people.iter().filter(|(_, person)| person.told && !person.gone).map(|(customer, _)| *customer).collect()
-    }
-
-    /// Customers whose timer should have gone off by now, each with when.
-    pub(crate) fn overdue(&self) -> BTreeMap<Customer, i64> {
+    /// Wakes those whose timer should have gone off by now, before anything else happens to them: what they take in next would
+    /// let the time pass, and their timer would have nothing left to act on.
+    pub(crate) fn wake_overdue(&mut self) {
         let here = self.people.iter().filter(|(_, person)| !person.gone);
         let set = here.filter_map(|(customer, person)| Some((*customer, person.profile.wake_us?)));
-        set.filter(|(_, due_us)| *due_us <= self.now_us).collect()
+        let overdue: Vec<(Customer, i64)> = set.filter(|(_, due_us)| *due_us <= self.now_us).collect();
+        for (customer, due_us) in overdue {
+            self.wake(customer, due_us);
+        }
     }
 
     /// The timer of a customer went off, and is not set any more.
-    pub(crate) fn wake(&mut self, customer: Customer) {
-        self.person(customer).timer_us = None;
-        self.step(customer, Input::Wake);
+    pub(crate) fn wake(&mut self, customer: Customer, due_us: i64) {
+        let now_us = self.now_us;
+        let person = self.person(customer);
+        person.timer_us = None;
+        let first = person.profile.state.postponed().first();
+        let again = first.filter(|postponed| postponed.until_us <= now_us).map(|postponed| postponed.occasion);
+        let is_news = self.step(customer, Input::Wake);
+        if is_news || again.is_some() {
+            self.woken.insert(customer, Woken { due_us, is_news, again });
+        }
     }
 
     /// Takes in a message: into the log, and into the customer's state.
@@ -151,8 +167,8 @@ impl<'e> Work<'e> {
         }
     }
 
-    /// Moves a customer's state by one input.
-    pub(crate) fn step(&mut self, customer: Customer, input: Input<'_>) {
+    /// Moves a customer's state by one input, and says whether there is news of it.
+    pub(crate) fn step(&mut self, customer: Customer, input: Input<'_>) -> bool {
         let now = self.now();
         let engine = self.engine;
         let person = self.person(customer);
@@ -162,7 +178,9 @@ impl<'e> Work<'e> {
         if effects.replay {
             self.build_anew(customer, seen_us);
         }
+        let is_news = !effects.news.is_empty();
         self.follow(customer, effects);
+        is_news
     }
 
     /// A customer's state has to be built anew; all that fell due was told up to then.
@@ -181,9 +199,7 @@ impl<'e> Work<'e> {
     fn follow(&mut self, customer: Customer, effects: Effects) {
         let engine = self.engine;
         self.lessons.extend(effects.lessons);
-        let person = self.person(customer);
-        person.profile.wake_us = effects.wake_us;
-        person.told |= !effects.news.is_empty();
+        self.person(customer).profile.wake_us = effects.wake_us;
         if engine.is_watched() && !(effects.news.is_empty() && effects.withdrawn.is_empty()) {
             self.changes.push(Change {
                 customer: customer.0,

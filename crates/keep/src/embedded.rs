@@ -12,7 +12,7 @@ mod states;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -314,8 +314,8 @@ impl Keep for Embedded {
         Ok(erased)
     }
 
-    async fn skew_us(&self, _now_us: i64) -> Result<i64, Error> {
-        Ok(0)
+    async fn skew_us(&self, _now_us: i64) -> Result<RangeInclusive<i64>, Error> {
+        Ok(0..=0)
     }
 
     async fn copy_to(&self, folder: &Path) -> Result<(), Error> {

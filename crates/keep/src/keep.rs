@@ -1,7 +1,7 @@
 //! The trait: what a home of live state can do.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -131,8 +131,9 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
     /// how long.
     async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error>;
 
-    /// What has to be added to the caller's clock so that all nodes of this home agree; 0 where there is one node.
-    async fn skew_us(&self, now_us: i64) -> Result<i64, Error>;
+    /// What has to be added to the caller's clock so that all nodes of this home agree, at least and at most: the longer the way to
+    /// the home, the less is known. 0 where there is one node.
+    async fn skew_us(&self, now_us: i64) -> Result<RangeInclusive<i64>, Error>;
 
     /// Writes a copy, as of now, into a folder that is empty or not there, while commits go on: a backup, which is opened like
     /// any other home. [`Error::Invalid`] where something is in the folder, or where this home is copied by other means.

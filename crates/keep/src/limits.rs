@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// The format of an embedded home that this program writes and reads. One with a higher number was written by a newer program.
-pub(crate) const FORMAT: u32 = 5;
+pub(crate) const FORMAT: u32 = 6;
 
 /// The same of the tables in `PostgreSQL`.
-pub(crate) const SCHEMA_FORMAT: u32 = 4;
+pub(crate) const SCHEMA_FORMAT: u32 = 5;
 
 /// For how long a message id is known where nothing else is said: 30 days.
 pub const MESSAGES_KNOWN_US: i64 = 30 * 24 * 3600 * 1_000_000;
@@ -85,9 +85,13 @@ pub(crate) const CONNECT_SECONDS: u64 = 5;
 /// A node that says nothing for so long in the middle of a commit, or at all, is let go of by `PostgreSQL`.
 pub(crate) const SILENT_SECONDS: u64 = 10;
 
-/// How long an answer of `PostgreSQL` is waited for. It is more than [`SILENT_SECONDS`], because a commit may wait for a node that is
+/// How long an answer of `PostgreSQL` is waited for until the server is asked, on another way, whether it is at work for it: if not,
+/// the way to it is gone. It is more than [`SILENT_SECONDS`], because a commit may wait for a node that is
 /// silent.
 pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// How long that question may take; then the server is gone, too.
+pub(crate) const AT_WORK_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How often a group of commits is tried again after it got into another node's way.
 pub(crate) const COLLISIONS_MAX: usize = 10;

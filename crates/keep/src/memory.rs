@@ -1,7 +1,7 @@
 //! A home in memory: for simulation and tests. It runs the same code as the embedded one, on maps, and fails when it is told to.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -318,8 +318,8 @@ impl Keep for Memory {
         })
     }
 
-    async fn skew_us(&self, _now_us: i64) -> Result<i64, Error> {
-        Ok(0)
+    async fn skew_us(&self, _now_us: i64) -> Result<RangeInclusive<i64>, Error> {
+        Ok(0..=0)
     }
 
     async fn close(&self) {

@@ -7,7 +7,7 @@ mod schema;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -259,19 +259,14 @@ impl Keep for Postgres {
 
     async fn drop_generation(&self, generation: u32) -> Result<(), Error> {
         let generation = generation.cast_signed();
+        let client = connection::connect(&self.config).await?;
         for table in ["states", "timers"] {
             // In pieces, so that nobody waits for long and the server's log stays small.
             let sql = format!(
                 "delete from {table} where ctid = any(array(select ctid from {table} where generation = $1 limit {DELETED_ROWS}))"
             );
-            let connection = self.pool.get().await?;
-            while connection
-                .client
-                .execute(&sql, &[&generation])
-                .await
-                .map_err(|error| explain("drop a generation", error))?
-                > 0
-            {}
+            let delete = async || client.execute(&sql, &[&generation]).await;
+            while delete().await.map_err(|error| explain("drop a generation", error))? > 0 {}
         }
         Ok(())
     }
@@ -379,7 +374,9 @@ impl Keep for Postgres {
             first_due_us: row.get(3),
             dead: row.get::<_, i64>(4).cast_unsigned(),
         };
-        Ok(self.connection().await?.long_rows(queries::QUEUES, &[]).await?.iter().map(queue).collect())
+        // It looks at all that waits.
+        let rows = connection::connect(&self.config).await?.query(queries::QUEUES, &[]).await;
+        Ok(rows.map_err(|error| explain("count what waits", error))?.iter().map(queue).collect())
     }
 
     async fn waiting(&self, target: &str, most: usize) -> Result<Vec<Waiting>, Error> {
@@ -401,20 +398,18 @@ impl Keep for Postgres {
     }
 
     async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
-        // A transaction takes a connection of its own.
-        let mut connection = Connection::open(&self.config, &Silences::default()).await?;
-        schema::erase(&mut connection.client, customers, entries).await
+        schema::erase(&mut connection::connect(&self.config).await?, customers, entries).await
     }
 
-    async fn skew_us(&self, now_us: i64) -> Result<i64, Error> {
+    async fn skew_us(&self, now_us: i64) -> Result<RangeInclusive<i64>, Error> {
         let began = Instant::now();
-        let connection = self.pool.get().await?;
-        let asked = Instant::now();
-        let query = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
-        let row = connection.answer("ask PostgreSQL for the time", connection.client.query_one(query, &[])).await?;
-        // The server looked at its clock in the middle of the way there and back, which begins when there is a connection.
-        let passed = asked - began + asked.elapsed() / 2;
-        Ok(row.get::<_, i64>(0) - (now_us + i64::try_from(passed.as_micros()).unwrap_or_default()))
+        let now_us = || now_us.saturating_add(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
+        let connection = self.connection().await?;
+        let asked_us = now_us();
+        let rows = connection.rows(queries::NOW, &[]).await?;
+        let row = rows.first().ok_or_else(|| Error::corrupt("PostgreSQL does not know the time"))?;
+        // It looked at its clock at some time in between: at the end where something long was in front of it.
+        Ok(row.get::<_, i64>(0) - now_us()..=row.get::<_, i64>(0) - asked_us)
     }
 
     async fn close(&self) {

@@ -17,8 +17,7 @@ use crate::error::Error;
 use crate::kept::{Again, Counted, Keeping, Mark};
 use crate::limits::{TOUCHED_MIN, TOUCHED_ROWS};
 use crate::pass::{Seen, Showing, merged, projection};
-use crate::scan::Part;
-use crate::touched::{arrived_before, newcomers, read_touched};
+use crate::touched::{Touched, newcomers};
 
 /// A question that goes on, with the folds that have resumed.
 struct Going<'q> {
@@ -38,28 +37,28 @@ pub(crate) fn go_on<'q>(
     questions: &'q [Question<'q>],
 ) -> Result<(Vec<Option<Counted>>, u64), Error> {
     let mut answers: Vec<Option<Counted>> = questions.iter().map(|_| None).collect();
-    let mut by_mark: BTreeMap<i64, Vec<Going<'q>>> = BTreeMap::new();
+    let now = &keeping.now;
+    let mut by_state: BTreeMap<u64, Vec<Going<'q>>> = BTreeMap::new();
     for (number, question) in questions.iter().enumerate() {
-        let Some(going) = resume(number, question, &keeping.mark) else { continue };
-        // No event came, so nothing has changed.
-        if going.before.kept.head.mark.next_seq == keeping.mark.next_seq {
+        let Some(going) = resume(number, question, &now.mark) else { continue };
+        let head = &going.before.kept.head;
+        // No event came and nobody has become somebody else, so nothing has changed.
+        if head.mark.next_seq == now.mark.next_seq && head.renamed == now.renamed {
             answers[number] = Some(going.counted);
         } else {
-            by_mark.entry(going.before.kept.head.mark.next_seq).or_default().push(going);
+            by_state.entry(head.mark.version).or_default().push(going);
         }
     }
     let mut read = 0;
-    for going in by_mark.into_values() {
-        let then = going[0].before.kept.head.mark.clone();
-        let mut touched = newcomers(taken, &then)?;
-        touched.extend(going.iter().flat_map(|going| &going.due));
-        touched.sort_unstable();
-        touched.dedup();
+    for going in by_state.into_values() {
+        let then = going[0].before.kept.then();
+        let due = going.iter().flat_map(|going| &going.due).copied();
+        let touched = Touched::new(newcomers(taken, &then.mark)?, due, &then, now);
         let rows: u64 = taken.rows();
-        if touched.len() as u64 > TOUCHED_MIN.max(rows / TOUCHED_ROWS) {
+        if touched.customers.len() as u64 > TOUCHED_MIN.max(rows / TOUCHED_ROWS) {
             continue;
         }
-        read += exchange(taken, &then, &touched, going, |going, events| {
+        read += exchange(taken, &touched, going, |going, events| {
             let Going { number, question, before, mut counted, .. } = going;
             let again = Again { bytes: before.kept.bytes(), events };
             // What cannot be kept cannot be trusted to be complete either.
@@ -98,8 +97,7 @@ fn resume<'q>(number: usize, question: &'q Question<'q>, now: &Mark) -> Option<G
 /// for now. Gives how many events were read.
 fn exchange<'q>(
     taken: &Taken,
-    then: &Mark,
-    touched: &[i64],
+    touched: &Touched<'_>,
     going: Vec<Going<'q>>,
     mut each: impl FnMut(Going<'q>, u64),
 ) -> Result<u64, Error> {
@@ -111,12 +109,15 @@ fn exchange<'q>(
     run_on_all_cores(|| {
         let (mut showing_was, mut showing_now) = (Showing::new(&was, &projection), Showing::new(&now, &projection));
         let mut read = 0;
-        while let Some(part) = taken.parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Part::Bucket(bucket, runs) = part else { continue };
-            let Some(rows) = read_touched(*bucket, runs, touched, &projection)? else { continue };
-            read += rows.num_rows() as u64;
-            showing_was.show(&arrived_before(&rows, then.next_seq, &projection)?)?;
-            showing_now.show(&rows)?;
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number > taken.parts.len() {
+                break;
+            }
+            let Some([was, now]) = touched.read(&taken.parts, number, &projection)? else { continue };
+            read += now.num_rows() as u64;
+            showing_was.show(&was)?;
+            showing_now.show(&now)?;
             showing_was.finish_part();
             showing_now.finish_part();
         }
@@ -131,7 +132,7 @@ fn exchange<'q>(
     let mut both = was.zip(now);
     for mut going in going {
         let both = both.by_ref().take(going.question.selected.len());
-        going.counted.dues.forget(touched);
+        going.counted.dues.forget(&touched.customers);
         replace(&mut going.counted, both);
         each(going, read);
     }

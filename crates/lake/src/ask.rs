@@ -13,10 +13,12 @@ use crate::again::go_on;
 use crate::error::Error;
 use crate::kept::{Counted, Keeping, Kept};
 use crate::lens::Lens;
+use crate::limits::BUCKETS;
 use crate::open_file::OpenFile;
 use crate::pass::{Asked, Seen, show_all};
 use crate::scan::{Part, Rerouted};
 use crate::store::Lake;
+use crate::waiting::Renamed;
 
 /// Folds that have seen nothing, one by view.
 pub type MakeFolds<'a> = Box<dyn Fn() -> Vec<Box<dyn AnyFold>> + Sync + 'a>;
@@ -109,6 +111,13 @@ pub(crate) struct Taken {
     pub(crate) version: u64,
 }
 
+impl Taken {
+    /// Whose rows are somebody else's; `None` where more has to be known of rows that are not where they belong.
+    pub(crate) fn renamed(&self) -> Option<Renamed> {
+        self.rerouted.as_ref().map_or_else(|| Some(Renamed::new()), |rerouted| rerouted.only_renamed().cloned())
+    }
+}
+
 impl Question<'_> {
     /// How it is asked now.
     fn asked(&self) -> impl Iterator<Item = Asked<'_>> {
@@ -175,7 +184,7 @@ impl Lake {
         check(questions)?;
         let taken = self.settled(async |lake| lake.take(rules).await).await?;
         // Where somebody has committed since, what is kept and what was asked are about another state.
-        let keeping = keeping.filter(|keeping| keeping.version() == taken.version);
+        let keeping = keeping.filter(|keeping| keeping.is_about(&taken));
         let (mut counted, mut events) = match keeping {
             Some(keeping) => go_on(&taken, keeping, questions)?,
             None => (questions.iter().map(|_| None).collect(), 0),
@@ -207,24 +216,30 @@ impl Lake {
     /// What there is to read, the largest first so that no core is left with it at the end; to be taken
     /// [`settled`](Self::settled).
     pub(crate) async fn parts(&self, rules: &Rules) -> Result<(Vec<Part>, Option<Rerouted>), Error> {
+        let rerouted = match self.filed(rules).await? {
+            Some(renamed) => Rerouted::renamed(renamed),
+            None => Rerouted::new(self.identity(rules.clone()).await?),
+        };
+        self.parts_by(rerouted).await
+    }
+
+    /// The same where it is known which rows do not lie where they belong.
+    pub(crate) async fn parts_by(&self, rerouted: Option<Rerouted>) -> Result<(Vec<Part>, Option<Rerouted>), Error> {
         let mut buckets: BTreeMap<u32, (u64, Vec<OpenFile>)> = BTreeMap::new();
         for file in self.events.files().await? {
             let (size, runs) = buckets.entry(file.bucket).or_default();
             *size += file.size;
             runs.push(OpenFile::open(&self.events.root().join(&file.path))?.with_rows(file.rows));
         }
-        let rerouted =
-            if self.is_filed(rules).await? { None } else { Rerouted::new(self.identity(rules.clone()).await?) };
-        let mut parts = Vec::new();
-        if let Some(rerouted) = &rerouted {
-            let concerned = rerouted.buckets();
-            let runs = buckets.iter().filter(|(bucket, _)| concerned.contains(bucket)).flat_map(|(_, (_, runs))| runs);
-            parts.push(Part::Moved(runs.cloned().collect()));
+        let runs = || buckets.iter().map(|(bucket, (_, runs))| (*bucket, runs.as_slice()));
+        let rerouted = rerouted.map(|rerouted| rerouted.among(runs()));
+        if rerouted.is_some() {
+            // Rows may belong where none lies.
+            (0..BUCKETS).for_each(|bucket| _ = buckets.entry(bucket).or_default());
         }
         let mut by_size: Vec<(u64, Part)> =
-            buckets.into_iter().map(|(bucket, (size, runs))| (size, Part::Bucket(bucket, runs))).collect();
+            buckets.into_iter().map(|(bucket, (size, runs))| (size, Part { bucket, runs })).collect();
         by_size.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-        parts.extend(by_size.into_iter().map(|(_, part)| part));
-        Ok((parts, rerouted))
+        Ok((by_size.into_iter().map(|(_, part)| part).collect(), rerouted))
     }
 }

@@ -27,6 +27,7 @@ use crate::error::Error;
 use crate::run_file::read_schema;
 use crate::scan::{Part, Projection, Rerouted, read_part_whole};
 use crate::store::Lake;
+use crate::waiting::Renamed;
 
 /// A format that events are exported in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +133,8 @@ impl Lake {
         let ((parts, rerouted), identity) = taken.await?;
         // Whose a key is follows from where the rows are that are read, not from evidence that has come since.
         let names = match &rerouted {
-            Some(rerouted) => rerouted.names(),
-            None => identity.names(),
+            Some(rerouted) => rerouted.names(&identity),
+            None => identity.names(&Renamed::new()),
         };
         let mut writer = writer(format, path)?;
         let mut left_out = 0;

@@ -11,22 +11,25 @@
 //! a lake that reads right and that the next writer completes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
 use listen::stitch::{Again, Customers, Graph, Names, Node, Rules};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::error::Error;
 use crate::schema::{CUSTOMERS, Column, LINKS, arrow_schema, utc};
-use crate::table::{Purpose, Table, add_entry};
+use crate::table::{Purpose, Table, add_entry, due};
+use crate::waiting::Renamed;
 
 /// All keys and links of a lake, with where each key's events are filed.
 #[derive(Debug)]
@@ -63,11 +66,6 @@ impl Moves {
     /// Whether every row lies where it belongs.
     pub(crate) fn is_empty(&self) -> bool {
         self.renamed.is_empty() && self.split.is_empty()
-    }
-
-    /// Whether rows filed under this customer belong elsewhere, or may.
-    pub(crate) fn concerns(&self, customer: i64) -> bool {
-        self.renamed.contains_key(&customer) || self.split.binary_search(&customer).is_ok()
     }
 }
 
@@ -143,10 +141,12 @@ impl Identity {
         Self { graph, filed: self.filed.clone(), shared_when_filed: None }
     }
 
-    /// What customers are called whose rows lie where they are filed.
-    pub(crate) fn names(&self) -> Names<'_> {
-        let filed =
-            |(n, filed): (u32, &i64)| u32::try_from(*filed).ok().map(Node).filter(|_| !is_erased(&self.graph, Node(n)));
+    /// What customers are called whose rows lie where they are filed, but for these.
+    pub(crate) fn names(&self, renamed: &Renamed) -> Names<'_> {
+        let filed = |(n, filed): (u32, &i64)| {
+            let now = *renamed.get(filed).unwrap_or(filed);
+            u32::try_from(now).ok().map(Node).filter(|_| !is_erased(&self.graph, Node(n)))
+        };
         Names::new(&self.graph, (0..).zip(&self.filed).map(filed).collect())
     }
 
@@ -202,78 +202,100 @@ impl Identity {
         moves
     }
 
-    /// The same after this evidence, where all rows lay where they belong before it, by `customers`: whom it does not concern
-    /// is not looked at. Puts in `customers` who is who now.
-    pub(crate) fn moves_again(&self, customers: &mut Customers, news: &[(Node, Node, i64)]) -> (Moves, Vec<Node>) {
-        let Again { moved, mut shared } = self.graph.resolve_again(customers, news);
+    /// The same after this evidence, where all rows but those that are `waiting` lay where they belong before it, by
+    /// `customers`: whom it does not concern is not looked at. Puts in `customers` who is who now.
+    pub(crate) fn moves_again(
+        &self,
+        customers: &mut Customers,
+        news: &[(Node, Node, i64)],
+        waiting: &Renamed,
+    ) -> Moves {
+        let Again { moved, shared } = self.graph.resolve_again(customers, news);
         let had_rows = |node: &Node| (node.0 as usize) < self.filed.len();
-        shared.retain(had_rows);
-        let uncertain = self.around(&shared);
-        let mut split: BTreeSet<i64> =
-            uncertain.iter().filter_map(|node| self.filed.get(node.0 as usize).copied()).collect();
-        let mut renamed: BTreeMap<i64, i64> = BTreeMap::new();
-        for node in &moved {
-            let (filed, customer) = (self.filed[node.0 as usize], i64::from(customers.of(*node).0));
+        // Whose the rows of a key were: those that are filed under whoever it was at the time wait to be filed under that one.
+        let was = |node: Node| {
+            let filed = self.filed[node.0 as usize];
+            *waiting.get(&filed).unwrap_or(&filed)
+        };
+        let shared = shared.into_iter().filter(had_rows).collect();
+        let uncertain = self.around(&shared).into_iter().filter(had_rows);
+        let mut split: BTreeSet<i64> = uncertain.map(was).collect();
+        let mut now: BTreeMap<i64, i64> = BTreeMap::new();
+        for node in moved {
+            let (was, customer) = (was(node), i64::from(customers.of(node).0));
             // A customer is named by one of its own keys: as long as that stays, so do others.
-            let named_by = u32::try_from(filed).map_or(*node, Node);
-            let stays = i64::from(customers.of(named_by).0) == filed;
-            if stays || *renamed.entry(filed).or_insert(customer) != customer {
-                split.insert(filed);
+            let named_by = u32::try_from(was).map_or(node, Node);
+            let stays = i64::from(customers.of(named_by).0) == was;
+            if stays || *now.entry(was).or_insert(customer) != customer {
+                split.insert(was);
             }
         }
-        renamed.retain(|filed, _| !split.contains(filed));
-        (Moves { renamed, split: split.into_iter().collect() }, moved)
+        let here = now.keys().chain(&split).map(|was| (*was, *was));
+        let mut moves = Moves::default();
+        for (filed, was) in waiting.iter().map(|(filed, was)| (*filed, *was)).chain(here) {
+            let customer = *now.get(&was).unwrap_or(&was);
+            if split.contains(&was) {
+                moves.split.push(filed);
+            } else if filed != customer {
+                moves.renamed.insert(filed, customer);
+            }
+        }
+        moves.split.sort_unstable();
+        moves.split.dedup();
+        moves
     }
 
-    /// Takes note that all rows lie where they belong, of whose keys these belonged elsewhere before.
-    pub(crate) fn are_filed(&mut self, customers: &Customers, moved: &[Node]) {
-        for node in moved {
-            self.filed[node.0 as usize] = i64::from(customers.of(*node).0);
-        }
-        let new = (0u32..).take(self.graph.len()).skip(self.filed.len());
-        self.filed.extend(new.map(|n| i64::from(customers.of(Node(n)).0)));
+    /// Takes note that all rows of new keys lie where they belong; those of `all` keys, where nothing waits.
+    pub(crate) fn are_filed(&mut self, customers: &Customers, all: bool) {
+        self.filed.truncate(if all { 0 } else { self.filed.len() });
+        let rest = (0u32..).take(self.graph.len()).skip(self.filed.len());
+        self.filed.extend(rest.map(|n| i64::from(customers.of(Node(n)).0)));
     }
 
     /// Writes keys that are new and these links, whose first evidence is new or earlier, so that a later crash finds them known.
+    /// Gives the files to delete once the events are committed.
     pub(crate) async fn save(
         &self,
         customers_table: &mut Table,
         links_table: &mut Table,
         customers: &Customers,
         news: &[(Node, Node, i64)],
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<PathBuf>, Error> {
+        let mut merged = Vec::new();
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
         if !new.is_empty() {
-            let batch = self.customers_batch(&new, customers)?;
-            append(customers_table, CUSTOMERS, &batch).await?;
+            let batch = self.customers_batch(&new, |node| i64::from(customers.of(node).0))?;
+            merged.extend(append(customers_table, CUSTOMERS, &batch).await?);
         }
         if !news.is_empty() {
-            append(links_table, LINKS, &self.links_batch(news, false)?).await?;
+            merged.extend(append(links_table, LINKS, &self.links_batch(news, false)?).await?);
         }
-        Ok(())
+        Ok(merged)
     }
 
     /// Writes what will take the place of all keys; gives the version to [`complete`].
-    pub(crate) fn prepare_customers(&self, table: &Table, customers: &Customers) -> Result<i64, Error> {
+    ///
+    /// `filed` says where the rows of a key are filed.
+    pub(crate) fn prepare_customers(&self, table: &Table, filed: impl Fn(Node) -> i64) -> Result<i64, Error> {
         let all: Vec<u32> = (0..).take(self.graph.len()).collect();
-        prepare(table, CUSTOMERS, &self.customers_batch(&all, customers)?)
+        prepare(table, CUSTOMERS, &self.customers_batch(&all, filed)?)
     }
 
     /// Writes what will take the place of all links; gives the version to [`complete`].
     pub(crate) fn prepare_links(&self, table: &Table) -> Result<i64, Error> {
         let undone: Vec<_> = self.graph.undone().collect();
         let batches = [self.links_batch(&self.graph.links(), false)?, self.links_batch(&undone, true)?];
-        prepare(table, LINKS, &arrow::compute::concat_batches(&arrow_schema(LINKS), &batches)?)
+        prepare(table, LINKS, &concat_batches(&arrow_schema(LINKS), &batches)?)
     }
 
-    fn customers_batch(&self, nodes: &[u32], customers: &Customers) -> Result<RecordBatch, Error> {
+    fn customers_batch(&self, nodes: &[u32], filed: impl Fn(Node) -> i64) -> Result<RecordBatch, Error> {
         let key = |n: &u32| self.graph.key(Node(*n));
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| i64::from(*n)))),
             Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).0))),
             Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).1))),
-            Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| i64::from(customers.of(Node(*n)).0)))),
+            Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| filed(Node(*n))))),
         ];
         Ok(RecordBatch::try_new(arrow_schema(CUSTOMERS), columns)?)
     }
@@ -329,24 +351,43 @@ async fn read_each(
         return Err(Error::Overtaken);
     }
     for path in paths {
-        let path = table.root().join(path);
-        let file = std::fs::File::open(&path).map_err(Error::file("open", &path))?;
-        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-        if let Some(columns) = columns {
-            let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
-            builder = builder.with_projection(mask);
-        }
-        for batch in builder.build()? {
+        for batch in read_file(&table.root().join(path), columns)? {
             each(batch?)?;
         }
     }
     Ok(())
 }
 
-/// Adds rows to a small table.
-pub(crate) async fn append(table: &mut Table, columns: &[Column], batch: &RecordBatch) -> Result<(), Error> {
-    let add = write_small(table, columns, batch)?;
-    table.commit(Purpose::Append, vec![add], Vec::new(), &[]).await
+/// Adds rows to a small table, in one file with those of its latest files that are due for it. Gives these, to be deleted once
+/// the events are committed: whoever has opened the table before finds then that there is a newer one.
+///
+/// The first file stays by itself, because its name says since when it counts.
+pub(crate) async fn append(table: &mut Table, columns: &[Column], batch: &RecordBatch) -> Result<Vec<PathBuf>, Error> {
+    let files = table.files().await?;
+    let later = files.get(1..).unwrap_or_default();
+    let due = &later[later.len() - due(later, batch.num_rows() as u64)..];
+    let mut all = Vec::new();
+    for file in due {
+        all.extend(read_file(&table.root().join(&file.path), None)?.collect::<Result<Vec<_>, _>>()?);
+    }
+    all.push(batch.clone());
+    // The schema that they were read by is that of the file, not ours.
+    let all = all.iter().map(|batch| RecordBatch::try_new(arrow_schema(columns), batch.columns().to_vec()));
+    let all = concat_batches(&arrow_schema(columns), &all.collect::<Result<Vec<_>, _>>()?)?;
+    let add = write_small(table, columns, &all)?;
+    table.commit(Purpose::Append, vec![add], due.iter().map(|file| file.remove.clone()).collect(), &[]).await?;
+    Ok(due.iter().map(|file| table.root().join(&file.path)).collect())
+}
+
+/// The rows of a file of a small table, or these columns of them.
+fn read_file(path: &Path, columns: Option<&[usize]>) -> Result<ParquetRecordBatchReader, Error> {
+    let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+    if let Some(columns) = columns {
+        let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
+        builder = builder.with_projection(mask);
+    }
+    Ok(builder.build()?)
 }
 
 /// Writes rows that will take the place of all others of a small table, once a commit of the events has named the version

@@ -19,15 +19,16 @@ use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::kept;
-use crate::limits::{BUCKETS, SMALL_FILES_MAX};
+use crate::limits::BUCKETS;
 use crate::message_id;
 use crate::open_file::OpenFile;
 use crate::quarantine::{Quarantine, names_nobody};
-use crate::rebuild::{Built, Known, build_run, filed_under, forward, ids_of_runs, keys_json, unfile};
+use crate::rebuild::{Built, Known, build_run, filed_under, forward, keys_json, unfile};
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
-use crate::table::{DataFile, Purpose, Table};
+use crate::table::{DataFile, Purpose};
 use crate::told::{Numbers, Origin, Told};
+use crate::waiting::{self, Waiting};
 use crate::words::Words;
 use crate::writer::Stock;
 
@@ -80,7 +81,6 @@ pub struct Imported {
 #[derive(Debug)]
 pub struct Importer {
     stock: Stock,
-    _lock: Lock,
     options: ImportOptions,
     words: Words,
     spill: Spill,
@@ -90,6 +90,8 @@ pub struct Importer {
     events: u64,
     nodes: Vec<Node>,
     keys: String,
+    /// Goes last, when what waited in files has gone: the next one makes files of the same names.
+    _lock: Lock,
 }
 
 impl Imported {
@@ -112,8 +114,13 @@ impl Lake {
         let lock = self.lock().await?;
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let identity = self.identity(options.rules.clone()).await?;
-        Importer::begin(Stock { lake: self, customers_table, links_table, identity, customers: None }, lock, options)
-            .await
+        // Whoever goes on after others have written, or after a restart, knows who is who as if it had always written.
+        let filed =
+            if options.is_live() && self.knows_all_links().await? { self.filed(&options.rules).await? } else { None };
+        let customers = filed.is_some().then(|| identity.graph.resolve());
+        let waiting = Waiting::before(filed.unwrap_or_default());
+        let stock = Stock { lake: self, customers_table, links_table, identity, customers, waiting };
+        Importer::begin(stock, lock, options).await
     }
 }
 
@@ -241,29 +248,33 @@ impl Importer {
     /// The same without counting what else is in the lake; gives what is known of it, for the next import.
     pub(crate) async fn store(mut self) -> Result<(Stock, Imported), Error> {
         let news = self.stock.identity.graph.take_news();
-        let (customers, moves, moved) = self.who_is_who(&news);
+        let (customers, moves) = self.who_is_who(&news);
+        let (moves, waiting) = self.wait(moves).await?;
         let mut work = self.plan(moves).await?;
-        let built = self.build(&customers, &mut work).await?;
+        let built = self.build(&customers, &mut work, &waiting).await?;
         let mut imported = Imported {
             events: built.iter().map(|b| b.new).sum(),
             duplicates: built.iter().map(|b| b.duplicates).sum(),
             ..Imported::default()
         };
         let Stock { customers_table, links_table, identity, .. } = &mut self.stock;
-        identity.save(customers_table, links_table, &customers, &news).await?;
-        identity.are_filed(&customers, &moved);
+        let merged = identity.save(customers_table, links_table, &customers, &news).await?;
+        identity.are_filed(&customers, !work.moves.is_empty());
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-        let mut numbers: Numbers = vec![
-            (number::NEXT_SEQ.into(), self.seq.cast_signed()),
-            (number::LINKS.into(), links),
-            (number::LINKS_FILED.into(), links),
-            (number::RULES_FILED.into(), fingerprint(&self.options.rules)),
-        ];
+        let mut numbers: Numbers =
+            vec![(number::NEXT_SEQ.into(), self.seq.cast_signed()), (number::LINKS.into(), links)];
+        if waiting.renamed.is_empty() {
+            let rules = (number::RULES_FILED.into(), fingerprint(&self.options.rules));
+            numbers.extend([(number::LINKS_FILED.into(), links), rules]);
+        }
         let (brings, next) = (imported.events > 0, self.seq.cast_signed());
         numbers.extend(self.stock.lake.live_numbers(&self.options, brings, next).await?);
         let rejected = if self.options.is_live() { Some(self.quarantine.finish()?) } else { None };
         if self.changes_anything(&imported, &work, &numbers).await? {
-            self.commit(built, &work, &customers, numbers).await?;
+            self.commit(built, &work, &waiting, numbers).await?;
+            for path in merged {
+                let _ = std::fs::remove_file(path);
+            }
         } else {
             // The same file again: the new runs would only say once more what is there.
             let built = built.iter().filter_map(|b| b.add.as_ref());
@@ -274,70 +285,79 @@ impl Importer {
             None => self.quarantine.finish()?,
         };
         self.stock.customers = Some(customers);
+        self.stock.waiting = waiting;
         Ok((self.stock, imported))
     }
 
-    /// Who is who with this evidence, whose rows have to move because of it, and which keys are somebody else's now.
-    fn who_is_who(&mut self, news: &[(Node, Node, i64)]) -> (Customers, Moves, Vec<Node>) {
-        let identity = &self.stock.identity;
-        if let Some(mut customers) = self.stock.customers.take() {
-            let (moves, moved) = identity.moves_again(&mut customers, news);
-            return (customers, moves, moved);
+    /// Who is who with this evidence, and whose rows do not lie where they belong.
+    fn who_is_who(&mut self, news: &[(Node, Node, i64)]) -> (Customers, Moves) {
+        let Stock { identity, waiting, customers, .. } = &mut self.stock;
+        if let Some(mut customers) = customers.take() {
+            let moves = identity.moves_again(&mut customers, news, &waiting.renamed);
+            return (customers, moves);
         }
         let customers = identity.graph.resolve();
         let moves = identity.moves(&customers);
-        let all = (0u32..).take(identity.filed.len()).map(Node).collect();
-        (customers, moves, all)
+        (customers, moves)
     }
 
+    /// Which rows are put where they belong now, and which wait: those of whoever writes again and again, as long as that is
+    /// all there is to it.
+    async fn wait(&self, moves: Moves) -> Result<(Moves, Waiting), Error> {
+        let Stock { lake, waiting, .. } = &self.stock;
+        let rules_filed = lake.events.transaction(number::RULES_FILED).await?;
+        if !self.options.is_live() || rules_filed != Some(fingerprint(&self.options.rules)) {
+            return Ok((moves, Waiting::default()));
+        }
+        let rows = lake.events.files().await?.iter().map(|file| file.rows).sum();
+        Ok(match waiting.after(&moves, rows) {
+            Some(waiting) => (Moves::default(), waiting),
+            None => (moves, Waiting::default()),
+        })
+    }
+
+    /// Whether there is anything to say that the lake does not say yet.
     async fn changes_anything(&self, imported: &Imported, work: &Work, numbers: &Numbers) -> Result<bool, Error> {
         let lake = &self.stock.lake;
         for (name, number) in numbers {
-            let matters = [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS].contains(&name.as_ref());
+            let matters =
+                [number::LOG_POSITION, number::TOLD_SEQ, number::LINKS, number::LINKS_FILED, number::RULES_FILED];
+            let matters = matters.contains(&name.as_ref());
             if (matters || name.starts_with(number::UNTOLD)) && lake.events.transaction(name).await? != Some(*number) {
                 return Ok(true);
             }
         }
-        Ok(imported.events > 0 || !work.moves.is_empty() || !lake.is_filed(&self.options.rules).await?)
+        Ok(imported.events > 0 || !work.moves.is_empty())
     }
 
     async fn commit(
         &mut self,
         built: Vec<Built>,
         work: &Work,
-        customers: &Customers,
+        waiting: &Waiting,
         mut numbers: Numbers,
     ) -> Result<(), Error> {
         let Stock { lake, customers_table, links_table, identity, .. } = &mut self.stock;
         let add = built.into_iter().filter_map(|b| b.add).collect();
         let remove = work.replaced().map(|file| file.remove.clone()).collect();
-        let is_many = async |table: &Table| Ok::<_, Error>(table.files().await?.len() > SMALL_FILES_MAX);
-        let mut replaced = [None; 2];
+        let mut replaced = None;
         if !work.moves.is_empty() {
-            numbers.push((number::REFILED.into(), lake.events.next_version()));
-        }
-        if !work.moves.is_empty() || is_many(customers_table).await? {
-            let version = identity.prepare_customers(customers_table, customers)?;
+            let version = identity.prepare_customers(customers_table, |node| identity.filed[node.0 as usize])?;
             numbers.push((number::CUSTOMERS_REPLACED.into(), version));
-            replaced[0] = Some(version);
+            numbers.push((number::REFILED.into(), lake.events.next_version()));
+            replaced = Some(version);
         }
-        if is_many(links_table).await? {
-            let version = identity.prepare_links(links_table)?;
-            let names = [number::LINKS, number::LINKS_FILED, number::LINKS_REPLACED];
-            numbers.retain(|(name, _)| !names.contains(&name.as_ref()));
-            numbers.extend(names.map(|name| (name.into(), version)));
-            replaced[1] = Some(version);
+        if !waiting.renamed.is_empty() {
+            let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
+            lake.say_waiting(&waiting.renamed, links, &self.options.rules).await?;
         }
         let numbers: Vec<(&str, i64)> = numbers.iter().map(|(name, number)| (name.as_ref(), *number)).collect();
         lake.events.commit(Purpose::Append, add, remove, &numbers).await?;
-        for (table, version) in [customers_table, links_table].into_iter().zip(replaced) {
-            if let Some(version) = version {
-                complete(table, version).await?;
-                table.replace(version);
-            }
-        }
-        if !work.moves.is_empty() {
-            kept::sweep(lake.home(), lake.events.transaction(number::REFILED).await?)?;
+        if let Some(version) = replaced {
+            complete(customers_table, version).await?;
+            customers_table.replace(version);
+            kept::sweep(lake.home(), lake.events.version(), lake.events.transaction(number::REFILED).await?)?;
+            waiting::forget(lake.home());
         }
         remove_files(lake.events.root(), work.replaced().map(|file| file.path.as_str()));
         Ok(())
@@ -362,7 +382,7 @@ impl Importer {
         Ok(work)
     }
 
-    async fn build(&mut self, customers: &Customers, work: &mut Work) -> Result<Vec<Built>, Error> {
+    async fn build(&mut self, customers: &Customers, work: &mut Work, waiting: &Waiting) -> Result<Vec<Built>, Error> {
         let Stock { lake, identity, .. } = &self.stock;
         let root = lake.events.root().to_owned();
         // What came from this log is in the lake once, by its position. It may be there from a file, too.
@@ -387,6 +407,7 @@ impl Importer {
             runs.merge_due(spill.rows(*bucket) + moved.rows(*bucket));
         }
         let work = &*work;
+        let there = work.there(&root, waiting, from_files_before);
         let version = lake.events.version() + 1;
         run_on_buckets(&self.options.interrupted, |bucket, bytes| {
             if spill.rows(bucket) == 0 && moved.rows(bucket) == 0 {
@@ -395,14 +416,11 @@ impl Importer {
             moved.load(bucket, bytes)?;
             spill.load(bucket, bytes)?;
             let none = Runs::default();
-            let Runs { staying, merged } = work.runs.get(&bucket).unwrap_or(&none);
-            let alike = |file: &&DataFile| file.seq_min.unwrap_or_default() < from_files_before;
-            let alike = staying.iter().chain(merged).filter(alike);
-            let seen = ids_of_runs(&root, alike.map(|file| file.path.as_str()), &work.moves)?;
+            let Runs { merged, .. } = work.runs.get(&bucket).unwrap_or(&none);
             let merged: Vec<OpenFile> =
                 merged.iter().map(|file| OpenFile::open(&root.join(&file.path))).collect::<Result<_, _>>()?;
             let is_here = |customer| bucket_of(customer) == bucket;
-            build_run(&known, bytes, is_here, seen, &merged, (&root, bucket, version))
+            build_run(&known, bytes, is_here, |of| there.ids(of), &merged, (&root, bucket, version))
         })
     }
 }

@@ -15,13 +15,15 @@ use listen::stitch::Rules;
 use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::{LeftOut, Vocabulary};
+use crate::ask::{LeftOut, Taken, Vocabulary};
 use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::limits::{WRITTEN_MIN, WRITTEN_PER_EVENT};
 use crate::store::{Lake, number};
+use crate::torn;
+use crate::waiting::Renamed;
 
-pub(crate) use file::{Head, names, sweep};
+pub(crate) use file::{Head, forget, names, sweep};
 
 /// Which state of the lake something was counted of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub(crate) struct Mark {
     pub(crate) version: u64,
     /// A hash of that commit: another lake in the same place has another.
     commit: u64,
+    /// A hash of what the table is called in itself, for when that commit has gone, as old ones do.
+    table: u64,
     /// The arrival number that the next event gets: all rows with smaller ones had been counted.
     pub(crate) next_seq: i64,
     /// The time of the first event and the end of what is known, in microseconds since 1970.
@@ -41,13 +45,20 @@ pub(crate) struct Mark {
     pub(crate) refiled: Option<i64>,
 }
 
+/// A state of the lake, and whose rows were filed under somebody else.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Then {
+    pub(crate) mark: Mark,
+    pub(crate) renamed: Renamed,
+}
+
 /// What is kept in a home, for questions to the lake as it was when it was opened.
 #[derive(Debug)]
 pub struct Keeping {
     home: PathBuf,
     /// The folder of the log of the events.
     log: PathBuf,
-    pub(crate) mark: Mark,
+    pub(crate) now: Then,
     /// By which rules the lake is asked, which are those by which its rows are filed.
     rules: i64,
     /// What is being written, while the answer is made.
@@ -95,15 +106,13 @@ impl std::fmt::Debug for Kept {
 }
 
 impl Lake {
-    /// What is kept of earlier answers and may be used now. `None` where rows do not lie where these rules put them: then
-    /// nothing that was counted before can be told apart from what was not, and nothing is kept.
+    /// What is kept of earlier answers and may be used now. `None` where rows do not lie where these rules put them, but for
+    /// those that wait: then nothing that was counted before can be told apart from what was not, and nothing is kept.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn keeping(&self, rules: &Rules) -> Result<Option<Keeping>, Error> {
-        if !self.is_filed(rules).await? {
-            return Ok(None);
-        }
+        let Some(renamed) = self.filed(rules).await? else { return Ok(None) };
         let log = self.events.root().join("_delta_log");
         let version = self.events.version();
         // A commit that has been taken away, as old ones may be, cannot be compared any more.
@@ -113,6 +122,7 @@ impl Lake {
         let mark = Mark {
             version,
             commit,
+            table: rapidhash_v3(self.events.id()?.as_bytes()),
             next_seq,
             since_us: self.since_us().await?.unwrap_or_default(),
             until_us: ends.until_us,
@@ -122,7 +132,7 @@ impl Lake {
         Ok(Some(Keeping {
             home: self.home().to_owned(),
             log,
-            mark,
+            now: Then { mark, renamed },
             rules: crate::store::fingerprint(rules),
             writing: Mutex::default(),
         }))
@@ -134,9 +144,9 @@ fn hash_of_commit(log: &Path, version: u64) -> Option<u64> {
 }
 
 impl Keeping {
-    /// The number of the commit that made the state of the lake that is asked.
-    pub(crate) fn version(&self) -> u64 {
-        self.mark.version
+    /// Whether it is about just what was taken.
+    pub(crate) fn is_about(&self, taken: &Taken) -> bool {
+        self.now.mark.version == taken.version && taken.renamed().as_ref() == Some(&self.now.renamed)
     }
 
     /// What is kept under this name: a text from which everything follows that the answer depends on besides the events.
@@ -145,7 +155,7 @@ impl Keeping {
         self.wait();
         let name = self.name(name);
         let (file, head, begins) = file::read(&self.home, &name)?;
-        let (then, now) = (&head.mark, &self.mark);
+        let (then, now) = (&head.mark, &self.now.mark);
         let only_grew = then.ahead == 0
             && now.ahead == 0
             && then.until_us <= now.until_us
@@ -153,7 +163,8 @@ impl Keeping {
             && then.since_us == now.since_us
             && then.version <= now.version
             && then.next_seq <= now.next_seq
-            && hash_of_commit(&self.log, then.version) == Some(then.commit);
+            && then.table == now.table
+            && hash_of_commit(&self.log, then.version).is_none_or(|commit| commit == then.commit);
         if !only_grew {
             return None;
         }
@@ -198,7 +209,8 @@ impl Keeping {
         let Some(groups) = groups else { return false };
         let head = Head {
             name: self.name(name),
-            mark: self.mark.clone(),
+            mark: self.now.mark.clone(),
+            renamed: self.now.renamed.clone(),
             moments: vocabulary.moments.names(),
             words: vocabulary.words.names(),
             left_out: left_out.to_vec(),
@@ -207,9 +219,10 @@ impl Keeping {
         };
         // Whatever comes after so many words are known is called alike, in whatever order it came.
         if head.words.len() < journey::WORDS_MAX {
-            let (home, next) = (self.home.clone(), self.log.join(format!("{:020}.json", self.mark.version + 1)));
+            let (home, log, version) = (self.home.clone(), self.log.clone(), self.now.mark.version);
+            let is_latest = move || torn::is_latest(&log, version).unwrap_or(false);
             // A home that cannot be written to is asked like any other.
-            let write = move || _ = file::write(&home, &head, &groups, || !next.exists());
+            let write = move || _ = file::write(&home, &head, &groups, is_latest);
             let writing = std::thread::Builder::new().spawn(write);
             self.writing.lock().expect("no holder of this lock panics").extend(writing);
         }
@@ -236,6 +249,11 @@ impl Drop for Keeping {
 }
 
 impl Kept {
+    /// Of which state of the lake it was counted.
+    pub(crate) fn then(&self) -> Then {
+        Then { mark: self.head.mark.clone(), renamed: self.head.renamed.clone() }
+    }
+
     /// Up to when events were known then, in microseconds since 1970.
     pub fn until_us(&self) -> i64 {
         self.head.mark.until_us

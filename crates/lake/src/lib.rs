@@ -37,6 +37,7 @@ mod table;
 mod told;
 mod torn;
 mod touched;
+mod waiting;
 mod words;
 mod writer;
 

@@ -10,12 +10,17 @@ pub(crate) const BUCKETS: u32 = 64;
 /// customers in a file are 0 or 1, which take one bit each.
 pub(crate) const CUSTOMERS_PER_BLOCK: i64 = 256;
 
-/// Sorted runs that a bucket may have before they are merged.
+/// Sorted runs that a bucket may have before they are merged, and files of keys or links besides the first.
 pub(crate) const RUNS_MAX: usize = 8;
 
-/// Files that the table of keys and that of links may have before one takes the place of all: each is opened by whoever asks
-/// who is who.
-pub(crate) const SMALL_FILES_MAX: usize = 64;
+/// Rows of so many customers may wait to be put where they belong, or of one for so many rows, and for so long: to put them
+/// there takes about as long as to import all rows, and voids what was kept of answers.
+pub(crate) const WAITING_MIN: u64 = 1024;
+pub(crate) const WAITING_ROWS: u64 = 1024;
+pub(crate) const WAITING_MAX: Duration = Duration::from_hours(1);
+
+/// What was said of rows that wait stays for so many commits, for whoever has opened the lake before them.
+pub(crate) const WAITING_FILES: i64 = 64;
 
 /// Rows in a row group of the events table: what a reader holds of one bucket at a time.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
@@ -64,3 +69,7 @@ pub(crate) const TOUCHED_ROWS: u64 = 64;
 /// Who wants to write waits so long for whoever does, and looks so often.
 pub(crate) const LOCK_WAITED: Duration = Duration::from_secs(10);
 pub(crate) const LOCK_TRIED_EVERY: Duration = Duration::from_millis(20);
+
+/// Ranges of arrival numbers that were told to live state, and that are remembered in case it is set back. Each is two names with a
+/// number in every checkpoint of the events table.
+pub(crate) const TOLD_RANGES: usize = 64;

@@ -3,7 +3,7 @@
 //! All three are [`rebuild`](crate::rebuild) with other rows in; only what is committed besides differs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use listen::stitch::{Customers, Graph, Node, Rules};
 use serde::Serialize;
@@ -20,6 +20,7 @@ use crate::schema::LINKS;
 use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose, Table};
+use crate::waiting;
 use crate::words::Words;
 
 /// What compaction did.
@@ -118,7 +119,7 @@ impl Lake {
         let version = self.events.version() + 1;
         let built = run_on_buckets(&std::sync::atomic::AtomicBool::new(false), |bucket, bytes| {
             rows.load(bucket, bytes)?;
-            build_run(&known, bytes, |_| true, SeenIds::default(), &[], (&root, bucket, version))
+            build_run(&known, bytes, |_| true, |_| Ok(SeenIds::default()), &[], (&root, bucket, version))
         })?;
         let mut numbers = vec![(number::RULES_FILED, fingerprint(rules))];
         let links = if purpose == Purpose::Erase {
@@ -128,7 +129,7 @@ impl Lake {
         } else {
             i64::try_from(links_table.version()).unwrap_or(i64::MAX)
         };
-        let replaced = change.after.prepare_customers(&customers_table, &customers)?;
+        let replaced = change.after.prepare_customers(&customers_table, |node| i64::from(customers.of(node).0))?;
         numbers.extend([(number::LINKS, links), (number::LINKS_FILED, links), (number::CUSTOMERS_REPLACED, replaced)]);
         numbers.push((number::REFILED, self.events.next_version()));
         let new = purpose == Purpose::Erase;
@@ -140,6 +141,7 @@ impl Lake {
             remove
         });
         self.events.commit(purpose, add.collect(), remove.collect(), &numbers).await?;
+        waiting::forget(self.home());
         complete(&mut customers_table, replaced).await?;
         if purpose == Purpose::Erase {
             complete(&mut links_table, links).await?;
@@ -172,13 +174,14 @@ impl Lake {
             return Err(Error::NotFound { what });
         }
         let (_, mut links) = self.identity_tables(&lock).await?;
+        let mut merged = Vec::new();
         // Once is enough, but a process that was killed may not have come further than this.
         if !taken_back {
             graph.undo(a, b);
             let last = graph.undone().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), true)?).await?;
+            merged = append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), true)?).await?;
         }
-        self.links_are(&links).await
+        self.links_are(&links, &merged).await
     }
 
     /// Takes in that two keys are one customer's because a person says so, whatever the rules have to say about it. Rows stay
@@ -192,19 +195,21 @@ impl Lake {
         let graph = &mut identity.graph;
         let (a, b) = (find(graph, a)?, find(graph, b)?);
         let (_, mut links) = self.identity_tables(&lock).await?;
+        let mut merged = Vec::new();
         // Once is enough, but a process that was killed may not have come further than this.
         if a != b && !graph.is_said(a, b) {
             graph.say(a, b);
             let last = graph.links().into_iter().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), false)?).await?;
+            merged = append(&mut links, LINKS, &identity.links_batch(&Vec::from_iter(last), false)?).await?;
         }
-        self.links_are(&links).await
+        self.links_are(&links, &merged).await
     }
 
-    /// Has the events know all links that have been written.
-    async fn links_are(&mut self, links: &Table) -> Result<(), Error> {
+    /// Has the events know all links that have been written, and deletes the files in whose place others came.
+    async fn links_are(&mut self, links: &Table, merged: &[PathBuf]) -> Result<(), Error> {
         let version = i64::try_from(links.version()).unwrap_or(i64::MAX);
-        self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await
+        self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await?;
+        merged.iter().try_for_each(|path| std::fs::remove_file(path).map_err(Error::file("delete", path)))
     }
 
     /// Erases a customer: every event, key, link and rejected row that names it, from every file. Events of others that came
@@ -244,7 +249,7 @@ impl Lake {
         let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
         places.extend(kept::names(self.home()));
         let events = self.rebuild(&lock, &change, rules, files, Purpose::Erase).await?;
-        kept::sweep(self.home(), self.events.transaction(number::REFILED).await?)?;
+        kept::sweep(self.home(), self.events.version(), self.events.transaction(number::REFILED).await?)?;
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
         for (kind, _) in &theirs {
             *by_kind.entry((*kind).to_owned()).or_default() += 1;

@@ -97,7 +97,16 @@ impl Lake {
     /// `Ok(Err(..))` when nobody has this key: the keys among which it may have been misspelt, as `KIND:VALUE`, or those
     /// that have this value. Otherwise when a file cannot be read.
     pub async fn person(&self, text: &str, rules: &Rules) -> Result<Result<Person, Vec<String>>, Error> {
-        let taken = self.settled(async |lake| Ok((lake.parts(rules).await?, lake.identity(rules.clone()).await?)));
+        let taken = self.settled(async |lake| {
+            let identity = lake.identity(rules.clone()).await?;
+            // Somebody may have written links whose events are yet to come: whose rows are follows from the same links.
+            let parts = if lake.knows_all_links().await? {
+                lake.parts(rules).await?
+            } else {
+                lake.parts_by(Rerouted::new(lake.identity(rules.clone()).await?)).await?
+            };
+            Ok((parts, identity))
+        });
         let ((parts, rerouted), identity) = taken.await?;
         let graph = &identity.graph;
         let named = text.split_once(':').and_then(|(kind, value)| graph.find(kind.trim(), value));
@@ -153,10 +162,7 @@ impl Lake {
     }
 
     fn events_of(customer: i64, parts: &[Part], rerouted: Option<&Rerouted>) -> Result<Vec<PersonEvent>, Error> {
-        let is_theirs = |part: &&Part| match part {
-            Part::Moved(_) => true,
-            Part::Bucket(bucket, _) => *bucket == bucket_of(customer),
-        };
+        let is_theirs = |part: &&Part| part.bucket == bucket_of(customer);
         let projection = Projection { columns: (0..EVENTS.len()).collect(), dictionaries: false };
         let mut events = Vec::new();
         for part in parts.iter().filter(is_theirs) {
@@ -173,14 +179,15 @@ impl Lake {
     /// # Errors
     /// When the tables of keys and links cannot be read.
     pub async fn stitched_customers(&self, rules: &Rules) -> Result<u64, Error> {
-        let customers = if let Some(customers) = self.customers_of_keys(rules).await? {
-            customers
-        } else {
-            let identity = self.identity(rules.clone()).await?;
+        let customers = self.settled(async |lake| {
+            if let Some(customers) = lake.customers_of_keys(rules).await? {
+                return Ok(customers);
+            }
+            let identity = lake.identity(rules.clone()).await?;
             let customers = identity.graph.resolve();
-            (0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect()
-        };
-        Ok(several_keys(customers))
+            Ok((0u32..).take(identity.graph.len()).map(|n| i64::from(customers.of(Node(n)).0)).collect())
+        });
+        Ok(several_keys(customers.await?))
     }
 }
 

@@ -21,6 +21,10 @@ use crate::import::Rejected;
 /// How much of a file's end is read first to find the rows that a log has there.
 const END_BYTES: u64 = 64 << 10;
 
+/// How much at most: no part of a log is larger that was not handed over to its end. A log that was set back has smaller
+/// lines than all that stand there.
+const END_BYTES_MAX: u64 = 4 << 20;
+
 /// Rejected rows, one JSON object a line, in one file per input.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
@@ -154,7 +158,7 @@ fn rows_since(file: &mut File, line: u64) -> std::io::Result<Vec<u8>> {
         let mut rows = end.split_inclusive(|byte| *byte == b'\n');
         // The first one need not be whole.
         let first = rows.nth(1).and_then(|row| line_of(std::str::from_utf8(row).ok()?));
-        if begins > 0 && first.is_none_or(|first| first >= line) {
+        if begins > 0 && read < END_BYTES_MAX && first.is_none_or(|first| first >= line) {
             read *= 2;
             continue;
         }
@@ -234,7 +238,7 @@ pub(crate) fn erase(folder: &Path, keys: &[(&str, &str)], places: &mut Vec<Strin
             writeln!(file, "{line}").map_err(Error::file("write", &temporary))?;
         }
         file.sync_all().map_err(Error::file("sync", &temporary))?;
-        std::fs::rename(&temporary, &path).map_err(Error::file("replace", &path))?;
+        std::fs::rename(&temporary, &path).and_then(|()| sync_name(&path)).map_err(Error::file("replace", &path))?;
         places.push(format!("quarantine/{}", path.file_name().unwrap_or_default().to_string_lossy()));
     }
     Ok(gone)

@@ -14,16 +14,17 @@ use listen::stitch::{Customers, Graph, Node};
 use rapidhash::fast::RandomState;
 
 use crate::error::Error;
-use crate::identity::Moves;
 use crate::limits::WRITE_BATCH_ROWS;
 use crate::message_id;
 use crate::open_file::OpenFile;
-use crate::run_file::{RunWriter, read_run};
+use crate::run_file::{Places, RunWriter, read_run};
 use crate::scan::{Projection, merge};
-use crate::schema::{EVENTS, utc};
+use crate::schema::{EVENTS, event_column, utc};
 use crate::spill::{Nodes, Row, Spill, TEXTS, WORDS};
 use crate::store::{bucket_of, nobody};
 use crate::table::add_entry;
+use crate::touched::rows_of;
+use crate::waiting::Renamed;
 use crate::words::Words;
 
 /// Everything that is known when rows are put in their places.
@@ -60,12 +61,12 @@ struct Place {
 }
 
 /// Writes one run from the rows in `bytes`, as [`Row`]s one after the other, and of `merged`, which are runs of the bucket whose
-/// rows all stay in it; `ids` are the message ids of rows that are in the bucket already.
+/// rows all stay in it; `ids` are the message ids that these customers have already.
 pub(crate) fn build_run(
     known: &Known<'_>,
     bytes: &[u8],
     keep: impl Fn(i64) -> bool,
-    ids: SeenIds,
+    ids: impl FnOnce(&[i64]) -> Result<SeenIds, Error>,
     merged: &[OpenFile],
     place: (&Path, u32, u64),
 ) -> Result<Built, Error> {
@@ -73,13 +74,20 @@ pub(crate) fn build_run(
     let mut places = places_of(known, bytes, keep)?;
     places.sort_unstable_by_key(|place| (place.customer, place.at_us, place.seq));
     let mut built = Built::default();
-    let mut seen = ids;
-    // Rows from the lake come first, so that of two equal rows the one that is there already stays.
+    let (mut there, mut come) = (Vec::new(), Vec::new());
     for place in &places {
         let row = row_at(bytes, place.offset)?;
         if row.file == FROM_LAKE {
-            seen.insert(place.customer, row.hash);
+            there.push((place.customer, row.hash));
+        } else {
+            come.push(place.customer);
         }
+    }
+    come.dedup();
+    let mut seen = ids(&come)?;
+    // Rows from the lake come first, so that of two equal rows the one that is there already stays.
+    for (customer, id) in there {
+        seen.insert(customer, id);
     }
     let mut kept = Vec::with_capacity(places.len());
     for place in places {
@@ -160,6 +168,24 @@ impl SeenIds {
         self.by_id.insert((customer, id), FROM_LAKE);
     }
 
+    /// Takes in the rows of a run that are filed under these customers, who are in ascending order, and may be `renamed` since.
+    pub(crate) fn read(&mut self, run: &OpenFile, customers: &[i64], renamed: &Renamed) -> Result<(), Error> {
+        let columns = ["customer", "message_id"].map(event_column);
+        let places = Places::of(run, false)?;
+        let rows = rows_of(&places, customers)?;
+        if !rows.selects_any() {
+            return Ok(());
+        }
+        for batch in places.read(&columns, Some(rows))? {
+            let batch = batch?;
+            let ids = batch.column(1).as_string::<i32>();
+            for (row, filed) in batch.column(0).as_primitive::<Int64Type>().values().iter().enumerate() {
+                self.insert(*renamed.get(filed).unwrap_or(filed), message_id::hash(ids.value(row)));
+            }
+        }
+        Ok(())
+    }
+
     /// The id of a row that is new; `None` when it is there already.
     ///
     /// Equal rows of one file are different events (two looks at a page in one second), so the second one of a file gets
@@ -190,28 +216,6 @@ impl SeenIds {
             }
         }
     }
-}
-
-/// The message ids of runs that are not unfiled.
-pub(crate) fn ids_of_runs<'a>(
-    root: &Path,
-    paths: impl Iterator<Item = &'a str>,
-    moves: &Moves,
-) -> Result<SeenIds, Error> {
-    let mut seen = SeenIds::default();
-    let (customer, id) = (0, crate::schema::event_column("message_id"));
-    for path in paths {
-        for batch in read_run(&OpenFile::open(&root.join(path))?, &[customer, id], false, WRITE_BATCH_ROWS)? {
-            let batch = batch?;
-            let customers = batch.column(0).as_primitive::<Int64Type>();
-            let ids = batch.column(1).as_string::<i32>();
-            for i in 0..batch.num_rows() {
-                let customer = moves.renamed.get(&customers.value(i)).copied().unwrap_or(customers.value(i));
-                seen.insert(customer, message_id::hash(ids.value(i)));
-            }
-        }
-    }
-    Ok(seen)
 }
 
 fn columns_of(

@@ -1,9 +1,10 @@
 //! Reading the events of a bucket in order: one run as it lies, several merged, rows that moved left out and put in again
 //! where they belong now.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::{
     SortColumn, concat_batches, filter_record_batch, interleave_record_batch, lexsort_to_indices, take_record_batch,
 };
@@ -18,6 +19,8 @@ use crate::rebuild::nodes_of_keys;
 use crate::run_file::{read_run, read_schema};
 use crate::schema::event_column;
 use crate::store::bucket_of;
+use crate::touched::read_touched;
+use crate::waiting::Renamed;
 
 /// Which columns of the events table are read, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,40 +55,30 @@ impl Projection {
         Self { columns, dictionaries: self.dictionaries }
     }
 
+    /// Where its columns are in batches of another one that has all of them.
+    fn places_in(&self, wide: &Self) -> Vec<usize> {
+        self.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect()
+    }
+
     /// The schema of the batches.
     pub(crate) fn schema(&self) -> Result<SchemaRef, Error> {
         Ok(Arc::new(read_schema(self.dictionaries).project(&self.columns)?))
     }
 }
 
-/// What is read: a bucket's runs, or the rows that moved.
+/// What is read at a time: the rows that belong into a bucket.
 #[derive(Debug, Clone)]
-pub(crate) enum Part {
-    /// A bucket and its runs.
-    Bucket(u32, Vec<OpenFile>),
-    /// Rows of customers that are concerned by moves, from these runs.
-    Moved(Vec<OpenFile>),
+pub(crate) struct Part {
+    pub(crate) bucket: u32,
+    /// Its runs. Rows of theirs may belong elsewhere, and others may lie elsewhere that belong here: see [`Rerouted`].
+    pub(crate) runs: Vec<OpenFile>,
 }
 
 impl Part {
     /// The same with only some of its runs.
     pub(crate) fn with_runs(self, wanted: impl Fn(&OpenFile) -> Result<bool, Error>) -> Result<Self, Error> {
-        let some = |runs: Vec<OpenFile>| -> Result<Vec<OpenFile>, Error> {
-            let kept = runs.into_iter().map(|run| Ok(wanted(&run)?.then_some(run)));
-            kept.filter_map(Result::transpose).collect()
-        };
-        Ok(match self {
-            Part::Bucket(bucket, runs) => Part::Bucket(bucket, some(runs)?),
-            Part::Moved(runs) => Part::Moved(some(runs)?),
-        })
-    }
-
-    /// The same run by run, for whom the order of rows in different runs does not matter.
-    pub(crate) fn runs(&self) -> Vec<Part> {
-        match self {
-            Part::Bucket(bucket, runs) => runs.iter().map(|run| Part::Bucket(*bucket, vec![run.clone()])).collect(),
-            Part::Moved(_) => vec![self.clone()],
-        }
+        let runs = self.runs.into_iter().map(|run| Ok(wanted(&run)?.then_some(run)));
+        Ok(Self { runs: runs.filter_map(Result::transpose).collect::<Result<_, Error>>()?, ..self })
     }
 }
 
@@ -93,52 +86,112 @@ impl Part {
 #[derive(Debug)]
 pub(crate) struct Rerouted {
     moves: Moves,
-    /// Everyone whose journey is touched: whose rows go and whose rows come; ascending.
-    concerned: Vec<i64>,
-    graph: Graph,
-    customers: Customers,
+    /// Under whom rows are filed that are somebody else's, or may be; ascending.
+    gone: Vec<i64>,
+    /// Where these lie: buckets and their runs.
+    runs: Vec<(u32, Vec<OpenFile>)>,
+    /// Who is who; not known where whole customers have moved alone.
+    who: Option<(Graph, Customers)>,
+    /// What was read of these rows, by the columns of it: for every bucket those that belong there.
+    arrived: Mutex<Vec<(Projection, Arc<Arrived>)>>,
 }
+
+/// By bucket: the rows that belong there and lie elsewhere, in order.
+type Arrived = BTreeMap<u32, RecordBatch>;
 
 impl Rerouted {
     /// What follows from identity as it is known now; `None` when every row lies where it belongs.
     pub(crate) fn new(identity: Identity) -> Option<Self> {
         let customers = identity.graph.resolve();
-        let moves = identity.moves(&customers);
-        if moves.is_empty() {
-            return None;
-        }
-        let mut concerned: Vec<i64> = (0u32..)
-            .zip(&identity.filed)
-            .filter(|(_, filed)| moves.concerns(**filed))
-            .flat_map(|(n, filed)| [*filed, i64::from(customers.of(Node(n)).0)])
-            .collect();
-        concerned.sort_unstable();
-        concerned.dedup();
-        Some(Self { moves, concerned, graph: identity.graph, customers })
+        Self::of(identity.moves(&customers), Some((identity.graph, customers)))
+    }
+
+    /// Where all rows of these customers are somebody else's; `None` where there are none.
+    pub(crate) fn renamed(renamed: Renamed) -> Option<Self> {
+        Self::of(Moves { renamed, split: Vec::new() }, None)
+    }
+
+    fn of(moves: Moves, who: Option<(Graph, Customers)>) -> Option<Self> {
+        let mut gone: Vec<i64> = moves.renamed.keys().chain(&moves.split).copied().collect();
+        gone.sort_unstable();
+        (!gone.is_empty()).then(|| Self { moves, gone, runs: Vec::new(), who, arrived: Mutex::default() })
+    }
+
+    /// The same, with the runs of all buckets to find these rows in.
+    pub(crate) fn among<'a>(self, buckets: impl Iterator<Item = (u32, &'a [OpenFile])>) -> Self {
+        let theirs: BTreeSet<u32> = self.gone.iter().map(|customer| bucket_of(*customer)).collect();
+        let runs = buckets.filter(|(bucket, _)| theirs.contains(bucket));
+        Self { runs: runs.map(|(bucket, runs)| (bucket, runs.to_vec())).collect(), ..self }
+    }
+
+    /// Whose rows are somebody else's, where that is all there is to know.
+    pub(crate) fn only_renamed(&self) -> Option<&Renamed> {
+        self.who.is_none().then_some(&self.moves.renamed)
     }
 
     /// What customers are called, as who is who is known now.
-    pub(crate) fn names(&self) -> Names<'_> {
-        let customer = |key: Node| (!is_erased(&self.graph, key)).then(|| self.customers.of(key));
-        Names::new(&self.graph, (0u32..).take(self.graph.len()).map(|n| customer(Node(n))).collect())
+    pub(crate) fn names<'a>(&'a self, identity: &'a Identity) -> Names<'a> {
+        let Some((graph, customers)) = &self.who else { return identity.names(&self.moves.renamed) };
+        let customer = |key: Node| (!is_erased(graph, key)).then(|| customers.of(key));
+        Names::new(graph, (0u32..).take(graph.len()).map(|n| customer(Node(n))).collect())
     }
 
-    /// The buckets in which rows of anyone concerned lie.
-    pub(crate) fn buckets(&self) -> Vec<u32> {
-        let mut buckets: Vec<u32> = self.concerned.iter().map(|customer| bucket_of(*customer)).collect();
-        buckets.sort_unstable();
-        buckets.dedup();
-        buckets
+    /// Whose a key is whose rows are filed under this customer.
+    pub(crate) fn customer_of_key(&self, key: i64, filed: i64) -> i64 {
+        let known = self.who.as_ref().and_then(|(graph, customers)| {
+            let key = u32::try_from(key).ok().map(Node).filter(|key| !is_erased(graph, *key))?;
+            Some(i64::from(customers.of(key).0))
+        });
+        known.unwrap_or_else(|| *self.moves.renamed.get(&filed).unwrap_or(&filed))
     }
 
-    fn any_concerned(&self, customers: &[i64]) -> bool {
-        let (Some(first), Some(last)) = (customers.iter().min(), customers.iter().max()) else { return false };
-        let from = self.concerned.partition_point(|c| c < first);
-        self.concerned.get(from).is_some_and(|c| c <= last)
+    /// The rows of a batch whose customers are who they were; `None` where there are none.
+    fn staying(&self, batch: RecordBatch, customer: usize) -> Result<Option<RecordBatch>, Error> {
+        let customers = batch.column(customer).as_primitive::<Int64Type>().values();
+        let (Some(first), Some(last)) = (customers.first(), customers.last()) else { return Ok(None) };
+        let from = self.gone.partition_point(|gone| gone < first);
+        if self.gone.get(from).is_none_or(|gone| gone > last) {
+            return Ok(Some(batch));
+        }
+        let mask: BooleanArray = customers.iter().map(|c| Some(self.gone.binary_search(c).is_err())).collect();
+        Ok(Some(filter_record_batch(&batch, &mask)?).filter(|batch| batch.num_rows() > 0))
     }
 
-    fn mask(&self, customers: &[i64], concerned: bool) -> BooleanArray {
-        customers.iter().map(|c| Some(self.concerned.binary_search(c).is_ok() == concerned)).collect()
+    /// All rows that lie where they do not belong, under those whose they are now; `wide` has customer, at and seq. They are
+    /// read once: whoever comes first reads, all others wait.
+    fn arrived(&self, wide: &Projection) -> Result<Arc<Arrived>, Error> {
+        let mut known = self.arrived.lock().expect("no holder of this lock panics");
+        if let Some((_, arrived)) = known.iter().find(|(projection, _)| projection == wide) {
+            return Ok(Arc::clone(arrived));
+        }
+        // Only what is told apart row by row needs the keys that rows came with.
+        let read = if self.who.is_some() { wide.with(&["keys"]) } else { wide.clone() };
+        let mut found = Vec::new();
+        for (bucket, runs) in &self.runs {
+            if let Some(batch) = read_touched(*bucket, runs, &self.gone, &read)? {
+                let batch = with_customers(&batch, &read, |row, filed| self.customer(row, filed, &batch, &read))?;
+                found.push(batch.project(&wide.places_in(&read))?);
+            }
+        }
+        let all = in_order(&concat_batches(&wide.schema()?, &found)?, wide)?;
+        let mut rows: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (row, customer) in (0..).zip(all.column(wide.position("customer")).as_primitive::<Int64Type>().values()) {
+            rows.entry(bucket_of(*customer)).or_default().push(row);
+        }
+        let take = |(bucket, rows)| Ok((bucket, take_record_batch(&all, &UInt32Array::from(rows))?));
+        let arrived: Arc<Arrived> = Arc::new(rows.into_iter().map(take).collect::<Result<_, Error>>()?);
+        known.push((wide.clone(), Arc::clone(&arrived)));
+        Ok(arrived)
+    }
+
+    /// Whose a row is that is filed under this customer.
+    fn customer(&self, row: usize, filed: i64, batch: &RecordBatch, read: &Projection) -> Result<i64, Error> {
+        let (Ok(_), Some((graph, customers))) = (self.moves.split.binary_search(&filed), &self.who) else {
+            return Ok(*self.moves.renamed.get(&filed).unwrap_or(&filed));
+        };
+        let mut nodes = Vec::new();
+        nodes_of_keys(graph, batch.column(read.position("keys")).as_string::<i32>().value(row), &mut nodes)?;
+        Ok(i64::from(graph.customer(&nodes, customers).expect("an event of the lake has a key").0))
     }
 }
 
@@ -168,22 +221,24 @@ pub(crate) fn read_part_whole(
     rerouted: Option<&Rerouted>,
     mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    match (part, rerouted) {
-        (Part::Bucket(_, runs), None) => read_runs(runs, projection, each),
-        (Part::Bucket(_, runs), Some(rerouted)) => {
-            let at = projection.position("customer");
-            read_runs(runs, projection, |batch| {
-                let customers = batch.column(at).as_primitive::<Int64Type>().values();
-                if rerouted.any_concerned(customers) {
-                    each(&filter_record_batch(batch, &rerouted.mask(customers, false))?)
-                } else {
-                    each(batch)
-                }
-            })
-        }
-        (Part::Moved(runs), Some(rerouted)) => each(&read_moved(runs, projection, rerouted)?),
-        (Part::Moved(_), None) => Ok(()),
+    let Some(rerouted) = rerouted else { return read_runs(&part.runs, projection, each) };
+    let wide = projection.with(&["customer", "at", "seq"]);
+    let arrived = rerouted.arrived(&wide)?;
+    let Some(arrived) = arrived.get(&part.bucket) else {
+        let at = projection.position("customer");
+        return read_runs(&part.runs, projection, |batch| {
+            rerouted.staying(batch.clone(), at)?.map_or(Ok(()), |batch| each(&batch))
+        });
+    };
+    let at = wide.position("customer");
+    let mut sources: Vec<Box<dyn Iterator<Item = Result<RecordBatch, Error>> + '_>> =
+        vec![Box::new(std::iter::once(Ok(arrived.clone())))];
+    for run in &part.runs {
+        let staying = move |batch: Result<RecordBatch, Error>| rerouted.staying(batch?, at);
+        let batches = read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS)?;
+        sources.push(Box::new(batches.filter_map(move |batch| staying(batch).transpose())));
     }
+    merge(sources, &wide, projection, each)
 }
 
 fn read_runs(
@@ -260,8 +315,7 @@ pub(crate) fn merge<I: Iterator<Item = Result<RecordBatch, Error>>>(
     mut each: impl FnMut(&RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let order = Order(["customer", "at", "seq"].map(|name| wide.position(name)));
-    let narrow: Vec<usize> =
-        projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
+    let narrow = projection.places_in(wide);
     let mut cursors = Vec::new();
     let mut waiting: Vec<RecordBatch> = Vec::new();
     for mut reader in sources {
@@ -327,48 +381,24 @@ fn emit(
     each(&batch)
 }
 
-/// All rows of everyone concerned, under the customers that they belong to now.
-fn read_moved(runs: &[OpenFile], projection: &Projection, rerouted: &Rerouted) -> Result<RecordBatch, Error> {
-    let wide = projection.with(&["customer", "at", "seq", "keys"]);
-    let [customer, at, seq, keys] = ["customer", "at", "seq", "keys"].map(|name| wide.position(name));
-    let mut found = Vec::new();
-    for run in runs {
-        for batch in read_run(run, &wide.columns, wide.dictionaries, BATCH_ROWS)? {
-            let batch = batch?;
-            let customers = batch.column(customer).as_primitive::<Int64Type>().values();
-            if rerouted.any_concerned(customers) {
-                let batch = filter_record_batch(&batch, &rerouted.mask(customers, true))?;
-                found.push(with_customers_of_now(&batch, customer, keys, rerouted)?);
-            }
-        }
-    }
-    let all = concat_batches(&wide.schema()?, &found)?;
-    let by = [customer, at, seq].map(|column| SortColumn { values: Arc::clone(all.column(column)), options: None });
-    let sorted = take_record_batch(&all, &lexsort_to_indices(&by, None)?)?;
-    let narrow: Vec<usize> =
-        projection.columns.iter().map(|c| wide.columns.binary_search(c).expect("wide has all")).collect();
-    Ok(sorted.project(&narrow)?)
+/// Rows under other customers: by row and under whom it is filed, whose it is.
+pub(crate) fn with_customers(
+    batch: &RecordBatch,
+    projection: &Projection,
+    mut customer: impl FnMut(usize, i64) -> Result<i64, Error>,
+) -> Result<RecordBatch, Error> {
+    let at = projection.position("customer");
+    let filed = batch.column(at).as_primitive::<Int64Type>().values();
+    let now: Int64Array =
+        filed.iter().enumerate().map(|(row, filed)| customer(row, *filed)).collect::<Result<_, _>>()?;
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    columns[at] = Arc::new(now);
+    Ok(RecordBatch::try_new(batch.schema(), columns)?)
 }
 
-fn with_customers_of_now(
-    batch: &RecordBatch,
-    customer: usize,
-    keys: usize,
-    rerouted: &Rerouted,
-) -> Result<RecordBatch, Error> {
-    let filed = batch.column(customer).as_primitive::<Int64Type>().values();
-    let keys = batch.column(keys).as_string::<i32>();
-    let (mut now, mut nodes) = (Vec::with_capacity(filed.len()), Vec::new());
-    for (i, filed) in filed.iter().enumerate() {
-        now.push(if rerouted.moves.split.binary_search(filed).is_ok() {
-            nodes_of_keys(&rerouted.graph, keys.value(i), &mut nodes)?;
-            let customer = rerouted.graph.customer(&nodes, &rerouted.customers);
-            i64::from(customer.expect("an event of the lake has a key").0)
-        } else {
-            rerouted.moves.renamed.get(filed).copied().unwrap_or(*filed)
-        });
-    }
-    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    columns[customer] = Arc::new(Int64Array::from(now));
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
+/// Rows sorted by (customer, at, seq).
+pub(crate) fn in_order(batch: &RecordBatch, projection: &Projection) -> Result<RecordBatch, Error> {
+    let by = ["customer", "at", "seq"]
+        .map(|name| SortColumn { values: Arc::clone(batch.column(projection.position(name))), options: None });
+    Ok(take_record_batch(batch, &lexsort_to_indices(&by, None)?)?)
 }

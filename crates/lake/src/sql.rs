@@ -5,8 +5,8 @@ mod json_get;
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -15,6 +15,7 @@ use listen::stitch::Rules;
 use crate::error::Error;
 use crate::identity::read_all;
 use crate::lens::Seen;
+use crate::scan::Rerouted;
 use crate::schema::arrow_schema;
 use crate::sql::events::Events;
 use crate::store::{EVIDENCE, KEYS, Lake};
@@ -93,18 +94,29 @@ impl Lake {
         });
         let ((parts, rerouted), tables) = taken.await?;
         let (parts, rerouted) = (Arc::new(parts), rerouted.map(Arc::new));
-        let events = Events { parts, rerouted, moments: moments.into() };
+        let events = Events { parts, rerouted: rerouted.clone(), moments: moments.into() };
         context.register_table("events", Arc::new(events))?;
         for (which, batches) in tables {
             let schema = arrow_schema(which.columns);
-            let batches = batches
-                .into_iter()
-                .map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()))
-                .collect::<Result<Vec<_>, _>>()?;
+            let as_now = |batch: RecordBatch| {
+                let mut columns = batch.columns().to_vec();
+                if let Some(rerouted) = rerouted.as_ref().filter(|_| which.name == KEYS.name) {
+                    columns[3] = whose_now(&columns[0], &columns[3], rerouted);
+                }
+                RecordBatch::try_new(Arc::clone(&schema), columns)
+            };
+            let batches = batches.into_iter().map(as_now).collect::<Result<Vec<_>, _>>()?;
             context.register_table(which.name, Arc::new(MemTable::try_new(schema, vec![batches])?))?;
         }
         Ok(context)
     }
+}
+
+/// The customers of keys, by where their rows are filed.
+fn whose_now(keys: &ArrayRef, filed: &ArrayRef, rerouted: &Rerouted) -> ArrayRef {
+    let [keys, filed] = [keys, filed].map(|column| column.as_primitive::<Int64Type>().values());
+    let now = keys.iter().zip(filed).map(|(key, filed)| rerouted.customer_of_key(*key, *filed));
+    Arc::new(Int64Array::from_iter_values(now))
 }
 
 /// The error for a table that is not there, with those that are.

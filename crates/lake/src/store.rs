@@ -17,7 +17,8 @@ use crate::error::Error;
 use crate::identity::{Identity, complete, read_columns};
 use crate::kept;
 use crate::limits::{BUCKETS, CUSTOMERS_PER_BLOCK, LOCK_TRIED_EVERY, LOCK_WAITED};
-use crate::scan::{Projection, read_part};
+use crate::open_file::OpenFile;
+use crate::scan::{Part, Projection, read_part};
 use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
 use crate::table::Table;
 use crate::torn;
@@ -32,6 +33,8 @@ pub(crate) mod number {
     pub(crate) const TOLD_SEQ: &str = "told_seq";
     /// How many ranges of arrival numbers came from files and may lie behind that; where each begins and ends is noted beside.
     pub(crate) const UNTOLD: &str = "untold";
+    /// How many ranges of arrival numbers came from files and were told; where each of the latest begins and ends is noted beside.
+    pub(crate) const TOLD: &str = "told";
     /// The position of a live log before which everything is here.
     pub(crate) const LOG_POSITION: &str = "log_position";
     /// The version of the links table that is current.
@@ -129,6 +132,11 @@ impl Lake {
         &self.home
     }
 
+    /// Commits that a power cut tore, and that were put aside: nobody was told that they were done.
+    pub fn torn(&self) -> Vec<PathBuf> {
+        torn::put_aside(&self.home.join("lake"))
+    }
+
     /// The position of a live log before which everything is here; 0 where nothing came from one.
     ///
     /// # Errors
@@ -172,11 +180,13 @@ impl Lake {
         run_on_all_cores(|| {
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
                 // All events of a customer lie in one part, and in each of its runs side by side. Who is counted does not
-                // depend on their order in time, so runs need not be merged.
+                // depend on their order in time, so runs need not be merged but where rows come from elsewhere.
                 let (mut rows, mut distinct) = (0, HashSet::with_hasher(RandomState::default()));
-                for run in part.runs() {
+                let run = |run: &OpenFile| Part { runs: vec![run.clone()], ..*part };
+                let alone = if rerouted.is_some() { vec![part.clone()] } else { part.runs.iter().map(run).collect() };
+                for part in &alone {
                     let mut last = None;
-                    read_part(&run, &projection, rerouted.as_ref(), |batch| {
+                    read_part(part, &projection, rerouted.as_ref(), |batch| {
                         let of = batch.column(0).as_primitive::<Int64Type>().values();
                         rows += of.len() as u64;
                         for customer in of.iter().copied() {
@@ -215,10 +225,11 @@ impl Lake {
                 complete(table, version).await?;
             }
         }
-        for table in [&self.events, &customers, &links] {
+        for table in [&mut self.events, &mut customers, &mut links] {
+            table.settle().await?;
             table.remove_orphans().await?;
         }
-        kept::sweep(&self.home, self.events.transaction(number::REFILED).await?)?;
+        kept::sweep(&self.home, self.events.version(), self.events.transaction(number::REFILED).await?)?;
         // Only who has the lock keeps rows here.
         let waiting = self.home.join("tmp");
         if waiting.exists() {
@@ -262,13 +273,19 @@ impl Lake {
     /// By key: its customer, where that is the one that stands in the table of keys; `None` where it has to be worked out.
     pub(crate) async fn customers_of_keys(&self, rules: &Rules) -> Result<Option<Vec<i64>>, Error> {
         let links = self.identity_table(EVIDENCE).await?;
-        if !self.is_current(links.as_ref()).await? || !self.is_filed(rules).await? {
+        if !self.is_current(links.as_ref()).await? {
             return Ok(None);
         }
+        let Some(renamed) = self.filed(rules).await? else { return Ok(None) };
         let position = CUSTOMERS.iter().position(|(name, ..)| *name == "customer").expect("it is one of the columns");
         let batches = read_columns(self.identity_table(KEYS).await?.as_ref(), Some(&[position])).await?;
         let customers = batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values());
-        Ok(Some(customers.copied().collect()))
+        Ok(Some(customers.map(|filed| *renamed.get(filed).unwrap_or(filed)).collect()))
+    }
+
+    /// The same, of the links that are there.
+    pub(crate) async fn knows_all_links(&self) -> Result<bool, Error> {
+        self.is_current(self.identity_table(EVIDENCE).await?.as_ref()).await
     }
 
     /// Whether the events know all links that have been written.

@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::error::Error;
-use crate::limits::FORMAT;
+use crate::limits::{FORMAT, RUNS_MAX};
 use crate::schema::{self, BUCKET, Column, Type};
 use crate::torn;
 
@@ -125,6 +125,27 @@ impl Table {
         Ok(Self::new(delta, root, partitioned))
     }
 
+    /// What the table is called in itself: by chance when it was made.
+    pub(crate) fn id(&self) -> Result<String, Error> {
+        Ok(self.delta.snapshot()?.metadata().id().to_owned())
+    }
+
+    /// Makes sure of what a process that was killed may have left undone, or an older one did not know: the last commit is on
+    /// the disk before another comes after it, and the table says how long commits stay.
+    pub(crate) async fn settle(&mut self) -> Result<(), Error> {
+        torn::durable(&self.root, self.version())?;
+        let configuration = self.delta.snapshot()?.metadata().configuration().clone();
+        let is_said = |(name, value): &(&str, Option<String>)| configuration.get(*name) == value.as_ref();
+        // The first rows of a small table are its first version, by which a reader knows them.
+        if self.files().await?.is_empty() || properties().iter().all(is_said) {
+            return Ok(());
+        }
+        let said = properties().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let table = self.delta.clone().set_tbl_properties().with_properties(said.collect());
+        self.delta = table.with_raise_if_not_exists(false).await?;
+        torn::durable(&self.root, self.version())
+    }
+
     /// The folder of the table.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -142,11 +163,7 @@ impl Table {
 
     /// Whether nobody has committed since this table was opened.
     pub(crate) fn is_latest(&self) -> Result<bool, Error> {
-        let log = self.root.join("_delta_log");
-        let next = log.join(format!("{:020}.json", self.next_version()));
-        // The next one may have gone again; then there is a checkpoint of it, or of a later one.
-        let checkpoint = torn::last_checkpoint(&log).is_some_and(|version| version > self.version());
-        Ok(!checkpoint && !next.try_exists().map_err(Error::file("look for", &next))?)
+        torn::is_latest(&self.root.join("_delta_log"), self.version())
     }
 
     /// Says which version's rows took the place of all others last, as far as the events know.
@@ -266,7 +283,10 @@ impl Table {
         numbers: &[(&str, i64)],
     ) -> Result<(), Error> {
         let transactions = numbers.iter().map(|(name, number)| Transaction::new(*name, *number)).collect();
-        let actions = remove.into_iter().map(Action::Remove).chain(add.into_iter().map(Action::Add)).collect();
+        let actions: Vec<Action> =
+            remove.into_iter().map(Action::Remove).chain(add.into_iter().map(Action::Add)).collect();
+        // The first one says what the commit is.
+        let lines = 1 + actions.len() + numbers.len();
         let operation = match purpose {
             Purpose::Append => DeltaOperation::Write {
                 mode: SaveMode::Append,
@@ -278,7 +298,9 @@ impl Table {
         };
         // Looking for commits that may go reads the whole folder of the log; they go after a checkpoint alone.
         let tended = (self.version() + 1).is_multiple_of(LOG_TENDED_EVERY);
-        let properties = CommitProperties::default().with_application_transactions(transactions);
+        let properties = CommitProperties::default()
+            .with_application_transactions(transactions)
+            .with_metadata([(torn::LINES.to_owned(), lines.into())]);
         let commit = CommitBuilder::from(properties.with_cleanup_expired_logs(Some(tended)))
             .with_actions(actions)
             .build(Some(self.delta.snapshot()?.snapshot()), self.delta.log_store(), operation)
@@ -289,6 +311,23 @@ impl Table {
         self.numbers.lock().expect("no holder of this lock panics").extend(known);
         Ok(())
     }
+}
+
+/// How many of the latest files, of a bucket or of a small table, are merged with `new` rows. None, as long as there are few; then many at once, down
+/// to one that is much larger than all behind it: so every row is written again only a logarithmic number of times.
+pub(crate) fn due(runs: &[DataFile], new: u64) -> usize {
+    if new == 0 || runs.len() < RUNS_MAX {
+        return 0;
+    }
+    let (mut merged, mut rows) = (0, new);
+    for run in runs.iter().rev() {
+        if merged >= RUNS_MAX / 2 && run.rows > rows.saturating_mul(2) {
+            break;
+        }
+        merged += 1;
+        rows += run.rows;
+    }
+    merged
 }
 
 /// Whether a table was ever committed here. The folder of its log alone is left by a program that was killed, or found no
@@ -343,7 +382,10 @@ mod tests {
     use std::fs::File;
     use std::time::Duration;
 
+    use arrow::array::RecordBatch;
+
     use super::*;
+    use crate::identity;
     use crate::schema::LINKS;
 
     fn log(root: &Path) -> Vec<PathBuf> {
@@ -379,8 +421,57 @@ mod tests {
             assert!(torn::is_torn(folder.path()).expect("looked"));
             torn::mend(folder.path()).expect("put aside");
             assert!(!torn::is_torn(folder.path()).expect("looked"));
+            assert!(torn::put_aside(folder.path())[0].ends_with(format!("{last:020}.checkpoint.parquet.torn")));
             let again = Table::open(root).await.expect("opened").expect("there");
             assert_eq!((again.version(), again.transaction("n").await.expect("read")), (250, Some(250)));
+        });
+    }
+    #[test]
+    fn a_torn_commit_goes_with_its_checkpoint() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = &folder.path().join("events");
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut table = Table::create(root, LINKS, false).await.expect("made");
+            for number in 1..=99 {
+                table.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", number)]).await.expect("committed");
+            }
+            assert_eq!(torn::last_checkpoint(&root.join("_delta_log")), Some(99));
+            std::fs::write(root.join(format!("_delta_log/{:020}.json", 99)), "").expect("written");
+            torn::mend(folder.path()).expect("put aside");
+            let mut again = Table::open(root).await.expect("opened").expect("there");
+            assert_eq!((again.version(), again.transaction("n").await.expect("read")), (98, Some(98)));
+            again.settle().await.expect("settled");
+        });
+    }
+
+    #[test]
+    fn a_table_of_an_older_program_learns_how_long_commits_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let columns = schema::delta_columns(LINKS);
+            let url = url_of(folder.path()).expect("a folder");
+            let made = CreateBuilder::new().with_location(url.as_str()).with_columns(columns);
+            made.with_configuration([(FORMAT_PROPERTY, Some("1"))])
+                .with_raise_if_key_not_exists(false)
+                .await
+                .expect("made");
+            let mut table = Table::open(folder.path()).await.expect("opened").expect("there");
+            table.settle().await.expect("settled");
+            // What comes first is its first version.
+            let link = RecordBatch::new_empty(schema::arrow_schema(LINKS));
+            identity::append(&mut table, LINKS, &link).await.expect("written");
+            for _ in 0..2 {
+                table.settle().await.expect("settled");
+                assert_eq!(table.version(), 2, "it is said once");
+                identity::read_all(Some(&table)).await.expect("read");
+            }
+            let again = Table::open(folder.path()).await.expect("opened").expect("there");
+            let said = again.delta.snapshot().expect("a snapshot").metadata().configuration().clone();
+            for (name, value) in properties() {
+                assert_eq!(said.get(name), value.as_ref(), "{name}");
+            }
         });
     }
 }

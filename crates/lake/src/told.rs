@@ -3,7 +3,8 @@
 //! What live state is told is what came from files. What it handed over itself it knows, and nothing else would keep it from
 //! taking that in again: the sender may have given no message id, or its id be forgotten. So every import of files notes
 //! which arrival numbers it took, in the commit that brings its events, for as long as they were not told; an import from the
-//! live log notes nothing. To a live state that is new, everything in the lake is.
+//! live log notes nothing. To a live state that is new, everything in the lake is. What was told is remembered for a while, so
+//! that a live state that was set back, and knows how much it had been told, is told again what it lacks.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use listen::stitch::{Node, Rules};
 use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::import::ImportOptions;
+use crate::limits::TOLD_RANGES;
 use crate::run_file::{latest_seq, read_schema};
 use crate::scan::{Projection, read_part};
 use crate::schema::event_column;
@@ -31,20 +33,38 @@ enum Values {
     Several(Vec<String>),
 }
 
-/// How much of a lake has been told: the events that arrived before some number.
+/// How much of a lake has been told to live state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    pub(crate) before_seq: i64,
+pub enum Told {
+    /// Nothing: it is new, and does not even know what came from a live log.
+    Nothing,
+    /// What came from files and arrived before this number.
+    Before(i64),
+    /// No more than that, although it had been told more: it was set back to an earlier state.
+    BackTo(i64),
 }
 
-impl Told {
-    /// Nothing was told, not even what came from a live log.
-    pub const NOTHING: Self = Self { before_seq: 0 };
+/// Under which numbers it stands where a range of either list begins and ends.
+fn range_names(list: &str, n: usize) -> [String; 2] {
+    ["from", "until"].map(|end| format!("{list}_{end}_{n}"))
 }
 
-/// Under which numbers it stands where a range begins and ends.
-fn untold_range(n: usize) -> [String; 2] {
-    ["from", "until"].map(|end| format!("{}_{end}_{n}", number::UNTOLD))
+/// A range, as it rides in a commit.
+fn range_numbers(list: &str, n: usize, range: &Range<i64>) -> Numbers {
+    range_names(list, n).into_iter().map(Cow::Owned).zip([range.start, range.end]).collect()
+}
+
+/// The same numbers in as few ranges as can be, in order.
+fn united(mut ranges: Vec<Range<i64>>) -> Vec<Range<i64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut united: Vec<Range<i64>> = Vec::with_capacity(ranges.len());
+    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+        match united.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => united.push(range),
+        }
+    }
+    united
 }
 
 /// Where the events of an import come from.
@@ -64,29 +84,106 @@ pub enum Origin {
 /// What rides in a commit: names, each with its number.
 pub(crate) type Numbers = Vec<(Cow<'static, str>, i64)>;
 
-/// What came from files until an arrival number and was not told, as it rides in a commit.
-fn imported(untold: &[Range<i64>], until: i64) -> Numbers {
+/// What came from files and was not told, as it rides in a commit.
+fn noted(untold: &[Range<i64>]) -> Numbers {
     let count = i64::try_from(untold.len()).expect("a length fits");
-    let mut numbers: Numbers = vec![(number::IMPORTED_SEQ.into(), until), (number::UNTOLD.into(), count)];
-    for (n, range) in untold.iter().enumerate() {
-        let [from, until] = untold_range(n);
-        numbers.extend([(from.into(), range.start), (until.into(), range.end)]);
-    }
-    numbers
+    let each = untold.iter().enumerate().flat_map(|(n, range)| range_numbers(number::UNTOLD, n, range));
+    std::iter::once((number::UNTOLD.into(), count)).chain(each).collect()
+}
+
+/// The same where the last of it came with this very import, after which the next event gets this arrival number.
+fn imported(untold: &[Range<i64>], next: i64) -> Numbers {
+    std::iter::once((number::IMPORTED_SEQ.into(), next)).chain(noted(untold)).collect()
 }
 
 impl Lake {
+    async fn number(&self, name: &str) -> Result<i64, Error> {
+        Ok(self.events.transaction(name).await?.unwrap_or_default())
+    }
+
+    async fn range(&self, list: &str, n: usize) -> Result<Range<i64>, Error> {
+        let [from, until] = range_names(list, n);
+        Ok(self.number(&from).await?..self.number(&until).await?)
+    }
+
     /// The arrival numbers of what came from files and was not told, in order.
     pub(crate) async fn untold(&self) -> Result<Vec<Range<i64>>, Error> {
-        let number = async |name: &str| Ok::<_, Error>(self.events.transaction(name).await?.unwrap_or_default());
-        let told = number(number::TOLD_SEQ).await?;
-        let count = usize::try_from(number(number::UNTOLD).await?).unwrap_or_default();
+        let told = self.number(number::TOLD_SEQ).await?;
+        let count = usize::try_from(self.number(number::UNTOLD).await?).unwrap_or_default();
         let mut untold = Vec::with_capacity(count);
-        for [from, until] in (0..count).map(untold_range) {
-            untold.push(number(&from).await?.max(told)..number(&until).await?);
+        for n in 0..count {
+            let range = self.range(number::UNTOLD, n).await?;
+            untold.push(range.start.max(told)..range.end);
         }
         untold.retain(|range| !range.is_empty());
         Ok(untold)
+    }
+
+    /// The arrival number before which everything from files was told, as far as the lake knows.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn told_before(&self) -> Result<i64, Error> {
+        self.number(number::TOLD_SEQ).await
+    }
+
+    /// Whether it is known of everything that arrived from this number on whether it was told: only the latest is remembered.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn remembers_since(&self, seq: i64) -> Result<bool, Error> {
+        let (count, remembered) = self.remembered().await?;
+        let first = remembered.iter().map(|range| range.start).min();
+        Ok(count <= remembered.len() || first.is_none_or(|first| first <= seq))
+    }
+
+    /// How many ranges were told, and those of them that are remembered, in no order.
+    async fn remembered(&self) -> Result<(usize, Vec<Range<i64>>), Error> {
+        let count = usize::try_from(self.number(number::TOLD).await?).unwrap_or_default();
+        let mut remembered = Vec::new();
+        for n in 0..count.min(TOLD_RANGES) {
+            remembered.push(self.range(number::TOLD, n).await?);
+        }
+        Ok((count, remembered))
+    }
+
+    /// What was not told until now and has been, as it rides in a commit: the latest takes the place of the oldest, or goes on
+    /// where the one before it ends.
+    async fn now_told(&self, before_seq: i64) -> Result<Numbers, Error> {
+        let mut count = usize::try_from(self.number(number::TOLD).await?).unwrap_or_default();
+        let mut last = match count.checked_sub(1) {
+            Some(last) => Some(self.range(number::TOLD, last % TOLD_RANGES).await?),
+            None => None,
+        };
+        let mut told: BTreeMap<usize, Range<i64>> = BTreeMap::new();
+        for range in self.untold().await? {
+            let mut range = range.start..range.end.min(before_seq);
+            if range.is_empty() {
+                continue;
+            }
+            match last.take().filter(|last| last.end == range.start) {
+                Some(before) => range.start = before.start,
+                None => count += 1,
+            }
+            told.insert((count - 1) % TOLD_RANGES, range.clone());
+            last = Some(range);
+        }
+        let mut numbers: Numbers = told.iter().flat_map(|(n, range)| range_numbers(number::TOLD, *n, range)).collect();
+        let count = i64::try_from(count).expect("a count fits");
+        numbers.extend([(number::TOLD_SEQ.into(), before_seq), (number::TOLD.into(), count)]);
+        Ok(numbers)
+    }
+
+    /// What live state was told since it was told so much, and what it was not told yet, as it rides in a commit.
+    async fn untold_again(&self, before_seq: i64) -> Result<Numbers, Error> {
+        let (_, mut ranges) = self.remembered().await?;
+        for range in &mut ranges {
+            range.start = range.start.max(before_seq);
+        }
+        ranges.append(&mut self.untold().await?);
+        let mut numbers = noted(&united(ranges));
+        numbers.push((number::TOLD_SEQ.into(), before_seq));
+        Ok(numbers)
     }
 
     /// What live state needs to know of an import, which `brings` new events or not, and after which the `next` one gets that
@@ -97,14 +194,23 @@ impl Lake {
         brings: bool,
         next: i64,
     ) -> Result<Numbers, Error> {
-        let (origin, told) = (options.origin, options.told);
-        let mut numbers: Numbers = told.map(|told| (number::TOLD_SEQ.into(), told.before_seq)).into_iter().collect();
-        match origin {
+        let mut numbers = match options.told {
+            None => Numbers::new(),
+            Some(Told::Nothing) => vec![(number::TOLD_SEQ.into(), 0)],
+            Some(Told::Before(seq)) => self.now_told(seq).await?,
+            Some(Told::BackTo(seq)) => self.untold_again(seq).await?,
+        };
+        match options.origin {
             Origin::Live { until } => {
+                // Set back behind what is here, it knows no more of what it may be sent once more: that is looked for here.
+                let before = self.events.transaction(number::LOG_POSITION).await?.unwrap_or_default();
+                if until.is_some_and(|position| position.cast_signed() < before) {
+                    numbers.push((number::IMPORTED_SEQ.into(), next));
+                }
                 numbers.extend(until.map(|position| (number::LOG_POSITION.into(), position.cast_signed())));
             }
             Origin::Files if brings => {
-                let begun = self.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default();
+                let begun = self.number(number::NEXT_SEQ).await?;
                 let mut untold = self.untold().await?;
                 match untold.last_mut() {
                     Some(last) if last.end == begun => last.end = next,
@@ -115,7 +221,7 @@ impl Lake {
             Origin::Files => {}
         }
         // To a new live state all of it is new, and comes back from there.
-        if told == Some(Told::NOTHING) {
+        if options.told == Some(Told::Nothing) {
             numbers.extend(imported(std::slice::from_ref(&(0..next)), next));
         }
         Ok(numbers)
@@ -137,8 +243,8 @@ impl Lake {
             if untold.is_empty() {
                 return Ok(None);
             }
-            let next = lake.events.transaction(number::NEXT_SEQ).await?.unwrap_or_default();
-            Ok::<_, Error>(Some((untold, lake.parts(rules).await?, Told { before_seq: next })))
+            let next = lake.number(number::NEXT_SEQ).await?;
+            Ok::<_, Error>(Some((untold, lake.parts(rules).await?, Told::Before(next))))
         });
         let Some((untold, (parts, rerouted), now)) = taken.await? else { return Ok(None) };
         let since = untold[0].start;

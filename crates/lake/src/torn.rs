@@ -8,6 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::kept;
 
 /// Tables whose logs are looked at.
 const TABLES: [&str; 3] = ["events", "customers", "links"];
@@ -40,6 +41,14 @@ pub(crate) fn last_checkpoint(log: &Path) -> Option<u64> {
     serde_json::from_slice::<serde_json::Value>(&text).ok()?.get("version")?.as_u64()
 }
 
+/// Whether nobody has committed to a log after this version.
+pub(crate) fn is_latest(log: &Path, version: u64) -> Result<bool, Error> {
+    let next = log.join(format!("{:020}.json", version + 1));
+    // The next one may have gone again; then there is a checkpoint of it, or of a later one.
+    let checkpoint = last_checkpoint(log).is_some_and(|last| last > version);
+    Ok(!checkpoint && !next.try_exists().map_err(Error::file("look for", &next))?)
+}
+
 /// Whether the end of any log of a lake is torn. Whoever writes puts whole files into a log, so nobody is at work on it.
 pub(crate) fn is_torn(lake: &Path) -> Result<bool, Error> {
     for table in TABLES {
@@ -50,13 +59,28 @@ pub(crate) fn is_torn(lake: &Path) -> Result<bool, Error> {
     Ok(false)
 }
 
+/// The commits and checkpoints that were put aside, in order of their names.
+pub(crate) fn put_aside(lake: &Path) -> Vec<PathBuf> {
+    let entries = TABLES.iter().filter_map(|table| std::fs::read_dir(log_of(&lake.join(table))).ok()).flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut aside: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == TORN)).collect();
+    aside.sort();
+    aside
+}
+
+/// How the names of those end.
+const TORN: &str = "torn";
+
 /// Puts aside what is torn: only for who has the right to write.
 pub(crate) fn mend(lake: &Path) -> Result<(), Error> {
     for table in TABLES {
         for path in torn(&log_of(&lake.join(table)))? {
             let mut aside = path.clone().into_os_string();
-            aside.push(".torn");
+            aside.push(".");
+            aside.push(TORN);
             std::fs::rename(&path, &aside).map_err(Error::file("put aside", &path))?;
+            // It may have been counted already; the next commit gets the same number.
+            lake.parent().map_or(Ok(()), kept::forget)?;
         }
     }
     Ok(())
@@ -81,15 +105,17 @@ fn torn(log: &Path) -> Result<Vec<PathBuf>, Error> {
             _ => {}
         }
     }
-    let mut torn = Vec::new();
-    if let Some(path) = commit.map(|name| log.join(name)) {
+    let (mut torn, mut of_torn) = (Vec::new(), None);
+    if let Some(name) = commit {
+        let path = log.join(&name);
         let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
-        if !bytes.split(|byte| *byte == b'\n').next_back().is_some_and(is_json) {
+        if !is_whole(&bytes) {
             torn.push(path);
+            of_torn = Some(name.replace("json", "checkpoint.parquet"));
         }
     }
-    if let Some(path) = checkpoint.map(|name| log.join(name))
-        && !ends_as_parquet(&path).map_err(Error::file("read", &path))?
+    if let Some((path, name)) = checkpoint.map(|name| (log.join(&name), name))
+        && (of_torn == Some(name) || !ends_as_parquet(&path).map_err(Error::file("read", &path))?)
     {
         torn.push(path);
         // It says which checkpoint is the last one; without it they are looked for.
@@ -110,6 +136,33 @@ fn ends_as_parquet(path: &Path) -> std::io::Result<bool> {
     Ok(end == *b"PAR1")
 }
 
-fn is_json(line: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+/// Where a commit says how many lines it has.
+pub(crate) const LINES: &str = "lines";
+
+/// Whether a commit is there to its end. Ours say in their first line how many they have; of others every line has to be one.
+fn is_whole(commit: &[u8]) -> bool {
+    let mut lines =
+        commit.trim_ascii_end().split(|byte| *byte == b'\n').map(serde_json::from_slice::<serde_json::Value>);
+    let first = lines.next().and_then(Result::ok);
+    let Some(first) = first else { return false };
+    let Ok(rest) = lines.collect::<Result<Vec<_>, _>>() else { return false };
+    let says = first.get("commitInfo").and_then(|info| info.get(LINES)?.as_u64());
+    says.is_none_or(|lines| lines == rest.len() as u64 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_whole_to_its_last_line_alone() {
+        let ours = b"{\"commitInfo\":{\"lines\":3}}\n{\"remove\":{}}\n{\"txn\":{}}";
+        for end in 0..ours.len() {
+            assert!(!is_whole(&ours[..end]), "{}", String::from_utf8_lossy(&ours[..end]));
+        }
+        assert!(is_whole(ours));
+        // Others end every line, and say nothing of their number.
+        assert!(is_whole(b"{\"commitInfo\":{}}\n{\"add\":{}}\n"));
+        assert!(!is_whole(b"{\"commitInfo\":{}}\n{\"add\":") && !is_whole(b"") && !is_whole(b"\n"));
+    }
 }

@@ -10,6 +10,7 @@ use crate::identity::Identity;
 use crate::import::{ImportOptions, Importer};
 use crate::store::{Lake, fingerprint, lock};
 use crate::table::Table;
+use crate::waiting::Waiting;
 
 /// Starts one import after the other into a lake, which is made where there is none.
 #[derive(Debug)]
@@ -76,8 +77,9 @@ pub(crate) struct Stock {
     pub(crate) customers_table: Table,
     pub(crate) links_table: Table,
     pub(crate) identity: Identity,
-    /// Who is who, where all rows lie by it.
+    /// Who is who, where all rows lie by it but those that wait.
     pub(crate) customers: Option<Customers>,
+    pub(crate) waiting: Waiting,
 }
 
 impl Stock {

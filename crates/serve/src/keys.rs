@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use bucket::Bucket;
-pub(crate) use kept::{Kept, KeysError, Making, Store};
+pub(crate) use kept::{Kept, KeysError, Making, Store, note};
 
 /// What a key may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

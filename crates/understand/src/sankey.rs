@@ -1,13 +1,16 @@
 //! The flow: where journeys go from a moment, or where they come from when they reach it, step by step.
 
-use std::cmp::Reverse;
+mod flow;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use charter::Charter;
 use charter::journeys::Journey as Drawn;
 use evidence::{Doubt, Share, counted};
-use journey::{Fold, Journey, Moment, Moments, Setting};
+use journey::{Ending, Fold, Journey, Moment, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +21,8 @@ use crate::limits::STEPS_MAX;
 use crate::question::{Names, Question, known_moment, number, yes_or_no};
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
+
+use flow::Flow;
 
 /// The options of the flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -96,6 +101,7 @@ impl Question for Options {
             anchors: Vec::new(),
             pairs: Pairs::default(),
             counts: Vec::new(),
+            open: Vec::new(),
         }
     }
 
@@ -142,6 +148,8 @@ pub enum NodeKind {
     Moment,
     /// All moments at this step that are not shown on their own.
     Other,
+    /// The journey has not come to this step and may still go on.
+    Open,
     /// The journey ended before this step.
     Ended,
     /// The journey started after this step (when going backwards).
@@ -202,6 +210,8 @@ pub struct SankeyFold {
     pairs: Pairs,
     /// By slot and step (`slot * steps + step`), how often.
     counts: Vec<u64>,
+    /// By moment and step (`moment * steps + step`), how often a journey that may still go on has come there and no further.
+    open: Vec<u64>,
 }
 
 impl SankeyFold {
@@ -215,17 +225,23 @@ impl SankeyFold {
         self.anchor
     }
 
-    /// Counts what follows on the first of these moments.
-    fn walk(&mut self, mut moments: impl Iterator<Item = Moment>) {
+    /// Counts what follows on the first of these moments; `open` says that more may follow on the last.
+    fn walk(&mut self, mut moments: impl Iterator<Item = Moment>, open: bool) {
         let Some(mut near) = moments.next() else { return };
         *at(&mut self.anchors, near.index()) += 1;
-        for (step, far) in (0..self.options.steps).zip(moments) {
+        let steps = self.options.steps;
+        let mut step = 0;
+        for far in moments.take(steps) {
             let slot = match self.pairs.find(near, far) {
                 Some(slot) => slot,
                 None => self.slot(near, far),
             };
-            self.counts[slot * self.options.steps + step] += 1;
+            self.counts[slot * steps + step] += 1;
             near = far;
+            step += 1;
+        }
+        if open && step < steps {
+            *at(&mut self.open, near.index() * steps + step) += 1;
         }
     }
 
@@ -251,12 +267,19 @@ impl SankeyFold {
                 *nodes[step + 1].entry(pair.1).or_insert(0) += count;
             }
         }
+        let mut open = vec![BTreeMap::new(); steps];
+        for (moment, counts) in (0..).map(Moment).zip(self.open.chunks(steps)) {
+            for (step, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+                open[step].insert(moment, *count);
+            }
+        }
         Ok(Flow {
             occurrences: self.anchors.iter().sum(),
             journeys: self.journeys,
             options: self.options,
             nodes,
             links,
+            open,
         })
     }
 }
@@ -267,9 +290,10 @@ impl Fold for SankeyFold {
     #[inline]
     fn journey(&mut self, journey: &Journey<'_>) {
         let moments = journey.moments;
+        let open = journey.ending == Ending::Open;
         if self.options.from.is_none() && self.options.to.is_none() {
             self.journeys += 1;
-            self.walk(moments.iter().copied());
+            self.walk(moments.iter().copied(), open);
             return;
         }
         let Some(anchor) = self.anchor() else { return };
@@ -280,9 +304,9 @@ impl Fold for SankeyFold {
             }
             occurs = true;
             if self.options.to.is_some() {
-                self.walk(moments[..=place].iter().rev().copied());
+                self.walk(moments[..=place].iter().rev().copied(), false);
             } else {
-                self.walk(moments[place..].iter().copied());
+                self.walk(moments[place..].iter().copied(), open);
             }
         }
         self.journeys += u64::from(occurs);
@@ -290,8 +314,10 @@ impl Fold for SankeyFold {
 
     fn merge(&mut self, other: Self) {
         self.journeys += other.journeys;
-        for (moment, count) in other.anchors.iter().enumerate() {
-            *at(&mut self.anchors, moment) += count;
+        for (ours, theirs) in [(&mut self.anchors, &other.anchors), (&mut self.open, &other.open)] {
+            for (place, count) in theirs.iter().enumerate() {
+                *at(ours, place) += count;
+            }
         }
         let steps = self.options.steps;
         for ((near, far), theirs) in other.pairs.iter().zip(other.counts.chunks(steps)) {
@@ -303,12 +329,12 @@ impl Fold for SankeyFold {
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
-        kept::keep(&(self.journeys, &self.anchors, self.pairs.iter().collect::<Vec<_>>(), &self.counts))
+        kept::keep(&(self.journeys, &self.anchors, self.pairs.iter().collect::<Vec<_>>(), &self.counts, &self.open))
     }
 
     fn resume(&mut self, kept: &[u8]) -> bool {
-        let Some((journeys, anchors, pairs, counts)) = kept::resume(kept) else { return false };
-        (self.journeys, self.anchors) = (journeys, anchors);
+        let Some((journeys, anchors, pairs, counts, open)) = kept::resume(kept) else { return false };
+        (self.journeys, self.anchors, self.open) = (journeys, anchors, open);
         for (near, far) in Vec::into_iter(pairs) {
             self.slot(near, far);
         }
@@ -318,8 +344,8 @@ impl Fold for SankeyFold {
 
     fn subtract(&mut self, other: Self) {
         self.journeys -= other.journeys;
-        for (ours, count) in self.anchors.iter_mut().zip(&other.anchors) {
-            *ours -= count;
+        for (ours, theirs) in [(&mut self.anchors, &other.anchors), (&mut self.open, &other.open)] {
+            ours.iter_mut().zip(theirs).for_each(|(ours, count)| *ours -= count);
         }
         let steps = self.options.steps;
         for ((near, far), theirs) in other.pairs.iter().zip(other.counts.chunks(steps)) {
@@ -338,114 +364,11 @@ impl Fold for SankeyFold {
     }
 }
 
-/// All counts by step.
-struct Flow {
-    options: Options,
-    journeys: u64,
-    occurrences: u64,
-    nodes: Vec<BTreeMap<Moment, u64>>,
-    links: Vec<BTreeMap<(Moment, Moment), u64>>,
-}
-
-/// What is shown as one node at a step, in the order of nodes of one count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// A moment, by the rank of its name.
-    Moment(u32, Moment),
-    Other,
-    /// Nothing: the journey does not reach so far.
-    Outside,
-}
-
-impl Flow {
-    /// The moments that are shown at each step.
-    fn frequent(&self, names: &Names) -> Vec<BTreeSet<Moment>> {
-        let limit = if self.options.limit == 0 { usize::MAX } else { self.options.limit };
-        let frequent = |nodes: &BTreeMap<Moment, u64>| {
-            let mut order: Vec<(Moment, u64)> = nodes.iter().map(|(moment, count)| (*moment, *count)).collect();
-            order.sort_unstable_by_key(|(moment, count)| (Reverse(*count), names.rank(*moment)));
-            order.into_iter().take(limit).map(|(moment, _)| moment).collect()
-        };
-        self.nodes.iter().map(frequent).collect()
-    }
-
-    fn answer(&self, shown: &[BTreeSet<Moment>], names: &Names) -> Answer {
-        let place = |step: usize, moment: Moment| {
-            if shown[step].contains(&moment) { Place::Moment(names.rank(moment), moment) } else { Place::Other }
-        };
-        let mut links: BTreeMap<(usize, Place, Place), u64> = BTreeMap::new();
-        for (step, counts) in self.links.iter().enumerate() {
-            let mut rest = self.nodes[step].clone();
-            for ((near, far), count) in counts {
-                *links.entry((step, place(step, *near), place(step + 1, *far))).or_insert(0) += count;
-                *rest.entry(*near).or_insert(0) -= count;
-            }
-            for (near, count) in rest.into_iter().filter(|(_, count)| *count > 0) {
-                *links.entry((step, place(step, near), Place::Outside)).or_insert(0) += count;
-            }
-        }
-        let mut counts: BTreeMap<(usize, Place), (u64, u64)> = BTreeMap::new();
-        for (step, nodes) in self.nodes.iter().enumerate() {
-            for (moment, count) in nodes {
-                let node = counts.entry((step, place(step, *moment))).or_insert((0, 0));
-                *node = (node.0 + count, node.1 + 1);
-            }
-        }
-        for ((step, _, far), count) in &links {
-            if *far == Place::Outside {
-                counts.entry((step + 1, Place::Outside)).or_insert((0, 0)).0 += count;
-            }
-        }
-        let mut order: Vec<_> = counts.into_iter().collect();
-        order.sort_by_key(|((step, place), (count, _))| (*step, !matches!(place, Place::Moment(..)), Reverse(*count)));
-        let positions: BTreeMap<(usize, Place), usize> =
-            order.iter().enumerate().map(|(i, (key, _))| (*key, i)).collect();
-        let nodes: Vec<Node> =
-            order.iter().map(|((step, place), counts)| self.node(*step, *place, *counts, names)).collect();
-        let links = links.into_iter().map(|((step, near, far), count)| {
-            let (near, far) = (positions[&(step, near)], positions[&(step + 1, far)]);
-            let share = Share::new(count, self.occurrences);
-            let (from, to) = if self.options.to.is_some() { (far, near) } else { (near, far) };
-            Link { from, to, count, share: share.share, share_low: share.low, share_high: share.high }
-        });
-        let mut links: Vec<Link> = links.collect();
-        links.sort_by_key(|link| (link.from, link.to));
-        let merged: u64 = nodes.iter().filter(|node| node.kind == NodeKind::Other).map(|node| node.moments).sum();
-        let all: u64 = nodes.iter().map(|node| node.moments).sum();
-        let doubts = [
-            Doubt::few("occurrences", self.occurrences),
-            Doubt::truncated("moments by step, the rest as `other`,", all - merged, all),
-        ];
-        Answer {
-            from: self.options.from.as_deref().map(Arc::from),
-            to: self.options.to.as_deref().map(Arc::from),
-            journeys: self.journeys,
-            occurrences: self.occurrences,
-            nodes,
-            links,
-            doubts: doubts.into_iter().flatten().collect(),
-        }
-    }
-
-    fn node(&self, step: usize, place: Place, (count, moments): (u64, u64), names: &Names) -> Node {
-        let backwards = self.options.to.is_some();
-        let (kind, moment) = match place {
-            Place::Moment(_, moment) => (NodeKind::Moment, Some(names.name(moment))),
-            Place::Other => (NodeKind::Other, None),
-            Place::Outside if backwards => (NodeKind::Started, None),
-            Place::Outside => (NodeKind::Ended, None),
-        };
-        let step = i64::try_from(step).expect("few steps");
-        let share = Share::new(count, self.occurrences);
-        let (share, share_low, share_high) = (share.share, share.low, share.high);
-        Node { step: if backwards { -step } else { step }, kind, moment, moments, count, share, share_low, share_high }
-    }
-}
-
 fn label(node: &Node) -> Arc<str> {
     match (&node.moment, node.kind) {
         (Some(moment), _) => Arc::clone(moment),
         (None, NodeKind::Started) => "(started)".into(),
+        (None, NodeKind::Open) => "(open)".into(),
         (None, NodeKind::Ended) => "(ended)".into(),
         (None, _) => "(other)".into(),
     }
@@ -482,6 +405,3 @@ fn table(answer: &Answer) -> Table {
     table.notes.push(format!("{occurrences} in {journeys}; shares are of the occurrences"));
     table.doubts(&answer.doubts)
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use charter::Charter;
 use charter::journeys::{Journey as Drawn, SurveyKind};
-use charter::{Charter, Fact};
 use event::{Column, Span};
 use evidence::{Difference, Doubt, Share};
 use journey::{Fold, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
@@ -97,8 +97,8 @@ impl Question for Options {
     fn names(&self, charter: &Charter, _: Option<&Drawn>) -> Vec<String> {
         let surveys = charter.surveys.iter().map(|survey| survey.moment.clone());
         let opens = charter.interactions.iter().flat_map(|interaction| interaction.opens.clone());
-        let outcomes = charter.outcomes.iter().flat_map(|outcome| outcome.when.compared_with(&Fact::Moment));
-        surveys.chain(opens).chain(outcomes.map(str::to_owned)).collect()
+        let outcomes = charter.outcomes.iter().flat_map(|outcome| charter.moments_of(&outcome.when));
+        surveys.chain(opens).chain(outcomes).collect()
     }
 
     fn fold(&self, setting: &Setting) -> SayDoFold {

@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Effects, State};
+use crate::decide::{Arm, How};
 use crate::digest::Digest;
 use crate::limits::DECISIONS_MAX;
 use crate::plan::{Plan, index};
 
-/// A decision for an action, as the state keeps it.
+/// A decision for an action, or to withhold it, as the state keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Taken {
     /// When, in microseconds since 1970.
@@ -17,8 +18,22 @@ pub struct Taken {
     pub occasion: u64,
     /// The action, by its position in the charter.
     pub action: u32,
+    /// In what manner it was chosen.
+    pub how: How,
     /// What was known of the customer, where the propensity of the action is learnt.
     pub features: Vec<f32>,
+}
+
+/// The lot that was drawn for a customer at a decision; the first one says for good to which arm it belongs. Of two customers
+/// who turn out to be one that is the lot of whom was decided about first.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// What gave rise to the decision.
+    pub occasion: u64,
+    /// The lot, from 0 up to 1.
+    pub lot: f64,
 }
 
 /// Something that only time kept out: quiet hours, or a cap.
@@ -44,6 +59,11 @@ pub struct Lesson {
 }
 
 impl Taken {
+    /// Whether the action was not chosen, and only would have been.
+    pub fn is_withheld(&self) -> bool {
+        self.how.arm == Arm::None
+    }
+
     fn kept_until_us(&self, plan: &Plan) -> i64 {
         self.at_us.saturating_add(plan.actions[index(self.action)].kept_us)
     }
@@ -73,7 +93,19 @@ impl State {
         &self.decided
     }
 
-    pub(super) fn decide(&mut self, taken: &Taken, plan: &Plan) {
+    /// The lot that says to which arm the customer belongs, if any was drawn.
+    pub(crate) fn lot(&self) -> Option<f64> {
+        self.drawn.map(|drawn| drawn.lot)
+    }
+
+    pub(super) fn draw(&mut self, drawn: &Drawn) {
+        let place = |drawn: &Drawn| (drawn.at_us, drawn.occasion);
+        if self.drawn.is_none_or(|known| place(drawn) < place(&known)) {
+            self.drawn = Some(*drawn);
+        }
+    }
+
+    pub(super) fn decide(&mut self, taken: &Taken, plan: &Plan, effects: &mut Effects) {
         if index(taken.action) >= plan.actions.len() {
             return;
         }
@@ -83,18 +115,22 @@ impl State {
             Ok(_) => return,
             Err(position) => self.decided.insert(position, taken.clone()),
         }
-        self.make_room(taken.room(plan), plan);
+        self.make_room(taken.room(plan), plan, effects);
         self.forget_decisions(plan);
     }
 
     /// Forgets the oldest decision of a room that there is none left in.
-    fn make_room(&mut self, room: usize, plan: &Plan) {
+    fn make_room(&mut self, room: usize, plan: &Plan, effects: &mut Effects) {
         let mut alike = self.decided.iter().enumerate().filter(|(_, taken)| taken.room(plan) == room);
         let oldest = alike.next().map(|(position, _)| position);
         if let Some(oldest) = oldest
             && alike.count() >= DECISIONS_MAX
         {
-            self.decided.remove(oldest);
+            // Of one that had no time to wait until the end it is taught what came until now.
+            let oldest = self.decided.remove(oldest);
+            if let Some((outcome, ends_us)) = self.waits(&oldest, plan) {
+                effects.lessons.push(oldest.lesson(self.came(outcome, oldest.at_us, ends_us)));
+            }
         }
     }
 
@@ -129,40 +165,40 @@ impl State {
         self.decided.retain(|taken| taken.kept_until_us(plan) >= seen_us);
     }
 
-    /// An event brings outcomes, the first of which after a decision is a lesson.
-    pub(super) fn learn(&self, digest: &Digest, plan: &Plan, effects: &mut Effects) {
+    /// Lessons of decisions whose outcome had its time by now: each is taught once, whether it came or not, when that time is over.
+    /// Were what came taught at once, and what did not only then, the first would seem more frequent than it is all the while.
+    pub(super) fn teach(&self, to_us: i64, plan: &Plan, effects: &mut Effects) {
         for taken in &self.decided {
-            let Some((outcome, ends_us)) = taken.waits(plan) else { continue };
-            let came = digest.outcomes.iter().any(|of| index(*of) == outcome);
-            let in_time = taken.at_us < digest.at_us && digest.at_us <= ends_us;
-            if came && in_time && !self.came_after(outcome, taken.at_us) && self.seen_us <= ends_us {
-                effects.lessons.push(taken.lesson(true));
-            }
-        }
-    }
-
-    /// Decisions after which the outcome did not come in time.
-    pub(super) fn miss_lessons(&self, to_us: i64, plan: &Plan, effects: &mut Effects) {
-        for taken in &self.decided {
-            if let Some((outcome, ends_us)) = taken.waits(plan)
-                && self.seen_us <= ends_us
+            if let Some((outcome, ends_us)) = self.waits(taken, plan)
                 && ends_us < to_us
-                && !self.came_after(outcome, taken.at_us)
             {
-                effects.lessons.push(taken.lesson(false));
+                effects.lessons.push(taken.lesson(self.came(outcome, taken.at_us, ends_us)));
             }
         }
     }
 
-    /// When it will be known that the outcome did not come in time.
-    pub(super) fn lesson_due_us(&self, taken: &Taken, plan: &Plan) -> Option<i64> {
-        let (outcome, ends_us) = taken.waits(plan)?;
-        let waits = self.seen_us <= ends_us && ends_us < i64::MAX && !self.came_after(outcome, taken.at_us);
-        waits.then(|| ends_us + 1)
+    /// How many decisions wait for their outcome.
+    pub(crate) fn waiting(&self, plan: &Plan) -> usize {
+        self.decided.iter().filter(|taken| self.waits(taken, plan).is_some()).count()
     }
 
-    fn came_after(&self, outcome: usize, at_us: i64) -> bool {
-        let came = self.known.outcomes[outcome];
-        came.times > 0 && came.last_us > at_us
+    /// When it will be known whether the outcome came in time.
+    pub(super) fn lesson_due_us(&self, taken: &Taken, plan: &Plan) -> Option<i64> {
+        let (_, ends_us) = self.waits(taken, plan)?;
+        (ends_us < i64::MAX).then(|| ends_us + 1)
+    }
+
+    /// The outcome that a decision waits for still, and the last moment at which it counts.
+    fn waits(&self, taken: &Taken, plan: &Plan) -> Option<(usize, i64)> {
+        taken.waits(plan).filter(|(_, ends_us)| self.seen_us <= *ends_us)
+    }
+
+    /// Whether an outcome is known to have come in a time: all of the latest events are at hand, and of those before them the
+    /// last one that brought it.
+    fn came(&self, outcome: usize, after_us: i64, until_us: i64) -> bool {
+        let in_time = |at_us: i64| after_us < at_us && at_us <= until_us;
+        let settled = self.settled.outcomes[outcome];
+        let is = |digest: &&Digest| digest.outcomes.iter().any(|of| index(*of) == outcome);
+        (settled.times > 0 && in_time(settled.last_us)) || self.late.iter().filter(is).any(|late| in_time(late.at_us))
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Consent, Postponed, State, Taken};
+use super::{Consent, Drawn, Postponed, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, LATE_EVENTS_MAX};
@@ -14,8 +14,8 @@ use crate::value::Kept;
 
 /// The version of the form, in the first byte. A form that was ever written is read for good, or refused by its number. Up to
 /// when a state was looked at stands behind the charter's fingerprint in all of them, see [`State::seen_us_of`]; what the customer
-/// decided about purposes behind that since the second, see [`State::consents_of`].
-const VERSION: u8 = 2;
+/// decided about purposes behind that since the third, see [`State::consents_of`].
+const VERSION: u8 = 3;
 
 /// How long the fingerprint of a charter is.
 const FINGERPRINT_BYTES: usize = 8;
@@ -46,6 +46,7 @@ struct Stored<'a> {
     late: Vec<StoredEvent<'a>>,
     latest: Cow<'a, [Kept]>,
     decided: Cow<'a, [Taken]>,
+    drawn: Option<Drawn>,
     postponed: Cow<'a, [Postponed]>,
 }
 
@@ -88,6 +89,7 @@ impl State {
             late: late.collect(),
             latest: Cow::Borrowed(&self.latest),
             decided: Cow::Borrowed(&self.decided),
+            drawn: self.drawn,
             postponed: Cow::Borrowed(&self.postponed),
         };
         bytes.push(VERSION);
@@ -187,6 +189,7 @@ impl Stored<'_> {
             latest: self.latest.into_owned(),
             consents: self.consents.into_owned(),
             decided: self.decided.into_owned(),
+            drawn: self.drawn,
             postponed: self.postponed.into_owned(),
         })
     }

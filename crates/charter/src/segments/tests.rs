@@ -160,4 +160,16 @@ fn a_condition_is_about_the_moments_that_it_names_and_those_of_what_it_names() {
         assert_eq!(about(text), ["order"], "{text}");
     }
     assert!(about("events > 3 and share_of_channel.web > 0.5 and x").is_empty());
+
+    let of_events = |charter: &Charter, text: &str| charter.moments_of(&charter.condition(text).expect(text));
+    for text in
+        ["moment = 'order'", "stage in ('deal') and channel = 'web'", "not (moment in ('order') or event = 'x')"]
+    {
+        assert_eq!(of_events(&charter, text), ["order"], "{text}");
+    }
+    assert_eq!(
+        of_events(&Charter::without_file(), "event = 'x' or moment = 'y'"),
+        ["y", "x"],
+        "every event is a moment"
+    );
 }

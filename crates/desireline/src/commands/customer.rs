@@ -168,7 +168,7 @@ pub(crate) async fn unmerge(home: &Home, args: &UnmergeArgs, as_json: bool) -> R
 
 /// Takes a link back live, and says whether there was one.
 async fn unlink(live: &Live, (a, b): ((&str, &str), (&str, &str))) -> Result<bool, Error> {
-    let found = match live.engine.unlink(a, b).await {
+    let found = match live.engine.unlink(a, b, &[]).await {
         Ok(found) => found,
         // Files alone know one of the keys.
         Err(engine::Error::Invalid(_)) => return Ok(false),

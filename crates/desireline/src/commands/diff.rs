@@ -57,7 +57,12 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
         }
     }
     sort_by_size(&mut found);
-    let listed = &found[..args.limit.unwrap_or(found.len()).min(found.len())];
+    let limit = |otherwise| match args.limit {
+        None => otherwise,
+        Some(0) => usize::MAX,
+        Some(limit) => limit,
+    };
+    let listed = &found[..limit(usize::MAX).min(found.len())];
     if as_json {
         draw::data(&serde_json::to_string(listed).expect("figures are numbers and texts"));
     } else if args.csv {
@@ -65,7 +70,7 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
     } else if found.is_empty() {
         draw::data("no figure changes");
     } else {
-        draw::data(&draw::table(&changes_table(&found, args.limit.unwrap_or(ROWS))));
+        draw::data(&draw::table(&changes_table(&found, limit(ROWS))));
     }
     for note in left_out.iter().chain(&untold(&old, &new, &args.new)) {
         draw::note(note);

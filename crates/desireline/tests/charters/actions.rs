@@ -25,5 +25,5 @@ fn tests_say_what_was_decided_before_and_what_is_not_known_yet() {
         home.run(&["test", &charter(decided, until, action)]).expect(0, &[]);
     }
     let misspelt = charter("[{action: c, at: 2026-03-01T09:00}]", "2026-03-02T12:00", "a");
-    assert!(home.run(&["check", &misspelt]).stderr.contains("there is no action `c`"));
+    home.run(&["check", &misspelt]).expect(3, &["there is no action `c`"]);
 }

@@ -1,4 +1,6 @@
 //! What operators do: put targets, pause them, look at what waits and what was given up, send it again.
+//!
+//! What changes something takes records `along`, such as who did it: they are written with the change, or neither is.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -65,7 +67,7 @@ impl Outbox {
     ///
     /// # Errors
     /// When name or address are none that a target can have, there are too many targets, or live state cannot be written.
-    pub async fn put(&self, put: Put) -> Result<Secret, Error> {
+    pub async fn put(&self, put: Put, along: &[RecordChange]) -> Result<Secret, Error> {
         check_name(&put.name)?;
         let allow = parse_allowed(&put.allow)?;
         let url = parse_url(&put.url, &allow)?;
@@ -79,7 +81,7 @@ impl Outbox {
             };
             let mut target = Target { url: url.clone(), allow: allow.clone(), ..target };
             self.sign_with(&mut target, put.secret.as_ref())?;
-            if self.write(&target, expected).await? {
+            if self.write(&target, expected, along).await? {
                 return Ok(target.secrets.swap_remove(0).secret);
             }
         }
@@ -91,10 +93,10 @@ impl Outbox {
     ///
     /// # Errors
     /// When there is no such target, too many secrets sign already, or live state cannot be written.
-    pub async fn rotate(&self, name: &str, secret: Option<Secret>) -> Result<Secret, Error> {
+    pub async fn rotate(&self, name: &str, secret: Option<Secret>, along: &[RecordChange]) -> Result<Secret, Error> {
         let secret = secret.map_or_else(Secret::random, Ok)?;
         let now_us = self.clock.now_us();
-        self.change(name, |target| target.rotate(secret.clone(), now_us)).await?;
+        self.change(name, along, |target| target.rotate(secret.clone(), now_us)).await?;
         Ok(secret)
     }
 
@@ -102,9 +104,9 @@ impl Outbox {
     ///
     /// # Errors
     /// When there is no such target, or live state cannot be written.
-    pub async fn pause(&self, name: &str, why: &str) -> Result<(), Error> {
+    pub async fn pause(&self, name: &str, why: &str, along: &[RecordChange]) -> Result<(), Error> {
         let hold = Hold { by: Holder::Person, since_us: self.clock.now_us(), why: why.to_owned() };
-        self.change(name, |target| {
+        self.change(name, along, |target| {
             target.hold = Some(hold.clone());
             Ok(())
         })
@@ -115,8 +117,8 @@ impl Outbox {
     ///
     /// # Errors
     /// When there is no such target, or live state cannot be written.
-    pub async fn go_on(&self, name: &str) -> Result<(), Error> {
-        self.change(name, |target| {
+    pub async fn go_on(&self, name: &str, along: &[RecordChange]) -> Result<(), Error> {
+        self.change(name, along, |target| {
             target.hold = None;
             target.failing_since_us = None;
             Ok(())
@@ -130,13 +132,13 @@ impl Outbox {
     ///
     /// # Errors
     /// When there is no such target, or live state cannot be written.
-    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+    pub async fn remove(&self, name: &str, along: &[RecordChange]) -> Result<(), Error> {
         match self.known(name).await {
             Ok(None) => return Err(Error::no_target(name)),
             Ok(Some(_)) | Err(Error::Unreadable { .. }) => {}
             Err(error) => return Err(error),
         }
-        let records = vec![RecordChange { name: record_name(name), expected: None, bytes: None }];
+        let records = with(RecordChange { name: record_name(name), expected: None, bytes: None }, along);
         let paused = vec![(name.to_owned(), false)];
         self.keep.commit(Commit { now_us: self.clock.now_us(), records, paused, ..Commit::default() }).await?;
         self.posted(name);
@@ -163,21 +165,21 @@ impl Outbox {
     ///
     /// # Errors
     /// When nothing with this id was given up at the target, or live state cannot be written.
-    pub async fn resend(&self, name: &str, id: &str) -> Result<(), Error> {
+    pub async fn resend(&self, name: &str, id: &str, along: &[RecordChange]) -> Result<(), Error> {
         // Nothing is between this and the id but what begins with it, and ids of ours are all of the same length.
         let before = id.as_bytes().split_last().map(|(last, rest)| [rest, &[last.saturating_sub(1), u8::MAX]].concat());
         let found = self.keep.dead(name, before.as_deref(), 1).await?;
         if found.first().is_none_or(|dead| dead.post.id != id.as_bytes()) {
             return Err(Error::NotFound { what: format!("dead delivery `{id}` of target `{name}`") });
         }
-        self.resend_ids(name, vec![id.as_bytes().to_vec()]).await
+        self.resend_ids(name, vec![id.as_bytes().to_vec()], along).await
     }
 
     /// Sends again everything that was given up at a target; says how much that was.
     ///
     /// # Errors
     /// When live state cannot be read or written; what was read before that is sent again.
-    pub async fn resend_all(&self, name: &str) -> Result<u64, Error> {
+    pub async fn resend_all(&self, name: &str, mut along: &[RecordChange]) -> Result<u64, Error> {
         let mut resent = 0;
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -186,12 +188,13 @@ impl Outbox {
             let Some(last) = ids.last() else { return Ok(resent) };
             after = Some(last.clone());
             resent += ids.len() as u64;
-            self.resend_ids(name, ids).await?;
+            self.resend_ids(name, ids, std::mem::take(&mut along)).await?;
         }
     }
 
-    async fn resend_ids(&self, name: &str, resent: Vec<Vec<u8>>) -> Result<(), Error> {
-        self.keep.commit(Commit { now_us: self.clock.now_us(), resent, ..Commit::default() }).await?;
+    async fn resend_ids(&self, name: &str, resent: Vec<Vec<u8>>, along: &[RecordChange]) -> Result<(), Error> {
+        let (now_us, records) = (self.clock.now_us(), along.to_vec());
+        self.keep.commit(Commit { now_us, resent, records, ..Commit::default() }).await?;
         self.posted(name);
         Ok(())
     }
@@ -219,11 +222,16 @@ impl Outbox {
         target.rotate(secret, self.clock.now_us())
     }
 
-    async fn change(&self, name: &str, change: impl Fn(&mut Target) -> Result<(), Error>) -> Result<(), Error> {
+    async fn change(
+        &self,
+        name: &str,
+        along: &[RecordChange],
+        change: impl Fn(&mut Target) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         for _ in 0..TRIES_MAX {
             let Known { mut target, version } = self.known(name).await?.ok_or_else(|| Error::no_target(name))?;
             change(&mut target)?;
-            if self.write(&target, Some(version)).await? {
+            if self.write(&target, Some(version), along).await? {
                 return Ok(());
             }
         }
@@ -231,9 +239,9 @@ impl Outbox {
     }
 
     /// Writes a target; `false` where somebody else was quicker.
-    async fn write(&self, target: &Target, expected: Option<Version>) -> Result<bool, Error> {
+    async fn write(&self, target: &Target, expected: Option<Version>, along: &[RecordChange]) -> Result<bool, Error> {
         let bytes = Some(stored::encode(target));
-        let records = vec![RecordChange { name: record_name(&target.name), expected, bytes }];
+        let records = with(RecordChange { name: record_name(&target.name), expected, bytes }, along);
         let paused = vec![(target.name.clone(), target.hold.is_some())];
         match self.keep.commit(Commit { now_us: self.clock.now_us(), records, paused, ..Commit::default() }).await {
             Ok(_) => {}
@@ -244,4 +252,9 @@ impl Outbox {
         self.posted(&target.name);
         Ok(true)
     }
+}
+
+/// A change of a target, and what is written with it.
+fn with(change: RecordChange, along: &[RecordChange]) -> Vec<RecordChange> {
+    std::iter::once(change).chain(along.iter().cloned()).collect()
 }

@@ -31,7 +31,7 @@ async fn setting(allow: &[&str], port: u16, answers: &[&[&'static str]]) -> (Set
         Setting::new(Arc::new(Memory::default()), Arc::new(Webhooks::new(Arc::clone(&fickle) as Arc<dyn Lookup>)));
     let allow = allow.iter().map(|text| (*text).to_owned()).collect();
     let url = format!("http://crm.example:{port}/hook");
-    setting.outbox.put(Put { name: "crm".to_owned(), url, allow, secret: None }).await.unwrap();
+    setting.outbox.put(Put { name: "crm".to_owned(), url, allow, secret: None }, &[]).await.unwrap();
     (setting, fickle)
 }
 
@@ -112,12 +112,12 @@ async fn this_machine_by_its_name_is_refused_unless_it_is_allowed() {
     let setting = Setting::real();
     let url = format!("http://localhost:{}/hook", receiver.port);
     let put = |allow| Put { name: "crm".to_owned(), url: url.clone(), allow, secret: None };
-    setting.outbox.put(put(Vec::new())).await.unwrap();
+    setting.outbox.put(put(Vec::new()), &[]).await.unwrap();
     setting.post("crm", "ann").await;
     setting.deliver().await;
     assert!(setting.why("crm").await.contains(", this machine;"), "{}", setting.why("crm").await);
     assert!(receiver.came().is_empty());
-    setting.outbox.put(put(vec!["localhost".to_owned()])).await.unwrap();
+    setting.outbox.put(put(vec!["localhost".to_owned()]), &[]).await.unwrap();
     setting.clock.advance(6_000_000);
     setting.deliver().await;
     assert_eq!(receiver.came().len(), 1);

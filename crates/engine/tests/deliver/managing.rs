@@ -18,10 +18,10 @@ async fn targets_are_put_shown_and_changed() {
     let setting = Setting::real();
     let outbox = &setting.outbox;
     let secret = outbox
-        .put(Put { allow: vec!["CRM.internal".to_owned()], ..put("crm", "http://crm.internal/hook") })
+        .put(Put { allow: vec!["CRM.internal".to_owned()], ..put("crm", "http://crm.internal/hook") }, &[])
         .await
         .unwrap();
-    outbox.put(put("mail", "https://mail.example")).await.unwrap();
+    outbox.put(put("mail", "https://mail.example"), &[]).await.unwrap();
     setting.post("nobody", "ann").await;
     let shown = outbox.targets().await.unwrap();
     let expected = serde_json::json!([
@@ -34,13 +34,13 @@ async fn targets_are_put_shown_and_changed() {
     ]);
     assert_eq!(serde_json::to_value(&shown).unwrap(), expected);
     // Its address changes, its secret stays.
-    assert_eq!(outbox.put(put("crm", "https://crm.example")).await.unwrap(), secret);
+    assert_eq!(outbox.put(put("crm", "https://crm.example"), &[]).await.unwrap(), secret);
     let target = outbox.target("crm").await.unwrap();
     assert_eq!((target.url.as_str(), target.allow.len(), target.secrets.len()), ("https://crm.example/", 0, 1));
     let given = Secret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     for _ in 0..2 {
         assert_eq!(
-            outbox.put(Put { secret: Some(given.clone()), ..put("crm", "https://crm.example") }).await.unwrap(),
+            outbox.put(Put { secret: Some(given.clone()), ..put("crm", "https://crm.example") }, &[]).await.unwrap(),
             given
         );
     }
@@ -57,7 +57,7 @@ async fn while_a_secret_changes_both_sign() {
     let mut receiver = Receiver::start(|_, _| TAKEN).await;
     let setting = Setting::real();
     let old = setting.target("crm", &receiver.url()).await;
-    let new = setting.outbox.rotate("crm", None).await.unwrap();
+    let new = setting.outbox.rotate("crm", None, &[]).await.unwrap();
     for (hours, is_old) in [(0, true), (23, true), (2, false)] {
         setting.clock.advance(hours * HOUR_US);
         setting.post("crm", &hours.to_string()).await;
@@ -72,26 +72,26 @@ async fn what_makes_no_sense_is_refused() {
     let setting = Setting::real();
     let outbox = &setting.outbox;
     for name in ["", " crm", "crm ", "c\nrm", "c\0rm", &"x".repeat(201)] {
-        let error = outbox.put(put(name, "https://crm.example")).await.unwrap_err();
+        let error = outbox.put(put(name, "https://crm.example"), &[]).await.unwrap_err();
         assert!(matches!(error, Error::Invalid { .. }), "{name:?}: {error}");
     }
-    let error = outbox.put(put("crm", "http://[::ffff:127.0.0.1]:80/")).await.unwrap_err().to_string();
+    let error = outbox.put(put("crm", "http://[::ffff:127.0.0.1]:80/"), &[]).await.unwrap_err().to_string();
     assert_eq!(error, "the address of a target is 127.0.0.1, this machine: name it in `allow` if that is meant");
     for error in [
         outbox.target("crm").await.unwrap_err(),
-        outbox.pause("crm", "").await.unwrap_err(),
-        outbox.go_on("crm").await.unwrap_err(),
-        outbox.remove("crm").await.unwrap_err(),
-        outbox.rotate("crm", None).await.unwrap_err(),
+        outbox.pause("crm", "", &[]).await.unwrap_err(),
+        outbox.go_on("crm", &[]).await.unwrap_err(),
+        outbox.remove("crm", &[]).await.unwrap_err(),
+        outbox.rotate("crm", None, &[]).await.unwrap_err(),
     ] {
         assert_eq!(error.to_string(), "there is no target `crm`");
     }
     for n in 0..TARGETS_MAX {
-        outbox.put(put(&n.to_string(), "https://crm.example")).await.unwrap();
+        outbox.put(put(&n.to_string(), "https://crm.example"), &[]).await.unwrap();
     }
-    let error = outbox.put(put("crm", "https://crm.example")).await.unwrap_err().to_string();
+    let error = outbox.put(put("crm", "https://crm.example"), &[]).await.unwrap_err().to_string();
     assert_eq!(error, "there are 256 targets, and no more are possible: remove one");
-    outbox.put(put("7", "https://other.example")).await.unwrap();
+    outbox.put(put("7", "https://other.example"), &[]).await.unwrap();
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_target_that_cannot_be_read_is_shown_and_can_be_put_again() {
     let [shown] = setting.outbox.targets().await.unwrap().try_into().unwrap();
     assert_eq!(shown.problem.unwrap(), "it has format 99, this program knows up to 1");
     assert!(setting.outbox.deliver_due().await.is_err());
-    setting.outbox.put(put("crm", "https://crm.example")).await.unwrap();
+    setting.outbox.put(put("crm", "https://crm.example"), &[]).await.unwrap();
     assert!(setting.outbox.target("crm").await.is_ok());
     assert_eq!(setting.deliver().await, 0);
 }

@@ -116,7 +116,7 @@ async fn a_target_that_is_gone_is_held_with_all_that_waits() {
     let [shown] = setting.outbox.targets().await.unwrap().try_into().unwrap();
     let hold = shown.hold.unwrap();
     assert_eq!((hold.by, hold.why.as_str(), shown.waiting, shown.dead), ("gone", "answered 410", 2, 0));
-    setting.outbox.go_on("crm").await.unwrap();
+    setting.outbox.go_on("crm", &[]).await.unwrap();
     assert_eq!(setting.deliver().await, 2);
     let mut ids: Vec<_> = receiver.came().iter().map(|got| got.id().to_owned()).collect();
     assert_eq!(ids.remove(0), first);

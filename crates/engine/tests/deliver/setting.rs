@@ -64,7 +64,7 @@ impl Setting {
     pub(crate) async fn target(&self, name: &str, url: &str) -> Secret {
         let allow = vec!["127.0.0.1".to_owned()];
         let put = Put { name: name.to_owned(), url: url.to_owned(), allow, secret: None };
-        self.outbox.put(put).await.unwrap()
+        self.outbox.put(put, &[]).await.unwrap()
     }
 
     /// Posts a message about something, due now; comes back with its id.

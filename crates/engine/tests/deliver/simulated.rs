@@ -78,13 +78,13 @@ async fn attempts_are_those_of_the_schedule_and_what_is_given_up_can_be_sent_aga
     setting.clock.advance(HOUR_US);
     assert_eq!(setting.deliver().await, 0, "given up is given up");
     // Sent again, it has all its attempts before it.
-    setting.outbox.resend("crm", &id).await.unwrap();
+    setting.outbox.resend("crm", &id, &[]).await.unwrap();
     assert_eq!(setting.deliver().await, 1);
     wire.answers(204);
     assert!(on_to_the_next(&setting).await);
     assert_eq!(wire.got(), vec![id.clone(); 2]);
     assert!(setting.keep.queues().await.unwrap().is_empty());
-    let nothing = setting.outbox.resend("crm", &id).await.unwrap_err().to_string();
+    let nothing = setting.outbox.resend("crm", &id, &[]).await.unwrap_err().to_string();
     assert_eq!(nothing, format!("there is no dead delivery `{id}` of target `crm`"));
 }
 
@@ -99,19 +99,19 @@ async fn all_that_was_given_up_can_be_sent_again_at_once() {
         assert_eq!(setting.deliver().await, 1_200);
         setting.wait_after(attempt);
     }
-    setting.outbox.pause("crm", "until they are well").await.unwrap();
+    setting.outbox.pause("crm", "until they are well", &[]).await.unwrap();
     let first = setting.outbox.dead("crm", None, 700).await.unwrap();
     let rest = setting.outbox.dead("crm", Some(&first[699].id), 700).await.unwrap();
     let pages: Vec<_> = first.iter().chain(&rest).map(|dead| dead.id.clone()).collect();
     ids.sort();
     assert_eq!(pages, ids);
     // One in the middle, by its id.
-    setting.outbox.resend("crm", &ids[600]).await.unwrap();
-    assert_eq!(setting.outbox.resend_all("crm").await.unwrap(), 1_199);
+    setting.outbox.resend("crm", &ids[600], &[]).await.unwrap();
+    assert_eq!(setting.outbox.resend_all("crm", &[]).await.unwrap(), 1_199);
     assert_eq!(setting.deliver().await, 0, "on hold: it waits");
     wire.answers(200);
     wire.got();
-    setting.outbox.go_on("crm").await.unwrap();
+    setting.outbox.go_on("crm", &[]).await.unwrap();
     assert_eq!(setting.deliver().await, 1_200);
     let mut got = wire.got();
     got.sort();
@@ -137,7 +137,7 @@ async fn a_target_at_which_everything_fails_for_five_days_is_held() {
     assert_eq!((hold.by, hold.since.as_str(), hold.why.as_str()), ("failing", "2026-03-08T21:00:00Z", why));
     wire.answers(200);
     wire.got();
-    setting.outbox.go_on("crm").await.unwrap();
+    setting.outbox.go_on("crm", &[]).await.unwrap();
     assert_eq!(setting.deliver().await as u64, shown.waiting);
     assert_eq!(setting.outbox.target("crm").await.unwrap().failing_since_us, None);
 }
@@ -145,7 +145,7 @@ async fn a_target_at_which_everything_fails_for_five_days_is_held() {
 #[tokio::test]
 async fn a_paused_target_holds_and_goes_on_with_everything() {
     let (setting, keep, wire) = setting(200).await;
-    setting.outbox.pause("crm", "they move house").await.unwrap();
+    setting.outbox.pause("crm", "they move house", &[]).await.unwrap();
     let first = setting.post("crm", "ann").await;
     assert_eq!(setting.deliver().await, 0);
     setting.clock.advance(100 * HOUR_US);
@@ -157,7 +157,7 @@ async fn a_paused_target_holds_and_goes_on_with_everything() {
     // To put it again, with another address, is not to go on.
     setting.target("crm", "https://new.example/hook").await;
     assert_eq!(setting.deliver().await, 0);
-    setting.outbox.go_on("crm").await.unwrap();
+    setting.outbox.go_on("crm", &[]).await.unwrap();
     assert_eq!(setting.deliver().await, 2);
     assert_eq!(wire.got(), [first, second]);
 }
@@ -165,12 +165,12 @@ async fn a_paused_target_holds_and_goes_on_with_everything() {
 #[tokio::test]
 async fn a_target_that_is_removed_keeps_what_waits_for_one_of_its_name() {
     let (setting, _, wire) = setting(200).await;
-    setting.outbox.remove("crm").await.unwrap();
+    setting.outbox.remove("crm", &[]).await.unwrap();
     let id = setting.post("crm", "ann").await;
     assert_eq!(setting.deliver().await, 0);
     let [shown] = setting.outbox.targets().await.unwrap().try_into().unwrap();
     assert_eq!((shown.url, shown.waiting), (None, 1));
-    assert!(setting.outbox.remove("crm").await.is_err());
+    assert!(setting.outbox.remove("crm", &[]).await.is_err());
     setting.target("crm", "https://crm.example/hook").await;
     assert_eq!(setting.deliver().await, 1);
     assert_eq!(wire.got(), [id]);

@@ -27,7 +27,7 @@ fn falls_apart(shop: &Shop, by_itself: bool) {
         shop.at("2026-03-02T12:00").send(&track("Visit", r#""userId":"u2","anonymousId":"tablet""#, ""));
     } else {
         let (user, tablet) = (("user_id", "u1"), ("anonymous_id", "tablet"));
-        assert!(block_on(shop.at("2026-03-02T12:00").engine.unlink(user, tablet)).expect("memory is there"));
+        assert!(block_on(shop.at("2026-03-02T12:00").engine.unlink(user, tablet, &[])).expect("memory is there"));
     }
     let number = |kind, value| shop.customer(kind, value).expect("known").customer;
     assert_ne!(number("user_id", "u1"), number("anonymous_id", "tablet"));

@@ -78,7 +78,7 @@ fn what_came_by_a_device_before_it_was_known_whose_it_is_goes_with_its_owner() {
     assert_eq!((erased.keys, erased.links, erased.deliveries), (2, 1, 1));
     assert!(!shop.holds("device") && !shop.holds("u1"));
     assert_eq!(block_on(shop.keep.states(0, None, 9)).expect("memory is there").len(), 1);
-    let messages = block_on(shop.engine.messages(&|_| true, 10)).expect("the log can be read");
+    let messages = block_on(shop.engine.messages(&|_| true, None, 10)).expect("the log can be read");
     assert_eq!(messages.len(), 2, "those of another one are there");
     assert_eq!(shop.events_of("user_id", "u9"), 2);
     // Who comes again is new.
@@ -92,7 +92,7 @@ fn what_came_by_a_device_that_was_taken_from_somebody_stays() {
     let mut shop = Shop::new();
     shop.send(&visit(r#""userId":"u1","anonymousId":"a1""#));
     shop.send(&[track("Order", r#""anonymousId":"a1""#, ""), visit(r#""userId":"u1""#)].join(","));
-    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"), &[])).expect("both are known"));
     let erased = shop.erase("user_id", "u1");
     // With the word that was said of both.
     assert_eq!((erased.keys, erased.entries), (1, 3));
@@ -112,11 +112,13 @@ fn who_was_one_with_somebody_through_a_third_is_not_taken_for_them() {
         let order = |ids: &str| track("Order", ids, "");
         shop.send(&visit(r#""userId":"u1","anonymousId":"a1""#));
         shop.send(&visit(r#""anonymousId":"a2""#));
-        assert!(block_on(shop.engine.link(("anonymous_id", "a1"), ("anonymous_id", "a2"))).expect("both are known"));
+        assert!(
+            block_on(shop.engine.link(("anonymous_id", "a1"), ("anonymous_id", "a2"), &[])).expect("both are known")
+        );
         // All three are one, and filed under one number.
         shop.send(&[order(r#""anonymousId":"a2""#), order(r#""anonymousId":"a1""#)].join(","));
         for (a, b) in [(("user_id", "u1"), ("anonymous_id", "a1")), (("anonymous_id", "a1"), ("anonymous_id", "a2"))] {
-            assert!(block_on(shop.engine.unlink(a, b)).expect("both are known"));
+            assert!(block_on(shop.engine.unlink(a, b, &[])).expect("both are known"));
             shop.is_its_replay();
             shop.read_all_again();
         }

@@ -3,9 +3,14 @@
 mod backlog;
 mod charters;
 mod consents;
+mod decisions;
 mod erased;
+mod ids;
+mod lots;
+mod overdue;
 mod policies;
 mod postponed;
+mod shown;
 mod simulated;
 mod stories;
 mod times;

@@ -239,7 +239,7 @@ impl World {
         for name in ["crm", "mail"] {
             let put =
                 Put { name: name.to_owned(), url: format!("https://{name}.example/"), allow: Vec::new(), secret: None };
-            block_on(world.nodes[0].outbox.put(put)).expect("nothing fails yet");
+            block_on(world.nodes[0].outbox.put(put, &[])).expect("nothing fails yet");
         }
         world.keep.order_faults(faults(seed));
         world
@@ -249,7 +249,7 @@ impl World {
     fn node(&mut self, by_us: i64) -> Result<Node, Error> {
         self.sent += 1;
         let clock = Arc::new(Wrong { clock: Arc::clone(&self.clock), by_us });
-        let engine = open(SHOP, &self.keep, &clock, Options { seed: 7, node: self.sent })?;
+        let engine = open(SHOP, &self.keep, &clock, Options { seed: Some(7), node: self.sent })?;
         let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(&self.keep), clock);
         let outbox = Outbox::new(keep, clock, Arc::<Receiver>::clone(&self.receiver));
         let outbox = outbox.asking(Arc::<Engine>::clone(&engine));
@@ -352,11 +352,11 @@ impl World {
         match self.chance.below(5) {
             0 => {
                 let (a, b) = (self.chance.of(&["u1", "u2", "u3"]), self.chance.of(&["a1", "a2", "kiosk"]));
-                let _ = block_on(engine.unlink(("user_id", a), ("anonymous_id", b)));
+                let _ = block_on(engine.unlink(("user_id", a), ("anonymous_id", b), &[]));
             }
             1 => {
                 let (a, b) = (self.chance.of(&["u1", "u2"]), self.chance.of(&["u5", "u6"]));
-                let _ = block_on(engine.link(("user_id", a), ("user_id", b)));
+                let _ = block_on(engine.link(("user_id", a), ("user_id", b), &[]));
             }
             2 => {
                 let said = BTreeMap::from([("service".to_owned(), self.chance.one_in(2))]);
@@ -508,14 +508,14 @@ impl World {
         let outbox = &self.nodes[0].outbox;
         // What was withheld, too.
         for name in ["crm", "mail"] {
-            drop(block_on(outbox.resend_all(name)));
+            drop(block_on(outbox.resend_all(name, &[])));
         }
         while block_on(self.keep.queues()).expect("nothing fails").iter().any(|queue| queue.waiting > 0) {
             self.clock.0.fetch_add(2 * DAY_US + 5 * 3_600_000_000, Ordering::Relaxed);
             block_on(outbox.deliver_due()).expect("nothing fails");
             for name in ["crm", "mail"] {
-                drop(block_on(outbox.go_on(name)));
-                drop(block_on(outbox.resend_all(name)));
+                drop(block_on(outbox.go_on(name, &[])));
+                drop(block_on(outbox.resend_all(name, &[])));
             }
         }
         let (mut posted, mut occasions) = (BTreeSet::new(), BTreeSet::new());

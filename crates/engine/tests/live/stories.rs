@@ -183,29 +183,6 @@ fn a_broken_promise_is_noticed_by_time_alone_and_answered_once() {
 }
 
 #[test]
-fn whoever_comes_before_a_timer_that_is_overdue_does_not_keep_it_from_acting() {
-    let late = |shop: &Shop| {
-        let long_ago = r#","timestamp":"2026-03-04T06:00:00Z""#;
-        drop(shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, long_ago)));
-    };
-    let says = |shop: &Shop| {
-        let said = BTreeMap::from([("service".to_owned(), true)]);
-        let _ = block_on(shop.engine.consent("user_id", "u1", &said)).expect("memory is there");
-    };
-    let asks = |shop: &Shop| drop(block_on(shop.engine.decide(asked("user_id", "u1", "page"))));
-    for first in [&late as &dyn Fn(&Shop), &says, &asks] {
-        let shop = Shop::new();
-        shop.send(&track("Order", r#""userId":"u1""#, ""));
-        shop.at("2026-03-04T10:00");
-        first(&shop);
-        while shop.wake() > 0 {}
-        let sent = shop.deliveries("mail");
-        assert!(sent.len() == 1 && sent[0].contains(r#""subject":"u1""#), "{sent:?}");
-        shop.is_its_replay();
-    }
-}
-
-#[test]
 fn what_is_learnt_of_the_past_is_known_and_brings_about_nothing() {
     let shop = Shop::new();
     let tell_of = |user: &str, event: &str, at: &str| {
@@ -317,7 +294,7 @@ fn a_link_that_is_taken_back_never_was() {
     shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
     shop.at("2026-03-02T10:00").send(&track("Order", r#""userId":"u1","anonymousId":"a1""#, ""));
     assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 2);
-    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"), &[])).expect("both are known"));
     assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 1);
     assert_eq!(shop.customer("user_id", "u1").expect("known").events, 1);
     shop.is_its_replay();
@@ -413,7 +390,7 @@ fn an_hour_ahead_is_a_clock_that_is_wrong_and_a_link_that_never_was_is_not_taken
     shop.at("2026-03-02T09:10").send(&track("Order", r#""userId":"u1""#, ""));
     assert_eq!(shop.customer("user_id", "u1").expect("known").events, 2);
     shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
-    assert!(!block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"))).expect("both are known"));
+    assert!(!block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"), &[])).expect("both are known"));
     shop.at("2026-03-02T09:20").send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
     assert_eq!(shop.customer("anonymous_id", "a1").expect("known").events, 4);
     shop.is_its_replay();
@@ -453,8 +430,8 @@ fn a_word_of_a_person_counts_before_the_rules_until_it_is_taken_back() {
     let shop = Shop::new();
     shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
     shop.send(&track("Order", r#""userId":"u2","anonymousId":"a2""#, ""));
-    let link = || block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2"))).expect("both are known");
-    let unlink = || block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2"))).expect("both are known");
+    let link = || block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u2"), &[])).expect("both are known");
+    let unlink = || block_on(shop.engine.unlink(("user_id", "u1"), ("user_id", "u2"), &[])).expect("both are known");
     assert!(!unlink(), "there is no such link");
     for _ in 0..3 {
         assert!(link() && !link(), "once is enough");
@@ -478,6 +455,6 @@ fn a_word_of_a_person_counts_before_the_rules_until_it_is_taken_back() {
         shop.customer("user_id", "u1").expect("known").customer
     );
     shop.is_its_replay();
-    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "nobody"))).is_err());
-    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u1"))).is_err());
+    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "nobody"), &[])).is_err());
+    assert!(block_on(shop.engine.link(("user_id", "u1"), ("user_id", "u1"), &[])).is_err());
 }

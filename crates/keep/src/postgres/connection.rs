@@ -1,9 +1,10 @@
 //! Connections: one that is lost is made again when it is needed next.
 
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio_postgres::config::SslMode;
@@ -12,7 +13,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
 use crate::error::Error;
-use crate::limits::{ANSWER_TIME_MAX, CONNECT_SECONDS, READERS, SILENT_SECONDS};
+use crate::limits::{ANSWER_TIME_MAX, AT_WORK_TIME_MAX, CONNECT_SECONDS, READERS, SILENT_SECONDS};
 use crate::postgres::queries::{self, Queries};
 
 /// Parameters of a query.
@@ -20,37 +21,56 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A connection with its statements.
 pub(super) struct Connection {
-    pub(super) client: Client,
+    client: Client,
     queries: Queries,
-    /// Whether an answer did not come in time.
+    config: Config,
+    /// The process of the server at its other end.
+    process: i32,
+    /// When the server said last that it is at work for this connection.
+    at_work: Mutex<Option<Instant>>,
+    /// Whether the way to the server is gone.
     is_silent: AtomicBool,
     silences: Silences,
     /// How many there were when it was made.
     silences_before: usize,
 }
 
-/// How often an answer did not come in time, on any connection of a node: those that were made before are on the same way.
+/// How often a way to the server was found to be gone, on any connection of a node: those that were made before are on the same way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Silences(Arc<AtomicUsize>);
 
+/// Connects, for something that is long, or a transaction of its own: nobody waits behind it.
+pub(super) async fn connect(config: &Config) -> Result<Client, Error> {
+    // Also where somebody takes the connection and says nothing.
+    let connected = tokio::time::timeout(ANSWER_TIME_MAX, connect_patiently(config)).await;
+    connected.unwrap_or_else(|late| Err(Error::unavailable(CONNECT)(late)))
+}
+
+const CONNECT: &str = "connect to PostgreSQL";
+
+async fn connect_patiently(config: &Config) -> Result<Client, Error> {
+    let (client, connection) = config.connect(NoTls).await.map_err(|error| explain(CONNECT, error))?;
+    // Ends with the connection, and what it has to say comes back to whoever waits for an answer.
+    tokio::spawn(async move { drop(connection.await) });
+    client.batch_execute(&settings()).await.map_err(|error| explain(CONNECT, error))?;
+    Ok(client)
+}
+
 impl Connection {
     pub(super) async fn open(config: &Config, silences: &Silences) -> Result<Self, Error> {
-        // Also where somebody takes the connection and says nothing.
         let opening = tokio::time::timeout(ANSWER_TIME_MAX, Self::open_patiently(config, silences)).await;
-        opening.unwrap_or_else(|late| Err(Error::unavailable("connect to PostgreSQL")(late)))
+        opening.unwrap_or_else(|late| Err(Error::unavailable(CONNECT)(late)))
     }
 
     async fn open_patiently(config: &Config, silences: &Silences) -> Result<Self, Error> {
         let silences_before = silences.0.load(Ordering::Relaxed);
-        let (client, connection) =
-            config.connect(NoTls).await.map_err(|error| explain("connect to PostgreSQL", error))?;
-        // Ends with the connection, and what it has to say comes back to whoever waits for an answer.
-        tokio::spawn(async move { drop(connection.await) });
-        let settings = settings();
-        client.batch_execute(&settings).await.map_err(|error| explain("connect to PostgreSQL", error))?;
+        let client = connect_patiently(config).await?;
+        let process = client.query_one("select pg_backend_pid()", &[]).await;
+        let process = process.map_err(|error| explain(CONNECT, error))?.get(0);
         let queries = queries::prepare(&client).await.map_err(|error| explain("prepare statements", error))?;
-        let (is_silent, silences) = (AtomicBool::new(false), silences.clone());
-        Ok(Self { client, queries, is_silent, silences, silences_before })
+        let (at_work, is_silent) = (Mutex::new(None), AtomicBool::new(false));
+        let (config, silences) = (config.clone(), silences.clone());
+        Ok(Self { client, queries, config, process, at_work, is_silent, silences, silences_before })
     }
 
     /// Whether it is not to be used again.
@@ -58,23 +78,42 @@ impl Connection {
         self.client.is_closed() || self.silences.0.load(Ordering::Relaxed) != self.silences_before
     }
 
-    /// Waits for an answer, which may never come: where the way to the server is gone, nobody need say so.
-    pub(super) async fn answer<T>(
+    /// Waits for an answer, as long as it takes; but it may never come: where the way to the server is gone, nobody need say so.
+    async fn answer<T>(
         &self,
         doing: &'static str,
         asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Error> {
-        let time_max = if self.is_silent.load(Ordering::Relaxed) { Duration::ZERO } else { ANSWER_TIME_MAX };
-        match tokio::time::timeout(time_max, asked).await {
-            Ok(answer) => answer.map_err(|error| explain(doing, error)),
-            Err(late) => {
-                self.is_silent.store(true, Ordering::Relaxed);
-                // Those that are noticed on several connections at once are one.
-                let [before, after] = [self.silences_before, self.silences_before + 1];
-                let _ = self.silences.0.compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed);
-                Err(Error::unavailable(doing)(late))
+        let mut asked = pin!(asked);
+        loop {
+            let time_max = if self.is_silent.load(Ordering::Relaxed) { Duration::ZERO } else { ANSWER_TIME_MAX };
+            match tokio::time::timeout(time_max, &mut asked).await {
+                Ok(answer) => return answer.map_err(|error| explain(doing, error)),
+                Err(late) if self.is_gone().await => return Err(Error::unavailable(doing)(late)),
+                // It takes long, or something in front of it does, or waits for a lock.
+                Err(_) => {}
             }
         }
+    }
+
+    /// Whether the way to the server is gone, once an answer is late: then the server, asked on another way, knows of nothing that it
+    /// has to do here, or cannot be asked either.
+    async fn is_gone(&self) -> bool {
+        // Of all whose answers are late one asks.
+        let mut at_work = self.at_work.lock().await;
+        if self.is_silent.load(Ordering::Relaxed) || at_work.is_some_and(|said| said.elapsed() < ANSWER_TIME_MAX) {
+            return self.is_silent.load(Ordering::Relaxed);
+        }
+        let said = tokio::time::timeout(AT_WORK_TIME_MAX, is_at_work(&self.config, self.process)).await;
+        if let Ok(Ok(true)) = said {
+            *at_work = Some(Instant::now());
+            return false;
+        }
+        self.is_silent.store(true, Ordering::Relaxed);
+        // Those that are noticed on several connections at once are one.
+        let [before, after] = [self.silences_before, self.silences_before + 1];
+        let _ = self.silences.0.compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed);
+        true
     }
 
     /// Runs statements that give no rows.
@@ -90,11 +129,15 @@ impl Connection {
     pub(super) async fn rows(&self, query: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
         self.answer("ask PostgreSQL", self.client.query(self.statement(query), params)).await
     }
+}
 
-    /// The same of a query that looks at all there is, and may take long.
-    pub(super) async fn long_rows(&self, query: &'static str, params: Params<'_>) -> Result<Vec<Row>, Error> {
-        self.client.query(self.statement(query), params).await.map_err(|error| explain("ask PostgreSQL", error))
-    }
+/// Whether a process of the server has something to do, or had a moment ago: between two of many short statements it has not.
+async fn is_at_work(config: &Config, process: i32) -> Result<bool, Error> {
+    let query = "select state = 'active' or state_change > clock_timestamp() - interval '10 seconds'
+                 from pg_stat_activity where pid = $1";
+    let row = connect_patiently(config).await?.query_opt(query, &[&process]).await;
+    let row = row.map_err(|error| explain("ask PostgreSQL what it does", error))?;
+    Ok(row.and_then(|row| row.get(0)).unwrap_or(false))
 }
 
 /// What is different from the server's own settings: an answer is durable whatever the server thinks, a node that stands still

@@ -1,4 +1,4 @@
-//! All SQL, prepared when a connection is made.
+//! All SQL, prepared when a connection is made where nothing else is said.
 
 use std::collections::HashMap;
 
@@ -90,6 +90,7 @@ with due as (
 update outbox set lease = nextval('leases'), leased_until_us = $4 from due where outbox.id = due.id
 returning outbox.id, outbox.customer, outbox.due_us, outbox.bytes, outbox.attempts, outbox.lease";
 
+/// Not prepared: it goes over a connection of its own.
 pub(super) const QUEUES: &str = "
 select coalesce(waiting.target, paused.target) as target, paused.target is not null as paused,
        coalesce(alive, 0) as alive, first_due_us, coalesce(dead, 0) as dead
@@ -109,6 +110,8 @@ where target = $1 and dead and ($2::bytea is null or id > $2) order by id limit 
 pub(super) const RECORDS: &str = "
 select name, version, bytes from records where starts_with(name, $1) and name >= $1 and ($2::text is null or name > $2)
 order by name limit $3";
+
+pub(super) const NOW: &str = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
 // What a commit does, in this order, each over all commits of a group.
 
@@ -229,7 +232,6 @@ const ALL: [&str; 45] = [
     TRUNCATE,
     DUE,
     DELIVERIES,
-    QUEUES,
     WAITING,
     DEAD,
     RECORDS,
@@ -257,6 +259,7 @@ const ALL: [&str; 45] = [
     UPSERT_RECORDS,
     DELETE_RECORDS,
     APPEND,
+    NOW,
     NEXT_VERSIONS,
     PARTS,
 ];

@@ -1,4 +1,4 @@
--- Format 3. Made once, by the first node that connects, in the schema that its connection names.
+-- Made once, by the first node that connects, in the schema that its connection names.
 
 create table head (one boolean primary key default true check (one), format integer not null, first bigint not null, next bigint not null);
 insert into head (format, first, next) values (4, 0, 0);

@@ -1,10 +1,15 @@
 //! Which runs an import takes the place of: those from which rows move, and those that are due to become one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
+use crate::error::Error;
 use crate::identity::Moves;
-use crate::limits::RUNS_MAX;
-use crate::table::DataFile;
+use crate::open_file::OpenFile;
+use crate::rebuild::SeenIds;
+use crate::store::bucket_of;
+use crate::table::{DataFile, due};
+use crate::waiting::{Renamed, Waiting};
 
 /// What an import changes besides adding rows.
 #[derive(Debug, Default)]
@@ -31,26 +36,50 @@ impl Runs {
     }
 }
 
+/// The rows that are in the lake and stay where they are, to tell what is there already.
+pub(super) struct There<'a> {
+    root: &'a Path,
+    runs: BTreeMap<u32, Vec<&'a DataFile>>,
+    renamed: &'a Renamed,
+    /// By whose rows wait: under whom they are filed.
+    waiting: BTreeMap<i64, Vec<i64>>,
+}
+
+impl There<'_> {
+    /// The message ids of these customers.
+    pub(super) fn ids(&self, customers: &[i64]) -> Result<SeenIds, Error> {
+        let waiting = customers.iter().filter_map(|customer| self.waiting.get(customer)).flatten();
+        let mut filed: BTreeMap<u32, BTreeSet<i64>> = BTreeMap::new();
+        for customer in customers.iter().chain(waiting) {
+            filed.entry(bucket_of(*customer)).or_default().insert(*customer);
+        }
+        let mut seen = SeenIds::default();
+        for (bucket, theirs) in filed {
+            let theirs = Vec::from_iter(theirs);
+            for run in self.runs.get(&bucket).into_iter().flatten() {
+                seen.read(&OpenFile::open(&self.root.join(&run.path))?, &theirs, self.renamed)?;
+            }
+        }
+        Ok(seen)
+    }
+}
+
 impl Work {
+    /// The rows that stay where they are in runs that begin before this arrival number.
+    pub(super) fn there<'a>(&'a self, root: &'a Path, waiting: &'a Waiting, before_seq: i64) -> There<'a> {
+        let is_before = |file: &&DataFile| file.seq_min.unwrap_or_default() < before_seq;
+        let before = |runs: &'a Runs| runs.staying.iter().chain(&runs.merged).filter(is_before).collect();
+        let renamed = &waiting.renamed;
+        let mut waiting: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for (filed, customer) in renamed {
+            waiting.entry(*customer).or_default().push(*filed);
+        }
+        let runs = self.runs.iter().map(|(bucket, runs)| (*bucket, before(runs))).collect();
+        There { root, runs, renamed, waiting }
+    }
+
     /// Runs that new ones take the place of.
     pub(super) fn replaced(&self) -> impl Iterator<Item = &DataFile> {
         self.leaving.iter().chain(self.runs.values().flat_map(|runs| &runs.merged))
     }
-}
-
-/// How many of the latest runs of a bucket are merged with `new` rows. None, as long as there are few; then many at once, down
-/// to one that is much larger than all behind it: so every row is written again only a logarithmic number of times.
-fn due(runs: &[DataFile], new: u64) -> usize {
-    if new == 0 || runs.len() < RUNS_MAX {
-        return 0;
-    }
-    let (mut merged, mut rows) = (0, new);
-    for run in runs.iter().rev() {
-        if merged >= RUNS_MAX / 2 && run.rows > rows.saturating_mul(2) {
-            break;
-        }
-        merged += 1;
-        rows += run.rows;
-    }
-    merged
 }

@@ -17,9 +17,10 @@ use crate::ask::LeftOut;
 use crate::error;
 use crate::kept::Mark;
 use crate::limits::KEPT_BYTES_MAX;
+use crate::waiting::Renamed;
 
 /// The format of what is kept. What was kept in another one is not looked at.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 /// What a file begins with.
 const BEGINS: &[u8; 8] = b"DLKEPT01";
@@ -42,6 +43,8 @@ pub(crate) struct Head {
     /// Of what, hashed.
     pub(super) name: String,
     pub(crate) mark: Mark,
+    /// Whose rows were filed under somebody else.
+    pub(crate) renamed: Renamed,
     /// The names of moments, by number.
     pub(super) moments: Vec<Arc<str>>,
     /// Other words, by number.
@@ -145,8 +148,18 @@ pub(crate) fn names(home: &Path) -> Vec<String> {
 }
 
 /// Deletes what was counted before rows were put in other places or taken out: it may tell of somebody who is erased, and is
-/// void in any case. Only for who has the right to write.
-pub(crate) fn sweep(home: &Path, refiled: Option<i64>) -> Result<(), error::Error> {
+/// void in any case. So is what was counted of a later state than this `version`, which only an older lake put in the place of
+/// another one can have. Only for who has the right to write.
+pub(crate) fn sweep(home: &Path, version: u64, refiled: Option<i64>) -> Result<(), error::Error> {
+    delete(home, |path| mark_of(path).is_none_or(|mark| mark.refiled != refiled || mark.version > version))
+}
+
+/// Deletes all that is kept.
+pub(crate) fn forget(home: &Path) -> Result<(), error::Error> {
+    delete(home, |_| true)
+}
+
+fn delete(home: &Path, is_void: impl Fn(&Path) -> bool) -> Result<(), error::Error> {
     let folder = folder(home);
     let names = names(home);
     if names.is_empty() {
@@ -156,7 +169,7 @@ pub(crate) fn sweep(home: &Path, refiled: Option<i64>) -> Result<(), error::Erro
     for path in names.iter().map(|name| home.join(name)) {
         // Whoever is still at work on a draft finds that it is gone, and keeps nothing.
         let draft = path.extension().is_some();
-        if draft || mark_of(&path).is_none_or(|mark| mark.refiled != refiled) {
+        if draft || is_void(&path) {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(error::Error::file("delete", &path)(error));

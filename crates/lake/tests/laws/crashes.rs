@@ -43,7 +43,8 @@ fn commits(home: &Path, table: &str) -> BTreeSet<PathBuf> {
 }
 
 /// The states in which a process killed between two commits leaves the home: all data files of before and after, and the
-/// commits up to one of them, in this order of tables; also where a power cut leaves the next one torn.
+/// commits up to one of them, in this order of tables; also where a power cut leaves the next one torn: without anything, in
+/// the middle, and at every end of a line but the last.
 fn states(before: &Path, after: &Path, order: &[&str]) -> Vec<(String, tempfile::TempDir)> {
     let mut new: Vec<PathBuf> = Vec::new();
     for table in order {
@@ -53,7 +54,12 @@ fn states(before: &Path, after: &Path, order: &[&str]) -> Vec<(String, tempfile:
     let all = ["events", "customers", "links"].map(|table| commits(after, table).len() - commits(before, table).len());
     assert_eq!(all.iter().sum::<usize>(), new.len(), "all commits are in the order {order:?}");
     let whole = (0..=new.len()).map(|n| (n, None));
-    let torn = (0..new.len()).flat_map(|n| [(n, Some(0)), (n, Some(2))]);
+    let cuts = |n: usize| {
+        let bytes = std::fs::read(after.join(&new[n])).expect("a commit");
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+        ends.chain([0, bytes.len() / 2]).map(move |at| (n, Some(at))).collect::<Vec<_>>()
+    };
+    let torn = (0..new.len()).flat_map(cuts);
     whole
         .chain(torn)
         .map(|(n, torn)| {
@@ -63,9 +69,8 @@ fn states(before: &Path, after: &Path, order: &[&str]) -> Vec<(String, tempfile:
             for commit in &new[..n] {
                 std::fs::copy(after.join(commit), home.path().join(commit)).expect("copied");
             }
-            if let Some(part) = torn {
+            if let Some(left) = torn {
                 let bytes = std::fs::read(after.join(&new[n])).expect("a commit");
-                let left = bytes.len().checked_div(part).unwrap_or(0);
                 std::fs::write(home.path().join(&new[n]), &bytes[..left]).expect("written");
             }
             (format!("{n} of the commits of {order:?}, and a torn one: {torn:?}"), home)
@@ -198,5 +203,26 @@ fn what_a_killed_import_left_is_taken_away_and_nothing_else() {
         assert_eq!(new, ["notes.txt", "of-somebody-else.parquet"]);
         assert!(before.is_subset(&after));
         assert!(files(&home.path().join("tmp")).is_empty());
+    });
+}
+
+#[test]
+fn whoever_gets_the_right_to_write_finds_nothing_of_the_one_before() {
+    let home = tempfile::tempdir().expect("a folder");
+    let waiting = |home: &Path| [home.join("tmp/rows"), home.join("tmp/rejected")].map(|folder| folder.exists());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let rows: Vec<Row> = (0..20_000).map(|n| row(&[("user_id", &format!("u{n}"))], "visit", n)).collect();
+            runtime().block_on(async { import(home.path(), &rows).await });
+        });
+        // Once the import is at work, until it lets go.
+        while waiting(home.path()) == [false; 2] {
+            std::thread::yield_now();
+        }
+        let lock = std::fs::File::open(home.path().join("lock")).expect("a lock");
+        while lock.try_lock().is_err() {
+            std::hint::spin_loop();
+        }
+        assert_eq!(waiting(home.path()), [false; 2]);
     });
 }

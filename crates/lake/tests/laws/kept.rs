@@ -13,7 +13,7 @@ use listen::stitch::Rules;
 use proptest::prelude::*;
 
 use crate::conditions::Words;
-use crate::home::{Row, export, import, runtime};
+use crate::home::{Row, export, import, runtime, spread};
 
 /// A journey as moments, times and how it ended.
 type Told = (Vec<(u32, i64)>, u8);
@@ -71,7 +71,7 @@ impl Fold for Ended {
 
 /// What a test asks.
 #[derive(Debug, Clone, Default)]
-struct Asks {
+pub(crate) struct Asks {
     events: Option<&'static str>,
     with: Option<&'static str>,
     compare: Option<&'static str>,
@@ -96,6 +96,11 @@ impl Asks {
         Lens { events, with, compare, moments, ..Lens::default() }
     }
 
+    /// Of journeys that are cut out.
+    pub(crate) fn cut() -> Self {
+        Self { cut: true, ..Self::default() }
+    }
+
     /// `a` starts a journey, `b` ends it, and so do ten microseconds of silence.
     fn selection(&self, moments: &Moments, until_us: i64) -> Selection {
         let mask = |name: &str| {
@@ -111,7 +116,7 @@ impl Asks {
 
 /// What is answered.
 #[derive(Debug, PartialEq)]
-struct Answered {
+pub(crate) struct Answered {
     groups: Vec<Answer>,
     left_out: BTreeMap<String, u64>,
 }
@@ -145,12 +150,12 @@ async fn ask_in(home: &Path, asks: &Asks, keep: bool) -> (Answered, u64) {
     (Answered { groups: groups.collect(), left_out: answered.left_out.remove(0) }, answered.events)
 }
 
-async fn ask(home: &Path, asks: &Asks) -> (Answered, u64) {
+pub(crate) async fn ask(home: &Path, asks: &Asks) -> (Answered, u64) {
     ask_in(home, asks, true).await
 }
 
 /// As if nothing had ever been asked.
-async fn afresh(home: &Path, asks: &Asks) -> Answered {
+pub(crate) async fn afresh(home: &Path, asks: &Asks) -> Answered {
     ask_in(home, asks, false).await.0
 }
 
@@ -179,6 +184,10 @@ fn row(user: u8, event: &str, at: i64, channel: Option<&str>) -> Row {
 #[derive(Debug, Clone)]
 enum Step {
     Import(Vec<Row>),
+    /// The same, by the one who writes again and again; here rows of people who are joined may wait.
+    Export(Vec<Row>),
+    /// Somebody who was known by a device alone becomes one of the customers.
+    LogIn(u8, u8),
     Compact,
     /// Two customers come with one address.
     Link(u8, u8),
@@ -189,8 +198,11 @@ enum Step {
 fn rows(most: usize) -> impl Strategy<Value = Vec<Row>> {
     let event = prop::sample::select(&["a", "b", "c", "d"][..]);
     let channel = prop::sample::select(&[Some("web"), Some("call"), None][..]);
-    let row = (0u8..12, event, 0i64..120, channel).prop_map(|(user, event, at, channel)| {
+    let row = (0u8..18, event, 0i64..120, channel).prop_map(|(user, event, at, channel)| {
         let mut row = row(user, event, at, channel);
+        if user > 11 {
+            row.keys = vec![("anonymous_id", format!("a{}", user - 12))];
+        }
         if user == 11 {
             // Nobody's, so no customer is touched.
             row.keys.clear();
@@ -202,21 +214,28 @@ fn rows(most: usize) -> impl Strategy<Value = Vec<Row>> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        8 => rows(6).prop_map(Step::Import),
+        4 => rows(6).prop_map(Step::Import),
+        8 => rows(6).prop_map(Step::Export),
+        8 => (0u8..6, 0u8..12).prop_map(|(device, user)| Step::LogIn(device, user)),
         1 => Just(Step::Compact),
         1 => (0u8..12, 0u8..12).prop_map(|(a, b)| Step::Link(a, b)),
         1 => (0u8..12).prop_map(Step::Unmerge),
         1 => (0u8..12).prop_map(Step::Erase),
     ];
-    prop::collection::vec(step, 1..7)
+    prop::collection::vec(step, 1..9)
 }
 
-async fn carry_out(home: &Path, step: &Step) {
+async fn carry_out(home: &Path, writer: &mut Writer, position: usize, step: &Step) {
     let rules = Rules::default();
     let key = |user: u8| format!("u{user}");
     let mail = |user: u8| format!("u{user}@x.org");
     match step {
         Step::Import(rows) => drop(import(home, rows).await),
+        Step::Export(rows) => export(writer, rows, &rules, position).await,
+        Step::LogIn(device, user) => {
+            let keys = vec![("anonymous_id", format!("a{device}")), ("user_id", key(*user))];
+            export(writer, &[Row::new(keys, "c", 60)], &rules, position).await;
+        }
         Step::Compact => {
             let mut lake = Lake::open(home).await.expect("a lake");
             lake.compact(&rules).await.expect("compacted");
@@ -244,12 +263,13 @@ proptest! {
     fn asked_again_is_answered_as_if_never_asked(first in rows(60), steps in steps()) {
         runtime().block_on(async {
             let home = tempfile::tempdir().expect("a folder");
-            import(home.path(), &first).await;
+            import(home.path(), &spread(&first)).await;
             for asks in all_asks() {
                 ask(home.path(), &asks).await;
             }
-            for step in &steps {
-                carry_out(home.path(), step).await;
+            let mut writer = Writer::new(home.path());
+            for (position, step) in (1..).zip(&steps) {
+                carry_out(home.path(), &mut writer, position, step).await;
                 for asks in all_asks() {
                     let (found, _) = ask(home.path(), &asks).await;
                     prop_assert_eq!(found, afresh(home.path(), &asks).await, "{:?} after {:?}", asks, step);
@@ -260,7 +280,7 @@ proptest! {
     }
 }
 
-fn many() -> Vec<Row> {
+pub(crate) fn many() -> Vec<Row> {
     let event = |n: i64| if n % 3 == 0 { "a" } else { "c" };
     (0..3_000).map(|n| Row::new(vec![("user_id", format!("u{}", n % 1_000))], event(n), n)).collect()
 }
@@ -304,7 +324,7 @@ fn many_imports_make_few_files_of_keys_and_links_and_what_is_kept_holds() {
             let keys = vec![("user_id", format!("new{n}")), ("email", format!("new{n}@x.org"))];
             export(&mut writer, &[Row::new(keys, "a", 1_000 + i64::from(n))], &Rules::default(), usize::from(n) + 1)
                 .await;
-            assert!(parquet("customers") <= 65 && parquet("links") <= 65, "after {n}");
+            assert!(parquet("customers") <= 10 && parquet("links") <= 10, "after {n}");
         }
         let (found, read) = ask(home.path(), &asks).await;
         assert_eq!((&found, read), (&afresh(home.path(), &asks).await, 70), "only what is new is read");
@@ -313,6 +333,34 @@ fn many_imports_make_few_files_of_keys_and_links_and_what_is_kept_holds() {
         assert_eq!(size, (3_070, 1_070));
         let imported = import(home.path(), &[]).await;
         assert_eq!((imported.keys, imported.customers), (1_140, 1_070));
+    });
+}
+
+#[test]
+fn what_is_kept_outlives_the_commit_that_it_was_counted_of() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        import(home.path(), &many()).await;
+        let asks = Asks::default();
+        ask(home.path(), &asks).await;
+        let mut writer = Writer::new(home.path());
+        let new = |n: usize| Row::new(vec![("user_id", "new".to_owned())], "a", i64::try_from(n).expect("small"));
+        for n in 0..120 {
+            export(&mut writer, &[new(n)], &Rules::default(), n + 1).await;
+        }
+        // As if two hours had gone by, and then as many commits as it takes for somebody to look after old ones.
+        let log = home.path().join("lake/events/_delta_log");
+        let commit = |version: usize| log.join(format!("{version:020}.json"));
+        let before = std::time::SystemTime::now() - std::time::Duration::from_hours(2);
+        for version in 0..=120 {
+            std::fs::File::open(commit(version)).and_then(|file| file.set_modified(before)).expect("dated back");
+        }
+        for n in 120..230 {
+            export(&mut writer, &[new(n)], &Rules::default(), n + 1).await;
+        }
+        assert!(!commit(1).exists(), "the commit that was asked has gone");
+        let (found, read) = ask(home.path(), &asks).await;
+        assert_eq!((&found, read), (&afresh(home.path(), &asks).await, 230), "only what is new is read");
     });
 }
 

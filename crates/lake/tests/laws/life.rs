@@ -13,6 +13,8 @@ enum Step {
     Import(Vec<(Keys, u8, u8)>),
     /// The same, by the one who writes again and again.
     Export(Vec<(Keys, u8, u8)>),
+    /// Whoever writes again and again begins anew.
+    Restart,
     /// Takes back one of the links.
     Unmerge(usize),
     /// Erases the customer of one of the keys.
@@ -35,6 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => events().prop_map(Step::Import),
         8 => events().prop_map(Step::Export),
+        2 => Just(Step::Restart),
         2 => any::<usize>().prop_map(Step::Unmerge),
         2 => any::<usize>().prop_map(Step::Erase),
         1 => Just(Step::Compact),
@@ -89,6 +92,7 @@ async fn carry_out(home: &std::path::Path, step: &Step, life: &mut Life) {
             }
             model.rows.extend(rows);
         }
+        Step::Restart => *writer = Writer::new(home),
         Step::Unmerge(n) => {
             let links = model.links(by);
             if links.is_empty() {

@@ -13,3 +13,4 @@ mod refused;
 mod splits;
 mod told;
 mod traces;
+mod waiting;

@@ -114,3 +114,17 @@ fn questions_write_nothing() {
         assert_eq!(contents(home.path()), before);
     });
 }
+
+#[test]
+fn what_is_asked_of_keys_at_the_end_of_a_question_is_answered_though_others_wrote() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let row = |keys: Vec<(&'static str, String)>, at| Row::new(keys, "visit", at);
+        let (user, device) = (|| ("user_id", "u".to_owned()), || ("anonymous_id", "a".to_owned()));
+        import(home.path(), &[row(vec![user()], 1), row(vec![device()], 2)]).await;
+        let early = Lake::open(home.path()).await.expect("a lake");
+        assert_eq!(early.stitched_customers(&Rules::default()).await.expect("a count"), 0);
+        import(home.path(), &[row(vec![user(), device()], 3)]).await;
+        assert_eq!(early.stitched_customers(&Rules::default()).await.expect("a count"), 1);
+    });
+}

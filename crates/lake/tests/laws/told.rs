@@ -21,6 +21,8 @@ enum Step {
     Compact,
     /// Live state is another one, which knows nothing.
     New,
+    /// It is as it was before it was told something for the last so many times.
+    SetBack(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -35,6 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => quick(),
         2 => prop::collection::vec(quick(), 0..3).prop_map(Step::Tell),
         1 => Just(Step::New),
+        2 => (1..3usize).prop_map(Step::SetBack),
     ]
 }
 
@@ -67,6 +70,8 @@ struct Life<'a> {
     arrived: usize,
     all: Vec<String>,
     untold: Vec<String>,
+    /// What was told, each time, and before which arrival number everything had been told with it.
+    tellings: Vec<(i64, Vec<String>)>,
 }
 
 impl Life<'_> {
@@ -102,7 +107,7 @@ impl Life<'_> {
                     lake.compact(&Rules::default()).await.expect("compacted");
                 }
             }
-            Step::Tell(_) | Step::New => unreachable!("they are not quick"),
+            Step::Tell(_) | Step::New | Step::SetBack(_) => unreachable!("they are not quick"),
         }
     }
 
@@ -118,8 +123,9 @@ impl Life<'_> {
                 for step in meanwhile {
                     self.quick(step).await;
                 }
-                if told.is_some() {
+                if let Some(Told::Before(seq)) = told {
                     note(&mut self.writer, Origin::Live { until: None }, told).await;
+                    self.tellings.push((seq, names));
                 }
                 // It is in the log now, and comes from there.
                 let until = Some(self.arrived as u64);
@@ -128,8 +134,18 @@ impl Life<'_> {
                 assert_eq!(events.expect("a size").0, self.all.len() as u64, "the lake has each once");
             }
             Step::New => {
-                note(&mut self.writer, Origin::Live { until: Some(0) }, Some(Told::NOTHING)).await;
+                note(&mut self.writer, Origin::Live { until: Some(0) }, Some(Told::Nothing)).await;
                 self.untold.clone_from(&self.all);
+                self.tellings.clear();
+            }
+            Step::SetBack(times) => {
+                // What it was told when it was new is there as long as it is the same one.
+                let kept = self.tellings.len().saturating_sub(*times).max(1);
+                let again = self.tellings.split_off(kept.min(self.tellings.len()));
+                if let (Some((seq, _)), false) = (self.tellings.last(), again.is_empty()) {
+                    note(&mut self.writer, Origin::Live { until: None }, Some(Told::BackTo(*seq))).await;
+                    self.untold.extend(again.into_iter().flat_map(|(_, names)| names));
+                }
             }
             quick => self.quick(quick).await,
         }
@@ -144,11 +160,48 @@ proptest! {
         let home = tempfile::tempdir().expect("a folder");
         runtime().block_on(async {
             let (home, writer) = (home.path(), Writer::new(home.path()));
-            let mut life = Life { home, writer, arrived: 0, all: Vec::new(), untold: Vec::new() };
+            let mut life = Life { home, writer, arrived: 0, all: Vec::new(), untold: Vec::new(), tellings: Vec::new() };
             let last = [Step::Tell(Vec::new()), Step::Tell(Vec::new())];
             for step in steps.iter().chain(&last) {
                 life.carry_out(step).await;
             }
         });
     }
+}
+
+#[test]
+fn what_a_live_log_that_was_set_back_is_sent_once_more_is_there_once() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let row = |id: &str| Row { id: Some(id.to_owned()), ..Row::new(vec![("user_id", "u".to_owned())], id, 1) };
+        let mut writer = Writer::new(home.path());
+        let by = Rules::default();
+        take_from_live(&mut writer, &[row("a"), row("b")], &by, Some(2)).await;
+        note(&mut writer, Origin::Live { until: Some(1) }, None).await;
+        // Live state does not know the second one any more, and takes it in.
+        take_from_live(&mut writer, &[row("b"), row("c")], &by, Some(3)).await;
+        let events = Lake::open(home.path()).await.expect("a lake").size(&by).await.expect("a size").0;
+        assert_eq!(events, 3);
+    });
+}
+
+#[test]
+fn only_the_latest_that_was_told_is_remembered() {
+    let home = tempfile::tempdir().expect("a folder");
+    runtime().block_on(async {
+        let (home, writer) = (home.path(), Writer::new(home.path()));
+        let mut life = Life { home, writer, arrived: 0, all: Vec::new(), untold: Vec::new(), tellings: Vec::new() };
+        for _ in 0..66 {
+            for step in [Step::Import(2), Step::Live(1, true), Step::Tell(Vec::new())] {
+                life.carry_out(&step).await;
+            }
+        }
+        let remembers = async |telling: usize| {
+            let (seq, lake) = (life.tellings[telling].0, Lake::open(home).await.expect("a lake"));
+            lake.remembers_since(seq).await.expect("it can be read")
+        };
+        assert_eq!([remembers(0).await, remembers(1).await, remembers(65).await], [false, true, true]);
+        life.carry_out(&Step::SetBack(64)).await;
+        life.carry_out(&Step::Tell(Vec::new())).await;
+    });
 }

@@ -10,14 +10,12 @@
 use std::borrow::Cow;
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::json::{self, Members};
-use crate::limits::MESSAGES_MAX;
 use crate::sink::Stop;
 
-use super::envelope::text;
+use super::envelope::{list, text};
 use super::merge::{Merging, Shared};
 use super::rows::{self, Row, Sources};
 use super::{BodyError, Received, Receiver};
@@ -91,14 +89,13 @@ impl<'a> CloudEvents<'a> {
 }
 
 fn batch(text: &str) -> Result<Vec<One<'_>>, BodyError> {
-    let wrong = |error: serde_json::Error| match error.classify() {
-        Category::Data => BodyError::WrongForm { detail: "a batch of events is a JSON list".to_owned() },
-        _ => BodyError::NotJson { detail: error.to_string() },
+    let events = if text.trim_start().starts_with('[') {
+        list(text)?
+    } else {
+        let _: &RawValue =
+            serde_json::from_str(text).map_err(|error| BodyError::NotJson { detail: error.to_string() })?;
+        return Err(BodyError::WrongForm { detail: "a batch of events is a JSON list".to_owned() });
     };
-    let events: Vec<&RawValue> = serde_json::from_str(text).map_err(wrong)?;
-    if events.len() > MESSAGES_MAX {
-        return Err(BodyError::TooMany { count: events.len() });
-    }
     events.iter().enumerate().map(|(at, event)| one(at, Cow::Borrowed(event.get()))).collect()
 }
 

@@ -100,6 +100,13 @@ pub(super) fn text(body: &[u8]) -> Result<&str, BodyError> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
+/// The values of a JSON list, no more of them than a body may have: nothing is made of more.
+pub(super) fn list(json: &str) -> Result<Vec<&RawValue>, BodyError> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let list = Listing.deserialize(&mut reader).and_then(|list| reader.end().map(|()| list));
+    list.map_err(|error| BodyError::NotJson { detail: error.to_string() })?.few()
+}
+
 pub(super) fn wrong(error: &serde_json::Error) -> BodyError {
     if error.is_data() {
         BodyError::WrongForm { detail: "the body is not a JSON object".to_owned() }
@@ -125,20 +132,18 @@ fn batch(text: &str) -> Result<Body<'_>, BodyError> {
     let Some(messages) = parts.batch else {
         return Err(BodyError::WrongForm { detail: "the body has no `batch`".to_owned() });
     };
-    if messages.count > MESSAGES_MAX {
-        return Err(BodyError::TooMany { count: messages.count });
-    }
+    let messages = messages.few()?;
     let outer = parts.outer;
     // Every message gets these, so a small body could become a huge log.
     let bytes: usize = SHARED.iter().filter_map(|name| outer.get(name)).map(str::len).sum();
     if bytes > ENVELOPE_BYTES_MAX {
         return Err(BodyError::EnvelopeTooLarge { bytes });
     }
-    let (count, shared_bytes) = (messages.count, bytes * messages.count);
+    let (count, shared_bytes) = (messages.len(), bytes * messages.len());
     if shared_bytes > SHARED_BYTES_MAX {
         return Err(BodyError::TooMuchShared { count, bytes });
     }
-    Ok(Body { outer, messages: Messages::Batch(messages.first), shared_bytes })
+    Ok(Body { outer, messages: Messages::Batch(messages), shared_bytes })
 }
 
 #[derive(Default)]
@@ -173,6 +178,13 @@ impl<'a> Visitor<'a> for Filling<'_, 'a> {
 struct List<'a> {
     first: Vec<&'a RawValue>,
     count: usize,
+}
+
+impl<'a> List<'a> {
+    /// All of them, where they are no more than there may be.
+    fn few(self) -> Result<Vec<&'a RawValue>, BodyError> {
+        if self.count > MESSAGES_MAX { Err(BodyError::TooMany { count: self.count }) } else { Ok(self.first) }
+    }
 }
 
 struct Listing;

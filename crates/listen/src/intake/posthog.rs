@@ -12,19 +12,21 @@ use event::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::json::{self, Members};
+use crate::segment::times;
 
 use super::BodyError;
-use super::envelope::{text, wrong};
+use super::envelope::{list, text, wrong};
 
-/// The last millisecond of the year 9999; a clock that says more says nothing.
-const SENT_MS_MAX: i64 = 253_402_300_799_999;
+/// How far from the arrival the time of sending may be that stands in an address: a day, in milliseconds.
+const ADDRESS_MS_OFF_MAX: u64 = 86_400_000;
 
 /// A body of `PostHog` (one event, a list of events, or a `batch` of them) as a body of a batch, with its key as write key. It
 /// arrives at `arrival`; `sent_ms` is when it was sent by its sender's clock, in milliseconds since 1970, where the address says
-/// so: from then, or the arrival, the `offset` of an event counts back, which clients in browsers write in the place of a time.
+/// so and the body does not. From then, or the arrival, the `offset` of an event counts back, which clients in browsers write in
+/// the place of a time.
 ///
 /// # Errors
-/// When the body is not JSON in UTF-8, or of another form.
+/// When the body is not JSON in UTF-8, of another form, or has more events than it may.
 ///
 /// ```
 /// let body = br#"{"api_key":"k","batch":[{"event":"Seen","distinct_id":"ann","uuid":"1"}]}"#;
@@ -33,18 +35,18 @@ const SENT_MS_MAX: i64 = 253_402_300_799_999;
 /// # Ok::<(), listen::intake::BodyError>(())
 /// ```
 pub fn from_posthog(body: &[u8], sent_ms: Option<i64>, arrival: Timestamp) -> Result<String, BodyError> {
-    let sent_ms = sent_ms.filter(|sent| (0..=SENT_MS_MAX).contains(sent));
+    let arrival_ms = arrival.as_micros() / 1_000;
+    // What is further off is no such time: seconds, or a number against caches.
+    let sent_ms = sent_ms.filter(|sent| sent.abs_diff(arrival_ms) <= ADDRESS_MS_OFF_MAX);
     let body = text(body)?;
     let outer = if body.trim_start().starts_with('[') {
         Members::default()
     } else {
         Members::parse(body).map_err(|error| wrong(&error))?
     };
-    let list = if outer.0.is_empty() { Some(body) } else { outer.get("batch").or_else(|| outer.get("data")) };
-    let events: Vec<&RawValue> = match list {
-        Some(list) if list.trim_start().starts_with('[') => {
-            serde_json::from_str(list).map_err(|error| BodyError::NotJson { detail: error.to_string() })?
-        }
+    let listed = if outer.0.is_empty() { Some(body) } else { outer.get("batch").or_else(|| outer.get("data")) };
+    let events: Vec<&RawValue> = match listed {
+        Some(listed) if listed.trim_start().starts_with('[') => list(listed)?,
         Some(_) => return Err(BodyError::WrongForm { detail: "`batch` is not a list".to_owned() }),
         None => vec![serde_json::from_str(body).map_err(|error| BodyError::NotJson { detail: error.to_string() })?],
     };
@@ -55,17 +57,21 @@ pub fn from_posthog(body: &[u8], sent_ms: Option<i64>, arrival: Timestamp) -> Re
         json::push_name(&mut out, "writeKey");
         out.push_str(key);
     }
-    let sent_at = outer.get("sent_at").or_else(|| outer.get("sentAt")).map(Cow::Borrowed);
-    if let Some(sent_at) = sent_at.or_else(|| sent_ms.map(|sent| Cow::Owned(time(sent)))) {
+    let told = outer.get("sent_at").or_else(|| outer.get("sentAt")).map(Cow::Borrowed);
+    let sent_at = told.or_else(|| sent_ms.map(|sent| Cow::Owned(time(sent))));
+    if let Some(sent_at) = &sent_at {
         json::push_name(&mut out, "sentAt");
-        out.push_str(&sent_at);
+        out.push_str(sent_at);
     }
-    let from_ms = sent_ms.unwrap_or(arrival.as_micros() / 1_000);
+    // From where the time of an event is corrected, too.
+    let sent = sent_at.and_then(|sent_at| times::moment(&sent_at).ok());
+    let from_ms = sent.map_or(arrival_ms, |sent| sent.as_micros() / 1_000);
     json::push_name(&mut out, "batch");
-    let messages: Vec<Cow<'_, str>> = events.iter().map(|event| message(event.get(), from_ms)).collect();
-    out.push('[');
-    out.push_str(&messages.join(","));
-    out.push_str("]}");
+    for (n, event) in events.iter().enumerate() {
+        out.push(if n == 0 { '[' } else { ',' });
+        out.push_str(&message(event.get(), from_ms));
+    }
+    out.push_str(if events.is_empty() { "[]}" } else { "]}" });
     Ok(out)
 }
 
@@ -138,7 +144,10 @@ fn message(event: &str, from_ms: i64) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::Desk;
+    use super::super::{Body, Endpoint, Received};
     use super::*;
+    use crate::limits::MESSAGES_MAX;
 
     fn posthog(body: &[u8]) -> Result<String, BodyError> {
         from_posthog(body, None, Timestamp::from_micros(0))
@@ -183,6 +192,38 @@ mod tests {
         assert_eq!(posthog(b"[]").as_deref(), Ok(r#"{"batch":[]}"#));
         for wrong in [&b"7"[..], b"{\"batch\":7}", b"{", b"\xff", b""] {
             assert!(posthog(wrong).is_err(), "{wrong:?}");
+        }
+        let many = format!("[{}]", vec!["1"; MESSAGES_MAX + 1].join(","));
+        for many in [format!("{{\"batch\":{many}}}"), many] {
+            assert_eq!(posthog(many.as_bytes()), Err(BodyError::TooMany { count: MESSAGES_MAX + 1 }));
+        }
+    }
+
+    #[test]
+    fn a_time_is_counted_back_from_where_it_is_corrected() {
+        let at = |time: &str| Timestamp::parse(time, &jiff::tz::TimeZone::UTC).expect("a time");
+        let (arrival, ahead) = (at("2026-11-30T08:02"), at("2026-11-30T10:02"));
+        let read = |sent_at: &str, sent: Option<i64>, when: &str| {
+            let body = format!(r#"{{{sent_at}"event":"Seen","distinct_id":"x","uuid":"1",{when}}}"#);
+            let batch = from_posthog(body.as_bytes(), sent, arrival).expect("a body");
+            let mut desk = Desk::default();
+            let received = Received { at: arrival, source: None, peer: None };
+            let batch = Body::parse(batch.as_bytes(), Endpoint::Batch).expect("a batch");
+            batch.read(&received, &mut desk).expect("nobody stops it");
+            desk.events.concat().chars().take("2026-11-30T08:01:00Z".len()).collect::<String>()
+        };
+        let (offset, six) = (r#""offset":60000"#, r#""timestamp":"2026-11-30T06:00:00Z""#);
+        // A clock that is two hours ahead, or behind, by what the body says, or the address.
+        for sent_at in [r#""sent_at":"2026-11-30T10:02:00Z","#, r#""sent_at":"2026-11-30T06:02:00Z","#, ""] {
+            assert_eq!(read(sent_at, None, offset), "2026-11-30T08:01:00Z", "{sent_at}");
+        }
+        let sent = Some(ahead.as_micros() / 1_000);
+        assert_eq!(read("", sent, offset), "2026-11-30T08:01:00Z");
+        assert_eq!(read("", sent, six), "2026-11-30T04:00:00Z");
+        // In seconds, or no time at all.
+        for none in [ahead.as_micros() / 1_000_000, 1, -1, i64::MIN, i64::MAX] {
+            assert_eq!(read("", Some(none), offset), "2026-11-30T08:01:00Z", "{none}");
+            assert_eq!(read("", Some(none), six), "2026-11-30T06:00:00Z", "{none}");
         }
     }
 }

@@ -38,9 +38,12 @@ fn row<'a>(kept: &Members<'a>) -> Option<&'a str> {
 /// The member under which an event stands that did not come as a message.
 const IMPORTED: &str = "imported";
 
-/// Whether what is kept is an event that did not come as a message. A message may look the same at first sight.
+/// What is kept of such an event begins like this, and [`record`] alone writes it so.
+const IMPORTED_BEGINS: &str = "{\"imported\":{\"at_us\":";
+
+/// Whether what is kept is an event that did not come as a message.
 pub fn is_imported(kept: &str) -> bool {
-    kept.strip_prefix("{\"").is_some_and(|kept| kept.starts_with(IMPORTED))
+    kept.starts_with(IMPORTED_BEGINS)
 }
 
 /// The event that was imported; messages have a type instead.
@@ -50,7 +53,7 @@ fn imported<'a>(kept: &Members<'a>) -> Option<&'a str> {
 
 /// The text that is kept of an event that did not come as a message, such as one of a file: [`replay`] gives it again.
 pub fn record(event: &Event<'_>) -> String {
-    let mut out = format!("{{\"{IMPORTED}\":{{\"at_us\":{}", event.at.as_micros());
+    let mut out = format!("{IMPORTED_BEGINS}{}", event.at.as_micros());
     let mut write = |name: &str, json: Option<&str>| {
         if let Some(json) = json {
             json::push_name(&mut out, name);

@@ -15,14 +15,14 @@ use serde_json::value::RawValue;
 use crate::guess::GuessError;
 use crate::json::{self, Members};
 use crate::jsonl;
-use crate::limits::{ID_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGES_MAX};
+use crate::limits::{ID_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::mapping::{Mapping, Role, TimeColumn};
 use crate::plan::{Options, PlanError, ReadError};
 use crate::segment::{Doubts, MessageError, members};
 use crate::sink::{Reason, Rejection, Sink, Stop};
 use crate::times::TimeFormat;
 
-use super::envelope::text;
+use super::envelope::{list, text};
 use super::merge::kept;
 use super::{Accepted, BodyError, Received, Receiver, Rejected};
 
@@ -108,14 +108,11 @@ impl<'a> Rows<'a> {
         let whole: &RawValue = serde_json::from_str(text).map_err(not_json)?;
         let rows = match whole.get().as_bytes().first() {
             Some(b'{') => vec![whole],
-            Some(b'[') => serde_json::from_str(whole.get()).map_err(not_json)?,
+            Some(b'[') => list(whole.get())?,
             _ => {
                 return Err(BodyError::WrongForm { detail: "the body is neither a JSON object nor a list".to_owned() });
             }
         };
-        if rows.len() > MESSAGES_MAX {
-            return Err(BodyError::TooMany { count: rows.len() });
-        }
         Ok(Self(rows))
     }
 

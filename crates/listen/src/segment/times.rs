@@ -78,7 +78,7 @@ fn is_in_range(at: Timestamp) -> bool {
 }
 
 /// A time in a message: ISO 8601, in UTC where it does not say otherwise, or a count of seconds or milliseconds.
-fn moment(json: &str) -> Result<Timestamp, Fault> {
+pub(crate) fn moment(json: &str) -> Result<Timestamp, Fault> {
     // Seconds of the year 5138 are milliseconds of 1973.
     const MILLIS_MIN: f64 = 1e11;
     if let Some(text) = json::text(json) {

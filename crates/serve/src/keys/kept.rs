@@ -184,9 +184,9 @@ impl Store {
         Ok(())
     }
 
-    /// Takes note of a change that was made elsewhere.
-    pub(crate) async fn note(&self, now_us: i64, who: &str, what: &str, of: &str) -> Result<(), KeysError> {
-        self.0.commit(Commit { now_us, records: vec![note(now_us, who, what, of)], ..Commit::default() }).await?;
+    /// Takes note of a change that goes not through live state, before it is made.
+    pub(crate) async fn note(&self, now_us: i64, note: RecordChange) -> Result<(), KeysError> {
+        self.0.commit(Commit { now_us, records: vec![note], ..Commit::default() }).await?;
         Ok(())
     }
 
@@ -204,8 +204,8 @@ impl Store {
     }
 }
 
-/// The record of a change, to be written with it.
-fn note(now_us: i64, who: &str, what: &str, of: &str) -> RecordChange {
+/// The record of a change, to be written with it: a crash between the two would leave a change that nobody made.
+pub(crate) fn note(now_us: i64, who: &str, what: &str, of: &str) -> RecordChange {
     let entry = Entry { at_us: now_us, who: who.to_owned(), what: what.to_owned(), of: of.to_owned() };
     RecordChange {
         name: format!("{ENTRIES}{:020}-{}", now_us.max(0), random(6)),

@@ -91,7 +91,7 @@ async fn make(mut call: Call) -> Result<Response, Problem> {
     if backups.list().map_err(broken)?.iter().any(|known| known.name == name) {
         return Err(Problem::new(Code::Conflict, format!("there is a backup `{name}`: choose another name")));
     }
-    call.app.store.note(call.now_us, call.who(), "backup begun", &name).await?;
+    call.app.store.note(call.now_us, call.note("backup begun", &name)).await?;
     let (making, log) = (backups.make(name.clone()), Arc::clone(&call.app.options.log));
     // A client that goes away does not stop what has begun.
     let task = tokio::spawn(async move {

@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Request};
 use axum::response::{IntoResponse as _, Response};
+use keep::RecordChange;
 use listen::intake::decode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,7 @@ use super::{Route, Where};
 use crate::access::{self, Access};
 use crate::app::App;
 use crate::body::Received;
-use crate::keys::{Key, Role};
+use crate::keys::{Key, Role, note};
 use crate::limits::{ANSWER_TIME_MAX, BODY_BYTES_MAX, ROWS, ROWS_MAX};
 use crate::problem::{Code, Problem};
 
@@ -165,6 +166,11 @@ impl Call {
     pub(crate) fn who(&self) -> &str {
         self.key.as_ref().map_or("", |key| &key.id)
     }
+
+    /// What is written into that list with the change.
+    pub(crate) fn note(&self, what: &str, of: &str) -> RecordChange {
+        note(self.now_us, self.who(), what, of)
+    }
 }
 
 /// An address in the list of a proxy, with its port or without.
@@ -176,7 +182,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// Runs what answers. What changes something runs to its end, also where its client is gone, or is told that it takes too long: the
-/// change may be made already, and is not noted yet.
+/// change may be made already, and what follows from it is not done yet.
 async fn run(handler: super::Handler, call: Call) -> Result<Response, Problem> {
     if call.head.method.is_safe() {
         return handler(call).await;

@@ -131,19 +131,21 @@ async fn consent(mut call: Call) -> Result<Response, Problem> {
     answer(&json!({ "customer": customer }))
 }
 
+/// What stands in the list of changes: not the values, which are personal.
+fn of_both(from: &Named, to: &Named) -> String {
+    format!("a {} and a {}", from.kind, to.kind)
+}
+
 async fn unlink(mut call: Call) -> Result<Response, Problem> {
     let Pair { from, to } = call.json()?;
-    let found = call.app.engine.unlink((&from.kind, &from.value), (&to.kind, &to.value)).await?;
-    // Values are personal, so they do not stand in the list of changes.
-    let of = format!("a {} and a {}", from.kind, to.kind);
-    call.app.store.note(call.now_us, call.who(), "link taken back", &of).await?;
+    let note = call.note("link taken back", &of_both(&from, &to));
+    let found = call.app.engine.unlink((&from.kind, &from.value), (&to.kind, &to.value), &[note]).await?;
     answer(&json!({ "found": found }))
 }
 
 async fn link(mut call: Call) -> Result<Response, Problem> {
     let Pair { from, to } = call.json()?;
-    let changed = call.app.engine.link((&from.kind, &from.value), (&to.kind, &to.value)).await?;
-    let of = format!("a {} and a {}", from.kind, to.kind);
-    call.app.store.note(call.now_us, call.who(), "keys linked", &of).await?;
+    let note = call.note("keys linked", &of_both(&from, &to));
+    let changed = call.app.engine.link((&from.kind, &from.value), (&to.kind, &to.value), &[note]).await?;
     answer(&json!({ "changed": changed }))
 }

@@ -14,11 +14,13 @@ use crate::problem::Problem;
 
 pub(super) fn routes() -> Vec<Route> {
     let text = || json!({"type": "string"});
+    let next = || json!({"type": ["integer", "null"], "description": "`after` of the next page."});
+    let after = || json!({"type": "integer", "minimum": 0});
     let read = Access::Role(Role::Read);
     let events = json!({
         "type": "object",
-        "required": ["events"],
-        "properties": {"events": {"type": "array", "items": {"type": "object"}}},
+        "required": ["events", "next"],
+        "properties": {"events": {"type": "array", "items": {"type": "object"}}, "next": next()},
     });
     let rejected = json!({
         "type": "object",
@@ -36,7 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
                     "text": text(),
                 },
             }},
-            "next": {"type": ["integer", "null"], "description": "`after` of the next page."},
+            "next": next(),
         },
     });
     vec![
@@ -48,12 +50,13 @@ pub(super) fn routes() -> Vec<Route> {
         .with(Where::Query, "anonymousId", text(), "Its anonymous id.")
         .with(Where::Query, "type", text(), "track, identify, page, screen, group or alias.")
         .with(Where::Query, "event", text(), "Its name.")
+        .with(Where::Query, "after", after(), "`next` of the page before.")
         .with(Where::Query, "limit", super::limit_schema(), "How many.")
         .answers(200, "application/json", events),
         Route::get("/api/v1/rejected", read, "What could not be an event, in the order in which it came.", |call| {
             Box::pin(list_rejected(call))
         })
-        .with(Where::Query, "after", json!({"type": "integer", "minimum": 0}), "`next` of the page before.")
+        .with(Where::Query, "after", after(), "`next` of the page before.")
         .with(Where::Query, "limit", super::limit_schema(), "How many.")
         .answers(200, "application/json", rejected),
     ]
@@ -86,12 +89,11 @@ struct Said<'a> {
 
 impl Wanted {
     fn is(&self, text: &str, sources: &Sources) -> bool {
-        // What happened with a row, the charter may say.
-        let event = self.event.as_ref().filter(|_| !is_row(text));
-        let asked = [self.message_id.as_ref(), self.user_id.as_ref(), self.anonymous_id.as_ref(), event];
-        // Most are told by their text alone. What senders may escape in one way or another has to be looked at.
+        let asked = [&self.message_id, &self.user_id, &self.anonymous_id, &self.event];
+        // Most are told by their text alone. What senders may escape in one way or another has to be looked at, and so has a row:
+        // what happened, and whose it is, may stand in the charter.
         let plain = |value: &str| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(&byte));
-        if asked.into_iter().flatten().any(|value| plain(value) && !text.contains(value)) {
+        if !is_row(text) && asked.into_iter().flatten().any(|value| plain(value) && !text.contains(value.as_str())) {
             return false;
         }
         let Ok(text) = normalised(text, sources) else { return false };
@@ -114,14 +116,21 @@ async fn list(call: Call) -> Result<Response, Problem> {
         event: call.query("event"),
     };
     let sources = call.app.engine.sources();
-    let events = call.app.engine.messages(&|text| wanted.is(text, sources), call.limit()?).await?;
-    answer(&json!({ "events": events }))
+    let (after, limit) = (after(&call)?, call.limit()?);
+    let found = call.app.engine.messages(&|text| wanted.is(text, sources), after, limit).await?;
+    let next = found.last().filter(|_| found.len() == limit).map(|(position, _)| *position);
+    let events: Vec<_> = found.into_iter().map(|(_, message)| message).collect();
+    answer(&json!({"events": events, "next": next}))
+}
+
+/// Where the page before ended.
+fn after(call: &Call) -> Result<Option<u64>, Problem> {
+    let after = call.query("after").map(|text| text.parse()).transpose();
+    after.map_err(|_| Problem::invalid("`after` is a number: `next` of the page before"))
 }
 
 async fn list_rejected(call: Call) -> Result<Response, Problem> {
-    let after = call.query("after").map(|text| text.parse::<u64>()).transpose();
-    let after = after.map_err(|_| Problem::invalid("`after` is a number: `next` of the page before"))?;
-    let limit = call.limit()?;
+    let (after, limit) = (after(&call)?, call.limit()?);
     let rejected = call.app.engine.refused(after, limit).await?;
     let next = rejected.last().filter(|_| rejected.len() == limit).map(|last| last.position);
     answer(&json!({"rejected": rejected, "next": next}))

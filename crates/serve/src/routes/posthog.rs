@@ -38,6 +38,6 @@ fn read(call: &mut Call, inbox: &mut Inbox<'_>) -> Result<(), Problem> {
     let batch = from_posthog(&call.body.bytes, sent_ms, inbox.received())?;
     let body = Body::parse(batch.as_bytes(), Endpoint::Batch)?;
     let key = call.admit(if call.key.is_some() { None } else { body.write_key() })?;
-    call.body.grow(body.shared_bytes())?;
+    call.body.grow(batch.len() + body.shared_bytes())?;
     body.read(&intake::received(call, &key, inbox), inbox).map_err(intake::stopped)
 }

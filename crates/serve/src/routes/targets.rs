@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use engine::deliver::{Error, Put, Secret};
+use keep::RecordChange;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -149,9 +150,9 @@ impl From<Error> for Problem {
     }
 }
 
-/// What goes by, and is noted: who changed which target.
-async fn done(call: &Call, what: &str) -> Result<(), Problem> {
-    Ok(call.app.store.note(call.now_us, call.who(), what, call.path("name")).await?)
+/// What is noted with a change: who changed which target.
+fn noted(call: &Call, what: &str) -> [RecordChange; 1] {
+    [call.note(what, call.path("name"))]
 }
 
 fn nothing() -> Response {
@@ -167,33 +168,29 @@ async fn put(mut call: Call) -> Result<Response, Problem> {
     let Body { url, allow, secret } = call.json()?;
     let secret = secret.map(|text| Secret::parse(&text)).transpose()?;
     let put = Put { name: call.path("name").to_owned(), url, allow, secret };
-    let secret = call.app.outbox.put(put).await?;
-    done(&call, "target put").await?;
+    let secret = call.app.outbox.put(put, &noted(&call, "target put")).await?;
     answer(&json!({"secret": secret.reveal()}))
 }
 
 async fn remove(call: Call) -> Result<Response, Problem> {
-    call.app.outbox.remove(call.path("name")).await?;
-    done(&call, "target removed").await?;
+    call.app.outbox.remove(call.path("name"), &noted(&call, "target removed")).await?;
     Ok(nothing())
 }
 
 async fn pause(mut call: Call) -> Result<Response, Problem> {
     let Pause { why } = if call.body.bytes.is_empty() { Pause::default() } else { call.json()? };
-    call.app.outbox.pause(call.path("name"), &why).await?;
-    done(&call, "target paused").await?;
+    call.app.outbox.pause(call.path("name"), &why, &noted(&call, "target paused")).await?;
     Ok(nothing())
 }
 
 async fn resume(call: Call) -> Result<Response, Problem> {
-    call.app.outbox.go_on(call.path("name")).await?;
-    done(&call, "target resumed").await?;
+    call.app.outbox.go_on(call.path("name"), &noted(&call, "target resumed")).await?;
     Ok(nothing())
 }
 
 async fn rotate(call: Call) -> Result<Response, Problem> {
-    let secret = call.app.outbox.rotate(call.path("name"), None).await?;
-    done(&call, "target got another secret").await?;
+    let note = noted(&call, "target got another secret");
+    let secret = call.app.outbox.rotate(call.path("name"), None, &note).await?;
     answer(&json!({"secret": secret.reveal()}))
 }
 
@@ -210,11 +207,10 @@ async fn dead(call: Call) -> Result<Response, Problem> {
 
 async fn resend(mut call: Call) -> Result<Response, Problem> {
     let Resend { id } = if call.body.bytes.is_empty() { Resend::default() } else { call.json()? };
-    let name = call.path("name");
+    let (name, note) = (call.path("name"), noted(&call, "given up deliveries sent again"));
     let resent = match &id {
-        Some(id) => call.app.outbox.resend(name, id).await.map(|()| 1)?,
-        None => call.app.outbox.resend_all(name).await?,
+        Some(id) => call.app.outbox.resend(name, id, &note).await.map(|()| 1)?,
+        None => call.app.outbox.resend_all(name, &note).await?,
     };
-    done(&call, "given up deliveries sent again").await?;
     answer(&json!({ "resent": resent }))
 }

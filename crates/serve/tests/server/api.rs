@@ -24,6 +24,7 @@ moments:
 sources:
   "tickets": {event: "'Visited'", user_id: caller, message_id: number}
   "calls": {event: "'Called'", user_id: who, message_id: id, start: from, end: to}
+  "desk": {event: what, user_id: "'kiosk'", anonymous_id: "'it''s'", message_id: id}
 features:
   orders_7d: {count: order, within: 7d}
 actions:
@@ -98,6 +99,17 @@ async fn events_are_found_by_what_is_asked_of_them() {
     assert_eq!(found("type=page").await, "m3");
     assert_eq!(found("userId=7&anonymousId=x").await, "m3");
     assert_eq!(found("messageId=m1&limit=1").await, "m1");
+    let page = async |query: &str| server.get(&format!("/api/v1/events?limit=1{query}"), READ).await.json();
+    let (mut after, mut pages) = (String::new(), Vec::new());
+    while pages.len() < 9 {
+        let found = page(&format!("&userId=ann{after}")).await;
+        pages.extend(found["events"].as_array().expect("a list").iter().map(|event| event["messageId"].clone()));
+        let Some(next) = found["next"].as_u64() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(pages, ["m2", "m1"], "page by page");
+    assert_eq!(page("&after=0").await, json!({"events": [], "next": null}), "nothing is older than the first");
+    assert_eq!(server.get("/api/v1/events?after=m1", READ).await.said(), "400 invalid_request");
     assert_eq!(found("event=Visit").await, "", "a part of a name is another name");
     assert_eq!(server.get("/api/v1/events?limit=0", READ).await.said(), "400 invalid_request");
     let misspelt = server.get("/api/v1/events?user=ann&limit=1", READ).await;
@@ -107,6 +119,22 @@ async fn events_are_found_by_what_is_asked_of_them() {
     );
     assert_eq!(server.get("/api/v1/keys?limit=1", ADMIN).await.said(), "400 invalid_request", "it has no parameters");
     assert_eq!(server.get("/api/v1/events", WRITE).await.said(), "403 not_allowed", "a write key reads nothing");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn any_text_may_be_a_user() {
+    let server = shop().await;
+    for user in ["'kiosk'", "a\"b\\c", "a:b/c?d#e&f=g+h%41;i", "☃ é", "%", "[7]"] {
+        let message = json!({"event": "Visited", "userId": user}).to_string();
+        assert_eq!(server.post("/v1/track", message).await.status, 200, "{user}");
+        let encoded = user.bytes().fold(String::new(), |all, byte| all + &format!("%{byte:02X}"));
+        let found = server.get(&format!("/api/v1/events?userId={encoded}"), READ).await.json();
+        let users: Vec<&Value> = found["events"].as_array().expect("a list").iter().map(|e| &e["userId"]).collect();
+        assert_eq!(users, [user], "{found}");
+        let shown = server.get(&format!("/api/v1/customers/user_id:{encoded}"), READ).await.json();
+        assert_eq!(shown["keys"], json!([{"kind": "user_id", "value": user}]), "{shown}");
+    }
     server.stop().await;
 }
 
@@ -335,6 +363,12 @@ async fn objects_come_in_as_the_charter_maps_them() {
         assert_eq!(found["events"][0]["messageId"], "t1", "its name stands in the charter: {query} {found}");
     }
     assert_eq!(server.get("/api/v1/events?event=Visit", READ).await.json()["events"], json!([]));
+    let desk = server.ask("POST", "/v1/webhooks/desk", &key, r#"{"what":"Visited","id":"d1"}"#).await;
+    assert_eq!(desk.json()["accepted"], 1, "{desk:?}");
+    for query in ["userId=kiosk", "anonymousId=it%27s&userId=kiosk"] {
+        let found = server.get(&format!("/api/v1/events?{query}"), READ).await.json();
+        assert_eq!(found["events"][0]["messageId"], "d1", "whose it is stands in the charter: {query} {found}");
+    }
     assert_eq!(server.ask("POST", "/v1/webhooks/other", &key, tickets).await.said(), "404 unknown_name");
     assert_eq!(server.ask("POST", "/v1/webhooks/tickets", &[], tickets).await.said(), "401 missing_key");
     server.stop().await;

@@ -1,4 +1,4 @@
-//! Clients that do not wait for what they have asked for.
+//! Clients that do not wait for what they have asked for, and servers that do not live to do all of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use charter::Charter;
 use engine::deliver::{Outbox, SystemLookup, Webhooks};
-use keep::{Embedded, EmbeddedOptions, Keep};
+use keep::{Embedded, EmbeddedOptions, Fault, Keep, Operation};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::support::{ADMIN, open, request};
+use crate::support::{ADMIN, open, request, start};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_changed_is_noted_also_when_its_client_is_gone() {
@@ -59,4 +59,35 @@ async fn what_is_changed_is_noted_also_when_its_client_is_gone() {
     }
     stop.send_replace(true);
     run.await.expect("it does not panic");
+}
+
+#[tokio::test]
+async fn a_change_is_noted_in_the_commit_that_makes_it() {
+    let server = start().await;
+    let ann = r#"{"type":"identify","userId":"ann","anonymousId":"a1"}"#;
+    assert_eq!(server.post("/v1/batch", format!(r#"{{"batch":[{ann}]}}"#)).await.status, 200);
+    let pair = r#"{"from":{"kind":"user_id","value":"ann"},"to":{"kind":"anonymous_id","value":"a1"}}"#;
+    for (method, path, body, what) in [
+        ("PUT", "targets/crm", r#"{"url":"https://crm.example/hook"}"#, "target put"),
+        ("POST", "targets/crm/pause", "", "target paused"),
+        ("POST", "targets/crm/resume", "", "target resumed"),
+        ("POST", "targets/crm/rotate", "", "target got another secret"),
+        ("DELETE", "targets/crm", "", "target removed"),
+        ("DELETE", "links", pair, "link taken back"),
+        ("POST", "links", pair, "keys linked"),
+    ] {
+        // As if the process were killed after the first commit.
+        let mut commits = 0;
+        server.keep.order_faults(move |operation| {
+            commits += u32::from(operation == Operation::Commit);
+            (operation == Operation::Commit && commits > 1).then_some(Fault::Lost { written: false })
+        });
+        let answer = server.ask(method, &format!("/api/v1/{path}"), &[("X-API-Key", ADMIN)], body).await;
+        server.keep.order_faults(|_| None);
+        assert_eq!(answer.status / 100, 2, "{method} {path}: {answer:?}");
+        let entries = server.get("/api/v1/audit", ADMIN).await.json();
+        let noted = entries["entries"].as_array().expect("a list").iter().any(|entry| entry["what"] == what);
+        assert!(noted, "{what}: {entries}");
+    }
+    server.stop().await;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::figures::{first, limit, most_frequent, object, share};
-use super::log::Log;
+use super::log::{Ending, Log};
 use crate::world::Question;
 
 /// What is there at a step, in the order in which it is listed among what is equally frequent.
@@ -13,6 +13,7 @@ use crate::world::Question;
 enum Node {
     Moment(String),
     Other,
+    Open,
     Outside,
 }
 
@@ -23,11 +24,12 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
     // Of every step, which moments are shown: the most frequent.
     let shown: Vec<Vec<String>> = (0..=steps)
         .map(|step| {
-            let counts = super::figures::count(paths.iter().filter_map(|path| path.get(step).cloned()));
+            let counts = super::figures::count(paths.iter().filter_map(|path| path.moments.get(step).cloned()));
             first(most_frequent(counts), limit(question, 10)).into_iter().map(|(moment, _)| moment).collect()
         })
         .collect();
-    let node = |path: &Vec<String>, step: usize| match path.get(step) {
+    let node = |path: &Path, step: usize| match path.moments.get(step) {
+        None if path.open => Node::Open,
         None => Node::Outside,
         Some(moment) if shown[step].contains(moment) => Node::Moment(moment.clone()),
         Some(_) => Node::Other,
@@ -36,8 +38,8 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
     let mut links: BTreeMap<(usize, Node, Node), u64> = BTreeMap::new();
     for path in &paths {
         // A journey that is over is told at the first step that it does not reach.
-        for step in 0..=steps.min(path.len()) {
-            let moment = path.get(step).map_or("", String::as_str);
+        for step in 0..=steps.min(path.moments.len()) {
+            let moment = path.moments.get(step).map_or("", String::as_str);
             nodes.entry((step, node(path, step))).or_default().push(moment);
             if step > 0 {
                 *links.entry((step, node(path, step - 1), node(path, step))).or_default() += 1;
@@ -65,11 +67,7 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
         .map(|(from, to, count)| object([json!({"from": from, "to": to, "count": count}), share("share", count, all)]));
     let nodes = order.iter().map(|((step, node), there)| {
         let step = i64::try_from(*step).expect("few steps") * if to.is_some() { -1 } else { 1 };
-        let (kind, moment) = match node {
-            Node::Moment(moment) => ("moment", Some(moment)),
-            Node::Other => ("other", None),
-            Node::Outside => (if to.is_some() { "started" } else { "ended" }, None),
-        };
+        let (kind, moment) = kind_of(node, to.is_some());
         let moments = super::figures::count(there.iter().filter(|moment| !moment.is_empty())).len();
         let count = there.len() as u64;
         object([
@@ -87,12 +85,28 @@ pub(super) fn answer(log: &Log<'_>, question: &Question) -> Value {
     })
 }
 
+fn kind_of(node: &Node, back: bool) -> (&str, Option<&String>) {
+    match node {
+        Node::Moment(moment) => ("moment", Some(moment)),
+        Node::Other => ("other", None),
+        Node::Open => ("open", None),
+        Node::Outside => (if back { "started" } else { "ended" }, None),
+    }
+}
+
 fn occurs(moments: &[&str], anchor: Option<&str>) -> bool {
     anchor.is_none_or(|anchor| moments.contains(&anchor))
 }
 
+/// What is seen from a place.
+struct Path {
+    moments: Vec<String>,
+    /// Whether more may follow.
+    open: bool,
+}
+
 /// From every place that is looked at: the moments from there on, or back from there.
-fn paths(log: &Log<'_>, question: &Question) -> Vec<Vec<String>> {
+fn paths(log: &Log<'_>, question: &Question) -> Vec<Path> {
     let (from, to) = (question.option("from_moment"), question.option("to_moment"));
     let mut paths = Vec::new();
     for journey in &log.journeys {
@@ -105,10 +119,11 @@ fn paths(log: &Log<'_>, question: &Question) -> Vec<Vec<String>> {
             places.truncate(1);
         }
         for place in places {
-            paths.push(match to {
-                None => moments[place..].to_vec(),
-                Some(_) => moments[..=place].iter().rev().cloned().collect(),
-            });
+            let (moments, open) = match to {
+                None => (moments[place..].to_vec(), journey.ending == Ending::Open),
+                Some(_) => (moments[..=place].iter().rev().cloned().collect(), false),
+            };
+            paths.push(Path { moments, open });
         }
     }
     paths

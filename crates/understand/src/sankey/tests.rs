@@ -57,6 +57,30 @@ fn rare_moments_are_shown_together() {
 }
 
 #[test]
+fn a_journey_that_may_still_go_on_has_not_ended() {
+    // Known up to 99 h; after 10 h of silence a journey is over.
+    let log = testkit::log("1: a@0h b@1h; 2: a@89h b@90h; 3: a@98h; 4: a@0h b@1h c@2h; 5: a@95h b@96h a@97h");
+    let silence = Some(event::Deadline::Elapsed(10 * 3_600_000_000));
+    let cut = journey::Cut { abandoned_after: silence, until_us: 99 * 3_600_000_000, ..journey::Cut::default() };
+    let selection = Selection { cut: Some(cut), ..Selection::default() };
+    let ask = |selection: &Selection, options: Options| {
+        let answer = testkit::answer(&log, selection, || options.fold(&log.setting())).expect("an answer");
+        let outside = answer.nodes.iter().filter(|node| node.moment.is_none());
+        outside.map(|node| (node.step, label(node).to_string(), node.count)).collect::<Vec<_>>()
+    };
+    let outside = |step, label: &str, count| (step, label.to_owned(), count);
+    let begin = Options { steps: 3, ..Options::default() };
+    let told = [(1, "(open)", 1), (2, "(open)", 1), (2, "(ended)", 1), (3, "(open)", 1), (3, "(ended)", 1)];
+    assert_eq!(ask(&selection, begin.clone()), told.map(|(step, label, count)| outside(step, label, count)));
+    let from = Options { from: Some("a".to_owned()), steps: 1, ..Options::default() };
+    assert_eq!(ask(&selection, from), [outside(1, "(open)", 2)], "3 and the second of 5");
+    let to = Options { to: Some("a".to_owned()), steps: 1, ..Options::default() };
+    assert_eq!(ask(&selection, to), [outside(-1, "(started)", 5)], "what came before is over");
+    let whole = ask(&Selection::default(), begin);
+    assert!(whole.iter().all(|(_, label, _)| label == "(ended)"), "nothing says that a whole run goes on: {whole:?}");
+}
+
+#[test]
 fn from_and_to_at_once_are_no_question() {
     let both = Options { from: Some("a".to_owned()), to: Some("b".to_owned()), ..Options::default() };
     assert!(both.check().is_err());

@@ -53,6 +53,10 @@ pub(super) fn decision() -> Value {
         ("at", text("When.")),
         ("occasion", text("What gave rise to it, as a number.")),
         ("action", text_or_null("What to do; null for nothing.")),
+        (
+            "withheld",
+            text_or_null("What would have been the best, for customers of `none_share`, for whom nothing is done."),
+        ),
         ("handling", one_of(&["script", "person"], "Who should: a person where the stakes are high.")),
         ("arm", one_of(&["best", "random", "none"], "By what rule it is chosen for this customer.")),
         ("explored", truth("Whether it was drawn by lot.")),
@@ -87,7 +91,8 @@ fn considered() -> Value {
 
 pub(super) fn customer() -> Value {
     let stage = object([("stage", text("The stage.")), ("since", text("Since when."))]);
-    let decided = object([("action", text("The action.")), ("at", text("When."))]);
+    let withheld = truth("Whether it was withheld, because nothing is done for this customer.");
+    let decided = object([("action", text("The action.")), ("at", text("When.")), ("withheld", withheld)]);
     let bound = object([("what", text("What is concerned, such as `feature.NAME`.")), ("most", count("The bound."))]);
     let features =
         json!({"type": "object", "description": "Its features, by name; of the kind `since`, in microseconds."});
