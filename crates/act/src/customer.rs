@@ -3,18 +3,20 @@
 use charter::{Answer, Fact, Facts};
 use event::{Column, Deadline, Timestamp, Value};
 
-use crate::known::{Promise, Series};
+use crate::known::{Known, Promise, Series};
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, INTERACTIONS_OPEN_MAX, PROMISES_OPEN_MAX, SERIES_MAX};
 use crate::plan::{FeaturePlan, Plan, Reads, index};
 use crate::state::{Bound, Consent, State};
 use crate::value::Kept;
 
 /// What is known of one customer at a time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Customer<'a> {
     pub(crate) state: &'a State,
     pub(crate) plan: &'a Plan,
     pub(crate) now_us: i64,
+    /// What features are read from where events of the customer lie ahead, by clocks that are ahead: they do not count yet.
+    by_now: Option<Box<Known>>,
 }
 
 /// How the journeys of one kind stand.
@@ -74,7 +76,9 @@ pub struct InteractionsStanding<'a> {
 impl State {
     /// The customer at a time.
     pub fn at<'a>(&'a self, plan: &'a Plan, now: Timestamp) -> Customer<'a> {
-        Customer { state: self, plan, now_us: now.as_micros() }
+        let now_us = now.as_micros();
+        let by_now = self.lies_ahead(now_us).then(|| Box::new(self.known_by(now_us, plan)));
+        Customer { state: self, plan, now_us, by_now }
     }
 }
 
@@ -106,9 +110,9 @@ impl<'a> Customer<'a> {
     }
 
     /// The features, in the order of the charter.
-    pub fn features(self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    pub fn features(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         let names = self.plan.charter().features.iter().map(|feature| feature.name.as_str());
-        names.zip(self.plan.features.iter().map(move |feature| self.value(feature)))
+        names.zip(self.plan.features.iter().map(|feature| self.value(feature)))
     }
 
     /// All that conditions of actions may name and do, by the words that they have for it: the columns of the latest event that
@@ -213,13 +217,13 @@ impl<'a> Customer<'a> {
         for (interaction, found) in charter.interactions.iter().zip(&known.requests) {
             reached(found.given_up > 0, format!("interaction.{}", interaction.name), INTERACTIONS_OPEN_MAX);
         }
-        reached(self.state.decided().len() >= DECISIONS_MAX, "decisions".to_owned(), DECISIONS_MAX);
+        reached(self.state.has_full_rooms(self.plan), "decisions".to_owned(), DECISIONS_MAX);
         reached(self.consents().len() >= CONSENTS_MAX, "consents".to_owned(), CONSENTS_MAX);
         bounds
     }
 
     fn value(&self, feature: &FeaturePlan) -> Value<'a> {
-        let known = self.state.known();
+        let known = self.by_now.as_deref().unwrap_or_else(|| self.state.known());
         let now_us = self.now_us;
         let within =
             |at_us: i64| at_us <= now_us && feature.within.as_ref().is_none_or(|window| !window.is_over(at_us, now_us));
@@ -233,21 +237,28 @@ impl<'a> Customer<'a> {
             Reads::Pending(rule) => count(open(rule).filter(|p| p.due_us > now_us && within(p.made_us)).count() as u64),
             Reads::Sum => match series {
                 Series::Sum(sum) => Value::Float(*sum),
+                Series::Amounts(recent) if recent.forgotten_us.is_some_and(within) => Value::Null,
                 Series::Amounts(recent) => {
                     let amounts = recent.entries.iter().filter(|(at_us, _)| within(*at_us));
                     Value::Float(amounts.fold(0.0, |sum, (_, amount)| sum + amount))
                 }
                 _ => Value::Null,
             },
-            Reads::Last => match series {
-                Series::Last(Some((at_us, value))) if within(*at_us) => value.value(),
+            Reads::Last => match self.state.last_of(feature.series, now_us, self.plan) {
+                Some((at_us, value)) if within(at_us) => value.value(),
                 _ => Value::Null,
             },
-            Reads::Since => match series {
-                Series::Last(Some((at_us, _))) if within(*at_us) => Value::Int(now_us.saturating_sub(*at_us)),
+            Reads::Since => match self.state.last_of(feature.series, now_us, self.plan) {
+                Some((at_us, _)) if within(at_us) => Value::Int(now_us.saturating_sub(at_us)),
                 _ => Value::Null,
             },
         }
+    }
+
+    /// A column of the latest event, as far as conditions name it.
+    fn latest(&self, column: &Column) -> Value<'a> {
+        let position = self.plan.latest.iter().position(|known| known == column);
+        position.and_then(|at| self.state.latest().get(at)).map_or(Value::Null, Kept::value)
     }
 
     /// The customer in numbers, for propensities that are learnt: each feature, and whether it is known; each survey; the
@@ -282,7 +293,10 @@ fn count(number: u64) -> Value<'static> {
 fn times(series: &Series, within: impl Fn(i64) -> bool) -> u64 {
     match series {
         Series::Total(total) => *total,
-        Series::Times(recent) => recent.entries.iter().filter(|(at_us, ())| within(*at_us)).count() as u64,
+        Series::Times(recent) => {
+            let times = recent.entries.iter().map(|(at_us, ())| *at_us).chain(recent.forgotten_us);
+            times.filter(|at_us| within(*at_us)).count() as u64
+        }
         Series::Sum(_) | Series::Last(_) | Series::Amounts(_) => 0,
     }
 }
@@ -294,14 +308,11 @@ impl Facts<Fact> for Customer<'_> {
             Fact::Event(Column::At) => {
                 known.last.map_or(Value::Null, |(at_us, _)| Value::Time(Timestamp::from_micros(at_us)))
             }
-            Fact::Event(column) => {
-                let position = self.plan.latest.iter().position(|known| known == column);
-                position.and_then(|at| self.state.latest().get(at)).map_or(Value::Null, Kept::value)
-            }
-            Fact::Moment => {
-                let name = known.last.and_then(|_| self.plan.names.get(index(known.moment)));
-                name.map_or(Value::Null, |name| Value::Text(name))
-            }
+            Fact::Event(column) => self.latest(column),
+            Fact::Moment => match known.last.and_then(|_| self.plan.names.get(index(known.moment))) {
+                Some(name) => Value::Text(name),
+                None => self.latest(&Column::Event),
+            },
             Fact::Stage => self.stage().map_or(Value::Null, |(stage, _)| Value::Text(stage)),
             Fact::Feature(name) => self.feature(name).unwrap_or(Value::Null),
             Fact::Survey(name) => {

@@ -6,6 +6,8 @@
 
 mod gates;
 
+pub use gates::quiet_until_us;
+
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -142,7 +144,7 @@ pub fn decide(state: &State, plan: &Plan, models: &Models, now: Timestamp, occas
 
 /// The same where nobody asks: an event, or time passing, has an action carried out only if it is delivered. Something is decided
 /// if the best of all that may be chosen is delivered, and lots are drawn among those that are, so that every lot that is drawn
-/// is part of a decision. `None` where nothing is decided, now or again.
+/// is part of a decision.
 pub fn decide_by_itself(
     state: &State,
     plan: &Plan,
@@ -150,17 +152,32 @@ pub fn decide_by_itself(
     now: Timestamp,
     occasion: u64,
     draw: &Draw,
-) -> Option<Decision> {
+) -> ByItself {
     let customer = state.at(plan, now);
     let delivers = |action: usize| plan.charter().actions[action].deliver.is_some();
+    let later = |kept_out: Option<KeptOut>| kept_out.map_or(ByItself::Nothing, ByItself::Later);
     // Most events bring nothing, and this is seen sooner than all actions are ranked.
-    let mut each = 0..plan.actions.len();
-    if !each.any(|action| delivers(action) && gates::pass(&customer, action, occasion).is_ok()) {
-        return None;
+    let (mut first, mut passes) = (None, false);
+    for action in (0..plan.actions.len()).filter(|action| delivers(*action)) {
+        match gates::pass(&customer, action, occasion) {
+            Ok(()) => {
+                passes = true;
+                break;
+            }
+            Err((why, until_us)) => first = sooner(first, kept_out(crate::plan::number(action), why, until_us)),
+        }
+    }
+    if state.decided().iter().any(|taken| taken.occasion == occasion) {
+        return ByItself::Nothing;
+    }
+    if !passes {
+        return later(first);
     }
     let decision = decide_among(&customer, models, occasion, draw, &delivers);
-    let decides = decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control));
-    (decides && !decision.repeated).then_some(decision)
+    if decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control)) {
+        return ByItself::Decided(Box::new(decision));
+    }
+    later(decision.kept_out(plan))
 }
 
 /// Chooses among the actions that may be; nothing where the best of all is none of these.
@@ -215,6 +232,38 @@ fn decide_among(
     }
 }
 
+/// What is done that nobody has to ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ByItself {
+    /// This was decided.
+    Decided(Box<Decision>),
+    /// Only time keeps actions out.
+    Later(KeptOut),
+    /// Nothing, now or again.
+    Nothing,
+}
+
+/// An action that is delivered, and that only time keeps out: the one for which it is over first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptOut {
+    /// Its position in the charter.
+    pub action: u32,
+    /// Why.
+    pub fell_out: FellOut,
+    /// Until when, in microseconds since 1970.
+    pub until_us: i64,
+}
+
+fn kept_out(action: u32, fell_out: FellOut, until_us: Option<i64>) -> Option<KeptOut> {
+    // What is never over need not be waited for.
+    let until_us = until_us.filter(|until_us| *until_us < i64::MAX)?;
+    Some(KeptOut { action, fell_out, until_us })
+}
+
+fn sooner(a: Option<KeptOut>, b: Option<KeptOut>) -> Option<KeptOut> {
+    a.into_iter().chain(b).min_by_key(|kept_out| kept_out.until_us)
+}
+
 impl Decision {
     /// What the state has to take in, once it was decided for an action, or one was withheld.
     pub fn taken(&self) -> Option<Taken> {
@@ -227,6 +276,14 @@ impl Decision {
     /// What the state has to take in of every decision, whatever was decided.
     pub fn drawn(&self) -> Drawn {
         Drawn { at_us: self.at_us, occasion: self.occasion, lot: self.lot }
+    }
+
+    /// Of the actions that are delivered, the one that time will let in first.
+    pub fn kept_out(&self, plan: &Plan) -> Option<KeptOut> {
+        let is_delivered = |candidate: &&Candidate| plan.charter().actions[index(candidate.action)].deliver.is_some();
+        let delivered = self.candidates.iter().filter(is_delivered);
+        let kept_out = delivered.map(|c| c.fell_out.and_then(|why| kept_out(c.action, why, c.until_us)));
+        kept_out.fold(None, sooner)
     }
 
     /// The candidate that was chosen.

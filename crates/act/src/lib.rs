@@ -20,11 +20,13 @@ mod state;
 mod value;
 
 pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
-pub use decide::{Arm, Candidate, Decision, FellOut, Handling, How, decide, decide_by_itself};
+pub use decide::{
+    Arm, ByItself, Candidate, Decision, FellOut, Handling, How, KeptOut, decide, decide_by_itself, quiet_until_us,
+};
 pub use draw::Draw;
 pub use model::{Calibrated, Model, Models};
 pub use news::{News, What, differences};
 pub use plan::Plan;
 pub use state::{
-    Bound, Consent, Drawn, Effects, History, Input, Lesson, Noted, State, StateError, Taken, replay, step,
+    Bound, Consent, Drawn, Effects, History, Input, Lesson, Noted, Postponed, State, StateError, Taken, replay, step,
 };

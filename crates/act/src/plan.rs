@@ -10,7 +10,7 @@ use std::sync::Arc;
 use charter::journeys::{Interaction, Outcome};
 use charter::moments::Moment;
 use charter::{Answer, Charter, EventFacts, Fact, Facts, Truth};
-use event::{Column, Deadline, Event, Span, Value};
+use event::{Calendar, Column, Deadline, Event, Span, Value};
 use hashbrown::HashMap;
 use rapidhash::fast::SeedableState;
 
@@ -52,8 +52,6 @@ pub struct Plan {
     pub(crate) latest: Vec<Column>,
     pub(crate) actions: Vec<ActionPlan>,
     pub(crate) caps: Vec<SharedCap>,
-    /// How long a decision is kept.
-    pub(crate) decisions_kept_us: i64,
 }
 
 /// What is known of an event's moment by its name.
@@ -97,12 +95,11 @@ pub(crate) fn index(number: u32) -> usize {
     number as usize
 }
 
-/// A length of time that is certainly as long as a span: business days are counted generously, with holidays.
-pub(crate) fn at_most_us(span: Span) -> i64 {
-    const DAY_US: i64 = 86_400_000_000;
+/// A length of time that is certainly as long as a span.
+pub(crate) fn at_most_us(span: Span, calendar: &Calendar) -> i64 {
     match span {
         Span::Elapsed(us) => us,
-        Span::BusinessDays(days) => (i64::from(days).saturating_mul(3).saturating_add(21)).saturating_mul(DAY_US),
+        Span::BusinessDays(days) => calendar.at_most_us(days),
     }
 }
 
@@ -136,7 +133,6 @@ impl Plan {
             by_event: by_event(&charter, &names),
             latest: actions::latest(&charter),
             caps: actions::shared(&charter),
-            decisions_kept_us: actions::kept_us(&charter),
             names,
             roles,
             journeys,
@@ -246,7 +242,10 @@ impl Plan {
 
     /// The columns of an event that conditions of actions name, as they are kept of the latest one.
     pub(crate) fn latest_of(&self, event: &Event<'_>) -> Vec<Kept> {
-        let copy = |column| event.get(column).value().map_or(Kept::Null, Kept::copy);
+        let copy = |column: &Column| match column {
+            Column::Channel => Kept::copy(roles::channel(event, &self.charter)),
+            column => event.get(column).value().map_or(Kept::Null, Kept::copy),
+        };
         self.latest.iter().map(copy).collect()
     }
 }

@@ -8,16 +8,16 @@ mod stored;
 use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use decided::{Drawn, Lesson, Taken};
+pub use decided::{Drawn, Lesson, Postponed, Taken};
 pub use history::{History, Noted};
 pub use replay::replay;
 pub use stored::StateError;
 
 use crate::digest::Digest;
-use crate::known::Known;
+use crate::known::{Known, Series};
 use crate::limits::{CONSENTS_MAX, LATE_EVENTS_MAX, PURPOSE_BYTES_MAX};
 use crate::news::{News, Teller, differences};
-use crate::plan::Plan;
+use crate::plan::{Plan, index};
 use crate::value::{Kept, cut};
 
 /// What is known of one customer: a function of the events, consents and decisions that were put in, whatever their order,
@@ -44,6 +44,8 @@ pub struct State {
     decided: Vec<Taken>,
     /// The first lot that was drawn.
     drawn: Option<Drawn>,
+    /// What is looked at again, each time once, in its order.
+    postponed: Vec<Postponed>,
 }
 
 /// What a customer decided about a purpose.
@@ -73,6 +75,8 @@ pub enum Input<'a> {
     Drawn(&'a Drawn),
     /// It was decided what to do for the customer.
     Decided(&'a Taken),
+    /// Only time kept from the customer what might have been done.
+    Postponed(Postponed),
     /// Nothing but that time has passed: what follows from that is due.
     Wake,
 }
@@ -121,6 +125,7 @@ pub fn step(state: &mut State, input: Input<'_>, plan: &Plan, now: Timestamp) ->
         Input::Consent(consent) => state.consent(consent),
         Input::Drawn(drawn) => state.draw(drawn),
         Input::Decided(taken) => state.decide(taken, plan, &mut effects),
+        Input::Postponed(postponed) => state.postpone(postponed),
         Input::Wake => {}
     }
     state.pass(now_us, plan, &mut effects);
@@ -141,6 +146,7 @@ impl State {
             consents: Vec::new(),
             decided: Vec::new(),
             drawn: None,
+            postponed: Vec::new(),
         }
     }
 
@@ -154,7 +160,8 @@ impl State {
     pub fn wake_us(&self, plan: &Plan) -> Option<i64> {
         let known = self.known.next_us(self.seen_us, plan);
         let lessons = self.decided.iter().filter_map(|taken| self.lesson_due_us(taken, plan));
-        known.into_iter().chain(lessons).min()
+        let again = self.postponed.first().map(|postponed| postponed.until_us);
+        known.into_iter().chain(lessons).chain(again).min()
     }
 
     /// What the customer decided about purposes, in the order of names.
@@ -168,6 +175,40 @@ impl State {
 
     pub(crate) fn latest(&self) -> &[Kept] {
         &self.latest
+    }
+
+    /// Whether an event of the customer lies ahead of a time.
+    pub(crate) fn lies_ahead(&self, now_us: i64) -> bool {
+        self.late.last().is_some_and(|last| last.at_us > now_us)
+    }
+
+    /// The latest events up to a time.
+    fn until(&self, now_us: i64) -> &[Digest] {
+        &self.late[..self.late.partition_point(|digest| digest.at_us <= now_us)]
+    }
+
+    /// What follows from the events up to a time; of those that are not kept apart any more, from all.
+    pub(crate) fn known_by(&self, now_us: i64, plan: &Plan) -> Known {
+        stored::follows(&self.settled, self.until(now_us), plan)
+    }
+
+    /// The latest value of a series up to a time, and of when it is.
+    pub(crate) fn last_of(&self, series: usize, now_us: i64, plan: &Plan) -> Option<(i64, &Kept)> {
+        fn in_series(known: &Known, series: usize) -> Option<(i64, &Kept)> {
+            let Series::Last(last) = &known.series[series] else { return None };
+            last.as_ref().map(|(at_us, value)| (*at_us, value))
+        }
+        if !self.lies_ahead(now_us) {
+            return in_series(&self.known, series);
+        }
+        for digest in self.until(now_us).iter().rev() {
+            let feeds = &plan.roles[index(digest.moment)].feeds;
+            if let Some((_, value)) = feeds.iter().find(|(fed, _)| index(*fed) == series) {
+                let value = value.and_then(|value| digest.values.get(value)).unwrap_or(&Kept::Null);
+                return Some((digest.at_us, value));
+            }
+        }
+        in_series(&self.settled, series)
     }
 
     /// Takes in what another customer's state knows, who turned out to be the same one. Where that takes the history of
@@ -186,6 +227,7 @@ impl State {
         other.consents.iter().for_each(|consent| self.consent(consent));
         other.drawn.iter().for_each(|drawn| self.draw(drawn));
         other.decided.iter().for_each(|taken| self.decide(taken, plan, &mut effects));
+        other.postponed.iter().for_each(|postponed| self.postpone(*postponed));
         self.pass(now.as_micros().min(i64::MAX - 1), plan, &mut effects);
         effects.wake_us = self.wake_us(plan);
         effects
@@ -203,6 +245,7 @@ impl State {
         self.teach(to_us, plan, effects);
         self.seen_us = to_us;
         self.forget_decisions(plan);
+        self.forget_postponed();
     }
 
     /// Takes in an event; `latest` are its columns that are kept if it is the latest.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use act::{
-    Arm, Consent, Draw, Drawn, Effects, FellOut, History, How, Input, Models, News, Plan, State, Taken, decide,
-    decide_by_itself, replay, step,
+    Arm, ByItself, Consent, Draw, Drawn, Effects, FellOut, History, How, Input, Models, News, Plan, Postponed, State,
+    Taken, decide, decide_by_itself, replay, step,
 };
 use charter::Charter;
 use event::{Event, Timestamp, Value};
@@ -270,6 +270,7 @@ proptest! {
                 let taken = Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() };
                 let input = if *consent { Input::Consent(&consent_given) } else { Input::Decided(&taken) };
                 step(&mut state, input, &plan, at(*at_s));
+                step(&mut state, Input::Postponed(Postponed { until_us: at_us * 5, occasion }), &plan, at(*at_s));
                 if !*consent {
                     step(&mut state, Input::Drawn(&drawn(at_us, occasion)), &plan, at(*at_s));
                 }
@@ -282,10 +283,11 @@ proptest! {
         let mut history = History::default();
         for (consent, which, at_s, action, granted) in &inputs.1 {
             let at_us = at_s * 1_000_000;
+            let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
+            history.postponed.push(Postponed { until_us: at_us * 5, occasion });
             if *consent {
                 history.consents.push(Consent { purpose: format!("p{which}"), at_us, granted: *granted });
             } else {
-                let occasion = u64::from(*which) * 100 + at_s.unsigned_abs() % 30;
                 history.drawn.push(drawn(at_us, occasion));
                 history.decided.push(Taken { at_us, occasion, action: *action, how: How::BEST, features: Vec::new() });
             }
@@ -341,8 +343,15 @@ proptest! {
             let best = passed.iter().copied().reduce(|best, next| if next.score > best.score { next } else { best });
             let decided = decide_by_itself(&state, &plan, &models, now, occasion, &draw);
             let decides = best.is_some_and(|best| delivered(best.action)) && !asked.repeated;
-            prop_assert_eq!(decided.is_some(), decides, "{:?}", asked);
-            let Some(decided) = decided else { continue };
+            let waits = asked.kept_out(&plan).filter(|_| !decides && !asked.repeated);
+            let decided = match decided {
+                ByItself::Decided(decided) if decides => decided,
+                other => {
+                    prop_assert!(!decides, "{:?}", asked);
+                    prop_assert_eq!(other, waits.map_or(ByItself::Nothing, ByItself::Later), "{:?}", asked);
+                    continue;
+                }
+            };
             let sum: f64 = decided.candidates.iter().map(|one| one.probability).sum::<f64>() + decided.none_probability;
             prop_assert!((sum - 1.0).abs() < 1e-12, "{:?}", decided);
             prop_assert!(decided.candidates.iter().all(|one| one.probability == 0.0 || delivered(one.action)));

@@ -380,7 +380,15 @@ fn every_bound_shows_where_it_was_reached() {
         ann.put(&format!("2026-03-02T10:{:02}:{:02}", i / 60, i % 60), &format!("Ticket {{\"id\":{i}}}"));
     }
     assert_eq!(bounds(&ann), ["feature.tickets_7d", "interaction.help"]);
-    assert_eq!(ann.feature("tickets_7d", "2026-03-02T11:00"), Value::Int(64), "of the latest");
+    assert_eq!(ann.feature("tickets_7d", "2026-03-02T11:00"), Value::Int(65), "more than 64");
+    // Those that had no room were the first six.
+    assert_eq!(ann.feature("tickets_7d", "2026-03-09T10:00:05"), Value::Int(65));
+    assert_eq!(ann.feature("tickets_7d", "2026-03-09T10:00:06"), Value::Int(64));
+    for i in 0..65 {
+        ann.put(&format!("2026-03-02T10:{}:{:02}", 30 + i / 60, i % 60), "Order {\"total\":1}");
+        let known = if i < 64 { Value::Float(f64::from(i + 1)) } else { Value::Null };
+        assert_eq!(ann.feature("spent_30d", "2026-03-02T10:40"), known, "more than 64 amounts: {i}");
+    }
     for i in 0..70 {
         ann.put(&format!("2026-03-02T11:{:02}:{:02}", i / 60, i % 60), "Order");
     }
@@ -394,7 +402,7 @@ fn every_bound_shows_where_it_was_reached() {
     assert!(bounds(&ann).ends_with(&["decisions".to_owned(), "consents".to_owned()]), "{:?}", bounds(&ann));
     assert!(ann.state.to_bytes(&ann.plan).len() < 8_000, "{}", ann.state.to_bytes(&ann.plan).len());
     let mail = ann.decision("2026-03-02T12:30", 99, &Draw::BEST).candidates[1];
-    assert_eq!(mail.fell_out, Some(FellOut::SharedCap(0)), "nobody knows what was forgotten");
+    assert_eq!(mail.fell_out, None, "what was forgotten of others uses up no cap of this one");
 }
 
 #[test]
@@ -415,8 +423,112 @@ fn without_moments_every_name_is_one() {
     );
 }
 
-/// A state that version 2 of the form wrote, of the charter of these stories.
-const SAMPLE: &str = include_str!("golden/state_v2.hex");
+/// A state that version 3 of the form wrote, of the charter of these stories.
+const SAMPLE: &str = include_str!("golden/state_v3.hex");
+
+/// What is shown on every page, and what somebody may get once a year.
+const PAGES: &str = "\
+charter: 1
+actions:
+  banner: {when: event = 'Page', value: 1}
+  call:   {when: event = 'Ticket', value: 100, cap: {per: 365d, times: 1}}
+";
+
+#[test]
+fn what_no_cap_counts_pushes_out_nothing_that_one_counts() {
+    let mut ann = story(PAGES);
+    let pages = |ann: &mut Story, day: &str, occasion: u64| {
+        ann.put(&format!("2026-03-{day}T09:00"), "Page");
+        (0..65).for_each(|n| ann.take(&format!("2026-03-{day}T10:{:02}", n % 60), occasion + n));
+    };
+    pages(&mut ann, "02", 1_000);
+    ann.put("2026-03-02T12:00", "Ticket");
+    assert_eq!(ann.decide("2026-03-02T12:00").0, Some("call"), "it was never given");
+    ann.take("2026-03-02T12:00", 2);
+    pages(&mut ann, "03", 2_000);
+    ann.put("2026-03-03T12:00", "Ticket");
+    let (chosen, why) = ann.decide("2026-03-03T12:00");
+    assert_eq!((chosen, &*why[1]), (None, "call: Cap until 03-02 12:00"), "it was given");
+    let bounds = ann.state.at(&ann.plan, ann.time("2026-03-03T12:00")).bounds();
+    assert_eq!(bounds.iter().map(|bound| (&*bound.what, bound.most)).collect::<Vec<_>>(), [("decisions", 64)]);
+    assert_eq!(State::from_bytes(&ann.state.to_bytes(&ann.plan), &ann.plan), Ok(ann.state.clone()));
+    ann.wake("2026-03-12T12:00");
+    assert_eq!(ann.state.decided().len(), 1, "an occasion is remembered for a week");
+}
+
+#[test]
+fn without_moments_conditions_know_every_event_by_its_name() {
+    let mut ann = story(
+        "charter: 1\nactions:\n  a: {when: moment = 'Ticket Opened', value: 1}\n  b: {when: \"moment like 'Vis%'\", value: 1}\n",
+    );
+    for (event, chosen) in [("Ticket Opened", Some("a")), ("Visit", Some("b")), ("Order", None)] {
+        ann.seq += 1;
+        let now = ann.time("2026-03-02T09:00");
+        let event = Event::new(event, now, &[]);
+        step(&mut ann.state, Input::Event { event: &event, seq: ann.seq }, &ann.plan, now);
+        assert_eq!(ann.decide("2026-03-02T09:00").0, chosen);
+    }
+}
+
+#[test]
+fn a_channel_in_a_condition_is_that_of_the_charter() {
+    let mut ann = story(
+        "charter: 1\nchannels: {web: {when: event = 'Visit'}, app: {}}\nactions:\n  \
+         a: {when: channel = 'web', value: 2}\n  b: {when: channel = 'app', value: 1}\n",
+    );
+    for (event, chosen) in [("Visit", "a"), ("Order", "b")] {
+        ann.put("2026-03-02T09:00", event);
+        assert_eq!(ann.decide("2026-03-02T09:00").0, Some(chosen), "the event says that it was the app");
+    }
+}
+
+#[test]
+fn what_lies_ahead_does_not_count_yet() {
+    let mut ann = story(SHOP);
+    ann.put("2026-03-02T09:00", "Visit");
+    ann.put("2026-03-02T09:30", "Order {\"total\":20,\"plan\":\"flat\"}");
+    // A clock that is ahead: it is ten o'clock.
+    ann.late("2026-03-02T10:20", "2026-03-02T10:00", "Visit");
+    ann.late("2026-03-02T10:30", "2026-03-02T10:00", "Order {\"total\":70,\"plan\":\"fat\"}");
+    let of = |now: &str| {
+        let (spent, last) = (ann.feature("spent", now), ann.feature("last_plan", now));
+        (spent, ann.feature("spent_30d", now), last, ann.feature("since_visit", now))
+    };
+    let hour = Value::Int(3_600_000_000);
+    assert_eq!(of("2026-03-02T10:00"), (Value::Float(20.0), Value::Float(20.0), Value::Text("flat"), hour));
+    let later = (Value::Float(90.0), Value::Float(90.0), Value::Text("fat"), Value::Int(600_000_000));
+    assert_eq!(of("2026-03-02T10:30"), later);
+}
+
+#[test]
+fn where_few_days_are_worked_windows_and_caps_in_business_days_are_long() {
+    let mut ann = story(
+        "charter: 1\ntimezone: Europe/Berlin\ncalendar: {days: [sat], hours: \"08:00-18:00\"}\n\
+         features: {v: {count: Visit, within: 12bd}}\nactions:\n  \
+         a: {when: event = 'Visit', value: 1, cap: {per: 12bd, times: 1}}\n",
+    );
+    ann.put("2026-01-03T09:00", "Visit");
+    ann.take("2026-01-03T09:00", 7);
+    ann.put("2026-03-14T09:00", "Visit");
+    assert_eq!(ann.feature("v", "2026-03-14T09:00"), Value::Int(2));
+    let (chosen, why) = ann.decide("2026-03-14T09:00");
+    assert_eq!((chosen, &*why[0]), (None, "a: Cap until 03-28 09:00"));
+}
+
+#[test]
+fn what_two_had_who_turn_out_to_be_one_counts_twice() {
+    let charter = "charter: 1\nactions:\n  a: {when: event = 'Page', value: 1, cap: {per: 30d, times: 2}}\n";
+    let (mut ann, mut bob) = (story(charter), story(charter));
+    ann.put("2026-03-02T10:00", "Page");
+    bob.put("2026-03-02T11:00", "Page");
+    ann.take("2026-03-02T10:00", 7);
+    bob.take("2026-03-02T11:00", 7);
+    let now = ann.time("2026-03-02T12:00");
+    assert!(!ann.state.join(&bob.state, &ann.plan, now).replay);
+    let (chosen, why) = ann.decide("2026-03-02T12:00");
+    assert_eq!((chosen, &*why[0]), (None, "a: Cap until 04-01 10:00"));
+    assert!(ann.decision("2026-03-02T12:00", 7, &Draw::BEST).repeated, "whoever asks again has the same answer");
+}
 
 #[test]
 fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
@@ -432,7 +544,7 @@ fn a_state_that_was_written_long_ago_is_read_as_what_it_was() {
     assert_eq!(hex, SAMPLE.trim_end(), "a new form needs a new version, and a way to read this one");
     assert_eq!(State::from_bytes(&bytes, &ann.plan), Ok(ann.state.clone()));
 
-    for found in [1, 3] {
+    for found in [2, 4] {
         let other = [&[found], &bytes[1..]].concat();
         assert_eq!(State::from_bytes(&other, &ann.plan), Err(StateError::Version { found }));
     }

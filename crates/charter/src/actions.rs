@@ -52,12 +52,21 @@ impl Feature {
     }
 }
 
+/// How often a cap may allow something: so many decisions of an action are remembered for each customer.
+pub const CAP_TIMES_MAX: u32 = 64;
+
+/// How many times a feature with `within` knows exactly: what goes beyond is "more than that".
+pub const WINDOW_MAX: u32 = 64;
+
+/// How much of a text is kept of an event, in bytes, for conditions about customers.
+pub const TEXT_BYTES_MAX: usize = 64;
+
 /// At most so often in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// The time.
     pub per: Span,
-    /// How often.
+    /// How often, up to [`CAP_TIMES_MAX`].
     pub times: u32,
 }
 
@@ -193,6 +202,9 @@ pub(crate) fn read_features(reader: &mut Reader<'_>, node: &Node) -> Vec<Feature
         let Some(measure) = read_measure(reader, &fields) else { continue };
         let feature = Feature { name: name.owned(), measure, within };
         reader.names.feature_types.insert(name.owned(), feature.of_type());
+        if within.is_some() && matches!(feature.of_type(), Type::Int) {
+            reader.names.windowed.insert(name.owned());
+        }
         features.push(feature);
     }
     features
@@ -227,7 +239,15 @@ fn read_measure(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Measure>
 
 fn read_limit(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Limit> {
     let per = reader.required(fields, "per").and_then(|n| reader.span(n));
-    let times = reader.required(fields, "times").and_then(|n| reader.whole(n, 1));
+    let times = reader.required(fields, "times");
+    let times = times.and_then(|n| {
+        let times = reader.whole(n, 1)?;
+        if times > CAP_TIMES_MAX {
+            let reason = format!("a cap counts up to {CAP_TIMES_MAX}, because no more decisions are remembered");
+            reader.report(Code::OutOfRange, n.bytes.clone(), reason, Some("count over a shorter time".to_owned()));
+        }
+        Some(times)
+    });
     Some(Limit { per: per?, times: times? })
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::actions::{self, Action, Cap, Deciding, Feature, Stakes};
 use crate::condition::{Condition, ConditionError, Facts, Truth};
+use crate::idle;
 use crate::journeys::{self, Expectation, Interaction, Journey, Outcome, Survey};
 use crate::keys::{self, Keys};
 use crate::moments::{self, Channel, Department, Moment, Stage};
@@ -317,6 +318,9 @@ fn read(reader: &mut Reader<'_>, root: &Node, broken: &[String]) -> Option<Chart
     };
     if broken.is_empty() {
         warn_unused(reader, root);
+    }
+    if reader.problems.iter().all(|problem| problem.code.severity() == Severity::Warning) {
+        idle::warn(reader, &top, &charter);
     }
     Some(charter)
 }

@@ -146,6 +146,13 @@ impl<C: Clone + PartialEq> Condition<C> {
         self.root.collect_bounds(column, &mut bounds).then_some(bounds)
     }
 
+    /// The numbers that a column is compared with, whatever else is done with it.
+    pub fn numbers_compared_with(&self, column: &C) -> Vec<f64> {
+        let mut numbers = Vec::new();
+        self.root.collect_bounds(column, &mut numbers);
+        numbers
+    }
+
     /// The texts that a column is compared with, one by one or in a list.
     pub fn compared_with(&self, column: &C) -> Vec<&str> {
         let mut texts = Vec::new();

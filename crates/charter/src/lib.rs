@@ -8,6 +8,7 @@ pub mod actions;
 mod charter;
 pub mod condition;
 pub mod draft;
+mod idle;
 pub mod journeys;
 mod json_path;
 pub mod keys;

@@ -60,11 +60,13 @@ pub enum Code {
     UnlistedChannel,
     /// A drawing that no journey can be like, or every journey is.
     IdlePattern,
+    /// Something that is said and means nothing, or something else than it seems.
+    Idle,
 }
 
 impl Code {
     /// Every code with its number and what it means, in the order of numbers.
-    pub const ALL: [(Code, &'static str, &'static str); 21] = [
+    pub const ALL: [(Code, &'static str, &'static str); 22] = [
         (Code::Syntax, "DL-C001", "the text is not YAML"),
         (Code::Tab, "DL-C002", "a tab where YAML wants spaces"),
         (Code::DuplicateKey, "DL-C003", "a key is given twice"),
@@ -86,6 +88,7 @@ impl Code {
         (Code::Comma, "DL-C019", "a text with a comma that is not in quotes"),
         (Code::UnlistedChannel, "DL-C020", "a channel that is not in the list of channels"),
         (Code::IdlePattern, "DL-C021", "a drawing that no journey can be like, or every journey is"),
+        (Code::Idle, "DL-C022", "something that means nothing, or something else than it seems"),
     ];
 
     /// The stable code, such as `DL-C008`.
@@ -101,7 +104,7 @@ impl Code {
     /// How bad it is.
     pub fn severity(self) -> Severity {
         match self {
-            Code::Unreachable | Code::Unused | Code::Comma | Code::UnlistedChannel | Code::IdlePattern => {
+            Code::Unreachable | Code::Unused | Code::Comma | Code::UnlistedChannel | Code::IdlePattern | Code::Idle => {
                 Severity::Warning
             }
             _ => Severity::Error,

@@ -11,6 +11,7 @@ use std::ops::Range;
 use event::Column;
 use jiff::tz::TimeZone;
 
+use crate::actions::WINDOW_MAX;
 use crate::condition::{Condition, ConditionError, EventColumns};
 use crate::nearest;
 use crate::pattern::Pattern;
@@ -248,7 +249,29 @@ impl<'t> Reader<'t> {
         let text = self.condition_text(node)?;
         let words = CustomerWords { names: &self.names, live };
         let parsed = Condition::parse_with(&text, &words, &self.zone);
-        self.checked(node, parsed)
+        let condition = self.checked(node, parsed)?;
+        if live {
+            self.check_windows(node, &condition);
+            for channel in condition.compared_with(&Fact::Event(Column::Channel)) {
+                self.check_reference(channel, Kind::Channel, node.bytes.clone());
+            }
+        }
+        Some(condition)
+    }
+
+    /// That no count inside of a window is compared with more than is known of it.
+    fn check_windows(&mut self, node: &Node, condition: &Condition<Fact>) {
+        for fact in condition.columns() {
+            let Fact::Feature(name) = fact else { continue };
+            let beyond = |number: &f64| *number > f64::from(WINDOW_MAX);
+            let beyond = condition.numbers_compared_with(fact).into_iter().find(beyond);
+            if let Some(beyond) = beyond.filter(|_| self.names.windowed.contains(name)) {
+                let reason =
+                    format!("`{name}` counts up to {WINDOW_MAX} within its time, and is compared with {beyond}");
+                let hint = Some("count over a shorter time, or without `within`".to_owned());
+                self.report(Code::OutOfRange, node.bytes.clone(), reason, hint);
+            }
+        }
     }
 
     /// The text of a condition; `true` alone is one too, which YAML takes for a truth value.

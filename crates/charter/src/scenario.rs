@@ -22,8 +22,19 @@ pub struct Scenario {
     pub until: Option<Timestamp>,
     /// The purposes to which the customer has consented; without it, to all.
     pub consent: Option<Vec<String>>,
+    /// What the customer of the last event was decided for before.
+    pub decided: Vec<ScenarioDecision>,
     /// What should have come out.
     pub expect: Vec<Expected>,
+}
+
+/// A decision of a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScenarioDecision {
+    /// The action.
+    pub action: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// An event of a test.
@@ -114,7 +125,8 @@ pub enum Expected {
     Outcome(String, u32),
 }
 
-pub(crate) const SCENARIO: &[&str] = &["name", "events", "until", "consent", "expect"];
+pub(crate) const SCENARIO: &[&str] = &["name", "events", "until", "consent", "decided", "expect"];
+pub(crate) const DECIDED: &[&str] = &["action", "at"];
 pub(crate) const COLUMNS: [&str; 7] = ["channel", "source", "message_id", "resource", "department", "case_id", "phase"];
 pub(crate) const EXPECTED: [&str; 4] = ["stage", "moments", "customers", "action"];
 pub(crate) const EXPECTED_OF: [(&str, Kind); 4] = [
@@ -139,13 +151,22 @@ pub(crate) fn read(reader: &mut Reader<'_>, node: &Node) -> Vec<Scenario> {
         let until = fields.get("until").and_then(|n| reader.timestamp(n));
         let consent =
             fields.get("consent").map(|n| n.items().into_iter().filter_map(|item| reader.text(item)).collect());
+        let decided = fields.get("decided").map(Node::items).unwrap_or_default();
+        let decided = decided.into_iter().filter_map(|n| read_decision(reader, n)).collect();
         let expect = reader.required(&fields, "expect").map(|n| read_expect(reader, n)).unwrap_or_default();
         let line = reader.line(&item.bytes);
         if let Some(name) = name {
-            scenarios.push(Scenario { name, line, events, until, consent, expect });
+            scenarios.push(Scenario { name, line, events, until, consent, decided, expect });
         }
     }
     scenarios
+}
+
+fn read_decision(reader: &mut Reader<'_>, node: &Node) -> Option<ScenarioDecision> {
+    let fields = reader.fields(node, "a decision of a test", DECIDED);
+    let action = reader.required(&fields, "action").and_then(|n| reader.reference(n, Kind::Action));
+    let at = reader.required(&fields, "at").and_then(|n| reader.timestamp(n));
+    Some(ScenarioDecision { action: action?, at: at? })
 }
 
 fn read_event(reader: &mut Reader<'_>, node: &Node) -> Option<ScenarioEvent> {

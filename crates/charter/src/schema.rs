@@ -89,7 +89,8 @@ fn field(key: &str) -> Value {
             "additionalProperties": {"$ref": "#/$defs/span"},
         }),
         "request" | "score" | "reason" => reference("column"),
-        "times" | "limit" | "priority" => json!({"type": "integer", "minimum": 1}),
+        "times" => json!({"type": "integer", "minimum": 1, "maximum": actions::CAP_TIMES_MAX}),
+        "limit" | "priority" => json!({"type": "integer", "minimum": 1}),
         _ => json!({"type": "string"}),
     }
 }
@@ -305,6 +306,7 @@ fn test() -> Value {
         ("events", one_or_many(&event)),
         ("until", reference("datum")),
         ("consent", reference("names")),
+        ("decided", one_or_many(&record_with(scenario::DECIDED, scenario::DECIDED, &[("at", reference("datum"))]))),
         ("expect", expect),
     ];
     record_with(scenario::SCENARIO, &["name", "events", "expect"], &own)

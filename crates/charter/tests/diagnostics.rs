@@ -37,6 +37,72 @@ fn about(text: &str) -> String {
 }
 
 #[test]
+fn a_count_in_a_window_is_compared_with_no_more_than_is_known() {
+    let about = |feature: &str, when: &str| {
+        about(&format!("features: {{f: {{count: a, {feature}}}}}\nactions:\n  a: {{when: \"{when}\", value: 1}}\n"))
+    };
+    for fine in ["f >= 64", "f > 64", "f between 1 and 64", "f * 2 > 100"] {
+        assert_eq!(about("within: 7d", fine), "");
+    }
+    for beyond in ["f >= 65", "100 <= f", "f between 1 and 65", "f in (1, 65)", "f > 1 and not f < 100"] {
+        let told = about("within: 7d", beyond);
+        assert!(told.contains("error[DL-C012]: `f` counts up to 64 within its time"), "{beyond}: {told}");
+        assert_eq!(about("", beyond), "");
+    }
+}
+
+#[test]
+fn channels_in_conditions_about_customers_are_those_of_the_charter() {
+    let about = |channel: &str| {
+        about(&format!("channels: {{web: {{}}}}\nactions:\n  a: {{when: \"channel = '{channel}'\", value: 1}}\n"))
+    };
+    assert_eq!(about("web"), "");
+    assert!(about("wbe").contains("error[DL-C008]: there is no channel `wbe`"), "{}", about("wbe"));
+    assert!(about("letter").contains("warning[DL-C020]"), "{}", about("letter"));
+}
+
+#[test]
+fn what_means_nothing_is_told() {
+    let action = |more: &str| format!("actions:\n  a: {{when: 'true', {more}}}\n");
+    let bad = "outcomes: {churn: {when: event = 'Gone', bad: true}}\n";
+    let long = "x".repeat(65);
+    let cases = [
+        (action("propensity: 0.5"), "`a` has no `value`, so that it scores 0 whatever its `propensity` is"),
+        (action("value: 1, lever: 0"), "a `lever` of 0 does not keep it from being chosen"),
+        (action("value: 1, context: [{when: 'true', weight: 0}]"), "a `weight` of 0 does not keep it"),
+        (action("value: 1, cap: {per: 0s, times: 1}"), "a cap over no time keeps nothing out"),
+        ("caps: [{per: 0s, times: 1}]\n".to_owned(), "a cap over no time keeps nothing out"),
+        (action("value: 1, quiet: 08:00-08:00"), "never end, so that it is never chosen"),
+        (format!("{bad}{}", action("value: 1, propensity: {from: outcome.churn}")), "`churn` is a bad outcome"),
+        (format!("actions:\n  a: {{when: \"properties.url = '{long}'\", value: 1}}\n"), "never equal a longer one"),
+        (format!("stakes: {{high: \"source = '{long}'\", then: person}}\n"), "never equal a longer one"),
+        ("caps: [{channel: sms, per: 7d, times: 1}]\n".to_owned(), "no action has the channel `sms`"),
+        (
+            "features: {nps: {count: t}}\nsurveys: {nps: {moment: s, score: properties.s, kind: nps}}\n".to_owned(),
+            "there is a survey `nps`, too",
+        ),
+        ("calendar: {days: []}\n".to_owned(), "nobody ever works"),
+        ("tests: [{name: t, events: [], expect: {}}]\n".to_owned(), "the test `t` expects nothing"),
+    ];
+    for (text, wanted) in cases {
+        let told = about(&text);
+        assert!(told.starts_with("warning[DL-C022]: ") && told.contains(wanted), "{text}{told}");
+        assert_eq!(told.matches("DL-C022").count(), 1, "{told}");
+    }
+    for fine in ["value: 1, lever: 1, propensity: 0.5", "cap: {per: 1d, times: 1}", "value: 1, quiet: 20:00-08:00"] {
+        assert_eq!(about(&action(fine)), "");
+    }
+}
+
+#[test]
+fn a_cap_counts_no_further_than_is_remembered() {
+    let about =
+        |times: u32| about(&format!("actions:\n  a: {{when: 'true', value: 1, cap: {{per: 1d, times: {times}}}}}\n"));
+    assert_eq!(about(64), "");
+    assert!(about(65).contains("error[DL-C012]: a cap counts up to 64"), "{}", about(65));
+}
+
+#[test]
 fn a_drawing_that_says_nothing_of_any_journey_is_told() {
     let about = |drawn: &str| {
         let moments = "moments:\n  a: {when: event = 'a'}\n  b: {when: event = 'b'}\n";

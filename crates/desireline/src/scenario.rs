@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use act::{Consent, Customer, Draw, FellOut, Input, Models, News, Plan, State, What, decide, step};
+use act::{Consent, Customer, Draw, FellOut, Input, Models, News, Plan, State, Taken, What, decide, step};
 use charter::Charter;
 use charter::scenario::{Ending, Expected, Scenario, ScenarioEvent, Standing};
 use event::{Span, Timestamp, Value};
@@ -77,7 +77,9 @@ pub(crate) fn run(plan: &Plan, scenario: &Scenario) -> Vec<String> {
 impl<'a> Outcome<'a> {
     fn of(plan: &'a Plan, scenario: &Scenario) -> Self {
         let charter = plan.charter();
-        let mut events: Vec<(u64, &ScenarioEvent)> = (1..).zip(&scenario.events).collect();
+        let is_known = |event: &ScenarioEvent| scenario.until.is_none_or(|until| event.received_at <= Some(until));
+        let mut events: Vec<(u64, &ScenarioEvent)> =
+            (1..).zip(&scenario.events).filter(|(_, event)| is_known(event)).collect();
         events.sort_by_key(|(seq, event)| (event.at, *seq));
         let (owners, customers) = owners(charter, &events);
         let until = scenario.until.or_else(|| events.last().map(|(_, event)| event.at)).unwrap_or_default();
@@ -99,6 +101,9 @@ impl<'a> Outcome<'a> {
         let mut last = last.unwrap_or_else(|| Lived::new(plan));
         for consent in consents(charter, scenario, until) {
             last.put(Input::Consent(&consent), plan, until);
+        }
+        for taken in decided(charter, scenario, until) {
+            last.put(Input::Decided(&taken), plan, until);
         }
         last.put(Input::Wake, plan, until);
         Self { plan, until, moments, customers, last }
@@ -189,6 +194,17 @@ fn consents(charter: &Charter, scenario: &Scenario, until: Timestamp) -> Vec<Con
     let purposes: Vec<String> = scenario.consent.clone().unwrap_or_else(needed);
     let given = |purpose| Consent { purpose, at_us: until.as_micros(), granted: true };
     purposes.into_iter().map(given).collect()
+}
+
+/// What had been decided before, each on an occasion of its own.
+fn decided(charter: &Charter, scenario: &Scenario, until: Timestamp) -> Vec<Taken> {
+    let told = scenario.decided.iter().filter(|decided| decided.at <= until);
+    let taken = told.zip(1..).filter_map(|(decided, occasion)| {
+        let action = charter.actions.iter().position(|action| action.name == decided.action)?;
+        let action = u32::try_from(action).expect("a charter has fewer actions");
+        Some(Taken { at_us: decided.at.as_micros(), occasion, action, features: Vec::new() })
+    });
+    taken.collect()
 }
 
 /// Whether a value is what was written: numbers by their value, spans of time by their length.

@@ -5,9 +5,14 @@ use std::path::Path;
 use std::process::Command;
 
 fn desireline(home: &Path, args: &[&str]) -> String {
+    data_and_notes(home, args).0
+}
+
+fn data_and_notes(home: &Path, args: &[&str]) -> (String, String) {
     let out = Command::new(env!("CARGO_BIN_EXE_desireline")).arg("--home").arg(home).args(args).output().unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap()
+    let notes = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.success(), "{notes}");
+    (String::from_utf8(out.stdout).unwrap(), notes)
 }
 
 #[test]
@@ -41,6 +46,22 @@ fn figures_that_change_are_listed_and_no_others() {
     assert_eq!(figure("map", "edges[visit, visit].count"), Some((None, Some(1.0))));
     assert_eq!(figure("map", "edges[visit, order].count"), None, "it did not change");
     assert_eq!(desireline(&home, &["diff", &old, &old]).trim(), "no figure changes");
+    let acts = |value: u32, more: &str| {
+        let features = "features: {visits: {count: visit}}\n";
+        let actions =
+            format!("actions: {{call: {{when: visits > 1, value: {value}}}, mail: {{when: visits > 2, value: 1}}}}\n");
+        file(&format!("acts{value}.yaml"), &(charter("= 'visit'", "14d") + features + &actions + more))
+    };
+    let (one, two) = (acts(1, ""), acts(2, "caps: [{per: 7d, times: 1}]\n"));
+    let (data, notes) = data_and_notes(&home, &["diff", &one, &two]);
+    assert_eq!(data.trim(), "no figure changes");
+    assert!(
+        notes.contains(&format!(
+            "actions (call), caps changed, too, which no figure here tells: `desireline replay --policy {two}`"
+        )),
+        "{notes}"
+    );
+    assert!(!data_and_notes(&home, &["diff", &one, &one]).1.contains("replay"), "nothing changed");
     let csv = desireline(&home, &["diff", &old, &new, "--csv"]);
     assert_eq!(csv.lines().count(), found.as_array().unwrap().len() + 1);
     assert!(csv.starts_with("view,figure,old,new,change,relative,weight\r\n"), "{csv}");

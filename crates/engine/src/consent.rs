@@ -60,10 +60,10 @@ impl Engine {
         let wanted = Wanted { generation: self.generation, keys: vec![key.bytes()], ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
-        let customer = self.whose(&mut work, &loaded, key).await?;
+        let (customer, filed) = self.whose(&mut work, &loaded, key).await?;
         for consent in consents {
             let bytes = entry::bytes(consent);
-            work.commit.entries.push(Entry { customer, kind: kind::CONSENT, at_us: now_us, bytes });
+            work.commit.entries.push(Entry { customer: filed, kind: kind::CONSENT, at_us: now_us, bytes });
             work.step(customer, Input::Consent(consent));
         }
         self.decide_woken(&mut work).await?;

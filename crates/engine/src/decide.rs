@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use act::{Arm, Candidate, Decision, Draw, FellOut, Handling, Input, decide, decide_by_itself};
+use act::{
+    Arm, ByItself, Candidate, Decision, Draw, FellOut, Handling, Input, KeptOut, Postponed, decide, decide_by_itself,
+};
 use event::Timestamp;
 use hashbrown::HashMap;
 use keep::{Customer, Entry, Key, Loaded, Logged, MessageId, Wanted};
@@ -14,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::counts::Counts;
 use crate::deliver::{Message, message_id};
 use crate::engine::Engine;
-use crate::entry::{self, StoredDecision, kind};
+use crate::entry::{self, StoredDecision, StoredPostponed, kind};
 use crate::error::Error;
 use crate::identity::customer_named_by;
 use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
@@ -151,7 +153,7 @@ fn time(us: i64) -> String {
     Timestamp::from_micros(us).to_string()
 }
 
-fn why(fell_out: FellOut) -> &'static str {
+pub(crate) fn why(fell_out: FellOut) -> &'static str {
     match fell_out {
         FellOut::Condition => "condition",
         FellOut::Consent => "consent",
@@ -228,11 +230,11 @@ impl Engine {
             Wanted { generation: self.generation, keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
-        let customer = self.whose(&mut work, &loaded, &keys[0]).await?;
+        let (customer, filed) = self.whose(&mut work, &loaded, &keys[0]).await?;
         self.decide_woken(&mut work).await?;
         let decision = self.consider(&mut work, customer, occasion);
         let stored = StoredDecision::new(decision, &self.plan, true, self.known(&mut work, customer));
-        carry_out(&mut work, customer, &stored, &keys[0].value);
+        carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
         let told = in_words(customer, &stored, &self.last_words);
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
@@ -242,26 +244,27 @@ impl Engine {
     }
 
     /// Puts in who was loaded, as of now, and finds the customer: by the key of the highest rank that is known; where none is, `first`
-    /// becomes known. What fell due of them is told, and nothing decided about it.
+    /// becomes known. What fell due of them is told, and nothing decided about it. Also gives under which number what comes of it is
+    /// filed: that of the key, so that it goes where the key goes, whoever the customer turns out to be.
     pub(crate) async fn whose(
         &self,
         work: &mut Work<'_>,
         loaded: &Loaded,
         first: &Ranked,
-    ) -> Result<Customer, keep::Error> {
+    ) -> Result<(Customer, Customer), keep::Error> {
         work.admit_all(loaded);
         let anew = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
             self.rebuild(work, anew, None).await?;
         }
         work.wake_overdue();
-        if let Some((_, customer)) = loaded.keys.iter().flatten().next() {
-            return Ok(*customer);
+        if let Some((number, customer)) = loaded.keys.iter().flatten().next() {
+            return Ok((*customer, customer_named_by(*number)));
         }
         let number = self.new_numbers(1).await?[0];
         let customer = customer_named_by(number);
         work.commit.keys.push(Key { number, customer, bytes: first.bytes() });
-        Ok(customer)
+        Ok((customer, customer))
     }
 
     /// Whether an event can bring about an action by itself.
@@ -280,24 +283,42 @@ impl Engine {
         &self,
         work: &mut Work<'_>,
         customer: Customer,
+        named: Named<'_>,
         occasion: u64,
         at_us: i64,
-        subject: &str,
     ) {
         if !self.acts_after(at_us, work.now_us) {
             return;
         }
         let (now, draw) = (Timestamp::from_micros(work.now_us), self.draw(customer, occasion));
-        let decision = {
+        let by_itself = {
             let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
             decide_by_itself(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
         };
-        if let Some(decision) = decision {
-            let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
-            Counts::add(counter, 1);
-            let known = self.known(work, customer);
-            carry_out(work, customer, &StoredDecision::new(decision, &self.plan, false, known), subject);
+        match by_itself {
+            ByItself::Decided(decision) => {
+                let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
+                Counts::add(counter, 1);
+                let known = self.known(work, customer);
+                carry_out(work, customer, &StoredDecision::new(*decision, &self.plan, false, known), named);
+            }
+            ByItself::Later(kept_out) => self.postpone(work, customer, named.filed, occasion, kept_out),
+            ByItself::Nothing => {}
         }
+    }
+
+    /// Has the customer be looked at again when what keeps an action out is over, on the same occasion.
+    fn postpone(&self, work: &mut Work<'_>, customer: Customer, filed: Customer, occasion: u64, kept_out: KeptOut) {
+        let KeptOut { action, fell_out, until_us } = kept_out;
+        let waiting = work.person(customer).profile.state.postponed();
+        if waiting.iter().any(|postponed| postponed.until_us == until_us) {
+            return;
+        }
+        let postponed = Postponed { until_us, occasion };
+        let action = self.charter().actions.get(action as usize).map_or("", |action| &action.name);
+        let bytes = entry::bytes(&StoredPostponed { postponed, action, fell_out });
+        work.commit.entries.push(Entry { customer: filed, kind: kind::POSTPONED, at_us: work.now_us, bytes });
+        work.step(customer, Input::Postponed(postponed));
     }
 
     /// What is known of a customer when it is decided, as JSON.
@@ -320,14 +341,24 @@ impl Engine {
     }
 }
 
+/// The key by which somebody is decided for: what was decided goes where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    /// What is filed under it: the customer that it would be alone.
+    pub(crate) filed: Customer,
+    /// By which others know the customer.
+    pub(crate) subject: &'a str,
+}
+
 /// Puts a decision into the log and the state, and what it brings about into the outbox.
-fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_>, subject: &str) {
+fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_>, named: Named<'_>) {
     let decision = &stored.decision;
     if decision.repeated {
         return;
     }
+    let Named { filed, subject } = named;
     let bytes = entry::bytes(stored);
-    work.commit.entries.push(Entry { customer, kind: kind::DECISION, at_us: work.now_us, bytes });
+    work.commit.entries.push(Entry { customer: filed, kind: kind::DECISION, at_us: work.now_us, bytes });
     // Also where nothing was chosen: it relies on what the state says, and the first lot is the customer's for good.
     work.step(customer, Input::Drawn(&decision.drawn()));
     if let Some(taken) = &decision.taken() {
@@ -336,14 +367,18 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
     if let (Some(action), Some(target)) = (stored.chosen(), stored.delivered_to) {
         work.tell_action(customer, action);
         let occasion = occasion_in_words(decision.occasion);
-        let of = [target, &customer.0.to_string(), action, &occasion];
-        let data = json!({
+        let of = [target, &filed.0.to_string(), action, &occasion];
+        let mut data = json!({
             "customer": subject,
             "action": action,
             "handling": decision.handling,
             "occasion": occasion,
             "charter": stored.charter,
         });
+        let told = decision.chosen.and_then(|action| work.engine.charter().actions.get(action as usize));
+        if let Some(purpose) = told.and_then(|action| action.purpose.as_ref()) {
+            data["purpose"] = json!(purpose);
+        }
         let message = Message {
             id: &message_id(&of),
             kind: "desireline.action.decided",
@@ -352,11 +387,11 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
             at_us: decision.at_us,
             data: &data,
         };
-        work.commit.posts.push(message.post(target, customer, work.now_us));
+        work.commit.posts.push(message.post(target, filed, work.now_us));
     }
 }
 
-fn occasion_in_words(occasion: u64) -> String {
+pub(crate) fn occasion_in_words(occasion: u64) -> String {
     format!("{occasion:016x}")
 }
 
@@ -365,11 +400,16 @@ fn occasion_in_words(occasion: u64) -> String {
 /// # Errors
 /// [`Error::Damaged`] when it cannot be read.
 pub fn decision_of(logged: &Logged) -> Result<Option<Decided>, Error> {
+    decision_for(logged.customer, logged)
+}
+
+/// The same of an entry that is this customer's now.
+pub(crate) fn decision_for(customer: Customer, logged: &Logged) -> Result<Option<Decided>, Error> {
     if logged.kind != kind::DECISION || logged.erased {
         return Ok(None);
     }
     let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
-    Ok(Some(in_words(logged.customer, &stored, &LastWords::default())))
+    Ok(Some(in_words(customer, &stored, &LastWords::default())))
 }
 
 /// Puts a decision into the words of its charter.

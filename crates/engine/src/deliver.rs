@@ -12,6 +12,7 @@ mod address;
 mod answer;
 mod counts;
 mod error;
+mod gate;
 mod judge;
 pub mod limits;
 mod manage;
@@ -27,6 +28,7 @@ mod wire;
 
 pub use counts::Counts;
 pub use error::Error;
+pub use gate::{Gate, Sending};
 pub use manage::Put;
 pub use message::{Message, message_id};
 pub use outbox::Outbox;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use act::{Decision, Plan};
+use act::{Decision, FellOut, Plan, Postponed};
 use charter::actions::Delivery;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ pub(crate) mod kind {
     pub(crate) const LINK: u8 = 6;
     /// What followed a decision, see [`act::Lesson`].
     pub(crate) const LESSON: u8 = 7;
+    /// What only time keeps out, to be looked at again.
+    pub(crate) const POSTPONED: u8 = 8;
 }
 
 /// A message that was taken in.
@@ -48,6 +50,16 @@ pub(crate) struct StoredDecision<'a> {
     #[serde(borrow)]
     pub(crate) known: Cow<'a, str>,
     pub(crate) decision: Decision,
+}
+
+/// Something that only time kept out, to be looked at again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredPostponed<'a> {
+    pub(crate) postponed: Postponed,
+    /// The action that is waited for.
+    pub(crate) action: &'a str,
+    /// What keeps it out.
+    pub(crate) fell_out: FellOut,
 }
 
 /// A message that was refused, for whoever looks.

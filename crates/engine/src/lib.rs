@@ -38,6 +38,7 @@ mod replay;
 mod retell;
 mod run;
 mod seed;
+mod sending;
 mod shelf;
 mod show;
 mod tail;

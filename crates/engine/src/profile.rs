@@ -1,6 +1,6 @@
 //! A customer's state as it is kept: what `act` knows, and what the engine has to know beside it.
 
-use act::{Plan, State, StateError};
+use act::{Consent, Plan, State, StateError};
 
 /// What is kept of a customer.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub(crate) enum Kept {
 pub(crate) struct Stale {
     /// See [`Profile::elsewhere`].
     pub(crate) elsewhere: Vec<i64>,
+    /// What the customer decided about purposes.
+    pub(crate) consents: Vec<Consent>,
     wake_us: Option<i64>,
     seen_us: Option<i64>,
 }
@@ -59,6 +61,11 @@ const HEADER_BYTES: usize = 1 + 8 + 8;
 impl Profile {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self { last_seq: 0, wake_us: None, elsewhere: Vec::new(), state: State::new(plan) }
+    }
+
+    /// What the customer refused, by the last word.
+    pub(crate) fn refused(&self) -> Vec<Consent> {
+        self.state.consents().iter().filter(|consent| !consent.granted).cloned().collect()
     }
 
     /// Up to when all that fell due is told.
@@ -103,7 +110,8 @@ impl Kept {
                 Kept::Profile(Box::new(Profile { last_seq, wake_us, elsewhere, state }))
             }
             Err(StateError::Version { .. } | StateError::OtherCharter) => {
-                Kept::Stale(Stale { elsewhere, wake_us, seen_us: State::seen_us_of(rest) })
+                let consents = State::consents_of(rest).unwrap_or_default();
+                Kept::Stale(Stale { elsewhere, consents, wake_us, seen_us: State::seen_us_of(rest) })
             }
             // Nothing else is to be believed.
             Ok(_) | Err(StateError::Damaged) => Kept::Stale(Stale { elsewhere, ..Stale::default() }),

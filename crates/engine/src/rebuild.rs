@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::{Consent, Drawn, History, Noted, Plan, State, Taken};
+use act::{Consent, Drawn, History, Noted, Plan, Postponed, State, Taken};
 use event::Timestamp;
 use keep::{Customer, Entry, KeyNumber, Logged, Wanted};
 use listen::intake;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
-use crate::entry::{self, StoredDecision, StoredMessage, kind};
+use crate::entry::{self, StoredDecision, StoredMessage, StoredPostponed, kind};
 use crate::error::Error;
 use crate::identity::{Around, Most, Moved, Seed, WhoIsWho};
 use crate::message::{Ranked, consents_of, keys_of, names_somebody};
@@ -31,6 +31,7 @@ pub(crate) enum Recalled {
     Event(u64, Option<Noted>, Vec<Consent>),
     Consent(Consent),
     Decision(Drawn, Option<Taken>),
+    Postponed(Postponed),
 }
 
 impl Past {
@@ -46,7 +47,17 @@ impl Past {
                 self.history.drawn.push(drawn);
                 self.history.decided.extend(taken);
             }
+            Recalled::Postponed(postponed) => self.history.postponed.push(postponed),
         }
+    }
+
+    /// Has it refused what it refused while it was one with others; says whether nothing else in it says so.
+    fn refuse(&mut self, refused: &Consent) -> bool {
+        let word = |consent: &Consent| (consent.at_us, !consent.granted);
+        let mut said = self.history.consents.iter().filter(|consent| consent.purpose == refused.purpose);
+        let is_new = !said.any(|consent| word(consent) >= word(refused));
+        self.history.consents.extend(is_new.then(|| refused.clone()));
+        is_new
     }
 
     /// Whether anything happened.
@@ -104,8 +115,11 @@ impl Engine {
                     let mut elsewhere = work.person(from).profile.elsewhere.clone();
                     elsewhere.extend(numbers_of(around, &BTreeSet::from([from])));
                     let until_us = work.told_until_us(from);
+                    let refused = work.person(from).profile.refused();
                     for customer in &now {
                         work.empty(*customer, &elsewhere, until_us);
+                        // Whose word it was is not sure: nobody is to be contacted who may have said no.
+                        work.refused.entry(*customer).or_default().extend_from_slice(&refused);
                     }
                     if !now.contains(&from) {
                         work.leave(from);
@@ -175,7 +189,16 @@ impl Engine {
                 past.add(recalled);
             }
         }
-        for (customer, past) in pasts {
+        for (customer, mut past) in pasts {
+            let mut refused = work.refused.remove(&customer).unwrap_or_default();
+            refused.retain(|consent| past.refuse(consent));
+            let entries = refused.iter().map(|consent| Entry {
+                customer,
+                kind: kind::CONSENT,
+                at_us: work.now_us,
+                bytes: entry::bytes(consent),
+            });
+            work.commit.entries.extend(entries);
             let mut profile = past.profile(&self.plan, until_us[&customer]);
             let before = &work.person(customer).profile;
             profile.last_seq = profile.last_seq.max(before.last_seq);
@@ -278,6 +301,10 @@ impl Engine {
             kind::DECISION => {
                 let stored: StoredDecision<'_> = entry::read(bytes, position)?;
                 Some((by_number(), Recalled::Decision(stored.decision.drawn(), self.taken_by(&stored))))
+            }
+            kind::POSTPONED => {
+                let stored: StoredPostponed<'_> = entry::read(bytes, position)?;
+                Some((by_number(), Recalled::Postponed(stored.postponed)))
             }
             _ => None,
         })

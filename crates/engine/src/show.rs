@@ -8,11 +8,12 @@ use event::{Timestamp, Value};
 use keep::{Customer, KeyNumber, Logged, Wanted};
 use listen::stitch::said;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::decide::decision_of;
+use crate::decide::{decision_for, occasion_in_words, why};
 use crate::engine::Engine;
-use crate::entry::{self, StoredMessage, StoredRefusal, kind};
+use crate::entry::{self, StoredMessage, StoredPostponed, StoredRefusal, kind};
 use crate::error::Error;
 use crate::limits::{AROUND_LINKS_MAX, LOG_AT_ONCE, LOG_BACKWARDS, TIMELINE_EVENTS};
 use crate::message::{key_bytes, key_of};
@@ -155,9 +156,9 @@ pub struct ShownDecided {
 pub struct Happened {
     /// When.
     pub at: String,
-    /// What kind of thing: `event`, `consent`, `decision`.
+    /// What kind of thing: `event`, `consent`, `decision`, `postponed`.
     pub kind: &'static str,
-    /// What: the message, the consent or the decision.
+    /// What: the message, the consent, the decision, or until when which action was kept out.
     pub what: Box<RawValue>,
 }
 
@@ -247,7 +248,7 @@ impl Engine {
             let Some(last) = page.last() else { break };
             before = last.position;
             for logged in &page {
-                found.extend(self.happened(logged)?);
+                found.extend(self.happened(customer, logged)?);
             }
         }
         found.truncate(limit);
@@ -256,7 +257,7 @@ impl Engine {
         Ok(found.into_iter().map(|(_, happened)| happened).collect())
     }
 
-    fn happened(&self, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
+    fn happened(&self, customer: Customer, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
         let happened = |at_us: i64, kind: &'static str, what: String| {
             Ok(Some((at_us, Happened { at: time(at_us), kind, what: raw(what) })))
         };
@@ -272,7 +273,14 @@ impl Engine {
                 let at_us = consent.at_us;
                 happened(at_us, "consent", serde_json::to_string(&consent).unwrap_or_default())
             }
-            _ => match decision_of(logged)? {
+            kind::POSTPONED => {
+                let StoredPostponed { postponed, action, fell_out } = entry::read(&logged.bytes, logged.position)?;
+                let occasion = occasion_in_words(postponed.occasion);
+                let until = time(postponed.until_us);
+                let what = json!({"action": action, "fell_out": why(fell_out), "until": until, "occasion": occasion});
+                happened(logged.at_us, "postponed", what.to_string())
+            }
+            _ => match decision_for(customer, logged)? {
                 Some(decided) => happened(logged.at_us, "decision", decided.json),
                 None => Ok(None),
             },

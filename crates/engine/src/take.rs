@@ -7,7 +7,7 @@ use keep::{Commit, Customer, Entry, Key, KeyNumber, Link, Loaded, MessageId, Wan
 use listen::stitch::said;
 
 use crate::counts::Counts;
-use crate::decide::occasion_of;
+use crate::decide::{Named, occasion_of};
 use crate::engine::Engine;
 use crate::entry::{self, StoredRefusal, kind};
 use crate::identity::{Around, Most, Seed, customer_named_by};
@@ -19,7 +19,7 @@ use crate::work::{Aftermath, Work};
 pub(crate) const NOBODY: Customer = Customer(-1);
 
 /// Entries of the log about which history need not ask the log.
-const IN_TAIL: [u8; 4] = [kind::MESSAGE, kind::CONSENT, kind::DECISION, kind::LESSON];
+const IN_TAIL: [u8; 5] = [kind::MESSAGE, kind::CONSENT, kind::DECISION, kind::LESSON, kind::POSTPONED];
 
 /// An event that is new.
 #[derive(Debug, Clone, Copy)]
@@ -356,9 +356,13 @@ impl Batch<'_> {
     }
 
     /// Each event may bring about an action by itself, whatever comes together with it.
-    fn decide_after(&mut self, customer: Customer, Fresh { id, parsed, .. }: &Fresh<'_>) {
-        let subject = parsed.keys.first().map_or("", |key| &key.value);
-        self.engine.decide_after(&mut self.work, customer, occasion_of(&id.0), parsed.at_us, subject);
+    fn decide_after(&mut self, customer: Customer, Fresh { id, parsed, keys, .. }: &Fresh<'_>) {
+        // The first that is the customer's: one of a higher rank may be shared by too many.
+        let theirs = keys.iter().position(|key| self.places[*key].customer == customer).unwrap_or_default();
+        let filed = customer_named_by(self.places[keys[theirs]].number);
+        let subject = parsed.keys.get(theirs).map_or("", |key| &key.value);
+        let named = Named { filed, subject };
+        self.engine.decide_after(&mut self.work, customer, named, occasion_of(&id.0), parsed.at_us);
     }
 
     async fn look(&self, unclear: &BTreeSet<&usize>) -> Result<Option<Around>, keep::Error> {

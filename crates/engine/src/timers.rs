@@ -1,4 +1,5 @@
-//! Timers: a promise about to break, a journey that was silent for too long, an outcome that did not come.
+//! Timers: a promise about to break, a journey that was silent for too long, an outcome that did not come, quiet hours or a cap
+//! that are over.
 //!
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
@@ -6,13 +7,14 @@
 use keep::{Customer, Due, Fired, Take, Wanted};
 
 use crate::counts::Counts;
-use crate::decide::occasion_of;
+use crate::decide::{Named, occasion_of};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::identity::customer_named_by;
 use crate::limits::{TIMERS_AT_ONCE, TIMERS_LEASE_US};
 use crate::message::key_of;
 use crate::profile::Kept;
-use crate::work::Work;
+use crate::work::{Woken, Work};
 
 impl Engine {
     /// Works off timers that are due, a few at a time; says how many there were. When there are none left it is 0.
@@ -69,8 +71,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Decides what to do about what fell due of those who were woken. Where they were woken by what came in of them, after that: it
-    /// may say that a promise was kept, or that they do not want to hear of it.
+    /// Decides what to do about what fell due of those who were woken, and about what was postponed until now. Where they were woken
+    /// by what came in of them, after that: it may say that a promise was kept, or that they do not want to hear of it.
     pub(crate) async fn decide_woken(&self, work: &mut Work<'_>) -> Result<(), keep::Error> {
         let woken = std::mem::take(&mut work.woken);
         if woken.is_empty() || !self.acts_by_itself() {
@@ -78,13 +80,20 @@ impl Engine {
         }
         let customers: Vec<Customer> = woken.keys().copied().collect();
         let keys = self.keep.keys_of(&customers).await?;
-        for (customer, due_us) in woken {
-            let named = keys.iter().filter(|key| key.customer == customer).filter_map(|key| key_of(&key.bytes));
-            let subject = named.min_by_key(|(kind, value)| (self.rules.priority(kind), *kind, *value));
-            let subject = subject.map_or_else(String::new, |(_, value)| value.to_owned());
-            // Not the time at which it goes off, which no two runs have in common.
-            let occasion = occasion_of(format!("wake/{}/{due_us}", customer.0).as_bytes());
-            self.decide_after(work, customer, occasion, work.now_us, &subject);
+        for (customer, Woken { due_us, is_news, again }) in woken {
+            let of_customer = keys.iter().filter(|key| key.customer == customer);
+            let named = of_customer.filter_map(|key| Some((key.number, key_of(&key.bytes)?)));
+            let first = named.min_by_key(|(_, (kind, value))| (self.rules.priority(kind), *kind, *value));
+            let named = first.map(|(number, (_, value))| Named { filed: customer_named_by(number), subject: value });
+            let named = named.unwrap_or(Named { filed: customer, subject: "" });
+            if let Some(occasion) = again {
+                self.decide_after(work, customer, named, occasion, work.now_us);
+            }
+            if is_news {
+                // Not the time at which it goes off, which no two runs have in common.
+                let occasion = occasion_of(format!("wake/{}/{due_us}", customer.0).as_bytes());
+                self.decide_after(work, customer, named, occasion, work.now_us);
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::{Effects, Input, Lesson, step};
+use act::{Consent, Effects, Input, Lesson, step};
 use event::Timestamp;
 use keep::{Change as StateBecomes, Commit, Customer, Entry, Loaded, StateChange, Stored, Timer, TimerId, Version};
 
@@ -30,6 +30,17 @@ pub(crate) struct Person {
     touched: bool,
 }
 
+/// Somebody who was woken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Woken {
+    /// The time of the timer.
+    pub(crate) due_us: i64,
+    /// Whether anything fell due.
+    pub(crate) is_news: bool,
+    /// What gave rise to what was postponed until now.
+    pub(crate) again: Option<u64>,
+}
+
 /// A batch in the making.
 #[derive(Debug)]
 pub(crate) struct Work<'e> {
@@ -38,9 +49,10 @@ pub(crate) struct Work<'e> {
     people: BTreeMap<Customer, Person>,
     /// Customers whose state has to be built anew from their history, each up to when all that fell due was told of it.
     pub(crate) anew: BTreeMap<Customer, i64>,
-    /// Customers who were woken, and of whom there was news by that, each with the time of its timer. What to do about it is not
-    /// decided yet.
-    pub(crate) woken: BTreeMap<Customer, i64>,
+    /// What customers who fell apart refused as long as they were one: each of them refuses it still, whoever said it.
+    pub(crate) refused: BTreeMap<Customer, Vec<Consent>>,
+    /// Customers who were woken, and of whom something is to be decided by that, and is not yet.
+    pub(crate) woken: BTreeMap<Customer, Woken>,
     pub(crate) commit: Commit,
     /// What history wants to have; `None` where it reads it from the log.
     events: Option<Vec<Carried>>,
@@ -61,9 +73,9 @@ pub(crate) struct Aftermath {
 impl<'e> Work<'e> {
     pub(crate) fn new(engine: &'e Engine, now_us: i64) -> Self {
         let commit = Commit { now_us, generation: engine.generation, ..Commit::default() };
-        let (people, anew, woken) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (people, anew, refused, woken) = Default::default();
         let events = engine.tail.is_wanted().then(Vec::new);
-        Self { engine, now_us, people, anew, woken, commit, events, changes: Vec::new(), lessons: Vec::new() }
+        Self { engine, now_us, people, anew, refused, woken, commit, events, changes: Vec::new(), lessons: Vec::new() }
     }
 
     fn now(&self) -> Timestamp {
@@ -91,7 +103,11 @@ impl<'e> Work<'e> {
             }
             Kept::Stale(stale) => {
                 self.anew.insert(stored.customer, stale.told_until_us(self.now_us));
-                Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) }
+                let mut profile = Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) };
+                for consent in &stale.consents {
+                    step(&mut profile.state, Input::Consent(consent), plan, Timestamp::from_micros(i64::MIN));
+                }
+                profile
             }
         };
         let timer_us = profile.wake_us;
@@ -124,9 +140,14 @@ impl<'e> Work<'e> {
 
     /// The timer of a customer went off, and is not set any more.
     pub(crate) fn wake(&mut self, customer: Customer, due_us: i64) {
-        self.person(customer).timer_us = None;
-        if self.step(customer, Input::Wake) {
-            self.woken.insert(customer, due_us);
+        let now_us = self.now_us;
+        let person = self.person(customer);
+        person.timer_us = None;
+        let first = person.profile.state.postponed().first();
+        let again = first.filter(|postponed| postponed.until_us <= now_us).map(|postponed| postponed.occasion);
+        let is_news = self.step(customer, Input::Wake);
+        if is_news || again.is_some() {
+            self.woken.insert(customer, Woken { due_us, is_news, again });
         }
     }
 
@@ -235,12 +256,14 @@ impl<'e> Work<'e> {
     }
 
     /// A customer who fell apart: what is kept of it belongs to nobody until it is built anew. Entries of its own may stand
-    /// under these customers. All that fell due was told of it up to then.
+    /// under these customers. All that fell due was told of it up to then. What it refused, it refuses still.
     pub(crate) fn empty(&mut self, customer: Customer, elsewhere: &[i64], told_until_us: i64) {
         let plan = &self.engine.plan;
         let until_us = self.told_until_us(customer).min(told_until_us);
         let person = self.person(customer);
         let before = std::mem::replace(&mut person.profile, Profile::new(plan));
+        self.refused.entry(customer).or_default().extend(before.refused());
+        let person = self.person(customer);
         let all: BTreeSet<i64> = before.elsewhere.iter().chain(elsewhere).copied().collect();
         person.profile.last_seq = before.last_seq;
         person.profile.elsewhere = all.into_iter().filter(|other| *other != customer.0).collect();

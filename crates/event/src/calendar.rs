@@ -78,6 +78,36 @@ impl Calendar {
         Timestamp::from_naive(date.to_datetime(time), &self.zone)
     }
 
+    /// A length of time that is certainly as long as so many business days, whenever they begin, in microseconds; `i64::MAX`
+    /// where no day of the week is worked.
+    pub fn at_most_us(&self, days: u32) -> i64 {
+        const DAY_US: i64 = 86_400_000_000;
+        let worked = self.days.0.iter().filter(|worked| **worked).count() as u64;
+        if worked == 0 {
+            return i64::MAX;
+        }
+        // As many holidays as can lie in it make it longer, so that more of them may.
+        let mut holidays = 0;
+        loop {
+            // It begins with the next opening, and a week is left over for where it begins and for zones that leave out a day.
+            let weeks = (u64::from(days) + holidays + 1).div_ceil(worked) + 2;
+            let most = self.holidays_within(weeks * 7);
+            if most <= holidays {
+                return i64::try_from(weeks * 7).map_or(i64::MAX, |days| days.saturating_mul(DAY_US));
+            }
+            holidays = most;
+        }
+    }
+
+    /// How many holidays there are at most in so many days on end.
+    fn holidays_within(&self, days: u64) -> u64 {
+        let number = |date: &Date| i64::from(date.duration_since(Date::ZERO).as_hours()) / 24;
+        let dates: Vec<i64> = self.holidays.iter().map(number).collect();
+        let days = i64::try_from(days).unwrap_or(i64::MAX);
+        let from = |first: usize| dates.partition_point(|date| date.saturating_sub(dates[first]) < days) - first;
+        (0..dates.len()).map(from).max().unwrap_or(0) as u64
+    }
+
     /// Whether `days` business days from `from_us` are over at `to_us`, both in microseconds since 1970.
     fn is_over(&self, days: u32, from_us: i64, to_us: i64) -> bool {
         const DAY_US: i64 = 86_400_000_000;
@@ -199,6 +229,31 @@ mod tests {
         let never = Calendar { days: Weekdays([false; 7]), ..berlin() };
         let never = Deadline::BusinessDays(1, never);
         assert!(!never.is_over(0, i64::MAX) && never.ends_us(0) == i64::MAX, "nothing ever falls due");
+    }
+
+    #[test]
+    fn nothing_takes_longer_than_it_takes_at_most() {
+        let only = |day: usize| Weekdays(std::array::from_fn(|n| n == day));
+        let every_week = (0..40).filter_map(|week| date(2026, 1, 3).checked_add(i64::from(7 * week).days()).ok());
+        let calendars = [
+            berlin(),
+            Calendar { days: only(5), ..berlin() },
+            Calendar { days: only(5), holidays: every_week.collect(), ..berlin() },
+            Calendar { days: Weekdays([true; 7]), holidays: BTreeSet::new(), ..berlin() },
+        ];
+        for calendar in calendars {
+            for days in [0, 1, 2, 5, 12, 60] {
+                let most_us = calendar.at_most_us(days);
+                for hour in 0..40 * 24 {
+                    let from_us = 1_766_000_000_000_000 + hour * 3_600_000_000;
+                    let due =
+                        calendar.after_business_days(Timestamp::from_micros(from_us), days).expect("somebody works");
+                    assert!(due.as_micros() - from_us <= most_us, "{days} business days from {from_us}");
+                }
+            }
+        }
+        assert!(berlin().at_most_us(12) <= 6 * 7 * 86_400_000_000, "and not much longer");
+        assert_eq!(Calendar { days: Weekdays([false; 7]), ..berlin() }.at_most_us(1), i64::MAX);
     }
 
     #[test]

@@ -166,6 +166,25 @@ pub enum Outcome {
         /// What went wrong.
         why: String,
     },
+    /// It was not tried, and is to be tried later.
+    Postponed {
+        /// When.
+        due_us: i64,
+        /// Why not now.
+        why: String,
+    },
+    /// It was not tried, and is kept to be looked at and sent again.
+    Withheld {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Outcome {
+    /// Whether it counts as an attempt.
+    pub(crate) fn is_attempt(&self) -> bool {
+        !matches!(self, Outcome::Postponed { .. } | Outcome::Withheld { .. })
+    }
 }
 
 /// A named record that changes.

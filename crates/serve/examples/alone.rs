@@ -28,7 +28,8 @@ async fn main() {
     let opened = Engine::open(Arc::clone(&keep), Arc::new(charter), clock, engine::Options::default()).await;
     let engine = opened.unwrap();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
-    let outbox = Arc::new(Outbox::new(keep, Arc::clone(engine.clock()), wire));
+    let outbox = Outbox::new(keep, Arc::clone(engine.clock()), wire).asking(Arc::<Engine>::clone(&engine));
+    let outbox = Arc::new(outbox);
     engine.tell_outbox(Arc::clone(&outbox));
     let (_stop, stopping) = watch::channel(false);
     let mut options = Options::new(address.parse().unwrap());

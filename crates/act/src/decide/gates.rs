@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 
 use super::{FellOut, Handling};
 use crate::customer::Customer;
-use crate::limits::DECISIONS_MAX;
 use crate::plan::index;
 
 /// Who gets the case.
@@ -41,7 +40,7 @@ pub(super) fn pass(customer: &Customer<'_>, action: usize, occasion: u64) -> Res
     }
     let zone = &plan.charter().timezone;
     match told.quiet.and_then(|quiet| quiet_until_us(quiet, customer.now_us, zone)) {
-        Some(until_us) => Err((FellOut::Quiet, Some(until_us))),
+        Some(until_us) => Err((FellOut::Quiet, (until_us < i64::MAX).then_some(until_us))),
         None => Ok(()),
     }
 }
@@ -59,19 +58,16 @@ fn used_up(
     let counted = decided.iter().filter(|taken| taken.occasion != occasion && counts(index(taken.action)));
     let counted = counted.map(|taken| taken.at_us).filter(|at_us| !per.is_over(*at_us, customer.now_us));
     let counted: Vec<i64> = counted.collect();
-    // Where older decisions had no room, nobody knows how many of them would count.
-    let forgotten =
-        decided.len() >= DECISIONS_MAX && decided.first().is_some_and(|f| !per.is_over(f.at_us, customer.now_us));
-    let oldest = match counted.len().checked_sub(times) {
-        Some(oldest) => counted.get(oldest).copied(),
-        None if forgotten => decided.first().map(|taken| taken.at_us),
-        None => None,
-    };
-    oldest.map(|at_us| per.ends_us(at_us).saturating_add(1))
+    let oldest = counted.get(counted.len().checked_sub(times)?)?;
+    Some(per.ends_us(*oldest).saturating_add(1))
 }
 
-/// When the quiet hours end that a time lies in, in microseconds since 1970; `None` where it lies in none.
-fn quiet_until_us(quiet: QuietHours, now_us: i64, zone: &TimeZone) -> Option<i64> {
+/// When the quiet hours end that a time lies in, in microseconds since 1970, `i64::MAX` where they never do; `None` where it lies
+/// in none.
+pub fn quiet_until_us(quiet: QuietHours, now_us: i64, zone: &TimeZone) -> Option<i64> {
+    if quiet.from == quiet.to {
+        return Some(i64::MAX);
+    }
     let local = Timestamp::from_micros(now_us).to_jiff().to_zoned(zone.clone()).datetime();
     let time = local.time();
     let over_midnight = quiet.from >= quiet.to;

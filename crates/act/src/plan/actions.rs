@@ -1,6 +1,6 @@
 //! Actions and caps, made ready.
 
-use charter::actions::{Action, Limit, Measure, Propensity};
+use charter::actions::{Action, Cap, Limit, Measure, Propensity};
 use charter::{Charter, Condition, Fact};
 use event::{Column, Deadline};
 use rapidhash::v3::rapidhash_v3;
@@ -21,6 +21,11 @@ pub(crate) struct ActionPlan {
     pub(crate) model: Option<u64>,
     /// How long after the decision that outcome counts, in microseconds.
     pub(crate) horizon_us: i64,
+    /// How long a decision for it is kept: as long as a cap looks back, or an outcome may follow.
+    pub(crate) kept_us: i64,
+    /// With which others it shares the [room](crate::limits::DECISIONS_MAX) for decisions: with none where more than the
+    /// occasion asks for them, so that what is decided all the time pushes out nothing that somebody needs.
+    pub(crate) room: usize,
 }
 
 /// A cap over the actions of one channel, or all.
@@ -45,7 +50,7 @@ fn learnt(charter: &Charter, action: &Action) -> Option<usize> {
 const HORIZON_US: i64 = 90 * 86_400_000_000;
 
 pub(super) fn horizon_us(charter: &Charter, outcome: usize) -> i64 {
-    charter.outcomes[outcome].horizon.map_or(HORIZON_US, at_most_us)
+    charter.outcomes[outcome].horizon.map_or(HORIZON_US, |horizon| at_most_us(horizon, &charter.calendar))
 }
 
 /// What tells one model from another: the action, its outcome, and what the numbers mean that it is over.
@@ -74,33 +79,35 @@ fn model(charter: &Charter, action: &Action, outcome: usize) -> u64 {
 }
 
 pub(super) fn compile(charter: &Charter) -> Vec<ActionPlan> {
-    let action = |action: &Action| {
+    let action = |(i, action): (usize, &Action)| {
         let learnt = learnt(charter, action);
+        let horizon_us = learnt.map_or(0, |outcome| horizon_us(charter, outcome));
+        let shared = charter.caps.iter().filter(|cap| counts(cap, action)).map(|cap| cap.limit);
+        let longest_us =
+            action.cap.into_iter().chain(shared).map(|limit| at_most_us(limit.per, &charter.calendar)).max();
+        let is_needed = longest_us.is_some() || learnt.is_some();
         ActionPlan {
             cap: action.cap.map(|cap| limit(charter, cap)),
             learnt,
             model: learnt.map(|outcome| model(charter, action, outcome)),
-            horizon_us: learnt.map_or(0, |outcome| horizon_us(charter, outcome)),
+            horizon_us,
+            kept_us: longest_us.unwrap_or(0).max(horizon_us).max(OCCASION_US),
+            room: if is_needed { i } else { charter.actions.len() },
         }
     };
-    charter.actions.iter().map(action).collect()
+    charter.actions.iter().enumerate().map(action).collect()
+}
+
+fn counts(cap: &Cap, action: &Action) -> bool {
+    cap.channel.is_none() || action.channel == cap.channel
 }
 
 pub(super) fn shared(charter: &Charter) -> Vec<SharedCap> {
     let shared = charter.caps.iter().map(|cap| {
-        let counts = |action: &Action| cap.channel.is_none() || action.channel == cap.channel;
         let (per, times) = limit(charter, cap.limit);
-        SharedCap { counts: charter.actions.iter().map(counts).collect(), per, times }
+        SharedCap { counts: charter.actions.iter().map(|action| counts(cap, action)).collect(), per, times }
     });
     shared.collect()
-}
-
-/// How long a decision has to be kept: as long as a cap looks back, or an outcome may follow.
-pub(super) fn kept_us(charter: &Charter) -> i64 {
-    let caps = charter.actions.iter().filter_map(|action| action.cap).chain(charter.caps.iter().map(|cap| cap.limit));
-    let caps = caps.map(|limit| at_most_us(limit.per));
-    let horizons = charter.actions.iter().filter_map(|action| learnt(charter, action)).map(|o| horizon_us(charter, o));
-    caps.chain(horizons).chain([OCCASION_US]).max().unwrap_or(OCCASION_US)
 }
 
 /// The columns of an event that are named by conditions about customers.
@@ -112,6 +119,8 @@ pub(super) fn latest(charter: &Charter) -> Vec<Column> {
     let mut columns: Vec<Column> = facts
         .filter_map(|fact| match fact {
             Fact::Event(column) => Some(column.clone()),
+            // Where the charter lists no moments, an event that nothing refers to is one by its own name.
+            Fact::Moment if charter.moments.is_empty() => Some(Column::Event),
             _ => None,
         })
         .collect();

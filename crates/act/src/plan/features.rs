@@ -2,7 +2,7 @@
 
 use charter::Charter;
 use charter::actions::{Feature, Measure};
-use event::{Column, Deadline};
+use event::{Calendar, Column, Deadline};
 
 use super::{at_most_us, number};
 
@@ -107,19 +107,19 @@ pub(super) fn compile(charter: &Charter) -> (Vec<SeriesKind>, Vec<FeaturePlan>, 
             }
             Measure::Pending(of) => Reads::Pending(number(expectation(of))),
         };
-        series.push(kind(feature, reads));
+        series.push(kind(feature, reads, &charter.calendar));
         let within = feature.within.map(|span| Deadline::new(span, &charter.calendar));
         features.push(FeaturePlan { reads, series: i, within });
     }
     (series, features, feeds)
 }
 
-fn kind(feature: &Feature, reads: Reads) -> SeriesKind {
+fn kind(feature: &Feature, reads: Reads, calendar: &Calendar) -> SeriesKind {
     match (reads, feature.within) {
         (Reads::Last | Reads::Since, _) => SeriesKind::Last,
         (Reads::Sum, None) => SeriesKind::Sum,
-        (Reads::Sum, Some(within)) => SeriesKind::Amounts(at_most_us(within)),
+        (Reads::Sum, Some(within)) => SeriesKind::Amounts(at_most_us(within, calendar)),
         (_, None) => SeriesKind::Total,
-        (_, Some(within)) => SeriesKind::Times(at_most_us(within)),
+        (_, Some(within)) => SeriesKind::Times(at_most_us(within, calendar)),
     }
 }

@@ -69,10 +69,8 @@ impl Take {
 
     pub(crate) fn read(&self, event: &Event<'_>, charter: &Charter) -> Kept {
         let copy = if self.same { Kept::same } else { Kept::copy };
-        if self.column == Column::Channel
-            && let Some(channel) = charter.channel_of(event)
-        {
-            return copy(Value::Text(&charter.channels[channel].name));
+        if self.column == Column::Channel {
+            return copy(channel(event, charter));
         }
         let json = match self.column {
             Column::Property(_) => event.properties,
@@ -89,6 +87,12 @@ impl Take {
         let answer: Answer<'_> = event.get(&self.column);
         answer.value().map_or(Kept::Null, copy)
     }
+}
+
+/// The channel of an event: that of the charter, or else what the event says.
+pub(super) fn channel<'a>(event: &Event<'a>, charter: &'a Charter) -> Value<'a> {
+    let named = charter.channel_of(event).map(|channel| charter.channels[channel].name.as_str());
+    named.or(event.channel).map_or(Value::Null, Value::Text)
 }
 
 /// Compiles the roles of all moments, by number; where the charter lists none, with one more for all other events.

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::limits::DECISIONS_MAX;
 use crate::plan::{Plan, index};
 
-/// A decision for an action, or to withhold it, as the state keeps it. At most one for each occasion.
+/// A decision for an action, or to withhold it, as the state keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Taken {
     /// When, in microseconds since 1970.
@@ -36,6 +36,15 @@ pub struct Drawn {
     pub lot: f64,
 }
 
+/// Something that only time kept out: quiet hours, or a cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Postponed {
+    /// When it is looked at again, in microseconds since 1970.
+    pub until_us: i64,
+    /// What gave rise to it.
+    pub occasion: u64,
+}
+
 /// What followed a decision. It names nobody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lesson {
@@ -55,6 +64,14 @@ impl Taken {
 
     fn lesson(&self, plan: &Plan, came: bool) -> Option<Lesson> {
         Some(Lesson { model: plan.model(index(self.action))?, features: self.features.clone(), came })
+    }
+
+    fn kept_until_us(&self, plan: &Plan) -> i64 {
+        self.at_us.saturating_add(plan.actions[index(self.action)].kept_us)
+    }
+
+    fn room(&self, plan: &Plan) -> usize {
+        plan.actions[index(self.action)].room
     }
 
     /// The outcome that is waited for, and the last moment at which it counts; none where nothing can be learnt from it,
@@ -90,35 +107,60 @@ impl State {
         if index(taken.action) >= plan.actions.len() {
             return;
         }
-        // Of two for one occasion the earlier counts, whichever became known first; unless it was forgotten when the later
-        // one was decided.
-        if let Some(known) = self.decided.iter().position(|known| known.occasion == taken.occasion) {
-            let order = |taken: &Taken| (taken.at_us, taken.action);
-            let (first, second) = (&self.decided[known], taken);
-            let in_order = order(first) <= order(second);
-            let (earlier, later) = if in_order { (first, second) } else { (second, first) };
-            let forgotten = earlier.at_us.saturating_add(plan.decisions_kept_us) < later.at_us;
-            if in_order != forgotten {
-                return;
-            }
-            self.decided.remove(known);
+        // Two for one occasion are those of customers who turned out to be one: both were made, and the earlier answers.
+        let place = |taken: &Taken| (taken.at_us, taken.occasion, taken.action);
+        match self.decided.binary_search_by_key(&place(taken), place) {
+            Ok(_) => return,
+            Err(position) => self.decided.insert(position, taken.clone()),
         }
-        let place = |taken: &Taken| (taken.at_us, taken.occasion);
-        let position = self.decided.partition_point(|known| place(known) < place(taken));
-        self.decided.insert(position, taken.clone());
-        if self.decided.len() > DECISIONS_MAX {
+        self.make_room(taken.room(plan), plan, effects);
+        self.forget_decisions(plan);
+    }
+
+    /// Forgets the oldest decision of a room that there is none left in.
+    fn make_room(&mut self, room: usize, plan: &Plan, effects: &mut Effects) {
+        let mut alike = self.decided.iter().enumerate().filter(|(_, taken)| taken.room(plan) == room);
+        let oldest = alike.next().map(|(position, _)| position);
+        if let Some(oldest) = oldest
+            && alike.count() >= DECISIONS_MAX
+        {
             // Of one that had no time to wait until the end it is taught what came until now.
-            let oldest = self.decided.remove(0);
+            let oldest = self.decided.remove(oldest);
             if let Some((outcome, ends_us)) = self.waits(&oldest, plan) {
                 effects.lessons.extend(oldest.lesson(plan, self.came(outcome, oldest.at_us, ends_us)));
             }
         }
-        self.forget_decisions(plan);
+    }
+
+    /// Whether so much was decided that more of it would push out what was decided before.
+    pub(crate) fn has_full_rooms(&self, plan: &Plan) -> bool {
+        let mut rooms = vec![0; plan.actions.len() + 1];
+        self.decided.iter().for_each(|taken| rooms[taken.room(plan)] += 1);
+        rooms.into_iter().any(|decided| decided >= DECISIONS_MAX)
+    }
+
+    /// What is to be looked at again, and was not yet, in the order of time: when one of them is due, all is decided anew, so that
+    /// one is kept of those of the same time.
+    pub fn postponed(&self) -> &[Postponed] {
+        &self.postponed
+    }
+
+    pub(super) fn postpone(&mut self, postponed: Postponed) {
+        match self.postponed.binary_search_by_key(&postponed.until_us, |known| known.until_us) {
+            Ok(known) => self.postponed[known] = self.postponed[known].min(postponed),
+            Err(place) => self.postponed.insert(place, postponed),
+        }
+        self.forget_postponed();
+    }
+
+    pub(super) fn forget_postponed(&mut self) {
+        let seen_us = self.seen_us;
+        self.postponed.retain(|postponed| postponed.until_us > seen_us);
     }
 
     pub(super) fn forget_decisions(&mut self, plan: &Plan) {
         let seen_us = self.seen_us;
-        self.decided.retain(|taken| taken.at_us.saturating_add(plan.decisions_kept_us) >= seen_us);
+        self.decided.retain(|taken| taken.kept_until_us(plan) >= seen_us);
     }
 
     /// Lessons of decisions whose outcome had its time by now: each is taught once, whether it came or not, when that time is over.

@@ -4,7 +4,7 @@ use event::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::stored::follows;
-use super::{Consent, Drawn, Effects, State, Taken};
+use super::{Consent, Drawn, Effects, Postponed, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::LATE_EVENTS_MAX;
@@ -32,6 +32,8 @@ pub struct History {
     pub drawn: Vec<Drawn>,
     /// What was decided for the customer.
     pub decided: Vec<Taken>,
+    /// What was to be looked at again.
+    pub postponed: Vec<Postponed>,
 }
 
 impl Noted {
@@ -53,7 +55,11 @@ impl Plan {
 impl History {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.consents.is_empty() && self.drawn.is_empty() && self.decided.is_empty()
+        self.events.is_empty()
+            && self.consents.is_empty()
+            && self.drawn.is_empty()
+            && self.decided.is_empty()
+            && self.postponed.is_empty()
     }
 
     /// The customer's state, as it is known at `until`: the same as [`replay`](super::replay()) gives, step by step.
@@ -70,8 +76,7 @@ impl History {
         }
         let late: Vec<Digest> = events.collect();
         let known = follows(&settled, &late, plan);
-        let (consents, decided) = (Vec::new(), Vec::new());
-        let mut state = State { seen_us: i64::MIN, settled, late, known, latest, consents, decided, drawn: None };
+        let mut state = State { settled, late, known, latest, ..State::new(plan) };
         self.consents.iter().for_each(|consent| state.consent(consent));
         self.drawn.iter().for_each(|drawn| state.draw(drawn));
         // What there was to learn was learnt then.
@@ -79,6 +84,7 @@ impl History {
         // Which of two for one occasion counts is not to depend on whether the first is forgotten by now.
         self.decided.iter().for_each(|taken| state.decide(taken, plan, &mut taught));
         state.seen_us = until.as_micros().min(i64::MAX - 1);
+        self.postponed.iter().for_each(|postponed| state.postpone(*postponed));
         state.forget_decisions(plan);
         state
     }

@@ -21,7 +21,9 @@ pub fn replay<'a>(inputs: impl IntoIterator<Item = Input<'a>>, plan: &Plan, unti
     for input in inputs.into_iter().chain([Input::Wake]) {
         let known = match input {
             Input::Event { event, .. } => event.received_at.unwrap_or(event.at).min(until),
-            Input::Consent(_) | Input::Drawn(_) | Input::Decided(_) => Timestamp::from_micros(state.seen_us),
+            Input::Consent(_) | Input::Drawn(_) | Input::Decided(_) | Input::Postponed(_) => {
+                Timestamp::from_micros(state.seen_us)
+            }
             Input::Wake => until,
         };
         let mut effects = step(&mut state, input, plan, known);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Consent, Drawn, State, Taken};
+use super::{Consent, Drawn, Postponed, State, Taken};
 use crate::digest::Digest;
 use crate::known::Known;
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, LATE_EVENTS_MAX};
@@ -13,8 +13,9 @@ use crate::plan::{Plan, index};
 use crate::value::Kept;
 
 /// The version of the form, in the first byte. A form that was ever written is read for good, or refused by its number. Up to
-/// when a state was looked at stands behind the charter's fingerprint in all of them, see [`State::seen_us_of`].
-const VERSION: u8 = 2;
+/// when a state was looked at stands behind the charter's fingerprint in all of them, see [`State::seen_us_of`]; what the customer
+/// decided about purposes behind that since the third, see [`State::consents_of`].
+const VERSION: u8 = 3;
 
 /// How long the fingerprint of a charter is.
 const FINGERPRINT_BYTES: usize = 8;
@@ -40,12 +41,13 @@ pub enum StateError {
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     seen_us: i64,
+    consents: Cow<'a, [Consent]>,
     settled: Cow<'a, Known>,
     late: Vec<StoredEvent<'a>>,
     latest: Cow<'a, [Kept]>,
-    consents: Cow<'a, [Consent]>,
     decided: Cow<'a, [Taken]>,
     drawn: Option<Drawn>,
+    postponed: Cow<'a, [Postponed]>,
 }
 
 /// An event, by how it differs from the one before.
@@ -82,12 +84,13 @@ impl State {
         });
         let stored = Stored {
             seen_us: self.seen_us,
+            consents: Cow::Borrowed(&self.consents),
             settled: Cow::Borrowed(&self.settled),
             late: late.collect(),
             latest: Cow::Borrowed(&self.latest),
-            consents: Cow::Borrowed(&self.consents),
             decided: Cow::Borrowed(&self.decided),
             drawn: self.drawn,
+            postponed: Cow::Borrowed(&self.postponed),
         };
         bytes.push(VERSION);
         bytes.extend_from_slice(&plan.fingerprint);
@@ -98,6 +101,14 @@ impl State {
     pub fn seen_us_of(bytes: &[u8]) -> Option<i64> {
         let (seen_us, _) = postcard::take_from_bytes(bytes.get(1 + FINGERPRINT_BYTES..)?).ok()?;
         Some(seen_us)
+    }
+
+    /// What the customer of a state decided about purposes, by its bytes, of whatever charter it is; the rest of them may be
+    /// damaged. `None` of an earlier version.
+    pub fn consents_of(bytes: &[u8]) -> Option<Vec<Consent>> {
+        let rest = bytes.strip_prefix(&[VERSION])?.get(FINGERPRINT_BYTES..)?;
+        let ((_, consents), _) = postcard::take_from_bytes::<(i64, Vec<Consent>)>(rest).ok()?;
+        Some(consents)
     }
 
     /// Reads a state.
@@ -160,11 +171,14 @@ impl Stored<'_> {
         };
         let in_order = late.is_sorted_by(|a, b| a.place() < b.place())
             && late.first().is_none_or(|first| self.settled.last.is_none_or(|last| last < first.place()));
-        let bounded =
-            late.len() <= LATE_EVENTS_MAX && self.consents.len() <= CONSENTS_MAX && self.decided.len() <= DECISIONS_MAX;
+        let bounded = late.len() <= LATE_EVENTS_MAX
+            && self.consents.len() <= CONSENTS_MAX
+            && self.decided.len() <= DECISIONS_MAX * (plan.actions.len() + 1);
         let actions = self.decided.iter().all(|taken| index(taken.action) < plan.actions.len());
         let latest = self.latest.is_empty() || self.latest.len() == plan.latest.len();
-        if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest) {
+        let again = self.postponed.is_sorted_by(|a, b| a.until_us < b.until_us)
+            && self.postponed.first().is_none_or(|first| first.until_us > self.seen_us);
+        if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest && again) {
             return None;
         }
         Some(State {
@@ -176,6 +190,7 @@ impl Stored<'_> {
             consents: self.consents.into_owned(),
             decided: self.decided.into_owned(),
             drawn: self.drawn,
+            postponed: self.postponed.into_owned(),
         })
     }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Names {
     /// Kinds of which not all names could be read, so that none can be called wrong.
     partly: BTreeSet<Kind>,
     used: BTreeSet<(Kind, String)>,
+    /// Features that count inside of a window.
+    pub(crate) windowed: BTreeSet<String>,
     /// The type of each feature in conditions.
     pub(crate) feature_types: BTreeMap<String, Type>,
     /// The condition of each segment that has been read.

@@ -1,5 +1,6 @@
 //! `diff`: two charters over the same lake, and every figure that changes.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -71,11 +72,44 @@ pub(crate) async fn run(home: &Home, args: &DiffArgs, as_json: bool) -> Result<E
     } else {
         draw::data(&draw::table(&changes_table(&found, limit(ROWS))));
     }
-    for note in &left_out {
+    for note in left_out.iter().chain(&untold(&old, &new, &args.new)) {
         draw::note(note);
     }
     say_simulated([&*old, &*new, &*home.charter]);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What has changed and no view can tell, because it is about what is decided and not about what happened.
+fn untold(old: &Charter, new: &Charter, path: &Path) -> Option<String> {
+    let lists = [
+        ("features", named(&old.features, &new.features, |feature| &feature.name)),
+        ("actions", named(&old.actions, &new.actions, |action| &action.name)),
+    ];
+    let lists = lists.into_iter().filter(|(_, changed)| !changed.is_empty());
+    let lists = lists.map(|(part, changed)| format!("{part} ({})", changed.join(", ")));
+    let whole = [
+        ("caps", old.caps != new.caps),
+        ("stakes", old.stakes != new.stakes),
+        ("deciding", old.deciding != new.deciding),
+    ];
+    let whole = whole.into_iter().filter(|(_, changed)| *changed).map(|(part, _)| part.to_owned());
+    let parts: Vec<String> = lists.chain(whole).collect();
+    let what = parts.join(", ");
+    (!parts.is_empty()).then(|| {
+        format!(
+            "{what} changed, too, which no figure here tells: `desireline replay --policy {}` says what would have been decided",
+            path.display()
+        )
+    })
+}
+
+/// The names of what is not the same in two lists, each once.
+fn named<'a, T: PartialEq>(old: &'a [T], new: &'a [T], name: impl Fn(&'a T) -> &'a str) -> Vec<&'a str> {
+    let changed = |of: &'a [T], other: &'a [T]| of.iter().filter(move |one| !other.contains(one));
+    let mut names: Vec<&str> = changed(old, new).chain(changed(new, old)).map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn has_journey(charter: &Charter, name: &str) -> bool {

@@ -63,7 +63,8 @@ async fn serve(
     let is_first = options.listener.is_none();
     let Live { keep, engine, history, .. } = live.clone();
     let wire = Arc::new(Webhooks::new(Arc::new(SystemLookup)));
-    let outbox = Arc::new(Outbox::new(keep, Arc::clone(engine.clock()), wire));
+    let outbox = Outbox::new(keep, Arc::clone(engine.clock()), wire).asking(Arc::<Engine>::clone(&engine));
+    let outbox = Arc::new(outbox);
     engine.tell_outbox(Arc::clone(&outbox));
     let (stop, stopping) = watch::channel(false);
     let (learning, is_learning) = watch::channel(is_first);

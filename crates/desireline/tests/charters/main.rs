@@ -7,6 +7,7 @@
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod home;
 
+mod actions;
 mod asking;
 mod journeys;
 mod keys;

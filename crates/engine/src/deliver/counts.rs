@@ -17,6 +17,10 @@ pub struct Counts {
     pub refused: u64,
     /// Deliveries that were given up.
     pub given_up: u64,
+    /// Times that something was not sent because it is in its quiet hours.
+    pub postponed: u64,
+    /// Deliveries that were put aside because the customer does not consent any more.
+    pub withheld: u64,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +29,8 @@ pub(super) struct Counters {
     failed: AtomicU64,
     refused: AtomicU64,
     given_up: AtomicU64,
+    postponed: AtomicU64,
+    withheld: AtomicU64,
 }
 
 impl Counters {
@@ -38,9 +44,13 @@ impl Counters {
     }
 
     pub(super) fn settled(&self, outcome: &Outcome) {
-        if matches!(outcome, Outcome::Dead { .. }) {
-            self.given_up.fetch_add(1, Ordering::Relaxed);
-        }
+        let counter = match outcome {
+            Outcome::Dead { .. } => &self.given_up,
+            Outcome::Postponed { .. } => &self.postponed,
+            Outcome::Withheld { .. } => &self.withheld,
+            Outcome::Done | Outcome::Retry { .. } => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn read(&self) -> Counts {
@@ -50,6 +60,8 @@ impl Counters {
             failed: read(&self.failed),
             refused: read(&self.refused),
             given_up: read(&self.given_up),
+            postponed: read(&self.postponed),
+            withheld: read(&self.withheld),
         }
     }
 }

@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex};
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::stream::StreamExt as _;
-use keep::{Commit, Delivery, Keep, RecordChange, Settled, Take};
+use keep::{Commit, Delivery, Keep, Outcome, RecordChange, Settled, Take};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::counts::{Counters, Counts};
 use super::error::Error;
+use super::gate::{Gate, Sending};
 use super::judge::{Verdict, judge};
 use super::limits::{IN_FLIGHT, LEASE_US, PAGE, POLL, REFRESH, TRIES_MAX};
 use super::stored::{self, Known, record_name};
+use super::target::Target;
 use super::wire::{Answer, Request, Wire};
 use crate::clock::Clock;
 
@@ -26,6 +28,7 @@ pub struct Outbox {
     pub(super) keep: Arc<dyn Keep>,
     pub(super) clock: Arc<dyn Clock>,
     wire: Arc<dyn Wire>,
+    gate: Option<Arc<dyn Gate>>,
     lanes: Mutex<BTreeMap<String, Arc<Lane>>>,
     /// Rings when there is another target, or one less.
     pub(super) targets: Notify,
@@ -41,22 +44,44 @@ pub(super) struct Lane {
     pub(super) quiet_until_us: AtomicI64,
 }
 
-/// A delivery that was tried, and what came of it.
+/// A delivery that was tried, or could not be, and what came of it.
 #[derive(Debug)]
 struct Tried {
     known: Known,
     delivery: Delivery,
-    answer: Answer,
+    came: Came,
     at_us: i64,
     /// Whether there is no such target any more.
     removed: bool,
+}
+
+#[derive(Debug)]
+enum Came {
+    Answered(Answer),
+    /// It may not be sent, or not now.
+    NotSent(Outcome),
+}
+
+impl Came {
+    fn verdict(&self, target: &Target, delivery: &Delivery, at_us: i64) -> Verdict {
+        match self {
+            Came::Answered(answer) => judge(target, delivery, answer, at_us),
+            Came::NotSent(outcome) => Verdict { outcome: outcome.clone(), target: None, quiet_until_us: None },
+        }
+    }
 }
 
 impl Outbox {
     /// An outbox that sends over this wire what is posted to `keep`.
     pub fn new(keep: Arc<dyn Keep>, clock: Arc<dyn Clock>, wire: Arc<dyn Wire>) -> Self {
         let (lanes, targets, counters) = (Mutex::default(), Notify::new(), Counters::default());
-        Self { keep, clock, wire, lanes, targets, counters }
+        Self { keep, clock, wire, gate: None, lanes, targets, counters }
+    }
+
+    /// The same, which asks this one before each attempt whether it may be made.
+    #[must_use]
+    pub fn asking(self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self }
     }
 
     /// Something was posted to this target. What nobody tells is found a moment later all the same.
@@ -152,22 +177,35 @@ impl Outbox {
         Ok(Some(taken.into_iter().map(|delivery| (known.clone(), delivery)).collect()))
     }
 
-    /// Sends it, and writes down what came of it. What could not be written down comes back.
+    /// Sends it if it may be sent, and writes down what came of it. What could not be written down comes back.
     async fn attempt(&self, known: Known, delivery: Delivery) -> Option<Tried> {
+        let sending = match &self.gate {
+            // Where that cannot be told, it is asked again when the lease ends.
+            Some(gate) => gate.ask(&delivery.post, self.clock.now_us()).await.ok()?,
+            None => Sending::Now,
+        };
+        let came = match sending.outcome() {
+            Some(outcome) => Came::NotSent(outcome),
+            None => Came::Answered(self.send(&known, &delivery).await),
+        };
+        let at_us = self.clock.now_us();
+        self.settle(Tried { known, delivery, came, at_us, removed: false }).await
+    }
+
+    async fn send(&self, known: &Known, delivery: &Delivery) -> Answer {
         let answer = match Request::new(&known.target, &delivery.post, self.clock.now_us()) {
             Some(request) => self.wire.send(&known.target, &request).await,
             None => Answer::Failed { why: "its id cannot be that of a webhook".to_owned() },
         };
         self.counters.answered(&answer);
-        let at_us = self.clock.now_us();
-        self.settle(Tried { known, delivery, answer, at_us, removed: false }).await
+        answer
     }
 
     /// Writes down what came of an attempt; comes back with it where that is not possible for now.
     async fn settle(&self, mut tried: Tried) -> Option<Tried> {
         for _ in 0..TRIES_MAX {
-            let Tried { known, delivery, answer, at_us, removed } = &tried;
-            let mut verdict = judge(&known.target, delivery, answer, *at_us);
+            let Tried { known, delivery, came, at_us, removed } = &tried;
+            let mut verdict = came.verdict(&known.target, delivery, *at_us);
             verdict.target.take_if(|_| *removed);
             match self.keep.commit(commit(known, delivery, &verdict, self.clock.now_us())).await {
                 Ok(_) => {

@@ -50,7 +50,7 @@ pub struct ShownWaiting {
     pub id: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// What went wrong the last time; none where it was not tried.
+    /// What went wrong the last time, or why it was not sent; none where it was not tried.
     pub why: Option<String>,
     /// When it is tried next.
     pub due_at: String,
@@ -65,7 +65,7 @@ pub struct ShownDead {
     pub id: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// What went wrong the last time.
+    /// What went wrong the last time, or why it may not be sent.
     pub why: String,
     /// When the last attempt was due.
     pub due_at: String,

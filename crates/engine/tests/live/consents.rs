@@ -6,6 +6,73 @@ use futures::executor::block_on;
 
 use crate::stories::{Shop, asked, track};
 
+fn says(shop: &Shop, kind: &str, value: &str, granted: bool) {
+    let said = BTreeMap::from([("service".to_owned(), granted)]);
+    let _ = block_on(shop.engine.consent(kind, value, &said)).expect("memory is there");
+}
+
+/// A tablet that somebody is known to use who consented.
+fn tablet_of_u1() -> Shop {
+    let shop = Shop::new();
+    shop.send(&track("Visit", r#""anonymousId":"tablet""#, ""));
+    shop.send(&track("Visit", r#""userId":"u1""#, ""));
+    says(&shop, "user_id", "u1", true);
+    shop.at("2026-03-02T09:10").send(r#"{"type":"identify","userId":"u1","anonymousId":"tablet"}"#);
+    shop
+}
+
+/// Somebody else turns out to use it, too, or the link is taken back.
+fn falls_apart(shop: &Shop, by_itself: bool) {
+    if by_itself {
+        shop.at("2026-03-02T12:00").send(&track("Visit", r#""userId":"u2","anonymousId":"tablet""#, ""));
+    } else {
+        let (user, tablet) = (("user_id", "u1"), ("anonymous_id", "tablet"));
+        assert!(block_on(shop.at("2026-03-02T12:00").engine.unlink(user, tablet, &[])).expect("memory is there"));
+    }
+    let number = |kind, value| shop.customer(kind, value).expect("known").customer;
+    assert_ne!(number("user_id", "u1"), number("anonymous_id", "tablet"));
+}
+
+#[test]
+fn who_refused_is_left_alone_whatever_falls_apart() {
+    let cases = [("user_id", "u1"), ("anonymous_id", "tablet")].map(|by| [(by, true), (by, false)]);
+    for ((kind, value), by_itself) in cases.into_iter().flatten() {
+        let shop = tablet_of_u1();
+        says(shop.at("2026-03-02T10:00"), kind, value, false);
+        falls_apart(&shop, by_itself);
+        let granted = |kind, value| shop.customer(kind, value).expect("known").consents[0].granted;
+        assert!(!granted("user_id", "u1"), "said by {kind}");
+        assert!(!granted("anonymous_id", "tablet"), "said by {kind}: who it was is not known");
+        let ticket = track("Ticket", r#""userId":"u1""#, "");
+        shop.send(&[ticket.as_str(), ticket.as_str()].join(","));
+        assert_eq!(shop.deliveries("crm"), [""; 0]);
+        shop.is_its_replay();
+        // The last word counts again.
+        says(shop.at("2026-03-02T13:00"), "user_id", "u1", true);
+        assert!(granted("user_id", "u1") && !granted("anonymous_id", "tablet"));
+        shop.is_its_replay();
+    }
+}
+
+#[test]
+fn what_somebody_had_is_theirs_whatever_falls_apart() {
+    for by_itself in [true, false] {
+        let shop = tablet_of_u1();
+        let ticket = track("Ticket", r#""userId":"u1""#, "");
+        shop.at("2026-03-02T10:00").send(&[ticket.as_str(), ticket.as_str()].join(","));
+        assert_eq!(shop.deliveries("crm").len(), 1);
+        let answer = block_on(shop.engine.decide(asked("user_id", "u1", "page"))).expect("memory is there").action;
+        falls_apart(&shop, by_itself);
+        let decided = |kind, value| shop.customer(kind, value).expect("known").decided.len();
+        assert_eq!((decided("user_id", "u1"), decided("anonymous_id", "tablet")), (2, 0));
+        shop.at("2026-03-02T13:00").send(&ticket);
+        assert_eq!(shop.deliveries("crm").len(), 1, "once in two weeks");
+        let again = block_on(shop.engine.decide(asked("user_id", "u1", "page"))).expect("memory is there");
+        assert!(again.repeated && again.action == answer);
+        shop.is_its_replay();
+    }
+}
+
 #[test]
 fn consent_cap_and_occasion_are_kept() {
     let shop = Shop::new();

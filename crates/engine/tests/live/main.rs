@@ -12,6 +12,7 @@ mod learning;
 mod lots;
 mod overdue;
 mod policies;
+mod postponed;
 mod shown;
 mod simulated;
 mod stories;

@@ -198,16 +198,16 @@ fn settle(draft: &mut Draft<'_>, settled: &Settled) -> Result<(), Error> {
     take_out(draft, &parcel);
     match &settled.outcome {
         Outcome::Done => return Ok(()),
-        Outcome::Retry { due_us, why } => {
+        Outcome::Retry { due_us, why } | Outcome::Postponed { due_us, why } => {
             parcel.post.due_us = *due_us;
             parcel.why = shortened(why);
         }
-        Outcome::Dead { why } => {
+        Outcome::Dead { why } | Outcome::Withheld { why } => {
             parcel.dead = true;
             parcel.why = shortened(why);
         }
     }
-    parcel.attempts = parcel.attempts.saturating_add(1);
+    parcel.attempts = parcel.attempts.saturating_add(u32::from(settled.outcome.is_attempt()));
     put_in(draft, &parcel);
     Ok(())
 }

@@ -81,8 +81,8 @@ pub(super) struct Bundle<'a> {
     pub(super) entries_of: Columns<(i64, i64)>,
 }
 
-/// Id, lease, whether it is dead, when it is due, why.
-type Later<'a> = (&'a [u8], i64, bool, Option<i64>, String);
+/// Id, lease, whether it is dead, when it is due, why, how many attempts it was.
+type Later<'a> = (&'a [u8], i64, bool, Option<i64>, String, i64);
 
 /// Id, target, customer, when it is due, bytes.
 type Posted<'a> = (&'a [u8], &'a str, i64, i64, &'a [u8]);
@@ -158,8 +158,14 @@ impl<'a> Bundle<'a> {
             let (id, lease) = (settled.id.as_slice(), settled.lease.0.cast_signed());
             match &settled.outcome {
                 Outcome::Done => self.done.push((id, lease)),
-                Outcome::Retry { due_us, why } => self.later.push((id, lease, false, Some(*due_us), shortened(why))),
-                Outcome::Dead { why } => self.later.push((id, lease, true, None, shortened(why))),
+                Outcome::Retry { due_us, why } | Outcome::Postponed { due_us, why } => {
+                    let tries = i64::from(settled.outcome.is_attempt());
+                    self.later.push((id, lease, false, Some(*due_us), shortened(why), tries));
+                }
+                Outcome::Dead { why } | Outcome::Withheld { why } => {
+                    let tries = i64::from(settled.outcome.is_attempt());
+                    self.later.push((id, lease, true, None, shortened(why), tries));
+                }
             }
         }
         self.resent.extend(commit.resent.iter().map(|id| (id.as_slice(), commit.now_us)));

@@ -173,9 +173,9 @@ delete from outbox using unnest($1::bytea[], $2::bigint[]) as done (id, lease)
 where outbox.id = done.id and outbox.lease = done.lease and not outbox.dead returning outbox.id";
 
 pub(super) const SETTLE_LATER: &str = "
-update outbox set dead = later.dead, due_us = coalesce(later.due_us, outbox.due_us), why = later.why, attempts = attempts + 1,
+update outbox set dead = later.dead, due_us = coalesce(later.due_us, outbox.due_us), why = later.why, attempts = attempts + later.tries,
     lease = 0, leased_until_us = -9223372036854775808
-from unnest($1::bytea[], $2::bigint[], $3::boolean[], $4::bigint[], $5::text[]) as later (id, lease, dead, due_us, why)
+from unnest($1::bytea[], $2::bigint[], $3::boolean[], $4::bigint[], $5::text[], $6::bigint[]) as later (id, lease, dead, due_us, why, tries)
 where outbox.id = later.id and outbox.lease = later.lease and not outbox.dead returning outbox.id";
 
 pub(super) const RESEND: &str = "

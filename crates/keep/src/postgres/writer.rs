@@ -353,13 +353,13 @@ async fn change_timers(connection: &Connection, bundle: &Bundle<'_>) -> Result<V
 
 async fn change_deliveries(connection: &Connection, bundle: &Bundle<'_>) -> Result<Vec<Row>, Error> {
     let done = columns!(bundle.done => 0 1);
-    let later = columns!(bundle.later => 0 1 2 3 4);
+    let later = columns!(bundle.later => 0 1 2 3 4 5);
     let resent = columns!(bundle.resent => 0 1);
     let posts = columns!(bundle.posts => 0 1 2 3 4);
     let (settled, postponed, again, posted, paused, going_on) = tokio::join!(
         biased;
         unless!(done.0.is_empty(), connection, queries::SETTLE_DONE, &[&done.0, &done.1]),
-        unless!(later.0.is_empty(), connection, queries::SETTLE_LATER, &[&later.0, &later.1, &later.2, &later.3, &later.4]),
+        unless!(later.0.is_empty(), connection, queries::SETTLE_LATER, &[&later.0, &later.1, &later.2, &later.3, &later.4, &later.5]),
         unless!(resent.0.is_empty(), connection, queries::RESEND, &[&resent.0, &resent.1]),
         unless!(posts.0.is_empty(), connection, queries::POST, &[&posts.0, &posts.1, &posts.2, &posts.3, &posts.4]),
         unless!(bundle.paused.is_empty(), connection, queries::PAUSE, &[&bundle.paused]),

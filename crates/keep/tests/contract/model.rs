@@ -240,11 +240,11 @@ impl Model {
             let Some(mut post) = self.waiting.remove(&settled.id) else { continue };
             match settled.outcome {
                 Outcome::Done => {}
-                Outcome::Retry { due_us, .. } => {
+                Outcome::Retry { due_us, .. } | Outcome::Postponed { due_us, .. } => {
                     post.due_us = due_us;
                     self.waiting.insert(settled.id, post);
                 }
-                Outcome::Dead { .. } => drop(self.dead.insert(settled.id, post)),
+                Outcome::Dead { .. } | Outcome::Withheld { .. } => drop(self.dead.insert(settled.id, post)),
             }
         }
         for id in commit.resent {
@@ -377,9 +377,11 @@ pub(crate) async fn run(home: &mut Home, seed: u64, commits: i64) {
             let expected: Vec<Post> = model.deliverable(&target, now_us).into_iter().take(3).collect();
             assert_eq!(taken.iter().map(|delivery| delivery.post.clone()).collect::<Vec<_>>(), expected);
             for delivery in taken {
-                let outcome = match random.below(3) {
+                let outcome = match random.below(5) {
                     0 => Outcome::Done,
                     1 => Outcome::Retry { due_us: now_us + 7, why: String::new() },
+                    2 => Outcome::Postponed { due_us: now_us + 7, why: String::new() },
+                    3 => Outcome::Withheld { why: "no".to_owned() },
                     _ => Outcome::Dead { why: "gone".to_owned() },
                 };
                 commit.settled.push(Settled { id: delivery.post.id, lease: delivery.lease, outcome });

@@ -105,6 +105,12 @@ fn engine_counts(app: &App, text: &mut Text) {
     let attempts = [("delivered", sent.delivered), ("failed", sent.failed), ("refused", sent.refused)];
     family("desireline_webhook_attempts_total", "Attempts to deliver, by what came of them.", "result", &attempts);
     text.single("desireline_webhook_given_up_total", "counter", "Deliveries that were given up.", sent.given_up);
+    let not_sent = [("quiet", sent.postponed), ("consent", sent.withheld)];
+    let help = "Times that something was not sent: in its quiet hours, which it waits for, or without consent, which puts it aside.";
+    text.family("desireline_webhook_not_sent_total", "counter", help);
+    for (why, n) in not_sent {
+        text.sample("desireline_webhook_not_sent_total", &[("why", why)], n);
+    }
     for (name, help, counter) in [
         ("desireline_timers_total", "Timers that went off.", &counts.timers),
         ("desireline_rebuilt_total", "Customers whose state was built anew.", &counts.rebuilt),

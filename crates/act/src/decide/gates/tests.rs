@@ -45,6 +45,9 @@ fn where_clocks_skip_or_repeat_an_hour_it_still_ends() {
 }
 
 #[test]
-fn hours_that_never_end_are_quiet_all_day() {
-    assert_eq!(ends("UTC", ((0, 0), (0, 0)), "2026-03-02T12:00"), "03-03T00:00+00:00");
+fn hours_that_end_where_they_begin_never_end() {
+    let quiet = QuietHours { from: time(8, 0, 0, 0), to: time(8, 0, 0, 0) };
+    for now_us in [0, 8 * 3_600_000_000, 1_772_445_600_000_000] {
+        assert_eq!(quiet_until_us(quiet, now_us, &TimeZone::UTC), Some(i64::MAX));
+    }
 }

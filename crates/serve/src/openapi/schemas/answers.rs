@@ -204,7 +204,10 @@ fn consent() -> Value {
 fn happened() -> Value {
     object([
         ("at", text("When.")),
-        ("kind", one_of(&["event", "consent", "decision"], "What kind of thing.")),
-        ("what", json!({"type": ["object", "null"], "description": "The message, the consent or the decision."})),
+        ("kind", one_of(&["event", "consent", "decision", "postponed"], "What kind of thing.")),
+        (
+            "what",
+            json!({"type": ["object", "null"], "description": "The message, the consent, the decision, or until when which action was kept out."}),
+        ),
     ])
 }

@@ -1,0 +1,144 @@
+//! What only time keeps out, quiet hours and caps that end; and what is asked once more when something is sent.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use engine::deliver::{Answer, Outbox, Put, Request, Target, Wire};
+use engine::{Engine, Options};
+use futures::executor::block_on;
+use keep::{Keep, Memory};
+
+use crate::open;
+use crate::stories::{Shop, track};
+
+/// Receives everything.
+#[derive(Debug, Default)]
+struct Receiver(Mutex<usize>);
+
+#[async_trait]
+impl Wire for Receiver {
+    async fn send(&self, _: &Target, _: &Request<'_>) -> Answer {
+        *self.0.lock().expect("nobody panics") += 1;
+        Answer::Status { status: 204, retry_after: None, text: String::new() }
+    }
+}
+
+/// An outbox that asks before it sends, with a target.
+fn outbox(shop: &Shop) -> (Outbox, Arc<Receiver>) {
+    let (keep, receiver) = (Arc::<Memory>::clone(&shop.keep) as Arc<dyn Keep>, Arc::<Receiver>::default());
+    let outbox = Outbox::new(keep, Arc::clone(shop.engine.clock()), Arc::<Receiver>::clone(&receiver));
+    let outbox = outbox.asking(Arc::<Engine>::clone(&shop.engine));
+    let put = Put { name: "crm".to_owned(), url: "https://crm.example/".to_owned(), allow: Vec::new(), secret: None };
+    block_on(outbox.put(put, &[])).expect("memory is there");
+    (outbox, receiver)
+}
+
+#[test]
+fn quiet_hours_and_consent_are_asked_again_when_it_is_sent() {
+    let mut shop = shop();
+    reopen(&mut shop, &NIGHT.replace("value: 1", "value: 1, purpose: marketing"));
+    let says = |shop: &Shop, granted| {
+        let said = BTreeMap::from([("marketing".to_owned(), granted)]);
+        let _ = block_on(shop.engine.consent("user_id", "u1", &said)).expect("memory is there");
+    };
+    let (outbox, receiver) = outbox(&shop);
+    let sends = |shop: &Shop, at: &str| {
+        shop.at(at);
+        block_on(outbox.deliver_due()).expect("memory is there");
+        std::mem::take(&mut *receiver.0.lock().expect("nobody panics"))
+    };
+    says(shop.at("2026-03-02T19:00"), true);
+    shop.send(&track("Ticket", r#""userId":"u1""#, ""));
+    assert_eq!(sends(&shop, "2026-03-02T21:00"), 0, "it is night by now");
+    let [waiting] = block_on(outbox.waiting("crm", 10)).expect("memory is there").try_into().expect("one waits");
+    let shown = (waiting.attempts, waiting.due_at.as_str(), waiting.why.as_deref());
+    assert_eq!(shown, (0, "2026-03-03T08:00:00Z", Some("quiet hours until 2026-03-03T08:00:00Z")));
+    assert_eq!(sends(&shop, "2026-03-03T07:59"), 0);
+    says(&shop, false);
+    assert_eq!(sends(&shop, "2026-03-03T08:00"), 0, "it was decided with consent, which is gone");
+    let dead = || block_on(outbox.dead("crm", None, 10)).expect("memory is there");
+    assert_eq!((dead()[0].attempts, &*dead()[0].why), (0, "the customer does not consent to `marketing` any more"));
+    block_on(outbox.resend_all("crm", &[])).expect("memory is there");
+    assert_eq!((sends(&shop, "2026-03-03T09:00"), dead().len()), (0, 1), "whoever sends it again");
+    says(&shop, true);
+    block_on(outbox.resend_all("crm", &[])).expect("memory is there");
+    assert_eq!((sends(&shop, "2026-03-03T10:00"), dead().len()), (1, 0));
+    let counts = outbox.counts();
+    assert_eq!((counts.postponed, counts.withheld, counts.given_up, counts.delivered), (1, 2, 0, 1));
+}
+
+#[test]
+fn a_refusal_is_asked_of_whoever_has_the_key_now() {
+    let mut shop = shop();
+    reopen(&mut shop, &NIGHT.replace("value: 1", "value: 1, purpose: marketing"));
+    let (outbox, receiver) = outbox(&shop);
+    let said = |granted| BTreeMap::from([("marketing".to_owned(), granted)]);
+    let says = |kind, value, granted| block_on(shop.engine.consent(kind, value, &said(granted))).expect("it is kept");
+    says("anonymous_id", "a1", true);
+    shop.at("2026-03-02T10:00").send(&track("Ticket", r#""anonymousId":"a1""#, ""));
+    shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, ""));
+    says("user_id", "u1", false);
+    block_on(outbox.deliver_due()).expect("memory is there");
+    assert_eq!((*receiver.0.lock().expect("nobody panics"), outbox.counts().withheld), (0, 1));
+}
+
+/// A mail that nobody gets at night, and once in two weeks.
+const NIGHT: &str = "\
+charter: 1
+timezone: UTC
+actions:
+  mail: {when: event = 'Ticket', cap: {per: 14d, times: 1}, quiet: \"20:00-08:00\", value: 1, deliver: {webhook: crm}}
+";
+
+fn shop() -> Shop {
+    let mut shop = Shop::new();
+    reopen(&mut shop, NIGHT);
+    shop
+}
+
+fn reopen(shop: &mut Shop, charter: &str) {
+    shop.engine = open(charter, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+}
+
+fn wakes_at(shop: &Shop) -> Option<String> {
+    shop.customer("user_id", "u1").expect("known").wakes_at
+}
+
+#[test]
+fn what_happens_at_night_is_acted_on_in_the_morning_and_what_a_cap_kept_out_when_it_ends() {
+    let shop = shop();
+    let ticket = track("Ticket", r#""userId":"u1""#, "");
+    shop.at("2026-03-02T21:00").send(&[ticket.as_str(), ticket.as_str()].join(","));
+    assert_eq!((shop.deliveries("crm").len(), wakes_at(&shop).as_deref()), (0, Some("2026-03-03T08:00:00Z")));
+    let shown = shop.customer("user_id", "u1").expect("known");
+    let postponed = shown.timeline.iter().filter(|happened| happened.kind == "postponed");
+    let postponed: Vec<_> = postponed.map(|happened| happened.what.get()).collect();
+    assert_eq!(postponed.len(), 1, "both wait for the same hour: {postponed:?}");
+    assert!(postponed[0].contains(r#""action":"mail","fell_out":"quiet""#), "{postponed:?}");
+    shop.is_its_replay();
+    assert_eq!(shop.at("2026-03-03T07:59:59").wake(), 0);
+    assert_eq!(shop.at("2026-03-03T08:00").wake(), 1);
+    assert_eq!((shop.deliveries("crm").len(), wakes_at(&shop)), (1, None));
+    shop.is_its_replay();
+
+    shop.at("2026-03-04T10:00").send(&ticket);
+    assert_eq!(wakes_at(&shop).as_deref(), Some("2026-03-17T08:00:00.000001Z"));
+    shop.at("2026-03-17T08:00:01").wake();
+    assert_eq!(shop.deliveries("crm").len(), 2);
+    shop.at("2026-04-17T08:00:01").wake();
+    assert_eq!(shop.deliveries("crm").len(), 2, "once for what happened");
+    shop.is_its_replay();
+}
+
+#[test]
+fn nothing_that_waits_is_lost_when_a_charter_changes_or_somebody_comes_first() {
+    let mut shop = shop();
+    let ticket = track("Ticket", r#""userId":"u1""#, "");
+    shop.at("2026-03-02T21:00").send(&ticket);
+    reopen(&mut shop, &NIGHT.replace("value: 1", "value: 2"));
+    let other = BTreeMap::from([("news".to_owned(), true)]);
+    let _ = block_on(shop.at("2026-03-03T09:00").engine.consent("user_id", "u1", &other)).expect("memory is there");
+    assert_eq!(shop.deliveries("crm").len(), 1, "it was due before somebody came");
+    shop.is_its_replay();
+}
