@@ -8,7 +8,8 @@ use evidence::Doubt;
 use journey::{AnyFold, Cut, Runs, Selection, flag};
 use proptest::prelude::*;
 use testkit::{Log, answer, answer_split, logs, splits};
-use understand::{Question, View, funnel, map, sankey, steps, variants};
+use understand::sankey::{self, NodeKind};
+use understand::{Question, View, funnel, map, steps, variants};
 
 fn cut(seconds: Option<i64>) -> Selection {
     let cut = seconds.map(|s| Cut { abandoned_after: Some(event::Deadline::Elapsed(s * 1_300_001)), ..Cut::default() });
@@ -88,6 +89,14 @@ proptest! {
         let begins = begin.nodes.iter().filter(|node| node.step == 0);
         prop_assert_eq!(&begins.map(|n| (n.moment.clone().expect("a moment"), n.count)).collect::<Counts>(), &starts);
 
+        for (step, at) in (0i64..).zip(&steps.steps) {
+            let until_now = |kind| {
+                let nodes = begin.nodes.iter().filter(|node| node.kind == kind && node.step <= step);
+                nodes.map(|node| node.count).sum::<u64>()
+            };
+            prop_assert_eq!((until_now(NodeKind::Open), until_now(NodeKind::Ended)), (at.open, at.ended));
+        }
+
         for moment in &map.moments {
             let name = moment.moment.to_string();
             let out: u64 = map.edges.iter().filter(|edge| edge.from == moment.moment).map(|edge| edge.count).sum();
@@ -102,12 +111,16 @@ proptest! {
             let from = sankey::Options { from: Some(name), steps: 1, limit: 0, ..sankey::Options::default() };
             let flow = ask(&from, &log, &selection);
             prop_assert_eq!(flow.occurrences, moment.events);
+            let mut outside = 0;
             for link in &flow.links {
-                let edge = flow.nodes[link.to].moment.as_ref().and_then(|to| {
-                    map.edges.iter().find(|edge| edge.from == moment.moment && edge.to == *to).map(|edge| edge.count)
-                });
-                prop_assert_eq!(edge.unwrap_or(ended), link.count);
+                let Some(to) = &flow.nodes[link.to].moment else {
+                    outside += link.count;
+                    continue;
+                };
+                let edge = map.edges.iter().find(|edge| edge.from == moment.moment && edge.to == *to);
+                prop_assert_eq!(edge.map(|edge| edge.count), Some(link.count));
             }
+            prop_assert_eq!(outside, ended, "what ended, and what may still go on");
         }
     }
 
