@@ -14,6 +14,7 @@ mod names;
 mod resolve;
 mod rules;
 pub mod said;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -26,6 +27,7 @@ use links::{Links, Put};
 pub use names::Names;
 pub use resolve::{Again, Customers, Union};
 pub use rules::{KeyRule, Rules, text_of};
+use texts::Texts;
 
 /// A number for a text, the same on every machine: to count distinct values without keeping them.
 pub fn fingerprint(text: &str) -> u64 {
@@ -66,9 +68,8 @@ pub enum Refusal {
 pub struct Graph {
     rules: Rules,
     kinds: Vec<KeyRule>,
-    /// Text of all values, one after the other; `ends[n]` is where the value of node `n` ends.
-    text: String,
-    ends: Vec<usize>,
+    /// The values, by node.
+    values: Texts,
     kind_of: Vec<u8>,
     by_value: HashTable<u32>,
     hasher: RandomState,
@@ -91,8 +92,7 @@ impl Graph {
         Self {
             kinds: rules.kinds.clone(),
             rules,
-            text: String::new(),
-            ends: Vec::new(),
+            values: Texts::default(),
             kind_of: Vec::new(),
             by_value: HashTable::new(),
             hasher: RandomState::default(),
@@ -105,12 +105,12 @@ impl Graph {
 
     /// How many keys are known.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.values.len()
     }
 
     /// Whether no key is known.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.values.len() == 0
     }
 
     /// How many links are known, those taken back included.
@@ -181,12 +181,10 @@ impl Graph {
             return known;
         }
         let hash = self.hash(kind, value);
-        let node = u32::try_from(self.ends.len()).expect("fewer than 2^32 keys fit in memory");
-        self.text.push_str(value);
-        self.ends.push(self.text.len());
+        let node = self.values.push(value);
         self.kind_of.push(kind);
-        let (text, ends, kind_of, hasher) = (&self.text, &self.ends, &self.kind_of, &self.hasher);
-        self.by_value.insert_unique(hash, node, |n| hasher.hash_one((kind_of[*n as usize], slice_of(text, ends, *n))));
+        let (values, kind_of, hasher) = (&self.values, &self.kind_of, &self.hasher);
+        self.by_value.insert_unique(hash, node, |n| hasher.hash_one((kind_of[*n as usize], values.get(*n))));
         Node(node)
     }
 
@@ -195,12 +193,12 @@ impl Graph {
     }
 
     fn is(&self, node: u32, kind: u8, value: &str) -> bool {
-        self.kind_of[node as usize] == kind && slice_of(&self.text, &self.ends, node) == value
+        self.kind_of[node as usize] == kind && self.values.get(node) == value
     }
 
     /// The kind and the comparable value of a node.
     pub fn key(&self, node: Node) -> (&str, &str) {
-        (&self.kinds[usize::from(self.kind_of[node.0 as usize])].kind, slice_of(&self.text, &self.ends, node.0))
+        (&self.kinds[usize::from(self.kind_of[node.0 as usize])].kind, self.values.get(node.0))
     }
 
     /// Takes in the evidence of one event at `at_us`, microseconds since 1970: all its keys are one person's. The first
@@ -348,12 +346,6 @@ impl Graph {
         })?;
         Some(customers.of(best))
     }
-}
-
-fn slice_of<'a>(text: &'a str, ends: &[usize], node: u32) -> &'a str {
-    let node = node as usize;
-    let start = if node == 0 { 0 } else { ends[node - 1] };
-    text.get(start..ends[node]).expect("ends lie between values")
 }
 
 #[cfg(test)]
