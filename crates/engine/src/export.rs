@@ -39,13 +39,23 @@ pub struct Part {
     told: Vec<Told>,
 }
 
-/// What an entry of the log says.
+/// What an entry of the log says. Nearly all are events, by the hundred thousand, so that the others take no room beside them.
 #[derive(Debug)]
 enum Told {
     Event(Carried),
-    Refused { position: u64, at_us: i64, reason: String, detail: String, text: String },
-    Linked(StoredPair),
-    Unlinked(StoredPair),
+    Refused(Box<Refused>),
+    Linked(Box<StoredPair>),
+    Unlinked(Box<StoredPair>),
+}
+
+/// A message that was refused.
+#[derive(Debug)]
+struct Refused {
+    position: u64,
+    at_us: i64,
+    reason: String,
+    detail: String,
+    text: String,
 }
 
 /// What history is told.
@@ -106,11 +116,16 @@ impl Part {
         for told in &self.told {
             match told {
                 Told::Event(carried) => carried.with(|event| hear(Telling::Event(event)))?,
-                Told::Refused { position, at_us, reason, detail, text } => {
+                Told::Refused(refused) => {
+                    let Refused { position, at_us, reason, detail, text } = &**refused;
                     hear(Telling::Refused { position: *position, at_us: *at_us, reason, detail, text })?;
                 }
-                Told::Linked(StoredPair { a, b }) => hear(Telling::Linked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?,
-                Told::Unlinked(StoredPair { a, b }) => {
+                Told::Linked(pair) => {
+                    let StoredPair { a, b } = &**pair;
+                    hear(Telling::Linked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?;
+                }
+                Told::Unlinked(pair) => {
+                    let StoredPair { a, b } = &**pair;
                     hear(Telling::Unlinked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?;
                 }
             }
@@ -224,16 +239,16 @@ impl Engine {
             }
             kind::REFUSED => {
                 let stored: StoredRefusal<'_> = entry::read(&logged.bytes, logged.position)?;
-                Some(Told::Refused {
+                Some(Told::Refused(Box::new(Refused {
                     position: logged.position,
                     at_us: logged.at_us,
                     reason: stored.reason.to_owned(),
                     detail: stored.detail.to_owned(),
                     text: stored.text.to_owned(),
-                })
+                })))
             }
-            kind::LINK => Some(Told::Linked(entry::read(&logged.bytes, logged.position)?)),
-            kind::UNLINK => Some(Told::Unlinked(entry::read(&logged.bytes, logged.position)?)),
+            kind::LINK => Some(Told::Linked(Box::new(entry::read(&logged.bytes, logged.position)?))),
+            kind::UNLINK => Some(Told::Unlinked(Box::new(entry::read(&logged.bytes, logged.position)?))),
             _ => None,
         })
     }
