@@ -18,6 +18,7 @@ mod view;
 
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::args::{Args, Command};
 use crate::error::Error;
@@ -26,6 +27,11 @@ use crate::home::Home;
 /// Threads that answer requests besides one for each core.
 const SERVING_MORE: usize = 2;
 
+/// For how long a thread that waited for a disk stays where nothing else is to be waited for. What is to be waited for goes to such
+/// threads in turn: with the 10 s that are usual, a little work now and then keeps all alive that there ever were, each with memory
+/// of its own, and the allocator gives back to the system what was freed when a thread ends.
+const WAITING_THREADS_STAY: Duration = Duration::from_secs(1);
+
 /// Carries out what was typed.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -33,6 +39,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Error> {
         // Who asks something is not to wait until large batches have been worked on.
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         runtime.worker_threads(cores + SERVING_MORE);
+        runtime.thread_keep_alive(WAITING_THREADS_STAY);
     }
     let runtime = runtime.enable_all().build().map_err(Error::file("start", "the runtime"))?;
     runtime.block_on(async {
