@@ -16,8 +16,9 @@ pub(crate) const AROUND_LINKS_MAX: usize = 20_000;
 /// Numbers for keys that are reserved at once; those that are left when the program ends are lost.
 pub(crate) const NUMBERS_RESERVED: u32 = 256;
 
-/// Pairs of keys that are remembered to be linked, so that the same evidence is not looked up again: about 16 bytes each.
-pub(crate) const LINKS_REMEMBERED: usize = 1 << 20;
+/// Pairs of keys that are remembered to be linked, so that the same evidence is not looked up again: about 20 bytes each. Seven
+/// eighths of a power of two is what tables have room for before they double.
+pub(crate) const LINKS_REMEMBERED: usize = 7 << 17;
 
 /// How often a batch is tried again at once when others were quicker; then it has its turn alone.
 pub(crate) const COLLISIONS_MAX: usize = 4;
