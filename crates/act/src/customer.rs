@@ -117,7 +117,7 @@ impl<'a> Customer<'a> {
 
     /// All that conditions of actions may name and do, by the words that they have for it: the columns of the latest event that
     /// one of them names, its moment, the stage, surveys, features.
-    pub fn facts(self) -> impl Iterator<Item = (String, Value<'a>)> {
+    pub fn facts(&self) -> impl Iterator<Item = (String, Value<'a>)> {
         let (state, plan) = (self.state, self.plan);
         let columns = plan.latest.iter().map(Column::to_string).zip(state.latest().iter().map(Kept::value));
         let moment = state.known().last.and_then(|_| plan.names.get(index(state.known().moment)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use act::{Consent, Customer, Draw, FellOut, Input, Models, News, Plan, State, Taken, What, decide, step};
+use act::{Consent, Customer, Draw, FellOut, How, Input, Models, News, Plan, State, Taken, What, decide, step};
 use charter::Charter;
 use charter::scenario::{Ending, Expected, Scenario, ScenarioEvent, Standing};
 use event::{Span, Timestamp, Value};
@@ -202,7 +202,7 @@ fn decided(charter: &Charter, scenario: &Scenario, until: Timestamp) -> Vec<Take
     let taken = told.zip(1..).filter_map(|(decided, occasion)| {
         let action = charter.actions.iter().position(|action| action.name == decided.action)?;
         let action = u32::try_from(action).expect("a charter has fewer actions");
-        Some(Taken { at_us: decided.at.as_micros(), occasion, action, features: Vec::new() })
+        Some(Taken { at_us: decided.at.as_micros(), occasion, action, how: How::BEST, features: Vec::new() })
     });
     taken.collect()
 }

@@ -324,8 +324,9 @@ impl Engine {
     /// What is known of a customer when it is decided, as JSON.
     fn known(&self, work: &mut Work<'_>, customer: Customer) -> String {
         let now = Timestamp::from_micros(work.now_us);
-        let facts = work.person(customer).profile.state.at(&self.plan, now).facts();
-        let known: BTreeMap<String, serde_json::Value> = facts.map(|(name, value)| (name, json_of(value))).collect();
+        let customer = work.person(customer).profile.state.at(&self.plan, now);
+        let known: BTreeMap<String, serde_json::Value> =
+            customer.facts().map(|(name, value)| (name, json_of(value))).collect();
         serde_json::to_string(&known).expect("texts and numbers can be written")
     }
 

@@ -101,7 +101,7 @@ impl Calendar {
 
     /// How many holidays there are at most in so many days on end.
     fn holidays_within(&self, days: u64) -> u64 {
-        let number = |date: &Date| i64::from(date.duration_since(Date::ZERO).as_hours()) / 24;
+        let number = |date: &Date| date.duration_since(Date::ZERO).as_hours() / 24;
         let dates: Vec<i64> = self.holidays.iter().map(number).collect();
         let days = i64::try_from(days).unwrap_or(i64::MAX);
         let from = |first: usize| dates.partition_point(|date| date.saturating_sub(dates[first]) < days) - first;

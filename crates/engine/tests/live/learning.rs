@@ -45,7 +45,9 @@ fn days(shop: &mut Shop, nodes: &[Arc<Engine>], from: usize) {
     for node in nodes {
         while block_on(node.wake_some()).expect("memory is there") > 0 {}
     }
-    nodes.iter().for_each(|node| block_on(node.learn()).expect("memory is there"));
+    for node in nodes {
+        block_on(node.learn()).expect("memory is there");
+    }
 }
 
 /// How probable it is that an offer brings an order, to the bit.

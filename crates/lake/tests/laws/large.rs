@@ -35,7 +35,12 @@ fn group_bytes(bucket: &Path) -> Vec<i64> {
     let groups = |path| {
         let file = std::fs::File::open(path).expect("a file");
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
-        builder.metadata().row_groups().iter().map(|group| group.total_byte_size()).collect::<Vec<_>>()
+        builder
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(parquet::file::metadata::RowGroupMetaData::total_byte_size)
+            .collect::<Vec<_>>()
     };
     files.flat_map(groups).collect()
 }
