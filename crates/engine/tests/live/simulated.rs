@@ -442,12 +442,11 @@ impl World {
 
     /// Everybody who is known wants to be served, so that nothing is withheld any more.
     fn everybody_consents(&self) {
-        let engine = &self.nodes[0].engine;
-        for (kind, value) in keys() {
-            if block_on(engine.customer(kind, value)).expect("nothing fails").is_some() {
-                let said = BTreeMap::from([("service".to_owned(), true)]);
-                block_on(engine.consent(kind, value, &said)).expect("nothing fails");
-            }
+        let said = BTreeMap::from([("service".to_owned(), true)]);
+        for key in block_on(self.keep.every_key(None, 1_000)).expect("nothing fails") {
+            let key = String::from_utf8(key.bytes).expect("it is text");
+            let (kind, value) = key.split_once('\0').expect("it has a kind");
+            block_on(self.nodes[0].engine.consent(kind, value, &said)).expect("nothing fails");
         }
     }
 
