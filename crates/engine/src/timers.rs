@@ -4,7 +4,9 @@
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
 
-use keep::{Customer, Due, Fired, Take, Wanted};
+use std::collections::BTreeMap;
+
+use keep::{Customer, Due, Fired, Key, KeyNumber, Take, Wanted};
 
 use crate::counts::Counts;
 use crate::decide::{Named, occasion_of};
@@ -79,7 +81,11 @@ impl Engine {
             return Ok(());
         }
         let customers: Vec<Customer> = woken.keys().copied().collect();
-        let keys = self.keep.keys_of(&customers).await?;
+        // Some of them may be somebody else's by what came in.
+        let now: BTreeMap<KeyNumber, &Key> = work.commit.keys.iter().map(|key| (key.number, key)).collect();
+        let mut keys = self.keep.keys_of(&customers).await?;
+        keys.retain(|key| !now.contains_key(&key.number));
+        keys.extend(now.into_values().cloned());
         for (customer, Woken { due_us, is_news, again }) in woken {
             let of_customer = keys.iter().filter(|key| key.customer == customer);
             let named = of_customer.filter_map(|key| Some((key.number, key_of(&key.bytes)?)));

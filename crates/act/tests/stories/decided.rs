@@ -37,9 +37,10 @@ fn what_followed_a_decision_is_a_lesson_once_and_when_its_time_is_over() {
     let mut ann = ready();
     assert_eq!(came(&ann.put("2026-03-05T11:00", "Order")), [] as [bool; 0], "as long as others are waited for");
     assert_eq!(came(&ann.put("2026-03-06T11:00", "Order")), [] as [bool; 0]);
+    let features = ann.state.decided()[0].features.clone();
     let taught = ann.wake("2026-03-12T12:01");
     assert_eq!(came(&taught), [true]);
-    assert_eq!(taught.lessons[0].features, ann.state.decided()[0].features);
+    assert_eq!(taught.lessons[0].features, features);
     assert!(ann.wake("2026-05-01T00:00").lessons.is_empty(), "once");
 
     let mut bob = ready();

@@ -476,7 +476,9 @@ impl World {
         let mut got: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();
         for message in self.receiver.got.lock().expect("nobody panics").values().flatten() {
             let message: serde_json::Value = serde_json::from_slice(message).expect("it is JSON");
-            let text = |value: &serde_json::Value| value.as_str().expect("it is text").to_owned();
+            let text = |value: &serde_json::Value| {
+                value.as_str().unwrap_or_else(|| panic!("{value} is no text in {message}")).to_owned()
+            };
             let at = Timestamp::parse(&text(&message["time"]), &jiff::tz::TimeZone::UTC).expect("a time");
             let whom = (text(&message["subject"]), text(&message["data"]["action"]));
             got.entry(whom).or_default().push(at.as_micros());

@@ -175,7 +175,8 @@ mod tests {
             for n in 0..3 {
                 graph.restore("user_id", &n.to_string());
             }
-            let (customers, words) = (graph.resolve(), Words::default());
+            let (customers, mut words) = (graph.resolve(), Words::default());
+            let event = words.number(Some("visit"));
             let known = Known { graph: &graph, customers: &customers, words: &words };
             let folder = tempfile::tempdir().expect("a folder");
             let mut spill = Spill::new(&folder.path().join("rows"), 1).expect("a spill");
@@ -184,7 +185,8 @@ mod tests {
                 let mut texts = [None; TEXTS];
                 texts[0] = given.then_some(id.as_str());
                 let file = if *from_lake == 0 { FROM_LAKE } else { *file };
-                let (nodes, words) = (Nodes::Given(&nodes), [0; WORDS]);
+                let (nodes, mut words) = (Nodes::Given(&nodes), [0; WORDS]);
+                words[0] = event;
                 let row = Row { at_us: *at_us, seq, hash: *hash, file, nodes, words, received_at_us: None, texts };
                 spill.push(0, &row).expect("written");
             }
