@@ -47,7 +47,7 @@ pub(crate) const WHY_BYTES_MAX: usize = 1_000;
 pub const MESSAGES_KNOWN_US_MIN: i64 = 1_000_000;
 
 /// Blocks of files, and rows, that an embedded home holds in memory where nothing else is said.
-pub const CACHE_BYTES: u64 = 128 << 20;
+pub const CACHE_BYTES: u64 = 104 << 20;
 
 /// Up to so many rows are read by the thread that asks, from memory or the page cache mostly, in some tens of microseconds.
 pub(crate) const INLINE_ROWS_MAX: usize = 64;

@@ -2,8 +2,9 @@
 //! is new is found before it is looked for here, and what is replaced is taken out then, so that what is here is what the tables
 //! have.
 //!
-//! Of a key only a hash is kept, of 128 bits and with a secret seed, so that two keys that are the same here cannot be found by
-//! trying and do not come by chance; a row costs 32 bytes, and a million customers with two keys each have room.
+//! Of a key only a hash with a secret seed is kept: 64 bits beside the row, and others say where that is. So two keys that are the
+//! same here cannot be found by trying, and of a million million keys that are new the chance that one is taken for another is less than
+//! one in a million. A row costs 20 bytes, and a million customers with two keys each have room.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,11 +23,15 @@ const SET_ROWS: usize = 8;
 /// Bytes of a row of the table of keys.
 const ROW_BYTES: usize = 12;
 
-/// The hash of a key, and its row.
-type Entry = (u128, [u8; ROW_BYTES]);
+/// The hash of a key, never 0.
+type Tag = [u32; 2];
 
-/// Nothing: no key has this hash.
-const NONE: Entry = (0, [0; ROW_BYTES]);
+/// The hash of a key, and its row. Of words, because memory for many words that are 0 is had from the system, which gives it when it
+/// is first written to.
+type Entry = (Tag, [u32; ROW_BYTES / 4]);
+
+/// No key.
+const NONE: Entry = ([0; 2], [0; ROW_BYTES / 4]);
 
 /// Rows of the table of keys.
 pub(super) struct Cache {
@@ -40,7 +45,7 @@ pub(super) struct Cache {
 struct Place {
     part: usize,
     set: usize,
-    hash: u128,
+    tag: Tag,
 }
 
 impl Cache {
@@ -51,10 +56,12 @@ impl Cache {
     }
 
     fn place(&self, key: &[u8]) -> Place {
-        let hash = xxh3_128_with_seed(key, self.seed).max(1);
-        let (part, set) = (hash % PARTS as u128, (hash / PARTS as u128) % self.sets.max(1) as u128);
-        let fits = |number: u128| usize::try_from(number).expect("it is less than the number of sets");
-        Place { part: fits(part), set: fits(set), hash }
+        let hash = xxh3_128_with_seed(key, self.seed);
+        let word = |n: u32| u32::try_from(hash >> (32 * n) & u128::from(u32::MAX)).expect("it has 32 bits");
+        let (parts, sets) = (PARTS as u64, self.sets.max(1) as u64);
+        let place = u64::from(word(0)) << 32 | u64::from(word(1));
+        let fits = |number: u64| usize::try_from(number).expect("it is less than the number of sets");
+        Place { part: fits(place % parts), set: fits(place / parts % sets), tag: [word(2), word(3).max(1)] }
     }
 
     fn part(&self, place: &Place) -> MutexGuard<'_, Vec<[Entry; SET_ROWS]>> {
@@ -67,23 +74,24 @@ impl Cache {
         }
         let place = self.place(key);
         let part = self.part(&place);
-        let (_, row) = part.get(place.set)?.iter().find(|(hash, _)| *hash == place.hash)?;
-        Some(Slice::from(row.as_slice()))
+        let (_, row) = part.get(place.set)?.iter().find(|(tag, _)| *tag == place.tag)?;
+        Some(Slice::from(row.map(u32::to_ne_bytes).as_flattened()))
     }
 
     pub(super) fn put(&self, table: Table, key: &[u8], value: &Slice) {
-        let row = <[u8; ROW_BYTES]>::try_from(&value[..]);
-        let (Table::Keys, Ok(row), true) = (table, row, self.sets > 0) else { return };
+        let words: Option<[[u8; 4]; ROW_BYTES / 4]> = value.as_chunks().0.try_into().ok();
+        let row = words.filter(|_| value.len() == ROW_BYTES);
+        let (Table::Keys, Some(row), true) = (table, row, self.sets > 0) else { return };
         let place = self.place(key);
         let mut part = self.part(&place);
         if part.is_empty() {
-            part.resize(self.sets, [NONE; SET_ROWS]);
+            *part = vec![[NONE; SET_ROWS]; self.sets];
         }
         let set = &mut part[place.set];
-        let free = set.iter().position(|(hash, _)| *hash == place.hash || *hash == NONE.0);
+        let free = set.iter().position(|(tag, _)| *tag == place.tag || *tag == NONE.0);
         // Whichever it is: that of the hash is as good as any.
-        let at = free.unwrap_or_else(|| usize::from(place.hash.to_be_bytes()[0]) % SET_ROWS);
-        set[at] = (place.hash, row);
+        let at = free.unwrap_or(place.tag[0] as usize % SET_ROWS);
+        set[at] = (place.tag, row.map(u32::from_ne_bytes));
     }
 
     pub(super) fn remove<'k>(&self, table: Table, keys: impl Iterator<Item = &'k Slice>) {
@@ -93,7 +101,7 @@ impl Cache {
         for key in keys {
             let place = self.place(key);
             let mut part = self.part(&place);
-            let found = part.get_mut(place.set).and_then(|set| set.iter_mut().find(|(hash, _)| *hash == place.hash));
+            let found = part.get_mut(place.set).and_then(|set| set.iter_mut().find(|(tag, _)| *tag == place.tag));
             if let Some(entry) = found {
                 *entry = NONE;
             }
@@ -107,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_here_is_what_was_put_last_and_not_taken_out() {
-        let cache = Cache::new(64 << 10);
+        let cache = Cache::new(40 << 10);
         let key = |n: u32| Slice::from(format!("user {n}").as_bytes());
         let row = |n: u32| Slice::from([&n.to_be_bytes()[..], &[7; 8]].concat());
         for n in 0..10_000 {

@@ -80,9 +80,10 @@ impl Drop for Files {
 
 impl Files {
     pub(super) fn open(folder: &Path, options: &EmbeddedOptions) -> Result<Self, Error> {
-        // One half is for blocks of the tables, one for keys. Of several threads one would go round and round until the others
-        // have merged what there is to merge.
-        let builder = Database::builder(folder).cache_size(options.cache_bytes / 2).worker_threads(1);
+        // Three eighths are for keys, the rest for blocks of the tables. Of several threads one would go round and round until the
+        // others have merged what there is to merge.
+        let keys_bytes = options.cache_bytes / 8 * 3;
+        let builder = Database::builder(folder).cache_size(options.cache_bytes - keys_bytes).worker_threads(1);
         let db = builder.open().map_err(|error| explain("open live state", folder, error))?;
         let mut tables = BTreeMap::new();
         for name in db.list_keyspace_names() {
@@ -100,7 +101,7 @@ impl Files {
             active: RwLock::new(active),
             beneath: RwLock::new(Beneath { apart: None, settled }),
             rewriting: Mutex::default(),
-            cache: Cache::new(options.cache_bytes / 2),
+            cache: Cache::new(keys_bytes),
         });
         let writing = Mutex::new(Writing { journal, folding: None });
         Ok(Self { shared, fresh_bytes: options.fresh_bytes, writing })
