@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fjall::config::PinningPolicy;
+use fjall::config::{FilterPolicy, PinningPolicy};
 use fjall::{Keyspace, KeyspaceCreateOptions};
 
 use crate::embedded::files::{Beneath, Settled, Shared, explain};
@@ -82,5 +82,24 @@ pub(super) fn settings(table: Table) -> KeyspaceCreateOptions {
     // What says whether and where a row is in a file is looked at by every message.
     let often = matches!(table, Table::Seen(_) | Table::Keys);
     let pinned = || if often { PinningPolicy::all(true) } else { PinningPolicy::new([true, true, false]) };
-    KeyspaceCreateOptions::default().filter_block_pinning_policy(pinned()).index_block_pinning_policy(pinned())
+    let settings =
+        KeyspaceCreateOptions::default().filter_block_pinning_policy(pinned()).index_block_pinning_policy(pinned());
+    if is_found_in_order(table) { settings.filter_policy(FilterPolicy::disabled()) } else { settings }
+}
+
+/// Whether nobody looks for a row by the whole of its key: then no file need say whether it has one.
+fn is_found_in_order(table: Table) -> bool {
+    match table {
+        Table::Log | Table::LogOf | Table::TimersDue(_) | Table::KeysOf | Table::OutboxDue | Table::OutboxDead => true,
+        Table::Head
+        | Table::Seen(_)
+        | Table::States(_)
+        | Table::Timers(_)
+        | Table::Keys
+        | Table::Numbers
+        | Table::Links
+        | Table::Outbox
+        | Table::Paused
+        | Table::Records => false,
+    }
 }
