@@ -59,6 +59,13 @@ pub(crate) const COUNTED_ROWS: usize = 4_096;
 /// goes on.
 pub(crate) const FRESH_BYTES: usize = 64 << 20;
 
+/// When nothing has come for so long, what came in last is folded as well, from this part of [`FRESH_BYTES`] on: whoever rests needs
+/// no room for it.
+pub(crate) const RESTING_AFTER: Duration = Duration::from_secs(10);
+
+/// See [`RESTING_AFTER`].
+pub(crate) const RESTING_SHARE: usize = 16;
+
 /// The journal of an embedded home beyond which the same is done, because it is read again after a crash: up to twice as much, at
 /// about a second of one core for 400 MB.
 pub(crate) const JOURNAL_BYTES_MAX: u64 = 128 << 20;

@@ -18,7 +18,7 @@ use crate::embedded::fresh::{self, Fresh};
 use crate::embedded::journal::Journal;
 use crate::embedded::states::{self, States};
 use crate::error::Error;
-use crate::limits::JOURNAL_BYTES_MAX;
+use crate::limits::{JOURNAL_BYTES_MAX, RESTING_SHARE};
 use crate::store::{Read, Table, Visit, Writes};
 
 /// The files, open.
@@ -113,8 +113,7 @@ impl Files {
 
     /// Everything as of now. Nothing is written for as long as somebody holds it.
     pub(super) fn view(&self) -> View<'_> {
-        let active = self.shared.active.read().expect("nothing panics while it writes");
-        View { shared: &self.shared, active: Some(active), beneath: self.shared.beneath() }
+        View { shared: &self.shared, active: Some(self.active()), beneath: self.shared.beneath() }
     }
 
     /// Everything as of now, for as long as it is needed: writing goes on meanwhile. For the one who writes: somebody else who
@@ -146,8 +145,7 @@ impl Files {
     /// Whether enough has gathered to be put into the tables.
     pub(super) fn is_full(&self) -> bool {
         let journal = self.writing().journal.bytes();
-        let active = self.shared.active.read().expect("nothing panics while it writes");
-        active.bytes() >= self.fresh_bytes || journal >= JOURNAL_BYTES_MAX
+        self.active().bytes() >= self.fresh_bytes || journal >= JOURNAL_BYTES_MAX
     }
 
     /// Begins to put what has gathered into the tables, if it is enough, and says what went wrong with what was put there before.
@@ -158,20 +156,33 @@ impl Files {
         if is_full || writing.folding.as_ref().is_some_and(JoinHandle::is_finished) {
             writing.folded()?;
         }
-        if is_full {
-            self.set_apart(&mut writing)?;
-            self.fold(&mut writing)?;
-        }
-        Ok(())
+        if is_full { self.put_away(&mut writing) } else { Ok(()) }
+    }
+
+    /// The same where nothing has come for a while, of less: it would stay in memory for as long as nothing comes.
+    pub(super) fn rest(&self) -> Result<(), Error> {
+        let mut writing = self.writing();
+        writing.folded()?;
+        let is_worth_it = self.active().bytes() >= self.fresh_bytes / RESTING_SHARE;
+        if is_worth_it { self.put_away(&mut writing) } else { Ok(()) }
     }
 
     /// Puts everything into the tables. For the one who writes.
     pub(super) fn settle(&self) -> Result<(), Error> {
         let mut writing = self.writing();
         writing.folded()?;
-        self.set_apart(&mut writing)?;
-        self.fold(&mut writing)?;
+        self.put_away(&mut writing)?;
         writing.folded()
+    }
+
+    /// Begins to put what has gathered into the tables; nothing is being folded.
+    fn put_away(&self, writing: &mut Writing) -> Result<(), Error> {
+        self.set_apart(writing)?;
+        self.fold(writing)
+    }
+
+    fn active(&self) -> RwLockReadGuard<'_, Fresh> {
+        self.shared.active.read().expect("nothing panics while it writes")
     }
 
     /// Sets apart what is to be folded; nothing is being folded.
@@ -394,5 +405,28 @@ impl Read for View<'_> {
         tables.sort_unstable();
         tables.dedup();
         tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_rests_puts_away_what_is_worth_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = EmbeddedOptions { fresh_bytes: 200 * RESTING_SHARE, ..EmbeddedOptions::default() };
+        let files = Files::open(folder.path(), &options).expect("a home");
+        let row = |n: u8| (Slice::from([n]), Some(Slice::from([n; 40])));
+        let write = |n: u8| files.write(Writes::from([(Table::Records, BTreeMap::from([row(n)]))])).expect("room");
+        let rest = || files.rest().and_then(|()| files.writing().folded()).expect("room");
+        write(1);
+        rest();
+        assert!(files.active().bytes() > 0, "one row is not worth it");
+        write(2);
+        rest();
+        assert_eq!(files.active().bytes(), 0);
+        let got = |n: u8| files.view().get(Table::Records, &[n]).expect("it can be read");
+        assert_eq!([1, 2].map(got), [1, 2].map(|n| row(n).1));
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::embedded::files::{Beneath, Files};
 use crate::embedded::{Inner, closed};
 use crate::error::Error;
 use crate::ledger::{Ledger, Prepared};
-use crate::limits::{GROUP_BYTES_MAX, ROOM_BYTES};
+use crate::limits::{GROUP_BYTES_MAX, RESTING_AFTER, ROOM_BYTES};
 use crate::loaded::{Committed, Customer, Erased, Fate};
 use crate::store::{Read, Table, Writes};
 
@@ -63,7 +65,9 @@ impl Writer {
     }
 
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut next = jobs.blocking_recv();
+        // Where there is none it does not rest, and nothing is lost by that.
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().ok();
+        let mut next = self.next(clock.as_ref(), &mut jobs);
         while let Some(job) = next {
             next = match job {
                 Job::Work(work) => {
@@ -72,9 +76,23 @@ impl Writer {
                 }
                 commit @ Job::Commit { .. } => self.commit_all(commit, &mut jobs),
             };
-            next = next.or_else(|| jobs.blocking_recv());
+            next = next.or_else(|| self.next(clock.as_ref(), &mut jobs));
         }
         self.close();
+    }
+
+    /// The next job; nothing when there will be none any more. Rests when it waits for long.
+    fn next(&mut self, clock: Option<&Runtime>, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        let waited = match (jobs.try_recv(), clock) {
+            (Ok(job), _) => return Some(job),
+            (Err(_), None) => return jobs.blocking_recv(),
+            (Err(_), Some(clock)) => clock.block_on(async { timeout(RESTING_AFTER, jobs.recv()).await }),
+        };
+        waited.unwrap_or_else(|_| {
+            // What cannot be put away is looked at by whoever writes next.
+            let _ = self.inner.files().and_then(|files| self.minded(files.rest()));
+            jobs.blocking_recv()
+        })
     }
 
     /// Commits this one and those that wait behind it. Returns the first job that has to wait for the next round.
