@@ -25,17 +25,18 @@ fn written(folder: &Path) -> usize {
     fs::read(journal(folder)).unwrap().len()
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for file in fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
         let target = to.join(file.file_name());
-        if file.file_type().unwrap().is_dir() {
-            copy(&file.path(), &target);
+        if file.file_type()?.is_dir() {
+            copy(&file.path(), &target)?;
         } else {
-            fs::copy(file.path(), target).unwrap();
+            fs::copy(file.path(), target)?;
         }
     }
+    Ok(())
 }
 
 async fn image() -> Image {
@@ -47,8 +48,17 @@ async fn image() -> Image {
         let message = format!("{n} {}", "long ".repeat(50));
         keep.commit(one(i64::try_from(n).unwrap(), &message, Version::NONE, &"state".repeat(60))).await.unwrap();
     }
-    let folder = tempfile::tempdir().unwrap();
-    copy(live.path(), folder.path());
+    // What is at work in there may take a file away meanwhile; then the copy is none of one moment.
+    let folder = loop {
+        let folder = tempfile::tempdir().unwrap();
+        match copy(live.path(), folder.path()) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            copied => {
+                copied.unwrap();
+                break folder;
+            }
+        }
+    };
     let end = written(folder.path());
     assert!(begin > 0 && end > begin + 300);
     Image { folder, begin, end }
@@ -57,7 +67,7 @@ async fn image() -> Image {
 /// A copy of the image whose journal was changed.
 fn damaged(image: &Image, change: impl FnOnce(&mut Vec<u8>)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    copy(image.folder.path(), folder.path());
+    copy(image.folder.path(), folder.path()).unwrap();
     let path = journal(folder.path());
     let mut bytes = fs::read(&path).unwrap();
     change(&mut bytes);
