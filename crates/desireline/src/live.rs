@@ -110,6 +110,8 @@ impl Live {
         if let Some(lake) = self.history.lake().await? {
             if first {
                 draw::note("learning from what was imported: this start takes longer");
+                // As long as nothing is there, all follows this charter; said later, all that was learnt would be read again.
+                self.engine.follow(stop).await?;
             }
             let (lake, events, told) = self.tell(lake, stop).await?;
             learnt = events;

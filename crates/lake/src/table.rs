@@ -426,6 +426,7 @@ mod tests {
             assert_eq!((again.version(), again.transaction("n").await.expect("read")), (250, Some(250)));
         });
     }
+
     #[test]
     fn a_torn_commit_goes_with_its_checkpoint() {
         let folder = tempfile::tempdir().expect("a folder");

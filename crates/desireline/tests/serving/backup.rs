@@ -196,30 +196,27 @@ fn live_state_that_was_set_back_behind_the_lake_goes_on_and_says_so() {
 #[test]
 fn live_state_that_was_set_back_is_told_again_what_was_imported_since() {
     let place = Place::new(CHARTER);
-    let import = |name: &str, rows: &str| {
-        let path = place.beside(name);
-        std::fs::write(&path, format!("user_id,event,at,message_id\n{rows}")).expect("a file");
-        let (code, _, err) = place.run(&["import", path.to_str().expect("text")]);
-        assert_eq!(code, 0, "{err}");
-    };
     let learn = |message: &str| {
         let running = place.start();
         running.send(message);
         running.stop();
     };
-    import("first.csv", "u1,Visit,2026-01-01T08:00Z,f1\nu2,Visit,2026-01-01T08:00Z,f2\n");
+    place.import("first.csv", "u1,Visit,2026-01-01T08:00Z,f1\nu2,Visit,2026-01-01T08:00Z,f2\n");
     learn(r#"{"userId":"u1","event":"Visit","messageId":"m1"}"#);
     let (live, before) = (place.home.join("live"), place.beside("before"));
     copy(&live, &before);
-    import("second.csv", "u2,Order,2026-01-02T08:00Z,f3\nu3,Visit,2026-01-02T08:00Z,\nu3,Visit,2026-01-02T08:00Z,\n");
+    place.import(
+        "second.csv",
+        "u2,Order,2026-01-02T08:00Z,f3\nu3,Visit,2026-01-02T08:00Z,\nu3,Visit,2026-01-02T08:00Z,\n",
+    );
     learn(r#"{"userId":"u1","event":"Visit","messageId":"m2"}"#);
-    import("third.csv", "u4,Visit,2026-01-03T08:00Z,f4\n");
+    place.import("third.csv", "u4,Visit,2026-01-03T08:00Z,f4\n");
     learn(r#"{"userId":"u4","event":"Order","messageId":"m3"}"#);
     assert_eq!(count(&place.home), 9);
 
     std::fs::remove_dir_all(&live).expect("removed");
     copy(&before, &live);
-    import("fourth.csv", "u5,Visit,2026-01-04T08:00Z,f5\n");
+    place.import("fourth.csv", "u5,Visit,2026-01-04T08:00Z,f5\n");
     for _ in 0..2 {
         let running = place.start();
         let events =

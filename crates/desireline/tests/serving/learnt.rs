@@ -48,12 +48,6 @@ fn who_was_imported_is_known_live_once_and_as_people_said() {
 #[test]
 fn what_is_imported_later_is_known_live_soon_and_once() {
     let place = Place::new(CHARTER);
-    let import = |name: &str, rows: &str| {
-        let path = place.beside(name);
-        std::fs::write(&path, format!("user_id,event,at,message_id\n{rows}")).expect("a file");
-        let (code, _, err) = place.run(&["import", path.to_str().expect("text")]);
-        assert_eq!(code, 0, "{err}");
-    };
     let events = |running: &Running, key: &str| {
         running.admin(&format!("GET /api/v1/customers/user_id:{key}"), "").1["events"].as_u64().unwrap_or_default()
     };
@@ -67,14 +61,14 @@ fn what_is_imported_later_is_known_live_soon_and_once() {
 
     let running = place.start();
     running.send(r#"{"userId":"u1","event":"Visit","messageId":"m1"}"#);
-    import("first.csv", "u1,Order,2026-01-02T08:00Z,m2\nu2,Visit,2026-01-02T08:00Z,m3\n");
+    place.import("first.csv", "u1,Order,2026-01-02T08:00Z,m2\nu2,Visit,2026-01-02T08:00Z,m3\n");
     soon(&running, "u2", 1);
     soon(&running, "u1", 2);
     // Of what comes in both ways at once, too, each is there once.
     for n in 0..20 {
         running.send(&format!(r#"{{"userId":"u3","event":"Visit","messageId":"s{n}"}}"#));
     }
-    import(
+    place.import(
         "second.csv",
         "u3,Order,2026-01-03T08:00Z,m4\nu3,Visit,2026-01-03T08:00Z,m5\nu1,Order,2026-01-02T08:00Z,m2\n",
     );
@@ -82,7 +76,7 @@ fn what_is_imported_later_is_known_live_soon_and_once() {
     assert_eq!(events(&running, "u1"), 2);
     running.stop();
 
-    import("third.csv", "u4,Visit,2026-01-04T08:00Z,m6\n");
+    place.import("third.csv", "u4,Visit,2026-01-04T08:00Z,m6\n");
     let running = place.start();
     assert_eq!(events(&running, "u4"), 1, "it is known before anybody is answered");
     assert_eq!([1, 2, 3].map(|n| events(&running, &format!("u{n}"))), [2, 1, 22]);

@@ -110,6 +110,14 @@ impl Place {
     }
 
     /// The same of a command that has to succeed and answers in JSON.
+    /// Imports rows of user, event, time and id from a file of this name.
+    pub(crate) fn import(&self, name: &str, rows: &str) {
+        let path = self.beside(name);
+        std::fs::write(&path, format!("user_id,event,at,message_id\n{rows}")).expect("a file");
+        let (code, _, err) = self.run(&["import", path.to_str().expect("text")]);
+        assert_eq!(code, 0, "{err}");
+    }
+
     pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let (code, out, err) = self.run(&[&["--json"], arguments].concat());
         assert_eq!(code, 0, "{arguments:?}: {out}{err}");

@@ -138,7 +138,10 @@ fn decisions_tell_what_another_policy_would_have_been_worth() {
 fn match_the_guide(lines: &[String], wanted: &BTreeMap<&'static str, f64>) {
     let program = GUIDE.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it is there");
     let python = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut python) = python else { return };
+    let Ok(mut python) = python else {
+        eprintln!("skipped: there is no python3 to run the program of the guide");
+        return;
+    };
     let mut input = python.stdin.take().expect("it is piped");
     input.write_all(lines.join("\n").as_bytes()).expect("it reads all of it");
     drop(input);
