@@ -1,11 +1,12 @@
 //! What is left to chance, and how it stands in the log.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::{Options, decision_of};
 use futures::executor::block_on;
-use keep::{Keep, Wanted};
+use keep::{Keep, Memory, Wanted};
 use serde_json::Value;
 
 use crate::open;
@@ -152,6 +153,7 @@ fn every_home_draws_lots_of_its_own_and_keeps_to_them() {
     };
     let of_home = || {
         let mut shop = Shop::new();
+        shop.keep = Arc::new(Memory::new(keep::limits::MESSAGES_KNOWN_US));
         shop.engine = open(&charter, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
         shop
     };
