@@ -5,6 +5,7 @@
 //! propensity × context weight × lever.
 
 mod gates;
+mod stored;
 
 pub use gates::quiet_until_us;
 
@@ -19,7 +20,7 @@ use crate::plan::{Plan, index};
 use crate::state::{Drawn, State, Taken};
 
 /// Why an action was not chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FellOut {
     /// Its condition does not hold.
@@ -39,7 +40,7 @@ pub enum FellOut {
 }
 
 /// An action, as it came through a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     /// Its position in the charter.
     pub action: u32,
@@ -127,6 +128,7 @@ pub struct Decision {
     /// How probable it was that nothing would be chosen, by the lots of this customer's arm.
     pub none_probability: f64,
     /// All actions, in the order of the charter.
+    #[serde(with = "stored")]
     pub candidates: Vec<Candidate>,
     /// When it is worth deciding again, because what kept an action out is over then, in microseconds since 1970.
     pub again_us: Option<i64>,
@@ -292,6 +294,11 @@ impl Decision {
     }
 }
 
+/// By what actions are ranked.
+fn score(value: f64, propensity: f64, context_weight: f64, lever: f64) -> f64 {
+    value * propensity * context_weight * lever
+}
+
 /// An action at the gates, with its scores whether it passes or not.
 fn candidate(customer: &Customer<'_>, action: usize, occasion: u64, models: &Models, numbers: &[f32]) -> Candidate {
     let charter = customer.plan.charter();
@@ -307,7 +314,6 @@ fn candidate(customer: &Customer<'_>, action: usize, occasion: u64, models: &Mod
     };
     let weights = told.context.iter().filter(|weight| weight.when.holds(customer));
     let context_weight = weights.map(|weight| weight.weight).product();
-    let score = told.value * propensity * context_weight * told.lever;
     Candidate {
         action: crate::plan::number(action),
         fell_out,
@@ -316,7 +322,7 @@ fn candidate(customer: &Customer<'_>, action: usize, occasion: u64, models: &Mod
         propensity,
         context_weight,
         lever: told.lever,
-        score,
+        score: score(told.value, propensity, context_weight, told.lever),
         probability: 0.0,
     }
 }

@@ -80,9 +80,12 @@ pub(crate) struct StoredPair {
     pub(crate) b: (String, String),
 }
 
+/// As much as most entries take.
+const ENTRY_BYTES: usize = 512;
+
 /// Writes an entry.
 pub(crate) fn bytes<T: Serialize>(entry: &T) -> Vec<u8> {
-    postcard::to_allocvec(entry).expect("memory takes what is written")
+    postcard::to_extend(entry, Vec::with_capacity(ENTRY_BYTES)).expect("memory takes what is written")
 }
 
 /// Reads an entry.
