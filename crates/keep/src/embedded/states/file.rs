@@ -189,6 +189,9 @@ impl Begun {
         if self.written.len() >= WRITTEN_BYTES {
             self.write(&self.written)?;
             self.written.clear();
+            // Whoever waits for the disk to answer somebody waits for this much, and not for the whole file.
+            let synced = self.file.file.sync_data();
+            synced.map_err(|error| explain("write states of customers", &self.file.path, error.into()))?;
         }
         Ok(())
     }
