@@ -183,8 +183,12 @@ impl Keep for Embedded {
         if rows <= INLINE_ROWS_MAX {
             return ledger::load(&self.inner.files()?.view(), wanted);
         }
-        let wanted = wanted.clone();
-        self.read(rows, move |read, _| ledger::load(read, &wanted)).await
+        let (inner, wanted) = (Arc::clone(&self.inner), wanted.clone());
+        blocking(move || {
+            let files = inner.files()?;
+            ledger::load_in_parts(|| files.view(), &wanted)
+        })
+        .await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, Error> {
