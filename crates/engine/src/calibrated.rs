@@ -1,7 +1,5 @@
 //! What was learnt, for whoever looks: how probable it was said to be that an action brings its outcome, and how often it did.
 
-use std::sync::PoisonError;
-
 use act::Calibrated;
 use charter::actions::Propensity;
 use serde::Serialize;
@@ -58,7 +56,7 @@ impl From<Calibrated> for ShownCalibration {
 impl Engine {
     /// What was learnt for every action whose propensity is, in the order of the charter.
     pub fn learnt(&self) -> Vec<ShownModel> {
-        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        let models = self.models();
         let each = self.charter().actions.iter().enumerate().filter_map(|(position, action)| {
             let Some(Propensity::Learnt(outcome)) = &action.propensity else { return None };
             let model = models.model(self.plan.model(position)?);

@@ -106,25 +106,30 @@ const KINDS_OF_SENDERS: [&str; 2] = ["anonymous_id", "user_id"];
 /// About as much as an action takes in words.
 const CONSIDERED_BYTES: usize = 200;
 
-/// How each action came through a decision the last time, as JSON: most come through the next one alike, and putting fifty into
-/// words takes longer than deciding.
+/// How each action came through a decision the last time that it fell out there, as JSON: most come through the next one alike,
+/// and putting fifty into words takes longer than deciding. There is one map for each that is in use at a time, so that nobody waits
+/// for somebody else's words.
 #[derive(Debug, Default)]
-pub(crate) struct LastWords(Mutex<HashMap<u32, (Candidate, String)>>);
+pub(crate) struct LastWords(Mutex<Vec<Words>>);
+
+type Words = HashMap<(u32, Option<FellOut>), (Candidate, String)>;
 
 impl LastWords {
     /// Puts all candidates into words, as the members of a JSON list.
     fn tell(&self, candidates: &[Candidate], names: &[&str], json: &mut String) {
         let name = |candidate: &Candidate| names.get(candidate.action as usize).copied().unwrap_or_default();
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = all().pop().unwrap_or_default();
         for (n, candidate) in candidates.iter().enumerate() {
-            let told =
-                last.entry(candidate.action).or_insert_with(|| (*candidate, considered(candidate, name(candidate))));
+            let place = last.entry((candidate.action, candidate.fell_out));
+            let told = place.or_insert_with(|| (*candidate, considered(candidate, name(candidate))));
             if told.0 != *candidate {
                 *told = (*candidate, considered(candidate, name(candidate)));
             }
             json.push_str(if n == 0 { "" } else { "," });
             json.push_str(&told.1);
         }
+        all().push(last);
     }
 }
 
@@ -291,10 +296,9 @@ impl Engine {
             return;
         }
         let (now, draw) = (Timestamp::from_micros(work.now_us), self.draw(customer, occasion));
-        let by_itself = {
-            let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-            decide_by_itself(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
-        };
+        let models = self.models();
+        let state = &work.person(customer).profile.state;
+        let by_itself = decide_by_itself(state, &self.plan, &models, now, occasion, &draw);
         match by_itself {
             ByItself::Decided(decision) => {
                 let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
@@ -337,8 +341,7 @@ impl Engine {
     fn consider(&self, work: &mut Work<'_>, customer: Customer, occasion: u64) -> Decision {
         let now = Timestamp::from_micros(work.now_us);
         let draw = self.draw(customer, occasion);
-        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        decide(&work.person(customer).profile.state, &self.plan, &models, now, occasion, &draw)
+        decide(&work.person(customer).profile.state, &self.plan, &self.models(), now, occasion, &draw)
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Engine {
     pub(crate) lanes: Lanes,
     turns: Semaphore,
     waiting: AtomicUsize,
-    pub(crate) models: Mutex<Models>,
+    pub(crate) models: Mutex<Arc<Models>>,
     pub(crate) last_words: LastWords,
     /// How far the log was learnt from.
     pub(crate) learning: tokio::sync::Mutex<Learning>,
@@ -100,7 +100,7 @@ impl Engine {
             lanes: Lanes::default(),
             turns: Semaphore::new(BATCHES_AT_ONCE),
             waiting: AtomicUsize::new(0),
-            models: Mutex::new(models),
+            models: Mutex::new(Arc::new(models)),
             last_words: LastWords::default(),
             learning: tokio::sync::Mutex::new(learning),
             tail: Tail::default(),

@@ -2,7 +2,7 @@
 //! are what comes of taking all of them in their order. So every process of a home has the same models, whoever is killed when,
 //! and whoever starts anew. They are kept now and then with how far they have come, so that it need not begin at the beginning.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use act::{Models, Plan};
 use keep::{Commit, Customer, Keep, Logged, RecordChange, Version};
@@ -64,6 +64,11 @@ async fn lessons(keep: &dyn Keep, from: u64) -> Result<Vec<Logged>, keep::Error>
 }
 
 impl Engine {
+    /// The models as they are now. Whoever decides by them holds up nobody.
+    pub(crate) fn models(&self) -> Arc<Models> {
+        Arc::clone(&self.models.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes the lessons that this or another process has put into the log since.
     ///
     /// # Errors
@@ -75,7 +80,7 @@ impl Engine {
         let mut learning = self.learning.lock().await;
         for logged in lessons(&*self.keep, learning.until).await?.iter().rev() {
             let lesson = entry::read(&logged.bytes, logged.position)?;
-            self.models.lock().unwrap_or_else(PoisonError::into_inner).learn(&lesson);
+            Arc::make_mut(&mut *self.models.lock().unwrap_or_else(PoisonError::into_inner)).learn(&lesson);
             learning.until = logged.position + 1;
         }
         Ok(())
@@ -88,7 +93,7 @@ impl Engine {
             return Ok(());
         }
         let bytes = {
-            let models = self.models.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let models = Models::clone(&self.models());
             entry::bytes(&Stored { until: learning.until, models })
         };
         let record = RecordChange { name: MODELS.to_owned(), expected: Some(learning.version), bytes: Some(bytes) };
