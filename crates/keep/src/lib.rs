@@ -16,12 +16,14 @@ mod ledger;
 mod store;
 
 mod embedded;
+mod give_way;
 mod memory;
 mod postgres;
 
 pub use commit::{Change, Commit, Entry, Fired, Link, Outcome, Post, RecordChange, Settled, StateChange, Timer};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use error::{Conflict, Error};
+pub use give_way::give_way;
 pub use keep::Keep;
 pub use ledger::chunk::Chunk;
 pub use loaded::{

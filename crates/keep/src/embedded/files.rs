@@ -18,6 +18,7 @@ use crate::embedded::fresh::{self, Fresh};
 use crate::embedded::journal::Journal;
 use crate::embedded::states::{self, States};
 use crate::error::Error;
+use crate::give_way::give_way;
 use crate::limits::{JOURNAL_BYTES_MAX, RESTING_SHARE};
 use crate::store::{Read, Table, Visit, Writes};
 
@@ -202,7 +203,10 @@ impl Files {
     fn fold(&self, writing: &mut Writing) -> Result<(), Error> {
         let (shared, number) = (Arc::clone(&self.shared), writing.journal.number());
         let folding = std::thread::Builder::new().name("keep-fold".to_owned());
-        let folding = folding.spawn(move || fold::fold(&shared, number));
+        let folding = folding.spawn(move || {
+            give_way();
+            fold::fold(&shared, number)
+        });
         writing.folding = Some(folding.map_err(Error::unavailable("start the thread that folds"))?);
         Ok(())
     }
