@@ -8,12 +8,14 @@
 //! say something that just happened.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for whoever measures")]
 
+use std::cell::Cell;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
 
 struct Wanted {
     what: String,
@@ -112,75 +114,93 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Reads one answer, and gives its status.
-fn answer(reader: &mut BufReader<TcpStream>) -> u16 {
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    let status = line.split(' ').nth(1).unwrap_or_default().parse().unwrap_or_default();
-    let mut length = 0;
+async fn answer(stream: &mut BufReader<TcpStream>) -> u16 {
+    let (mut line, mut status, mut length) = (String::new(), 0, 0);
     loop {
         line.clear();
-        reader.read_line(&mut line).unwrap();
+        stream.read_line(&mut line).await.unwrap();
         if line.trim().is_empty() {
             break;
         }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+        if status == 0 {
+            status = line.split(' ').nth(1).unwrap_or_default().parse().unwrap_or_default();
+        } else if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
             length = value.trim().parse().unwrap();
         }
     }
     let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
+    stream.read_exact(&mut body).await.unwrap();
     status
 }
 
-fn main() {
-    let wanted = Arc::new(wanted());
-    let requests = if wanted.what == "ingest" { wanted.number.div_ceil(wanted.batch) } else { wanted.number };
-    let (next, done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let waits = Arc::new(Mutex::new(Vec::new()));
-    let start = Instant::now();
-    let workers: Vec<_> = (0..wanted.connections)
-        .map(|_| {
-            let (wanted, next, done) = (Arc::clone(&wanted), Arc::clone(&next), Arc::clone(&done));
-            let (refused, waits) = (Arc::clone(&refused), Arc::clone(&waits));
-            std::thread::spawn(move || {
-                let mut stream = TcpStream::connect(&wanted.address).unwrap();
-                stream.set_nodelay(true).unwrap();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let mut own = Vec::new();
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= requests {
-                        break;
-                    }
-                    let (text, n) = request(&wanted, at);
-                    let mut asked = Instant::now();
-                    if wanted.per_second > 0 {
-                        let due = Duration::from_secs_f64((at * n) as f64 / wanted.per_second as f64);
-                        std::thread::sleep(due.saturating_sub(start.elapsed()));
-                        asked = asked.max(start + due);
-                    }
-                    stream.write_all(text.as_bytes()).unwrap();
-                    let status = answer(&mut reader);
-                    own.push(asked.elapsed());
-                    let counter = if status == 200 { &done } else { &refused };
-                    counter.fetch_add(n, Ordering::Relaxed);
-                }
-                waits.lock().unwrap().extend(own);
-            })
-        })
-        .collect();
-    for worker in workers {
-        worker.join().unwrap();
+/// What all connections share.
+#[derive(Default)]
+struct Shared {
+    next: Cell<u64>,
+    done: Cell<u64>,
+    refused: Cell<u64>,
+}
+
+/// Sends what is next, over one connection, until nothing is left. Gives how long each answer took.
+async fn send(wanted: &Wanted, requests: u64, shared: &Shared, start: Instant) -> Vec<Duration> {
+    let stream = TcpStream::connect(&wanted.address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut stream, mut waits) = (BufReader::with_capacity(1 << 15, stream), Vec::new());
+    loop {
+        let at = shared.next.get();
+        shared.next.set(at + 1);
+        if at >= requests {
+            return waits;
+        }
+        let (text, n) = request(wanted, at);
+        let mut asked = Instant::now();
+        if wanted.per_second > 0 {
+            let due = start + Duration::from_secs_f64((at * n) as f64 / wanted.per_second as f64);
+            if asked < due {
+                tokio::time::sleep_until(due.into()).await;
+                // Timers are good to a millisecond, and nobody waits before having asked.
+                asked = Instant::now();
+            } else {
+                asked = due;
+            }
+        }
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let status = answer(&mut stream).await;
+        waits.push(asked.elapsed());
+        let counter = if status == 200 { &shared.done } else { &shared.refused };
+        counter.set(counter.get() + n);
     }
+}
+
+/// One thread for all connections: it shares the machine with the server that is measured.
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let wanted = Rc::new(wanted());
+    let requests = if wanted.what == "ingest" { wanted.number.div_ceil(wanted.batch) } else { wanted.number };
+    let (shared, start, together) = (Rc::new(Shared::default()), Instant::now(), LocalSet::new());
+    let each = (0..wanted.connections).map(|_| {
+        let (wanted, shared) = (Rc::clone(&wanted), Rc::clone(&shared));
+        together.spawn_local(async move { send(&wanted, requests, &shared, start).await })
+    });
+    let each: Vec<_> = each.collect();
+    let mut waits = Vec::new();
+    together
+        .run_until(async {
+            for one in each {
+                waits.extend(one.await.unwrap());
+            }
+        })
+        .await;
     let seconds = start.elapsed().as_secs_f64();
-    let mut waits = waits.lock().unwrap().clone();
     waits.sort_unstable();
     let wait_ms = |of_100: usize| waits[(waits.len() - 1) * of_100 / 100].as_secs_f64() * 1e3;
-    let done = done.load(Ordering::Relaxed);
+    let done = shared.done.get();
     println!(
         "{{\"what\":\"{}\",\"done\":{done},\"refused\":{},\"seconds\":{seconds:.3},\"per_second\":{:.0},\"wait_ms_p50\":{:.2},\"wait_ms_p99\":{:.2},\"wait_ms_max\":{:.2}}}",
         wanted.what,
-        refused.load(Ordering::Relaxed),
+        shared.refused.get(),
         done as f64 / seconds,
         wait_ms(50),
         wait_ms(99),
