@@ -6,8 +6,9 @@
 Server and client share the machine. In each round the same load goes to a server that does nothing but read JSON and flush
 bodies to the disk (the example `ceiling`), and to desireline, which recognises what comes twice, knows whose it is, keeps every
 customer's state and watches promises by the charter of the simulated telecom company; while it does, what came in is written
-into the lake as well. Then questions what to do next, by the same charter with 50 actions. The medians go into the page
-between its markers.
+into the lake as well. Then questions what to do next, by the same charter with 50 actions, and beside them, where Redis is
+installed, a script there that reads as much of a customer, looks at 50 actions, and writes as much. The medians go into the
+page between its markers.
 """
 
 import argparse
@@ -123,6 +124,43 @@ def settled(server):
         before = now
 
 
+# Reads a customer, scores 50 actions, writes the customer and the decision, as many bytes as ours; says no more than a number.
+REDIS_SCRIPT = """
+local state = redis.call('GET', KEYS[1]) or string.rep('s', 700)
+local best, at = 0, 0
+for action = 1, 50 do
+    local score = (string.byte(state, action) * action) % 97
+    if score > best then best, at = score, action end
+end
+redis.call('SET', KEYS[1], string.sub(state, 2) .. string.char(64 + at % 26))
+redis.call('RPUSH', 'log', string.rep('d', 700))
+return at
+"""
+
+
+def redis(chosen, flushed, questions=100_000):
+    """How often a second Redis runs a script that does what a decision takes, flushing its log to the disk every second, or
+    before each answer; nothing where it is not installed."""
+    if any(shutil.which(program) is None for program in ("redis-server", "redis-cli", "redis-benchmark")):
+        return None
+    folder, port = chosen.work / f"redis-{flushed}", str(free_port())
+    folder.mkdir()
+    options = ["--port", port, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes"]
+    server = subprocess.Popen(["redis-server", *options, "--appendfsync", flushed], stdout=subprocess.DEVNULL)
+    try:
+        ask = ["redis-cli", "-p", port]
+        while subprocess.run([*ask, "ping"], capture_output=True, check=False).stdout.strip() != b"PONG":
+            time.sleep(0.02)
+        script = subprocess.run([*ask, "script", "load", REDIS_SCRIPT], capture_output=True, check=True).stdout.strip()
+        load = ["redis-benchmark", "-p", port, "-n", str(questions), "-c", "64", "-r", str(chosen.customers), "--csv"]
+        measured = subprocess.run([*load, "evalsha", script, "1", "u:__rand_int__"], capture_output=True, check=True)
+        return float(measured.stdout.decode().strip().splitlines()[-1].split('","')[1].strip('"'))
+    finally:
+        server.kill()
+        server.wait()
+        shutil.rmtree(folder)
+
+
 def ingest(chosen, home):
     """By who: the rates of all rounds; the customers are known after the first load, which does not count."""
     rates = {"ceiling": [], "desireline": []}
@@ -140,7 +178,7 @@ def ingest(chosen, home):
 
 def questions(chosen, charter, home):
     """How fast it decides, and how long one waits at half of that, and beside a background of events."""
-    found = {"per_second": [], "p99_ms": [], "beside_p99_ms": []}
+    found = {"per_second": [], "p99_ms": [], "beside_p99_ms": [], "redis_everysec": [], "redis_always": []}
     with serve(chosen, charter, home) as server:
         load(chosen, "ingest", server, customers=chosen.customers, events=chosen.events, run=100)
         settled(server)
@@ -148,6 +186,9 @@ def questions(chosen, charter, home):
         for number in range(chosen.runs):
             rate = load(chosen, "decide", server, questions=100_000, run=200 + number, **asked)["per_second"]
             found["per_second"].append(rate)
+            for flushed in ("everysec", "always"):
+                measured = redis(chosen, flushed)
+                found[f"redis_{flushed}"] += [] if measured is None else [measured]
             half = {"questions": int(rate * 2), "per_second": int(rate / 2), "run": 300 + number, **asked}
             found["p99_ms"].append(load(chosen, "decide", server, **half)["wait_ms_p99"])
             settled(server)
@@ -187,6 +228,11 @@ def page(chosen, rates, memory_mib, found, ready, replayed):
         ("events/s, desireline", f"{ours:,.0f}", f"{ours / bare:.0%} of the ceiling"),
         ("events/s, desireline, all customers new", f"{rates['new'][0]:,.0f}", "one run"),
         (f"decisions/s, {ACTIONS} actions", f"{median(found['per_second']):,.0f}", "64 connections"),
+        *[
+            (f"a script of Redis in the place of a decision/s, {how}", f"{median(found[name]):,.0f}", "64 connections")
+            for name, how in (("redis_everysec", "flushed every second"), ("redis_always", "flushed before each answer"))
+            if found[name]
+        ],
         ("wait for a decision at half of that, p99", f"{median(found['p99_ms']):.1f} ms", ""),
         (
             "event in, state and decision out, p99",
