@@ -70,7 +70,7 @@ impl Lake {
         let found = gone.look(&root, &all)?;
         let mut after = identity.without(&gone.keys, &found.beside, rules.clone());
         gone.link_anew(&root, &all, &found.beside, &mut after.graph)?;
-        let files = gone.files_concerned(&root, all, &found.naming, &after)?;
+        let files = gone.files_concerned(&root, all, &found.naming, (&identity, &after))?;
         let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         for (folder, table) in [("customers", &customers_table), ("links", &links_table)] {
@@ -261,17 +261,18 @@ impl<'a> Gone<'a> {
         Ok(())
     }
 
-    /// Of all files those with a row that names the customer, or that is another one's without it.
+    /// Of all files those with a row that names the customer, or that is another one's without it. Also those with rows that
+    /// lie where they do not belong already: some may lie under the customer's number because of a link that goes.
     fn files_concerned(
         &mut self,
         root: &Path,
         all: Vec<DataFile>,
         naming: &[bool],
-        after: &Identity,
+        (before, after): (&Identity, &Identity),
     ) -> Result<Vec<DataFile>, Error> {
-        let moves = after.moves(&after.graph.resolve());
-        let moving: BTreeSet<u32> =
-            moves.renamed.keys().chain(&moves.split).map(|customer| bucket_of(*customer)).collect();
+        let moves = [before.moves(&self.customers), after.moves(&after.graph.resolve())];
+        let moving = moves.iter().flat_map(|moves| moves.renamed.keys().chain(&moves.split));
+        let moving: BTreeSet<u32> = moving.map(|customer| bucket_of(*customer)).collect();
         let with_theirs: Vec<DataFile> =
             all.iter().zip(naming).filter(|(_, names)| **names).map(|(file, _)| file.clone()).collect();
         self.mentions = mentions_of(root, &with_theirs, |keys| self.takes(keys), self.graph, &self.keys)?;

@@ -36,7 +36,8 @@ use crate::waiting::Renamed;
 pub(crate) struct Identity {
     /// The keys, in order of their numbers, and the evidence.
     pub graph: Graph,
-    /// By node: the customer under which its events are filed. Nodes beyond its end are new.
+    /// By node: the customer under which its events are filed. Nodes beyond its end are new. Events that came while others
+    /// of the key waited may lie under whoever its customer was by then.
     pub filed: Vec<i64>,
     /// The keys that were shared when rows were filed; `None` when that is not known.
     shared_when_filed: Option<BTreeSet<Node>>,

@@ -315,3 +315,22 @@ fn what_a_key_was_taken_from_goes_from_the_rows_of_others() {
         assert!(left.iter().all(|json| json == r#"{"n":1.50,"to":{"name":"x"}}"#), "{left:?}");
     });
 }
+
+#[test]
+fn rows_that_waited_for_who_is_erased_stay_with_their_own_key() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let (user, device) = (("user_id", "u1"), ("anonymous_id", "a1"));
+        let row = |of: &[(&'static str, &str)], event, at| Row::new(keys(of), event, at);
+        import_by(home.path(), &spread(&[row(&[user], "a", 1), row(&[device], "b", 2)]), &by).await;
+        let mut writer = Writer::new(home.path());
+        export(&mut writer, &[row(&[user, device], "login", 3)], &by, 1).await;
+        // Alone in its run, and filed under the user's number.
+        export(&mut writer, &[row(&[device], "later", 4)], &by, 2).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        lake.unmerge(user, device, &by).await.expect("there is a link");
+        lake.erase(user, &by, "now").await.expect("erased");
+        let told = without_ballast(sequences_by(home.path(), &by).await);
+        assert_eq!(told, [(vec![("b".to_owned(), 2), ("later".to_owned(), 4)], 1)].into());
+    });
+}
