@@ -447,6 +447,25 @@ mod tests {
     }
 
     #[test]
+    fn whoever_was_killed_before_a_first_checkpoint_was_said_to_be_the_last_keeps_nobody_from_writing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = &folder.path().join("events");
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut table = Table::create(root, LINKS, false).await.expect("made");
+            for number in 1..=99 {
+                table.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", number)]).await.expect("committed");
+            }
+            std::fs::remove_file(root.join("_delta_log/_last_checkpoint")).expect("removed");
+            let mut again = Table::open(root).await.expect("opened").expect("there");
+            again.settle().await.expect("settled");
+            again.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", 100)]).await.expect("committed");
+            let again = Table::open(root).await.expect("opened").expect("there");
+            assert_eq!((again.version(), again.transaction("n").await.expect("read")), (100, Some(100)));
+        });
+    }
+
+    #[test]
     fn a_table_of_an_older_program_learns_how_long_commits_stay() {
         let folder = tempfile::tempdir().expect("a folder");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

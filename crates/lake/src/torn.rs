@@ -28,7 +28,11 @@ pub(crate) fn durable(table: &Path, version: u64) -> Result<(), Error> {
     let checkpoint = log.join(format!("{version:020}.checkpoint.parquet"));
     if checkpoint.exists() {
         sync(&checkpoint)?;
-        sync(&log.join(LAST_CHECKPOINT))?;
+        // Whoever was killed before it was written left none, and none is needed: checkpoints are looked for then.
+        let last = log.join(LAST_CHECKPOINT);
+        if last.exists() {
+            sync(&last)?;
+        }
     }
     sync(&log)
 }
