@@ -206,8 +206,17 @@ impl Identity {
         moves
     }
 
-    /// The same after this evidence, where all rows but those that are `waiting` lay where they belong before it, by
-    /// `customers`: whom it does not concern is not looked at. Puts in `customers` who is who now.
+    /// Whether the rows of every key lie where `customers` puts them, but for those that are `waiting`. Not so where a process
+    /// that was killed, or found no room on the disk, has written keys and not the links that they came with.
+    pub(crate) fn is_filed_by(&self, customers: &Customers, waiting: &Renamed) -> bool {
+        let whose = |filed: &i64| *waiting.get(filed).unwrap_or(filed);
+        let mut keys = (0u32..).zip(&self.filed);
+        self.filed.len() == self.graph.len()
+            && keys.all(|(n, filed)| whose(filed) == i64::from(customers.of(Node(n)).0))
+    }
+
+    /// The same as [`moves`](Self::moves) after this evidence, where all rows but those that are `waiting` lay where they
+    /// belong before it, by `customers`: whom it does not concern is not looked at. Puts in `customers` who is who now.
     pub(crate) fn moves_again(
         &self,
         customers: &mut Customers,
@@ -256,8 +265,11 @@ impl Identity {
         self.filed.extend(rest.map(|n| i64::from(customers.of(Node(n)).0)));
     }
 
-    /// Writes keys that are new and these links, whose first evidence is new or earlier, so that a later crash finds them known.
+    /// Writes these links, whose first evidence is new or earlier, and keys that are new, so that a later crash finds them known.
     /// Gives the files to delete once the events are committed.
+    ///
+    /// Links go first. Whoever finds links that the events do not know works out anew whose rows are; a key without the link
+    /// because of which it is filed under somebody else would seem to be right.
     pub(crate) async fn save(
         &self,
         customers_table: &mut Table,
@@ -266,14 +278,14 @@ impl Identity {
         news: &[(Node, Node, i64)],
     ) -> Result<Vec<PathBuf>, Error> {
         let mut merged = Vec::new();
+        if !news.is_empty() {
+            merged.extend(append(links_table, LINKS, &self.links_batch(news, false)?).await?);
+        }
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
         if !new.is_empty() {
             let batch = self.customers_batch(&new, |node| i64::from(customers.of(node).0))?;
             merged.extend(append(customers_table, CUSTOMERS, &batch).await?);
-        }
-        if !news.is_empty() {
-            merged.extend(append(links_table, LINKS, &self.links_batch(news, false)?).await?);
         }
         Ok(merged)
     }

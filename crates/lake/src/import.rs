@@ -117,8 +117,9 @@ impl Lake {
         // Whoever goes on after others have written, or after a restart, knows who is who as if it had always written.
         let filed =
             if options.is_live() && self.knows_all_links().await? { self.filed(&options.rules).await? } else { None };
-        let customers = filed.is_some().then(|| identity.graph.resolve());
-        let waiting = Waiting::before(filed.unwrap_or_default());
+        let known = filed.map(|renamed| (identity.graph.resolve(), Waiting::before(renamed)));
+        let known = known.filter(|(customers, waiting)| identity.is_filed_by(customers, &waiting.renamed));
+        let (customers, waiting) = known.map_or_else(Default::default, |(customers, waiting)| (Some(customers), waiting));
         let stock = Stock { lake: self, customers_table, links_table, identity, customers, waiting };
         Importer::begin(stock, lock, options).await
     }

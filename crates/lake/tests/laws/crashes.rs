@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use lake::{Error, Lake};
+use lake::{Error, Lake, Writer};
 use listen::stitch::Rules;
 
-use crate::home::{Row, Told, import, runtime, sequences, spread, without_ballast};
+use crate::home::{Row, Told, export, import, runtime, sequences, spread, without_ballast};
 
 fn row(keys: &[(&'static str, &str)], event: &str, at: i64) -> Row {
     Row::new(keys.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(), event, at)
@@ -182,6 +182,42 @@ fn a_process_killed_between_two_commits_loses_nothing_and_the_same_command_compl
         let apart = check(linked.path(), Step::Unmerge, &["links", "events"]).await;
         check(apart.path(), Step::Compact, &["events", "customers"]).await;
         check(linked.path(), Step::Erase, &["events", "customers", "links"]).await;
+    });
+}
+
+/// What is told once a new key has come alone and then with somebody else, live, where a process in which it came with somebody
+/// was killed after so many of its commits, which came in this order.
+async fn goes_on_live(order: &[&str], commits: usize) -> Told {
+    let [before, after] = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+    import(before.path(), &first()).await;
+    copy(before.path(), after.path(), |_| true);
+    let new = ("anonymous_id", "z");
+    import(after.path(), &[row(&[("user_id", "u"), new], "f", 6)]).await;
+    let (what, home) = states(before.path(), after.path(), order).swap_remove(commits);
+    assert!(what.starts_with(&format!("{commits} of")) && what.ends_with("None"), "{what}");
+    let mut writer = Writer::new(home.path());
+    export(&mut writer, &[row(&[new], "g", 7)], &Rules::default(), 1).await;
+    export(&mut writer, &[row(&[new, ("user_id", "v")], "h", 8)], &Rules::default(), 2).await;
+    told(home.path()).await
+}
+
+#[test]
+fn a_key_of_a_killed_process_is_whose_its_links_say() {
+    runtime().block_on(async {
+        let sequence = |names: &str| -> Vec<(String, i64)> {
+            names.chars().map(|name| (name.to_string(), i64::from(u32::from(name) - u32::from('a') + 1))).collect()
+        };
+        let told = |sequences: &[&str]| -> Told { sequences.iter().map(|names| (sequence(names), 1)).collect() };
+        // Where its link with the one is known, it came with two users, and joins neither.
+        let of_the_other = told(&["a", "b", "cdegh"]);
+        let of_neither = told(&["a", "b", "cdeh", "g"]);
+        let order = ["links", "customers", "events"];
+        let expected = [&of_the_other, &of_neither, &of_neither, &told(&["af", "b", "cdeh", "g"])];
+        for (commits, expected) in expected.into_iter().enumerate() {
+            assert_eq!(&goes_on_live(&order, commits).await, expected, "after {commits} of {order:?}");
+        }
+        // As programs wrote them that came before.
+        assert_eq!(goes_on_live(&["customers", "links", "events"], 1).await, of_the_other);
     });
 }
 
