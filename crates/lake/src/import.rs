@@ -28,7 +28,7 @@ use crate::spill::{Nodes, Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, nobody, number};
 use crate::table::{DataFile, Purpose};
 use crate::told::{Numbers, Origin, Told};
-use crate::waiting::{self, Waiting};
+use crate::waiting::{self, Waiting, rows_under};
 use crate::words::Words;
 use crate::writer::Stock;
 
@@ -115,9 +115,9 @@ impl Lake {
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let identity = self.identity(options.rules.clone()).await?;
         // Whoever goes on after others have written, or after a restart, knows who is who as if it had always written.
-        let filed =
-            if options.is_live() && self.knows_all_links().await? { self.filed(&options.rules).await? } else { None };
-        let known = filed.map(|renamed| (identity.graph.resolve(), Waiting::before(renamed)));
+        let waiting =
+            if options.is_live() && self.knows_all_links().await? { self.waiting(&options.rules).await? } else { None };
+        let known = waiting.map(|waiting| (identity.graph.resolve(), waiting));
         let known = known.filter(|(customers, waiting)| identity.is_filed_by(customers, &waiting.renamed));
         let (customers, waiting) = known.map_or_else(Default::default, |(customers, waiting)| (Some(customers), waiting));
         let stock = Stock { lake: self, customers_table, links_table, identity, customers, waiting };
@@ -310,8 +310,9 @@ impl Importer {
         if !self.options.is_live() || rules_filed != Some(fingerprint(&self.options.rules)) {
             return Ok((moves, Waiting::default()));
         }
-        let rows = lake.events.files().await?.iter().map(|file| file.rows).sum();
-        Ok(match waiting.after(&moves, rows) {
+        let files = lake.events.files().await?;
+        let count = |customers: &[i64]| rows_under(lake.events.root(), &files, customers);
+        Ok(match waiting.after(&moves, files.iter().map(|file| file.rows).sum(), count)? {
             Some(waiting) => (Moves::default(), waiting),
             None => (moves, Waiting::default()),
         })
@@ -350,7 +351,7 @@ impl Importer {
         }
         if !waiting.renamed.is_empty() {
             let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
-            lake.say_waiting(&waiting.renamed, links, &self.options.rules).await?;
+            lake.say_waiting(waiting, links, &self.options.rules).await?;
         }
         let numbers: Vec<(&str, i64)> = numbers.iter().map(|(name, number)| (name.as_ref(), *number)).collect();
         lake.events.commit(Purpose::Append, add, remove, &numbers).await?;

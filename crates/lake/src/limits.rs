@@ -19,6 +19,10 @@ pub(crate) const WAITING_MIN: u64 = 1024;
 pub(crate) const WAITING_ROWS: u64 = 1024;
 pub(crate) const WAITING_MAX: Duration = Duration::from_hours(1);
 
+/// All of them may have so many events, or one of so many: every question reads them on one core, and holds them in memory.
+pub(crate) const WAITING_EVENTS_MIN: u64 = 1 << 16;
+pub(crate) const WAITING_EVENTS_ROWS: u64 = 64;
+
 /// What was said of rows that wait stays for so many commits, for whoever has opened the lake before them.
 pub(crate) const WAITING_FILES: i64 = 64;
 

@@ -67,6 +67,65 @@ fn whoever_logs_in_has_no_other_rows_written_again() {
     });
 }
 
+/// What is said of rows that wait, if any do.
+fn said(home: &Path) -> Option<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(home.join("lake/waiting"))
+        .into_iter()
+        .flatten()
+        .map(|file| file.expect("an entry").path())
+        .collect();
+    files.sort();
+    files.pop()
+}
+
+#[test]
+fn customers_with_many_events_do_not_wait() {
+    runtime().block_on(async {
+        let (home, rules) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let user = |n: i64| ("user_id", format!("u{n}"));
+        let device = |n: i64| ("anonymous_id", format!("a{n}"));
+        let events = |n: i64, count: i64| (0..count).map(move |at| Row::new(vec![device(n)], "a", at));
+        let users = (0..4).map(|n| Row::new(vec![user(n)], "a", n));
+        let rows: Vec<Row> = users.chain((0..3).flat_map(|n| events(n, 40_000))).chain(events(3, 2)).collect();
+        import(home.path(), &rows).await;
+        for (n, waits) in [(0, true), (1, false), (2, true), (3, true)] {
+            // What waits was not learnt by who counts it.
+            let mut writer = Writer::new(home.path());
+            let login = Row::new(vec![device(n), user(n)], "b", 50_000);
+            let position = usize::try_from(n + 1).expect("small");
+            export(&mut writer, &[login], &rules, position).await;
+            assert_eq!(said(home.path()).is_some(), waits, "after {n}");
+            let told = sequences(home.path()).await;
+            let events = told.iter().map(|(sequence, customers)| sequence.len() as u64 * customers).sum::<u64>();
+            assert_eq!((events, told.values().sum()), ((rows.len() + position) as u64, 8 - position as u64));
+        }
+    });
+}
+
+#[test]
+fn an_hour_is_over_though_others_have_written_since() {
+    runtime().block_on(async {
+        let (home, rules) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let user = |n: usize| ("user_id", format!("u{n}"));
+        let device = |n: usize| ("anonymous_id", format!("a{n}"));
+        let rows: Vec<Row> = (0..3).flat_map(|n| [user(n), device(n)]).map(|key| Row::new(vec![key], "a", 1)).collect();
+        import(home.path(), &spread(&rows)).await;
+        let login = |n: usize| [Row::new(vec![device(n), user(n)], "b", 2)];
+        export(&mut Writer::new(home.path()), &login(0), &rules, 1).await;
+        let path = said(home.path()).expect("they wait");
+        let mut what: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+        let since_us = what["since_us"].as_i64().expect("since when");
+        export(&mut Writer::new(home.path()), &login(1), &rules, 2).await;
+        let path = said(home.path()).expect("they wait");
+        what = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+        assert_eq!(what["since_us"], since_us, "since the first of them");
+        what["since_us"] = (since_us - 3_600_000_000).into();
+        std::fs::write(&path, what.to_string()).expect("written");
+        export(&mut Writer::new(home.path()), &login(2), &rules, 3).await;
+        assert_eq!(said(home.path()), None);
+    });
+}
+
 /// Tells the same as all rows read again, after each export.
 async fn exported_one_by_one(first: &[Row], later: &[Vec<Row>]) {
     let (home, rules) = (tempfile::tempdir().expect("a folder"), Rules::default());
