@@ -21,9 +21,9 @@ use crate::import::Rejected;
 /// How much of a file's end is read first to find the rows that a log has there.
 const END_BYTES: u64 = 64 << 10;
 
-/// How much at most: no part of a log is larger that was not handed over to its end. A log that was set back has smaller
-/// lines than all that stand there.
-const END_BYTES_MAX: u64 = 4 << 20;
+/// How much at most: a part of a log that was not handed over to its end, which takes up more here than there. So much is read
+/// only where all of it may be of that part.
+const END_BYTES_MAX: u64 = 256 << 20;
 
 /// Rejected rows, one JSON object a line, in one file per input.
 #[derive(Debug)]
@@ -150,16 +150,21 @@ fn sync_name(path: &Path) -> std::io::Result<()> {
 /// its end is cut off: it was never committed, and comes again.
 fn rows_since(file: &mut File, line: u64) -> std::io::Result<Vec<u8>> {
     let (length, mut read) = (file.metadata()?.len(), END_BYTES);
+    let mut after = None;
     loop {
         let begins = length.saturating_sub(read);
         file.seek(SeekFrom::Start(begins))?;
         let mut end = Vec::new();
         file.read_to_end(&mut end)?;
+        let line_in = |row: &[u8]| line_of(std::str::from_utf8(row).ok()?);
         let mut rows = end.split_inclusive(|byte| *byte == b'\n');
         // The first one need not be whole.
-        let first = rows.nth(1).and_then(|row| line_of(std::str::from_utf8(row).ok()?));
-        if begins > 0 && read < END_BYTES_MAX && first.is_none_or(|first| first >= line) {
-            read *= 2;
+        let first = rows.nth(1).and_then(line_in);
+        let last = after.or_else(|| rows.rev().find_map(line_in));
+        // Lines ascend, but where a log was set back: what stands before that is not of this log.
+        let may_begin_before = first.is_none_or(|first| first >= line && last.is_none_or(|last| first <= last));
+        if begins > 0 && read < END_BYTES_MAX && may_begin_before {
+            (read, after) = (read * 2, first);
             continue;
         }
         let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -298,6 +303,40 @@ fn stands_in(word: &str, line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Rows of about so many bytes, at these lines.
+    fn rows(lines: std::ops::Range<u64>, bytes: usize) -> String {
+        let row = |line| serde_json::json!({"line": line, "reason": "r", "detail": "", "row": "x".repeat(bytes)});
+        lines.map(|line| row(line).to_string() + "\n").collect()
+    }
+
+    #[test]
+    fn a_large_part_of_a_log_that_is_told_again_is_there_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+        std::fs::write(&to, rows(0..100, 10)).expect("written");
+        let told = |lines: std::ops::Range<u64>| {
+            std::fs::write(&from, rows(lines, 10_000)).expect("written");
+            add(&from, &to).expect("added");
+        };
+        told(100..700);
+        // As it was, cut otherwise, and with more behind.
+        for again in [100..700, 100..300, 300..900] {
+            told(again);
+        }
+        let expected = rows(0..100, 10) + &rows(100..900, 10_000);
+        assert!(std::fs::read_to_string(&to).expect("a file") == expected, "each row is there once, in order");
+    }
+
+    #[test]
+    fn little_is_read_of_what_a_log_said_before_it_was_set_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rows");
+        std::fs::write(&path, rows(1_000..2_000, 1_000) + &rows(10..12, 1_000)).expect("written");
+        let mut file = OpenOptions::new().read(true).write(true).open(&path).expect("a file");
+        let end = rows_since(&mut file, 12).expect("read");
+        assert_eq!(end.len() as u64, END_BYTES);
+    }
 
     #[test]
     fn rows_that_name_a_key_go_however_it_was_written() {
