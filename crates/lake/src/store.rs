@@ -219,14 +219,17 @@ impl Lake {
         torn::mend(&self.home.join("lake"))?;
         // Whoever had the lock before may have committed since this lake was opened.
         self.events = Self::open_whole(&self.home).await?.events;
+        // Before the small tables follow: if a power cut took that commit from the events, these could not be read any more.
+        self.events.settle().await?;
         let (mut customers, mut links) = self.identity_tables(&lock).await?;
         for table in [&mut customers, &mut links] {
             if let Some(version) = table.prepared() {
+                torn::durable(table.root(), table.version())?;
                 complete(table, version).await?;
             }
-        }
-        for table in [&mut self.events, &mut customers, &mut links] {
             table.settle().await?;
+        }
+        for table in [&self.events, &customers, &links] {
             table.remove_orphans().await?;
         }
         kept::sweep(&self.home, self.events.version(), self.events.transaction(number::REFILED).await?)?;
