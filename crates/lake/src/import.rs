@@ -113,13 +113,13 @@ impl Lake {
     pub async fn importer(mut self, options: ImportOptions) -> Result<Importer, Error> {
         let lock = self.lock().await?;
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
-        let identity = self.identity(options.rules.clone()).await?;
+        let (identity, knows_all) = self.identity_now(options.rules.clone()).await?;
         // Whoever goes on after others have written, or after a restart, knows who is who as if it had always written.
-        let waiting =
-            if options.is_live() && self.knows_all_links().await? { self.waiting(&options.rules).await? } else { None };
+        let waiting = if options.is_live() && knows_all { self.waiting(&options.rules).await? } else { None };
         let known = waiting.map(|waiting| (identity.graph.resolve(), waiting));
         let known = known.filter(|(customers, waiting)| identity.is_filed_by(customers, &waiting.renamed));
-        let (customers, waiting) = known.map_or_else(Default::default, |(customers, waiting)| (Some(customers), waiting));
+        let (customers, waiting) = known.unzip();
+        let waiting = waiting.unwrap_or_default();
         let stock = Stock { lake: self, customers_table, links_table, identity, customers, waiting };
         Importer::begin(stock, lock, options).await
     }

@@ -1,11 +1,14 @@
 //! One person: all keys, the evidence that joins them, and every event, for whoever has to answer to them.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use event::{Event, Timestamp};
 use listen::stitch::{Node, Rules};
 
 use crate::error::Error;
+use crate::identity::Moves;
 use crate::scan::{Part, Projection, Rerouted, read_part};
 use crate::schema::EVENTS;
 use crate::store::{Lake, bucket_of};
@@ -98,17 +101,19 @@ impl Lake {
     /// that have this value. Otherwise when a file cannot be read.
     pub async fn person(&self, text: &str, rules: &Rules) -> Result<Result<Person, Vec<String>>, Error> {
         let taken = self.settled(async |lake| {
-            let identity = lake.identity(rules.clone()).await?;
-            // Somebody may have written links whose events are yet to come: whose rows are follows from the same links.
-            let parts = if lake.knows_all_links().await? {
-                lake.parts(rules).await?
-            } else {
-                lake.parts_by(Rerouted::new(lake.identity(rules.clone()).await?)).await?
+            let (identity, knows_all) = lake.identity_now(rules.clone()).await?;
+            // Somebody may have written links whose events are yet to come: keys and rows are told apart by the same ones.
+            let renamed = if knows_all { lake.filed(rules).await? } else { None };
+            let customers = identity.graph.resolve();
+            let moves = match renamed {
+                Some(renamed) => Moves { renamed, split: Vec::new() },
+                None => identity.moves(&customers),
             };
-            Ok((parts, identity))
+            let who = Arc::new((identity.graph, customers));
+            Ok((lake.parts_by(Rerouted::of(moves, Some(Arc::clone(&who)))).await?, who))
         });
-        let ((parts, rerouted), identity) = taken.await?;
-        let graph = &identity.graph;
+        let ((parts, rerouted), who) = taken.await?;
+        let (graph, customers) = who.as_ref();
         let named = text.split_once(':').and_then(|(kind, value)| graph.find(kind.trim(), value));
         let node = named.or_else(|| {
             let kinds: std::collections::BTreeSet<&str> =
@@ -137,7 +142,6 @@ impl Lake {
             });
             return Ok(Err(alike.take(CANDIDATES_MAX).map(shown).collect()));
         };
-        let customers = graph.resolve();
         let customer = customers.of(node);
         let owned = |node: Node| {
             let (kind, value) = graph.key(node);

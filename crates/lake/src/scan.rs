@@ -85,10 +85,13 @@ pub(crate) struct Rerouted {
     /// Where these lie: buckets and their runs.
     runs: Vec<(u32, Vec<OpenFile>)>,
     /// Who is who; not known where whole customers have moved alone.
-    who: Option<(Graph, Customers)>,
+    who: Option<Arc<Who>>,
     /// What was read of these rows, by the columns of it: for every bucket those that belong there.
     arrived: Mutex<Vec<(Projection, Arc<Arrived>)>>,
 }
+
+/// All keys, and who is who by their links.
+pub(crate) type Who = (Graph, Customers);
 
 /// By bucket: the rows that belong there and lie elsewhere, in order.
 type Arrived = BTreeMap<u32, Vec<RecordBatch>>;
@@ -97,7 +100,7 @@ impl Rerouted {
     /// What follows from identity as it is known now; `None` when every row lies where it belongs.
     pub(crate) fn new(identity: Identity) -> Option<Self> {
         let customers = identity.graph.resolve();
-        Self::of(identity.moves(&customers), Some((identity.graph, customers)))
+        Self::of(identity.moves(&customers), Some(Arc::new((identity.graph, customers))))
     }
 
     /// Where all rows of these customers are somebody else's; `None` where there are none.
@@ -105,7 +108,8 @@ impl Rerouted {
         Self::of(Moves { renamed, split: Vec::new() }, None)
     }
 
-    fn of(moves: Moves, who: Option<(Graph, Customers)>) -> Option<Self> {
+    /// What follows from these moves; `who` is who where customers are split.
+    pub(crate) fn of(moves: Moves, who: Option<Arc<Who>>) -> Option<Self> {
         let mut gone: Vec<i64> = moves.renamed.keys().chain(&moves.split).copied().collect();
         gone.sort_unstable();
         (!gone.is_empty()).then(|| Self { moves, gone, runs: Vec::new(), who, arrived: Mutex::default() })
@@ -125,14 +129,14 @@ impl Rerouted {
 
     /// What customers are called, as who is who is known now.
     pub(crate) fn names<'a>(&'a self, identity: &'a Identity) -> Names<'a> {
-        let Some((graph, customers)) = &self.who else { return identity.names(&self.moves.renamed) };
+        let Some((graph, customers)) = self.who.as_deref() else { return identity.names(&self.moves.renamed) };
         let customer = |key: Node| (!is_erased(graph, key)).then(|| customers.of(key));
         Names::new(graph, (0u32..).take(graph.len()).map(|n| customer(Node(n))).collect())
     }
 
     /// Whose a key is whose rows are filed under this customer.
     pub(crate) fn customer_of_key(&self, key: i64, filed: i64) -> i64 {
-        let known = self.who.as_ref().and_then(|(graph, customers)| {
+        let known = self.who.as_deref().and_then(|(graph, customers)| {
             let key = u32::try_from(key).ok().map(Node).filter(|key| !is_erased(graph, *key))?;
             Some(i64::from(customers.of(key).0))
         });
@@ -185,7 +189,7 @@ impl Rerouted {
 
     /// Whose a row is that is filed under this customer.
     fn customer(&self, row: usize, filed: i64, batch: &RecordBatch, read: &Projection) -> Result<i64, Error> {
-        let (Ok(_), Some((graph, customers))) = (self.moves.split.binary_search(&filed), &self.who) else {
+        let (Ok(_), Some((graph, customers))) = (self.moves.split.binary_search(&filed), self.who.as_deref()) else {
             return Ok(*self.moves.renamed.get(&filed).unwrap_or(&filed));
         };
         let mut nodes = Vec::new();

@@ -268,9 +268,15 @@ impl Lake {
 
     /// All keys and links, under these rules.
     pub(crate) async fn identity(&self, rules: Rules) -> Result<Identity, Error> {
+        Ok(self.identity_now(rules).await?.0)
+    }
+
+    /// The same, and whether the events know all these links.
+    pub(crate) async fn identity_now(&self, rules: Rules) -> Result<(Identity, bool), Error> {
         let (customers, links) = (self.identity_table(KEYS).await?, self.identity_table(EVIDENCE).await?);
-        let filed = self.is_current(links.as_ref()).await? && self.is_filed(&rules).await?;
-        Identity::load(customers.as_ref(), links.as_ref(), rules, filed).await
+        let is_current = self.is_current(links.as_ref()).await?;
+        let filed = is_current && self.is_filed(&rules).await?;
+        Ok((Identity::load(customers.as_ref(), links.as_ref(), rules, filed).await?, is_current))
     }
 
     /// By key: its customer, where that is the one that stands in the table of keys; `None` where it has to be worked out.
@@ -286,12 +292,7 @@ impl Lake {
         Ok(Some(customers.map(|filed| *renamed.get(filed).unwrap_or(filed)).collect()))
     }
 
-    /// The same, of the links that are there.
-    pub(crate) async fn knows_all_links(&self) -> Result<bool, Error> {
-        self.is_current(self.identity_table(EVIDENCE).await?.as_ref()).await
-    }
-
-    /// Whether the events know all links that have been written.
+    /// Whether the events know all these links.
     async fn is_current(&self, links: Option<&Table>) -> Result<bool, Error> {
         let version = links.and_then(|links| i64::try_from(links.version()).ok());
         Ok(version == self.events.transaction(number::LINKS).await?)
