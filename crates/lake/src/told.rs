@@ -200,16 +200,21 @@ impl Lake {
             Some(Told::Before(seq)) => self.now_told(seq).await?,
             Some(Told::BackTo(seq)) => self.untold_again(seq).await?,
         };
+        // To a new live state all of it is new, and comes back from there.
+        let is_new = options.told == Some(Told::Nothing);
+        if is_new {
+            numbers.extend(imported(std::slice::from_ref(&(0..next)), next));
+        }
         match options.origin {
             Origin::Live { until } => {
                 // Set back behind what is here, it knows no more of what it may be sent once more: that is looked for here.
                 let before = self.events.transaction(number::LOG_POSITION).await?.unwrap_or_default();
-                if until.is_some_and(|position| position.cast_signed() < before) {
+                if !is_new && until.is_some_and(|position| position.cast_signed() < before) {
                     numbers.push((number::IMPORTED_SEQ.into(), next));
                 }
                 numbers.extend(until.map(|position| (number::LOG_POSITION.into(), position.cast_signed())));
             }
-            Origin::Files if brings => {
+            Origin::Files if brings && !is_new => {
                 let begun = self.number(number::NEXT_SEQ).await?;
                 let mut untold = self.untold().await?;
                 match untold.last_mut() {
@@ -219,10 +224,6 @@ impl Lake {
                 numbers.extend(imported(&untold, next));
             }
             Origin::Files => {}
-        }
-        // To a new live state all of it is new, and comes back from there.
-        if options.told == Some(Told::Nothing) {
-            numbers.extend(imported(std::slice::from_ref(&(0..next)), next));
         }
         Ok(numbers)
     }

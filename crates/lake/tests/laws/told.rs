@@ -205,3 +205,26 @@ fn only_the_latest_that_was_told_is_remembered() {
         life.carry_out(&Step::Tell(Vec::new())).await;
     });
 }
+
+#[test]
+fn a_commit_says_each_number_once() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut writer = Writer::new(home.path());
+        let row = Row::new(vec![("user_id", "u".to_owned())], "a", 1);
+        take_from_live(&mut writer, &[row], &Rules::default(), Some(2)).await;
+        // A new live state beside an old lake.
+        note(&mut writer, Origin::Live { until: Some(0) }, Some(Told::Nothing)).await;
+        let log = std::fs::read_dir(home.path().join("lake/events/_delta_log")).expect("a log");
+        let commits = log.map(|entry| entry.expect("an entry").path()).filter(|path| path.extension().is_some());
+        let last = std::fs::read_to_string(commits.max().expect("a commit")).expect("text");
+        let line = |line| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+        let names = last.lines().map(line).filter_map(|line| Some(line.get("txn")?["appId"].to_string()));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        let all = names.clone();
+        names.dedup();
+        assert!(names.len() > 2);
+        assert_eq!(all, names);
+    });
+}
