@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Buckets that a new lake is divided into: enough that one fits in memory when it is sorted on import, few enough that a
-/// small lake is a handful of files.
+/// Buckets that a new lake is divided into: enough that all cores have work and a bucket that is written again is a small
+/// part of the lake, few enough that a small lake is a handful of files.
 pub(crate) const BUCKETS: u32 = 64;
 
 /// Customers with neighbouring numbers share a bucket in blocks of this size, so that the differences between neighbouring
@@ -55,8 +55,10 @@ pub(crate) const SORT_BYTES: usize = 512 << 20;
 /// One core sorts at least so many at a time, however many cores there are.
 pub(crate) const SORT_BYTES_MIN: usize = 32 << 20;
 
-/// Pieces that a bucket is sorted in at most: all are open when they are merged. Beyond, they are larger.
-pub(crate) const PIECES_MAX: u64 = 128;
+/// Pieces that buckets are sorted in at most, on all cores together, but a few on each: all are open when they are merged, and
+/// a process may often have no more than 1024 files open. Beyond, they are larger.
+pub(crate) const PIECES_MAX: usize = 256;
+pub(crate) const PIECES_MIN: usize = 8;
 
 /// The format of the lake that this program writes. A lake with a higher number was written by a newer program.
 pub(crate) const FORMAT: u32 = 1;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use listen::stitch::Node;
 
 use crate::error::Error;
-use crate::limits::{PIECES_MAX, SORT_BYTES, SORT_BYTES_MIN, SPILL_BUFFER_BYTES};
+use crate::limits::{PIECES_MAX, PIECES_MIN, SORT_BYTES, SORT_BYTES_MIN, SPILL_BUFFER_BYTES};
 use crate::rebuild::{Known, filed_under};
 use crate::spill::{Row, RowsReader, Spill};
 
@@ -53,8 +53,13 @@ impl Drop for Piece {
 
 /// How many bytes are sorted in memory at a time, of so many.
 pub(crate) fn piece_bytes(all: u64) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let few = usize::try_from(all / PIECES_MAX).unwrap_or(usize::MAX);
+    piece_bytes_on(std::thread::available_parallelism().map_or(1, std::num::NonZero::get), all)
+}
+
+/// The same where so many cores sort a bucket each.
+fn piece_bytes_on(cores: usize, all: u64) -> usize {
+    let pieces = (PIECES_MAX / cores).max(PIECES_MIN) as u64;
+    let few = usize::try_from(all.div_ceil(pieces)).unwrap_or(usize::MAX);
     (SORT_BYTES / cores).max(SORT_BYTES_MIN).max(few)
 }
 
@@ -171,6 +176,18 @@ mod tests {
     use super::*;
     use crate::spill::{Nodes, TEXTS, WORDS};
     use crate::words::Words;
+
+    #[test]
+    fn files_of_pieces_are_few_enough_to_be_open_on_all_cores_at_once() {
+        for cores in [1, 2, 4, 16, 64] {
+            for gib in [1, 4, 100] {
+                let all = gib << 30;
+                let pieces = all / piece_bytes_on(cores, all) as u64;
+                // Of 1024 that a process may have, others are open besides.
+                assert!(pieces * cores as u64 <= 512, "{pieces} pieces on each of {cores} cores, of {gib} GiB");
+            }
+        }
+    }
 
     /// Customer, time and text of a row.
     type Said = (u32, i64, String);

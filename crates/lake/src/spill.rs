@@ -1,8 +1,8 @@
 //! What an import holds while it reads: rows in a compact form of our own, in one file per bucket.
 //!
 //! Events arrive in any order and must lie sorted by customer. They are appended to the part of their bucket as they come;
-//! when all are read, each part is small enough to be sorted in memory. So memory does not follow the size of the input,
-//! and every event is written twice, once raw and once for good.
+//! when all are read, each part is sorted by itself, in memory or in pieces ([`sorted`](crate::sorted)). So memory does not
+//! follow the size of the input, and nearly every event is written twice, once raw and once for good.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
