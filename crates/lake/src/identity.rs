@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::compute::concat_batches;
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
 use listen::stitch::{Again, Customers, Graph, Names, Node, Rules, said};
@@ -27,6 +26,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::error::Error;
+use crate::limits::WRITE_BATCH_ROWS;
 use crate::schema::{CUSTOMERS, Column, LINKS, arrow_schema, utc};
 use crate::table::{Purpose, Table, add_entry, due};
 use crate::waiting::Renamed;
@@ -279,13 +279,13 @@ impl Identity {
     ) -> Result<Vec<PathBuf>, Error> {
         let mut merged = Vec::new();
         if !news.is_empty() {
-            merged.extend(append(links_table, LINKS, &self.links_batch(news, false)?).await?);
+            merged.extend(append(links_table, LINKS, self.links_batches(news, false)).await?);
         }
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
         if !new.is_empty() {
-            let batch = self.customers_batch(&new, |node| i64::from(customers.of(node).0))?;
-            merged.extend(append(customers_table, CUSTOMERS, &batch).await?);
+            let batches = self.customers_batches(&new, |node| i64::from(customers.of(node).0));
+            merged.extend(append(customers_table, CUSTOMERS, batches).await?);
         }
         Ok(merged)
     }
@@ -295,42 +295,54 @@ impl Identity {
     /// `filed` says where the rows of a key are filed.
     pub(crate) fn prepare_customers(&self, table: &Table, filed: impl Fn(Node) -> i64) -> Result<i64, Error> {
         let all: Vec<u32> = (0..).take(self.graph.len()).collect();
-        prepare(table, CUSTOMERS, &self.customers_batch(&all, filed)?)
+        prepare(table, CUSTOMERS, self.customers_batches(&all, filed))
     }
 
     /// Writes what will take the place of all links; gives the version to [`complete`].
     pub(crate) fn prepare_links(&self, table: &Table) -> Result<i64, Error> {
-        let undone: Vec<_> = self.graph.undone().collect();
-        let batches = [self.links_batch(&self.graph.links(), false)?, self.links_batch(&undone, true)?];
-        prepare(table, LINKS, &concat_batches(&arrow_schema(LINKS), &batches)?)
+        let (links, undone) = (self.graph.links(), self.graph.undone().collect::<Vec<_>>());
+        prepare(table, LINKS, self.links_batches(&links, false).chain(self.links_batches(&undone, true)))
     }
 
-    fn customers_batch(&self, nodes: &[u32], filed: impl Fn(Node) -> i64) -> Result<RecordBatch, Error> {
-        let key = |n: &u32| self.graph.key(Node(*n));
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| i64::from(*n)))),
-            Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).0))),
-            Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).1))),
-            Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| filed(Node(*n))))),
-        ];
-        Ok(RecordBatch::try_new(arrow_schema(CUSTOMERS), columns)?)
+    /// The rows of the table of keys for these, a few at a time: a column has no room for the values of all.
+    fn customers_batches(
+        &self,
+        nodes: &[u32],
+        filed: impl Fn(Node) -> i64,
+    ) -> impl Iterator<Item = Result<RecordBatch, Error>> {
+        nodes.chunks(WRITE_BATCH_ROWS).map(move |nodes| {
+            let key = |n: &u32| self.graph.key(Node(*n));
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| i64::from(*n)))),
+                Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).0))),
+                Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).1))),
+                Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| filed(Node(*n))))),
+            ];
+            Ok(RecordBatch::try_new(arrow_schema(CUSTOMERS), columns)?)
+        })
     }
 
-    /// The rows of the table of links for these.
-    pub(crate) fn links_batch(&self, links: &[(Node, Node, i64)], undo: bool) -> Result<RecordBatch, Error> {
-        let text = |pick: &dyn Fn(&(Node, Node, i64)) -> String| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(links.iter().map(pick)))
-        };
-        let at_us = TimestampMicrosecondArray::from_iter_values(links.iter().map(|(_, _, at)| *at));
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(at_us.with_timezone(utc())),
-            text(&|(a, ..)| self.graph.key(*a).0.to_owned()),
-            text(&|(a, ..)| self.graph.key(*a).1.to_owned()),
-            text(&|(_, b, _)| self.graph.key(*b).0.to_owned()),
-            text(&|(_, b, _)| self.graph.key(*b).1.to_owned()),
-            Arc::new(BooleanArray::from(vec![undo; links.len()])),
-        ];
-        Ok(RecordBatch::try_new(arrow_schema(LINKS), columns)?)
+    /// The rows of the table of links for these, a few at a time.
+    pub(crate) fn links_batches(
+        &self,
+        links: &[(Node, Node, i64)],
+        undo: bool,
+    ) -> impl Iterator<Item = Result<RecordBatch, Error>> {
+        links.chunks(WRITE_BATCH_ROWS).map(move |links| {
+            let text = |pick: &dyn Fn(&(Node, Node, i64)) -> String| -> ArrayRef {
+                Arc::new(StringArray::from_iter_values(links.iter().map(pick)))
+            };
+            let at_us = TimestampMicrosecondArray::from_iter_values(links.iter().map(|(_, _, at)| *at));
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(at_us.with_timezone(utc())),
+                text(&|(a, ..)| self.graph.key(*a).0.to_owned()),
+                text(&|(a, ..)| self.graph.key(*a).1.to_owned()),
+                text(&|(_, b, _)| self.graph.key(*b).0.to_owned()),
+                text(&|(_, b, _)| self.graph.key(*b).1.to_owned()),
+                Arc::new(BooleanArray::from(vec![undo; links.len()])),
+            ];
+            Ok(RecordBatch::try_new(arrow_schema(LINKS), columns)?)
+        })
     }
 }
 
@@ -378,19 +390,24 @@ async fn read_each(
 /// the events are committed: whoever has opened the table before finds then that there is a newer one.
 ///
 /// The first file stays by itself, because its name says since when it counts.
-pub(crate) async fn append(table: &mut Table, columns: &[Column], batch: &RecordBatch) -> Result<Vec<PathBuf>, Error> {
+pub(crate) async fn append(
+    table: &mut Table,
+    columns: &[Column],
+    batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+) -> Result<Vec<PathBuf>, Error> {
+    let new: Vec<RecordBatch> = batches.collect::<Result<_, _>>()?;
+    let rows: usize = new.iter().map(RecordBatch::num_rows).sum();
     let files = table.files().await?;
     let later = files.get(1..).unwrap_or_default();
-    let due = &later[later.len() - due(later, batch.num_rows() as u64)..];
+    let due = &later[later.len() - due(later, rows as u64)..];
     let mut all = Vec::new();
     for file in due {
         all.extend(read_file(&table.root().join(&file.path), None)?.collect::<Result<Vec<_>, _>>()?);
     }
-    all.push(batch.clone());
+    all.extend(new);
     // The schema that they were read by is that of the file, not ours.
-    let all = all.iter().map(|batch| RecordBatch::try_new(arrow_schema(columns), batch.columns().to_vec()));
-    let all = concat_batches(&arrow_schema(columns), &all.collect::<Result<Vec<_>, _>>()?)?;
-    let add = write_small(table, columns, &all)?;
+    let ours = |batch: RecordBatch| Ok(RecordBatch::try_new(arrow_schema(columns), batch.columns().to_vec())?);
+    let add = write_small(table, columns, all.into_iter().map(ours))?;
     table.commit(Purpose::Append, vec![add], due.iter().map(|file| file.remove.clone()).collect(), &[]).await?;
     Ok(due.iter().map(|file| table.root().join(&file.path)).collect())
 }
@@ -408,8 +425,12 @@ fn read_file(path: &Path, columns: Option<&[usize]>) -> Result<ParquetRecordBatc
 
 /// Writes rows that will take the place of all others of a small table, once a commit of the events has named the version
 /// that this gives.
-fn prepare(table: &Table, columns: &[Column], batch: &RecordBatch) -> Result<i64, Error> {
-    write_small(table, columns, batch)?;
+fn prepare(
+    table: &Table,
+    columns: &[Column],
+    batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+) -> Result<i64, Error> {
+    write_small(table, columns, batches)?;
     Ok(table.next_version())
 }
 
@@ -440,7 +461,11 @@ fn name_of(version: i64) -> String {
     format!("{version:012}.parquet")
 }
 
-fn write_small(table: &Table, columns: &[Column], batch: &RecordBatch) -> Result<Add, Error> {
+fn write_small(
+    table: &Table,
+    columns: &[Column],
+    batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+) -> Result<Add, Error> {
     let name = name_of(table.next_version());
     let path = table.root().join(&name);
     let file = std::fs::File::create(&path).map_err(Error::file("make", &path))?;
@@ -450,7 +475,12 @@ fn write_small(table: &Table, columns: &[Column], batch: &RecordBatch) -> Result
         .build();
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(file, arrow_schema(columns), options)?;
-    writer.write(batch)?;
+    let mut rows = 0;
+    for batch in batches {
+        let batch = batch?;
+        rows += batch.num_rows();
+        writer.write(&batch)?;
+    }
     writer.into_inner()?.sync_all().map_err(Error::file("sync", &path))?;
-    add_entry(table.root(), name, None, serde_json::json!({"numRecords": batch.num_rows()}).to_string(), true)
+    add_entry(table.root(), name, None, serde_json::json!({"numRecords": rows}).to_string(), true)
 }
