@@ -420,7 +420,8 @@ impl Importer {
             let merged: Vec<OpenFile> =
                 merged.iter().map(|file| OpenFile::open(&root.join(&file.path))).collect::<Result<_, _>>()?;
             let is_here = |customer| bucket_of(customer) == bucket;
-            build_run(&known, &[moved, spill], bytes, is_here, |of| there.ids(of), &merged, (&root, bucket, version))
+            let ids = Some(|of: &[i64]| there.ids(of));
+            build_run(&known, &[moved, spill], bytes, is_here, ids, &merged, (&root, bucket, version))
         })
     }
 }

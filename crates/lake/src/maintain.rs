@@ -93,8 +93,8 @@ impl Lake {
         let known = Known { graph, customers: &customers, words: &words };
         let version = self.events.version() + 1;
         let built = run_on_buckets(&std::sync::atomic::AtomicBool::new(false), |bucket, bytes| {
-            let nothing = |_: &[i64]| Ok(SeenIds::default());
-            build_run(&known, &[&rows], bytes, |_| true, nothing, &[], (&root, bucket, version))
+            let nothing_comes = None::<fn(&[i64]) -> Result<SeenIds, Error>>;
+            build_run(&known, &[&rows], bytes, |_| true, nothing_comes, &[], (&root, bucket, version))
         })?;
         let mut numbers = vec![(number::RULES_FILED, fingerprint(rules))];
         let links = if purpose == Purpose::Erase {

@@ -51,13 +51,14 @@ pub(crate) struct Built {
 pub(crate) const FROM_LAKE: u32 = u32::MAX;
 
 /// Writes one run from the rows of a bucket that wait in `waiting`, and of `merged`, which are runs of the bucket whose rows all
-/// stay in it; `ids` are the message ids that these customers have already. `bytes` is empty, and used again.
+/// stay in it; `ids` are the message ids that these customers have already, `None` where all rows come from the lake. `bytes`
+/// is empty, and used again.
 pub(crate) fn build_run(
     known: &Known<'_>,
     waiting: &[&Spill],
     bytes: &mut Vec<u8>,
     keep: impl Fn(i64) -> bool,
-    ids: impl FnOnce(&[i64]) -> Result<SeenIds, Error>,
+    ids: Option<impl FnOnce(&[i64]) -> Result<SeenIds, Error>>,
     merged: &[OpenFile],
     (root, bucket, version): (&Path, u32, u64),
 ) -> Result<Built, Error> {

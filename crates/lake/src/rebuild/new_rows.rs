@@ -30,26 +30,26 @@ pub(crate) struct NewRows<'a> {
 
 impl<'a> NewRows<'a> {
     /// The rows of a bucket that wait in any of these, sorted so many bytes at a time; `ids` are the message ids that these
-    /// customers, who are in ascending order, have already.
+    /// customers, who are in ascending order, have already; `None` where nothing comes but what is in the lake.
     pub(crate) fn of(
         known: &Known<'a>,
         waiting: &[&Spill],
         place: (u32, usize),
         bytes: &'a mut Vec<u8>,
         keep: impl Fn(i64) -> bool,
-        ids: impl FnOnce(&[i64]) -> Result<SeenIds, Error>,
+        ids: Option<impl FnOnce(&[i64]) -> Result<SeenIds, Error>>,
     ) -> Result<Self, Error> {
         let (mut there, mut come) = (Vec::new(), HashSet::with_hasher(RandomState::default()));
         let rows = Sorted::new(known, waiting, place, bytes, keep, |customer, row| {
-            if row.file == FROM_LAKE {
-                there.push((customer, row.hash));
-            } else {
+            if row.file != FROM_LAKE {
                 come.insert(customer);
+            } else if ids.is_some() {
+                there.push((customer, row.hash));
             }
         })?;
         let mut customers: Vec<i64> = come.iter().copied().collect();
         customers.sort_unstable();
-        let mut seen = ids(&customers)?;
+        let mut seen = ids.map_or_else(|| Ok(SeenIds::default()), |ids| ids(&customers))?;
         // Rows from the lake come first, so that of two equal rows the one that is there already stays.
         for (customer, id) in there.into_iter().filter(|(customer, _)| come.contains(customer)) {
             seen.insert(customer, id);
@@ -199,7 +199,7 @@ mod tests {
                 };
                 let mut bytes = Vec::new();
                 let mut new =
-                    NewRows::of(&known, &[&spill], (0, piece_bytes), &mut bytes, |_| true, ids).expect("sorted");
+                    NewRows::of(&known, &[&spill], (0, piece_bytes), &mut bytes, |_| true, Some(ids)).expect("sorted");
                 let batches: Vec<RecordBatch> = new.by_ref().map(|batch| batch.expect("a batch")).collect();
                 (batches, new.new, new.duplicates)
             };
