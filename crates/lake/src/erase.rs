@@ -307,10 +307,12 @@ impl<'a> Gone<'a> {
                 }
             };
             match (column, word_of(column)) {
+                // What tells it from others is then a number that was made of it, by which it is recognised as before.
+                (Column::MessageId, _) => texts[0] = None,
                 (Column::CaseId, _) => texts[2] = None,
                 (Column::Property(path), _) => json(&mut texts[3], path),
                 (Column::Trait(path), _) => json(&mut texts[4], path),
-                // Without its name an event is none.
+                // Without its name an event is none, and a time is nobody's.
                 (Column::Event, _) | (_, None) => {}
                 (_, Some(word)) => numbers[word] = 0,
             }

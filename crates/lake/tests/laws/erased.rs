@@ -286,18 +286,19 @@ fn what_a_key_was_taken_from_goes_from_the_rows_of_others() {
             from("email", Column::Property(vec!["to".to_owned(), "email".to_owned()])),
             from("case", Column::CaseId),
             from("clerk", Column::Resource),
+            from("message", Column::MessageId),
         ];
         let by = Rules::from(&KeysOfCharter { kinds, junk: Vec::new() });
         let properties = |email: &str| Some(format!(r#"{{"n":1.50,"to":{{"email":"{email}","name":"x"}}}}"#));
         let row = |user: &str, at: i64| {
             let words = [None, Some("gone-case".to_owned()), None, None, Some("gone-clerk".to_owned())];
             let row = Row::new(keys(&[("user_id", user)]), "order", at);
-            Row { words, properties: properties("gone@x.org"), ..row }
+            Row { words, properties: properties("gone@x.org"), id: Some("gone-message".to_owned()), ..row }
         };
         // The one came first, so that the others have what is another one's already.
         import_by(home.path(), &spread(&[row("ann", 1), row("bob", 2), row("cleo", 3)]), &by).await;
-        let names = ["gone-case", "gone-clerk", "gone@x.org"];
-        let erased = ["case:gone-case", "clerk:gone-clerk", "email:gone@x.org"];
+        let names = ["gone-case", "gone-clerk", "gone@x.org", "gone-message"];
+        let erased = ["case:gone-case", "clerk:gone-clerk", "email:gone@x.org", "message:gone-message"];
         let erased: Vec<(&str, &str)> = erased.iter().filter_map(|key| key.split_once(':')).collect();
         let mut lake = Lake::open(home.path()).await.expect("a lake");
         for key in erased {
