@@ -22,6 +22,7 @@ use crate::scan::{Part, Projection, read_part};
 use crate::schema::{CUSTOMERS, Column, EVENTS, LINKS, event_column};
 use crate::table::Table;
 use crate::torn;
+use crate::waiting;
 
 /// Numbers that ride in the commits of the events table.
 pub(crate) mod number {
@@ -233,10 +234,11 @@ impl Lake {
             table.remove_orphans().await?;
         }
         kept::sweep(&self.home, self.events.version(), self.events.transaction(number::REFILED).await?)?;
+        waiting::sweep(&self.home, self.events.transaction(number::LINKS).await?.unwrap_or_default());
         // Only who has the lock keeps rows here.
-        let waiting = self.home.join("tmp");
-        if waiting.exists() {
-            std::fs::remove_dir_all(&waiting).map_err(Error::file("clear", &waiting))?;
+        let rows = self.home.join("tmp");
+        if rows.exists() {
+            std::fs::remove_dir_all(&rows).map_err(Error::file("clear", &rows))?;
         }
         Ok(lock)
     }

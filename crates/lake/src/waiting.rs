@@ -6,6 +6,7 @@
 //! said holds for one state of links, rules and places; where it does not hold or cannot be read, a reader works it out.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -148,13 +149,26 @@ impl Lake {
             .and_then(|()| std::fs::write(&draft, bytes))
             .and_then(|()| std::fs::rename(&draft, &path));
         let Ok(old) = written.and_then(|()| std::fs::read_dir(&folder)) else { return Ok(()) };
-        for path in old.filter_map(|entry| Some(entry.ok()?.path())) {
-            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse::<i64>().ok());
-            if number.is_none_or(|number| number < links - WAITING_FILES) {
-                let _ = std::fs::remove_file(path);
-            }
-        }
+        keep(old, links - WAITING_FILES..=links);
         Ok(())
+    }
+}
+
+/// Deletes what was said with versions of the links that the events do not know: a process that was killed left it, or the log
+/// was put back, and the next links get that number. Only for who has the right to write.
+pub(crate) fn sweep(home: &Path, links: i64) {
+    if let Ok(all) = std::fs::read_dir(folder(home)) {
+        keep(all, 0..=links);
+    }
+}
+
+/// Deletes what was said with other versions than these.
+fn keep(all: std::fs::ReadDir, versions: RangeInclusive<i64>) {
+    for path in all.filter_map(|entry| Some(entry.ok()?.path())) {
+        let version = path.file_stem().and_then(|stem| stem.to_str()?.parse::<i64>().ok());
+        if version.is_none_or(|version| !versions.contains(&version)) {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

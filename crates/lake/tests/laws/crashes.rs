@@ -222,6 +222,24 @@ fn a_key_of_a_killed_process_is_whose_its_links_say() {
 }
 
 #[test]
+fn what_is_said_of_rows_that_wait_goes_where_the_log_was_put_back() {
+    runtime().block_on(async {
+        let [before, after] = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
+        import(before.path(), &first()).await;
+        copy(before.path(), after.path(), |_| true);
+        export(&mut Writer::new(after.path()), &later(), &Rules::default(), 1).await;
+        let is_said = |path: &str| path.starts_with("lake/waiting");
+        copy(after.path(), before.path(), is_said);
+        assert!(files(before.path()).iter().any(|path| path.starts_with(before.path().join("lake/waiting"))));
+        // The links get the number that they had in what was put back.
+        let mut lake = Lake::open(before.path()).await.expect("a lake");
+        lake.merge(("email", "v@x.org"), ("anonymous_id", "x"), &Rules::default()).await.expect("merged");
+        let sequence = |names: &str, at: &[i64]| (names.chars().map(String::from).zip(at.iter().copied()).collect(), 1);
+        assert_eq!(told(before.path()).await, [sequence("a", &[1]), sequence("bcde", &[2, 3, 4, 5])].into());
+    });
+}
+
+#[test]
 fn what_a_killed_import_left_is_taken_away_and_nothing_else() {
     runtime().block_on(async {
         let home = tempfile::tempdir().expect("a folder");
