@@ -233,7 +233,8 @@ impl Importer {
     /// Sorts everything, writes it and commits it.
     ///
     /// # Errors
-    /// When something cannot be written; nothing of the import is kept then.
+    /// When something cannot be written. Nothing of the import is kept then; only where what followed the commit failed, such as
+    /// a checkpoint for which there was no room, all of it is.
     pub async fn finish(self) -> Result<(Lake, Imported), Error> {
         let rules = self.options.rules.clone();
         let (stock, mut imported) = self.store().await?;

@@ -45,7 +45,7 @@ impl Writer {
     /// Sorts everything that an import took in, writes it and commits it.
     ///
     /// # Errors
-    /// When something cannot be written; nothing of the import is kept then.
+    /// As [`Importer::finish`].
     pub async fn finish(&mut self, importer: Importer) -> Result<(), Error> {
         let rules = fingerprint(importer.rules());
         let (stock, _) = importer.store().await?;
