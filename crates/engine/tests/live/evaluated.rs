@@ -135,6 +135,7 @@ fn decisions_tell_what_another_policy_would_have_been_worth() {
 }
 
 /// Runs the program of the guide, where there is a Python.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is told what was not tested")]
 fn match_the_guide(lines: &[String], wanted: &BTreeMap<&'static str, f64>) {
     let program = GUIDE.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it is there");
     let python = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
