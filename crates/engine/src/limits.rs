@@ -118,6 +118,9 @@ pub(crate) const EXPORT_RETRY_US: i64 = 1_000_000;
 /// Decisions whose customers' histories are read at once, to find what followed.
 pub(crate) const DECISIONS_AT_ONCE: usize = 64;
 
+/// Lessons that are read at once when it is looked for new ones; where all of them are new, more, up to [`LOG_AT_ONCE`].
+pub(crate) const LESSONS_AT_FIRST: usize = 16;
+
 /// How often it is looked for what other processes have learnt, in microseconds.
 pub(crate) const LESSONS_LOOKED_US: i64 = 1_000_000;
 

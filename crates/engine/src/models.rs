@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::Engine;
 use crate::entry;
 use crate::error::Error;
-use crate::limits::LOG_AT_ONCE;
+use crate::limits::{LESSONS_AT_FIRST, LOG_AT_ONCE};
 
 /// Whom lessons are filed under, which are about nobody.
 pub(crate) const LESSONS: Customer = Customer(-2);
@@ -22,9 +22,11 @@ const MODELS: &str = "models";
 /// How far the log was learnt from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Learning {
-    /// The position before which every lesson is taken.
+    /// The position before which every lesson is taken: behind the latest one.
     until: u64,
-    /// The same of what is kept.
+    /// The position before which it was looked for lessons, whether there were any.
+    looked_until: u64,
+    /// The same as `until`, of what is kept.
     kept_until: u64,
     /// Which writing of the record that is.
     version: Version,
@@ -42,7 +44,7 @@ pub(crate) async fn load(keep: &dyn Keep, plan: &Plan) -> Result<(Models, Learni
     let (stored, version) = kept(keep).await?;
     // What an older program learnt may be of another form: then it is learnt anew.
     let Stored { until, models } = stored.unwrap_or_else(|| Stored { until: 0, models: Models::new(plan) });
-    Ok((models, Learning { until, kept_until: until, version }))
+    Ok((models, Learning { until, looked_until: until, kept_until: until, version }))
 }
 
 async fn kept(keep: &dyn Keep) -> Result<(Option<Stored>, Version), keep::Error> {
@@ -51,13 +53,15 @@ async fn kept(keep: &dyn Keep) -> Result<(Option<Stored>, Version), keep::Error>
     Ok((postcard::from_bytes(&record.bytes).ok(), record.version))
 }
 
-/// The lessons from a position on, the newest first.
+/// The lessons from a position on, the newest first. Most of the time there are few or none: so few are asked for at first, because
+/// where there are no new ones those that come are old.
 async fn lessons(keep: &dyn Keep, from: u64) -> Result<Vec<Logged>, keep::Error> {
-    let (mut found, mut before) = (Vec::new(), u64::MAX);
+    let (mut found, mut before, mut most) = (Vec::new(), u64::MAX, LESSONS_AT_FIRST);
     while before > from {
-        let page = keep.log_of(&[LESSONS], before, LOG_AT_ONCE).await?;
+        let page = keep.log_of(&[LESSONS], before, most).await?;
         let Some(last) = page.last() else { break };
         before = last.position;
+        most = (4 * most).min(LOG_AT_ONCE);
         found.extend(page.into_iter().filter(|logged| logged.position >= from));
     }
     Ok(found)
@@ -77,12 +81,22 @@ impl Engine {
         if !self.plan.learns() {
             return Ok(());
         }
+        let end = self.keep.log_span().await?.end;
+        self.learn_until(end).await
+    }
+
+    /// The same of a log that is known to reach up to this position.
+    pub(crate) async fn learn_until(&self, end: u64) -> Result<(), Error> {
         let mut learning = self.learning.lock().await;
+        if !self.plan.learns() || end <= learning.looked_until {
+            return Ok(());
+        }
         for logged in lessons(&*self.keep, learning.until).await?.iter().rev() {
             let lesson = entry::read(&logged.bytes, logged.position)?;
             Arc::make_mut(&mut *self.models.lock().unwrap_or_else(PoisonError::into_inner)).learn(&lesson);
             learning.until = logged.position + 1;
         }
+        learning.looked_until = end.max(learning.until);
         Ok(())
     }
 

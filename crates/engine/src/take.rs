@@ -175,7 +175,7 @@ impl Engine {
         self.tell(aftermath.changes);
         if aftermath.teaches {
             // What cannot be read now is learnt a little later.
-            let _ = self.learn().await;
+            let _ = self.learn_until(committed.position + entries).await;
         }
         Ok(committed)
     }

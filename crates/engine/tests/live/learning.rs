@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::open;
 use crate::stories::{Shop, asked, track};
+use crate::watched::Watched;
 
 const CHARTER: &str = "\
 charter: 1
@@ -148,4 +149,24 @@ fn how_well_predictions_come_true_is_told() {
     let off = |of: &&engine::ShownCalibration| (of.predicted_share - of.observed_share).abs() > 0.1;
     let off: u64 = learnt.deciles.iter().filter(off).map(|decile| decile.n).sum();
     assert!(off <= 40, "those of the first days alone: {:?}", learnt.deciles);
+}
+
+#[test]
+fn what_was_learnt_long_ago_is_not_read_again_when_it_is_looked_for_what_is_new() {
+    let mut shop = Shop::new();
+    let watched = Watched::new(&shop.keep);
+    let nodes = [open(CHARTER, &watched, &shop.clock, Options { seed: Some(5), node: 1 }).expect("memory is there")];
+    for from in (0..400).step_by(40) {
+        days(&mut shop, &nodes, from);
+    }
+    assert_eq!(nodes[0].learnt()[0].lessons, 400);
+    let read = |shop: &Shop| {
+        watched.entries_of.store(0, Ordering::Relaxed);
+        block_on(shop.engine.learn()).expect("memory is there");
+        watched.entries_of.load(Ordering::Relaxed)
+    };
+    assert_eq!(read(&shop), 0, "nothing has happened");
+    shop.send(&track("Visit", r#""userId":"u1""#, ""));
+    assert!(read(&shop) <= 40, "those of the last commit");
+    assert_eq!(read(&shop), 0);
 }

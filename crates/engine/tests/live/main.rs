@@ -17,6 +17,7 @@ mod shown;
 mod simulated;
 mod stories;
 mod times;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
