@@ -262,7 +262,7 @@ impl<'a> Customer<'a> {
     }
 
     /// The customer in numbers, for propensities that are learnt: each feature, and whether it is known; each survey; the
-    /// stage.
+    /// stage. It is at least one, so that a decision [without any](crate::Decision::features) is one that nothing is learnt from.
     #[expect(clippy::cast_possible_truncation, reason = "seven digits are plenty for a model")]
     pub(crate) fn numbers(&self) -> Vec<f32> {
         const DAY_US: f64 = 86_400e6;
@@ -282,6 +282,7 @@ impl<'a> Customer<'a> {
         let stage = self.state.known().stage.map(|(stage, _)| index(stage));
         let stages = 0..self.plan.charter().stages.len();
         numbers.extend(stages.map(|other| f32::from(u8::from(stage == Some(other)))));
+        numbers.resize(self.plan.numbers(), 0.0);
         numbers
     }
 }

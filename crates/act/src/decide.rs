@@ -132,7 +132,7 @@ pub struct Decision {
     pub candidates: Vec<Candidate>,
     /// When it is worth deciding again, because what kept an action out is over then, in microseconds since 1970.
     pub again_us: Option<i64>,
-    /// The customer in numbers, where the propensity of the chosen action is learnt from what follows.
+    /// The customer in numbers, where the propensity of the chosen action is learnt from what follows; otherwise none.
     pub features: Vec<f32>,
 }
 

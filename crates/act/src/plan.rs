@@ -185,9 +185,9 @@ impl Plan {
         }
     }
 
-    /// How many numbers a customer is told in, where propensities are learnt.
+    /// How many numbers a customer is told in, where propensities are learnt; one that says nothing where the charter has none.
     pub(crate) fn numbers(&self) -> usize {
-        2 * self.features.len() + self.charter.surveys.len() + self.charter.stages.len()
+        (2 * self.features.len() + self.charter.surveys.len() + self.charter.stages.len()).max(1)
     }
 
     /// The position of a feature.

@@ -75,6 +75,10 @@ fn model(charter: &Charter, action: &Action, outcome: usize) -> u64 {
     said.extend(charter.surveys.iter().map(|survey| survey.name.clone()));
     said.push("stages".to_owned());
     said.extend(charter.stages.iter().map(|stage| stage.name.clone()));
+    if charter.features.is_empty() && charter.surveys.is_empty() && charter.stages.is_empty() {
+        // The number that says nothing, which has no name either.
+        said.push(String::new());
+    }
     rapidhash_v3(said.join("\0").as_bytes())
 }
 

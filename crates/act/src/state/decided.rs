@@ -20,7 +20,7 @@ pub struct Taken {
     pub action: u32,
     /// In what manner it was chosen.
     pub how: How,
-    /// What was known of the customer, where the propensity of the action is learnt.
+    /// What was known of the customer, in numbers, where something is to be learnt from what follows; otherwise none.
     pub features: Vec<f32>,
 }
 

@@ -60,6 +60,30 @@ fn what_followed_a_decision_is_a_lesson_once_and_when_its_time_is_over() {
     assert_eq!(lessons, [true], "events let the time pass, too, and there were many after the order");
 }
 
+/// Of somebody who gets twenty offers, a second apart, and orders nothing: how many lessons come of it.
+fn lessons_of_twenty(charter: &str, draw: &Draw) -> usize {
+    let mut ann = story(charter);
+    ann.put("2026-03-02T10:00", "Ticket");
+    for n in 0..20 {
+        let now = format!("2026-03-02T11:00:{n:02}");
+        let decision = ann.decision(&now, n, draw);
+        let (taken, now) = (decision.taken().expect("the offer"), ann.time(&now));
+        step(&mut ann.state, Input::Decided(&taken), &ann.plan, now);
+    }
+    ann.wake("2026-03-12T12:01").lessons.len()
+}
+
+#[test]
+fn where_nothing_is_known_of_anybody_the_same_decisions_teach() {
+    let plain = "charter: 1\noutcomes: {order: {when: event = 'Order', horizon: 10d}}\n\
+                 actions: {offer: {when: event = 'Ticket', value: 1, propensity: {from: outcome.order}}}\n\
+                 deciding: {none_share: 0.5}\n";
+    for charter in [plain, &format!("{plain}stages: {{use: {{}}}}\n")] {
+        assert_eq!(lessons_of_twenty(charter, &Draw::BEST), 16, "as many as may wait");
+        assert_eq!(lessons_of_twenty(charter, &Draw { arm: 0.1, ..Draw::BEST }), 0, "nothing was done");
+    }
+}
+
 #[test]
 fn what_is_rare_never_seems_frequent() {
     let charter = SHOP.replace("value: 4,", "value: 0,").replace("horizon: 10d", "horizon: 30d");

@@ -135,6 +135,21 @@ fn as_much_is_decided_for_whom_nothing_is_done_as_for_the_others() {
 }
 
 #[test]
+fn nothing_is_learnt_of_an_action_from_whom_it_was_withheld() {
+    let actions = "  mail: {when: moment = 'order', value: 1, propensity: {from: outcome.buy}, deliver: {webhook: crm}}\n\
+                   outcomes: {buy: {when: event = 'Buy', horizon: 1d}}\n";
+    for (none_share, lessons) in [(0, 3), (1, 0)] {
+        let shop = shop(actions, &format!("none_share: {none_share}"));
+        orders(&shop, 3, 1);
+        assert_eq!(logged(&shop).len(), 3);
+        shop.clock.0.fetch_add(2 * 86_400_000_000, Ordering::Relaxed);
+        while shop.wake() > 0 {}
+        assert_eq!(shop.engine.learnt()[0].lessons, lessons, "none_share: {none_share}");
+        shop.is_its_replay();
+    }
+}
+
+#[test]
 fn nothing_is_chosen_once_for_an_occasion() {
     let shop = shop("  tip: {when: moment = 'order', value: 1}\n", "none_share: 1");
     shop.send(&track("Order", r#""userId":"u""#, ""));
