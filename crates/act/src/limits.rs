@@ -17,7 +17,7 @@ pub const PROMISES_OPEN_MAX: usize = 64;
 pub const INTERACTIONS_OPEN_MAX: usize = 32;
 
 /// How many decisions are kept for one customer of each action that a cap counts or that is learnt from, and of all other
-/// actions together; beyond, the oldest of them is forgotten. No cap counts further.
+/// actions together; of those that are learnt from, as many besides. Beyond, the oldest of them is forgotten. No cap counts further.
 pub const DECISIONS_MAX: usize = charter::actions::CAP_TIMES_MAX as usize;
 
 /// How many decisions of one customer may wait at a time for the outcome that is learnt from; another one that is made meanwhile

@@ -70,8 +70,10 @@ impl Taken {
         self.at_us.saturating_add(plan.actions[index(self.action)].kept_us)
     }
 
+    /// The room that it is in: each of the plan has one for those that teach besides, so that they have their time, however many others
+    /// are made meanwhile.
     fn room(&self, plan: &Plan) -> usize {
-        plan.actions[index(self.action)].room
+        2 * plan.actions[index(self.action)].room + usize::from(!self.features.is_empty())
     }
 
     /// The outcome that is waited for, and the last moment at which it counts; none where nothing can be learnt from it,
@@ -134,7 +136,7 @@ impl State {
 
     /// Whether so much was decided that more of it would push out what was decided before.
     pub(crate) fn has_full_rooms(&self, plan: &Plan) -> bool {
-        let mut rooms = vec![0; plan.actions.len() + 1];
+        let mut rooms = vec![0; 2 * (plan.actions.len() + 1)];
         self.decided.iter().for_each(|taken| rooms[taken.room(plan)] += 1);
         rooms.into_iter().any(|decided| decided >= DECISIONS_MAX)
     }

@@ -173,7 +173,7 @@ impl Stored<'_> {
             && late.first().is_none_or(|first| self.settled.last.is_none_or(|last| last < first.place()));
         let bounded = late.len() <= LATE_EVENTS_MAX
             && self.consents.len() <= CONSENTS_MAX
-            && self.decided.len() <= DECISIONS_MAX * (plan.actions.len() + 1);
+            && self.decided.len() <= DECISIONS_MAX * 2 * (plan.actions.len() + 1);
         let actions = self.decided.iter().all(|taken| index(taken.action) < plan.actions.len());
         let latest = self.latest.is_empty() || self.latest.len() == plan.latest.len();
         let again = self.postponed.is_sorted_by(|a, b| a.until_us < b.until_us)

@@ -1,6 +1,6 @@
 //! What becomes of a decision once it is made: it is answered again, and taught.
 
-use act::{Draw, Effects, Input, Models, decide, step};
+use act::{Draw, Effects, Input, Models, State, decide, step};
 
 use super::{SHOP, Story, story};
 
@@ -114,18 +114,43 @@ fn what_is_rare_never_seems_frequent() {
 }
 
 #[test]
-fn decisions_for_which_there_is_no_room_teach_all_the_same_and_no_more_wait_than_may() {
+fn whoever_is_asked_about_often_teaches_what_followed() {
     let charter = SHOP.replace("value: 4,", "value: 0,").replace("per: 7d, times: 2", "per: 1s, times: 1");
     let mut ann = story(&charter);
+    ann.put("2026-03-02T10:00", "Ticket");
+    let came = |effects: Effects| effects.lessons.into_iter().map(|lesson| lesson.came).collect::<Vec<_>>();
     let mut lessons = Vec::new();
-    for n in 0..100 {
-        let now = format!("2026-03-02T11:{:02}:{:02}", n / 30, n % 30 * 2);
-        lessons.extend(ann.put(&now, if n == 40 { "Order" } else { "Ticket" }).lessons);
+    for n in 0..300 {
+        let now = format!("2026-03-02T{}:{:02}:{:02}", 11 + n / 120, n / 2 % 60, n % 2 * 30);
         let decision = ann.decision(&now, n, &Draw::BEST);
-        assert!(n > 64 || decision.features.is_empty() == (n >= 16), "sixteen wait");
+        assert_eq!(decision.features.is_empty(), n >= 16, "sixteen wait");
         let (taken, now) = (decision.taken().expect("the offer"), ann.time(&now));
-        lessons.extend(step(&mut ann.state, Input::Decided(&taken), &ann.plan, now).lessons);
+        lessons.extend(came(step(&mut ann.state, Input::Decided(&taken), &ann.plan, now)));
     }
-    let came: Vec<bool> = lessons.iter().map(|lesson| lesson.came).collect();
-    assert_eq!(came, [true; 16], "the first sixteen had to go, and their order had come");
+    lessons.extend(came(ann.put("2026-03-03T11:00", "Order")));
+    assert_eq!(lessons, [true; 0], "they have their time");
+    assert_eq!(State::from_bytes(&ann.state.to_bytes(&ann.plan), &ann.plan).as_ref(), Ok(&ann.state));
+    assert_eq!(came(ann.wake("2026-03-12T18:00")), [true; 16]);
+}
+
+#[test]
+fn decisions_for_which_there_is_no_room_teach_all_the_same() {
+    let charter = SHOP.replace("value: 4,", "value: 0,").replace("per: 7d, times: 2", "per: 1s, times: 1");
+    // Of many who turn out to be one, more may wait than of one alone.
+    let mut all: Vec<Story> = (0..6).map(|_| story(&charter)).collect();
+    for (who, one) in all.iter_mut().enumerate() {
+        one.put("2026-03-02T10:00", "Ticket");
+        (0..16).for_each(|n| one.take(&format!("2026-03-02T11:{n:02}:0{who}"), 16 * who as u64 + n));
+    }
+    let mut ann = all.remove(0);
+    ann.put("2026-03-02T12:00", "Order");
+    let now = ann.time("2026-03-02T12:00");
+    let mut lessons = Vec::new();
+    for other in &all {
+        let effects = ann.state.join(&other.state, &ann.plan, now);
+        assert!(!effects.replay);
+        lessons.extend(effects.lessons.into_iter().map(|lesson| lesson.came));
+    }
+    assert_eq!(lessons, [true; 32], "the first had to go, and their order had come");
+    assert_eq!(ann.state.decided().len(), 64);
 }
