@@ -7,6 +7,10 @@ pub(crate) const KEYS_MAX: usize = 32;
 /// Bytes of the kind and value of a key. A longer one names nobody.
 pub(crate) const KEY_BYTES_MAX: usize = 1_000;
 
+/// An id of a message that is shorter may be one that is counted, as `order-17`, and others may have it for something else. SDKs draw
+/// theirs by chance, and a UUID has 32 digits.
+pub(crate) const COUNTED_ID_BYTES: usize = 32;
+
 /// Keys that are looked at to find out who is who. Whoever has more around them stays as they are, and the evidence waits.
 pub(crate) const AROUND_KEYS_MAX: usize = 5_000;
 

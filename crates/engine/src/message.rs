@@ -12,7 +12,7 @@ use crate::carried::Carried;
 use crate::counts::Counts;
 use crate::decide::Occasion;
 use crate::engine::Engine;
-use crate::limits::{AHEAD_US_MAX, KEY_BYTES_MAX, KEYS_MAX};
+use crate::limits::{AHEAD_US_MAX, COUNTED_ID_BYTES, KEY_BYTES_MAX, KEYS_MAX};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +109,12 @@ impl Parsed {
 /// By what a message is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Ids {
-    /// What is kept once it is taken in.
+    /// Its own.
     pub(crate) own: MessageId,
     /// Under which it may have come another way.
     other: Option<MessageId>,
+    /// Whether it is kept under the other one, too.
+    is_both: bool,
 }
 
 impl Ids {
@@ -121,9 +123,10 @@ impl Ids {
     ///
     /// A message of the Segment API has an id that no other has, whoever it is of: a browser that sends it again after a login
     /// names the user, too. Of rows, and in files, others may have the same, as where orders and tickets are both counted from 1: the
-    /// id is among those of its customer.
+    /// id is among those of its customer. A message whose id may be counted has it among these, too, so that an import need not
+    /// look for what anybody sent, who may have sent any number.
     fn of(id: Option<&str>, event: Option<&Event<'_>>, parsed: &Parsed, text: &str) -> Self {
-        let alone = |bytes: &[u8]| Self { own: MessageId::of(bytes), other: None };
+        let alone = |bytes: &[u8]| Self { own: MessageId::of(bytes), other: None, is_both: false };
         let Some(id) = id else {
             return event.map_or_else(
                 || alone(text.as_bytes()),
@@ -135,18 +138,24 @@ impl Ids {
         };
         let anybodys = MessageId::of(id.as_bytes());
         let of_first = MessageId::of(&parsed.of_first(id));
+        let is_counted = id.len() < COUNTED_ID_BYTES;
         if is_row(text) {
-            Self { own: of_first, other: None }
+            Self { own: of_first, other: None, is_both: false }
         } else if is_imported(text) {
-            Self { own: of_first, other: Some(anybodys) }
+            Self { own: of_first, other: (!is_counted).then_some(anybodys), is_both: false }
         } else {
-            Self { own: anybodys, other: Some(of_first) }
+            Self { own: anybodys, other: Some(of_first), is_both: is_counted }
         }
     }
 
-    /// Under which it may have come another way.
-    pub(crate) fn others(&self) -> impl Iterator<Item = MessageId> {
-        self.other.into_iter()
+    /// Under which it may have come before.
+    pub(crate) fn all(&self) -> impl Iterator<Item = MessageId> {
+        [self.own].into_iter().chain(self.other)
+    }
+
+    /// Under which it is kept once it is taken in.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = MessageId> {
+        [self.own].into_iter().chain(self.other.filter(|_| self.is_both))
     }
 }
 

@@ -24,7 +24,7 @@ const IN_TAIL: [u8; 5] = [kind::MESSAGE, kind::CONSENT, kind::DECISION, kind::LE
 /// An event that is new.
 #[derive(Debug, Clone, Copy)]
 struct Fresh<'a> {
-    id: MessageId,
+    ids: &'a Ids,
     text: &'a str,
     parsed: &'a Parsed,
     /// Its keys, by their places in the batch.
@@ -131,16 +131,20 @@ impl Engine {
         };
         let keys_of: Vec<Vec<usize>> =
             fit().map(|(_, _, parsed)| parsed.keys.iter().map(&mut position).collect()).collect();
-        let messages = fit().flat_map(|(ids, ..)| [ids.own].into_iter().chain(ids.others())).collect();
+        let messages = fit().flat_map(|(ids, ..)| ids.all()).collect();
         let wanted = Wanted { generation: self.generation, messages, keys, customers: Vec::new() };
         let loaded = self.keep.load(&wanted).await?;
         let known = wanted.messages.iter().zip(&loaded.known).filter(|(_, known)| **known);
         let mut seen: HashSet<MessageId> = known.map(|(id, _)| *id).collect();
-        let mut is_new = |ids: &Ids| !ids.others().any(|id| seen.contains(&id)) && seen.insert(ids.own);
+        let mut is_new = |ids: &Ids| {
+            let is_new = !ids.all().any(|id| seen.contains(&id));
+            seen.extend(ids.kept().filter(|_| is_new));
+            is_new
+        };
         let new: Vec<bool> = fit().map(|(ids, ..)| is_new(ids)).collect();
         let each = fit().zip(&keys_of).zip(&new).filter(|(_, new)| **new);
         let fresh: Vec<Fresh<'_>> =
-            each.map(|(((ids, text, parsed), keys), _)| Fresh { id: ids.own, text, parsed, keys }).collect();
+            each.map(|(((ids, text, parsed), keys), _)| Fresh { ids, text, parsed, keys }).collect();
         let mut work = Work::new(self, now_us);
         refuse(&mut work.commit, items, now_us);
         if !fresh.is_empty() {
@@ -308,14 +312,14 @@ impl Batch<'_> {
         // Each event is decided on as things stand with it, and not with what comes after it. Where a state is known only once it
         // is built anew, that is done first, for so many of a batch: of the others, it is done once, at the end.
         let (mut rebuilt, mut waiting): (usize, Vec<(Customer, &Fresh<'_>)>) = (0, Vec::new());
-        for each @ Fresh { id, text, parsed, keys } in fresh {
+        for each @ Fresh { ids, text, parsed, keys } in fresh {
             let numbers: Vec<KeyNumber> = keys.iter().map(|key| self.places[*key].number).collect();
             let customer = match &around {
                 Some(around) if numbers.len() > 1 => around.whose_of(&numbers),
                 _ => None,
             };
             let customer = customer.unwrap_or_else(|| self.places[keys[0]].customer);
-            self.work.commit.messages.push(*id);
+            self.work.commit.messages.extend(ids.kept());
             self.work.take_message(customer, parsed, text);
             if !self.engine.acts_after(parsed.at_us, self.work.now_us) {
                 continue;
@@ -356,13 +360,13 @@ impl Batch<'_> {
     }
 
     /// Each event may bring about an action by itself, whatever comes together with it.
-    fn decide_after(&mut self, customer: Customer, Fresh { id, parsed, keys, .. }: &Fresh<'_>) {
+    fn decide_after(&mut self, customer: Customer, Fresh { ids, parsed, keys, .. }: &Fresh<'_>) {
         // The first that is the customer's: one of a higher rank may be shared by too many.
         let theirs = keys.iter().position(|key| self.places[*key].customer == customer).unwrap_or_default();
         let filed = customer_named_by(self.places[keys[theirs]].number);
         let subject = parsed.keys.get(theirs).map_or("", |key| &key.value);
         let named = Named { filed, subject };
-        self.engine.decide_after(&mut self.work, customer, named, occasion_of(&id.0), parsed.at_us);
+        self.engine.decide_after(&mut self.work, customer, named, occasion_of(&ids.own.0), parsed.at_us);
     }
 
     async fn look(&self, unclear: &BTreeSet<&usize>) -> Result<Option<Around>, keep::Error> {

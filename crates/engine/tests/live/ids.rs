@@ -24,7 +24,12 @@ fn what_comes_as_a_message_and_in_a_file_counts_once() {
     assert_eq!((tell(&shop, "Visit", "m1"), send("u1", "m1")), (vec![Took::Stored], vec![Took::Duplicate]));
     assert_eq!((send("u1", "m2"), tell(&shop, "Visit", "m2")), (vec![Took::Stored], vec![Took::Duplicate]));
     assert_eq!(send("u2", "m1"), [Took::Stored], "it is somebody else's");
-    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 2);
+    assert_eq!((send("u2", "m3"), tell(&shop, "Visit", "m3")), (vec![Took::Stored], vec![Took::Stored]), "it is, too");
+    // What no two have by chance.
+    let [long, other] = ["72b9c7be-1e1d-4f0a-9c06-5d1a7e2f0b11", "72b9c7be-1e1d-4f0a-9c06-5d1a7e2f0b12"];
+    assert_eq!((tell(&shop, "Visit", long), send("u1", long)), (vec![Took::Stored], vec![Took::Duplicate]));
+    assert_eq!((send("u1", other), tell(&shop, "Visit", other)), (vec![Took::Stored], vec![Took::Duplicate]));
+    assert_eq!(shop.customer("user_id", "u1").expect("known").events, 5);
     shop.is_its_replay();
 }
 
