@@ -157,23 +157,24 @@ pub fn decide_by_itself(
 ) -> ByItself {
     let customer = state.at(plan, now);
     let delivers = |action: usize| plan.charter().actions[action].deliver.is_some();
-    let later = |kept_out: Option<KeptOut>| kept_out.map_or(ByItself::Nothing, ByItself::Later);
+    let later =
+        |kept_out: Vec<KeptOut>| if kept_out.is_empty() { ByItself::Nothing } else { ByItself::Later(kept_out) };
     // Most events bring nothing, and this is seen sooner than all actions are ranked.
-    let (mut first, mut passes) = (None, false);
+    let (mut out, mut passes) = (Vec::new(), false);
     for action in (0..plan.actions.len()).filter(|action| delivers(*action)) {
         match gates::pass(&customer, action, occasion) {
             Ok(()) => {
                 passes = true;
                 break;
             }
-            Err((why, until_us)) => first = sooner(first, kept_out(crate::plan::number(action), why, until_us)),
+            Err((why, until_us)) => out.extend(kept_out(crate::plan::number(action), why, until_us)),
         }
     }
     if state.decided().iter().any(|taken| taken.occasion == occasion) {
         return ByItself::Nothing;
     }
     if !passes {
-        return later(first);
+        return later(sooner_first(out));
     }
     let decision = decide_among(&customer, models, occasion, draw, &delivers);
     if decision.candidates.iter().any(|c| c.fell_out.is_none() || c.fell_out == Some(FellOut::Control)) {
@@ -239,13 +240,13 @@ fn decide_among(
 pub enum ByItself {
     /// This was decided.
     Decided(Box<Decision>),
-    /// Only time keeps actions out.
-    Later(KeptOut),
+    /// Only time keeps these actions out, at least one: those first for which it is over first.
+    Later(Vec<KeptOut>),
     /// Nothing, now or again.
     Nothing,
 }
 
-/// An action that is delivered, and that only time keeps out: the one for which it is over first.
+/// An action that is delivered, and that only time keeps out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptOut {
     /// Its position in the charter.
@@ -262,8 +263,9 @@ fn kept_out(action: u32, fell_out: FellOut, until_us: Option<i64>) -> Option<Kep
     Some(KeptOut { action, fell_out, until_us })
 }
 
-fn sooner(a: Option<KeptOut>, b: Option<KeptOut>) -> Option<KeptOut> {
-    a.into_iter().chain(b).min_by_key(|kept_out| kept_out.until_us)
+fn sooner_first(mut kept_out: Vec<KeptOut>) -> Vec<KeptOut> {
+    kept_out.sort_by_key(|one| one.until_us);
+    kept_out
 }
 
 impl Decision {
@@ -280,12 +282,11 @@ impl Decision {
         Drawn { at_us: self.at_us, occasion: self.occasion, lot: self.lot }
     }
 
-    /// Of the actions that are delivered, the one that time will let in first.
-    pub fn kept_out(&self, plan: &Plan) -> Option<KeptOut> {
+    /// Of the actions that are delivered, those that time will let in, the first of them first.
+    pub fn kept_out(&self, plan: &Plan) -> Vec<KeptOut> {
         let is_delivered = |candidate: &&Candidate| plan.charter().actions[index(candidate.action)].deliver.is_some();
         let delivered = self.candidates.iter().filter(is_delivered);
-        let kept_out = delivered.map(|c| c.fell_out.and_then(|why| kept_out(c.action, why, c.until_us)));
-        kept_out.fold(None, sooner)
+        sooner_first(delivered.filter_map(|c| kept_out(c.action, c.fell_out?, c.until_us)).collect())
     }
 
     /// The candidate that was chosen.

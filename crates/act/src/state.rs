@@ -44,7 +44,7 @@ pub struct State {
     decided: Vec<Taken>,
     /// The first lot that was drawn.
     drawn: Option<Drawn>,
-    /// What is looked at again, each time once, in its order.
+    /// What is looked at again, in the order of time.
     postponed: Vec<Postponed>,
 }
 

@@ -343,12 +343,15 @@ proptest! {
             let best = passed.iter().copied().reduce(|best, next| if next.score > best.score { next } else { best });
             let decided = decide_by_itself(&state, &plan, &models, now, occasion, &draw);
             let decides = best.is_some_and(|best| delivered(best.action)) && !asked.repeated;
-            let waits = asked.kept_out(&plan).filter(|_| !decides && !asked.repeated);
+            let mut waits = asked.kept_out(&plan);
+            waits.retain(|_| !asked.repeated);
+            prop_assert!(waits.is_sorted_by_key(|kept_out| kept_out.until_us));
             let decided = match decided {
                 ByItself::Decided(decided) if decides => decided,
                 other => {
                     prop_assert!(!decides, "{:?}", asked);
-                    prop_assert_eq!(other, waits.map_or(ByItself::Nothing, ByItself::Later), "{:?}", asked);
+                    let later = if waits.is_empty() { ByItself::Nothing } else { ByItself::Later(waits) };
+                    prop_assert_eq!(other, later, "{:?}", asked);
                     continue;
                 }
             };

@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, StoredPostponed, kind};
 use crate::error::Error;
 use crate::identity::customer_named_by;
-use crate::limits::{ACTED_ON_US, COLLISIONS_MAX};
+use crate::limits::{ACTED_ON_US, COLLISIONS_MAX, POSTPONED_MAX};
 use crate::message::{Ranked, is_short, too_long};
 use crate::show::json_of;
 use crate::work::Work;
@@ -306,18 +306,21 @@ impl Engine {
                 let known = self.known(work, customer);
                 carry_out(work, customer, &StoredDecision::new(*decision, &self.plan, false, known), named);
             }
-            ByItself::Later(kept_out) => self.postpone(work, customer, named.filed, occasion, kept_out),
+            ByItself::Later(kept_out) => self.postpone(work, customer, named.filed, occasion, &kept_out),
             ByItself::Nothing => {}
         }
     }
 
-    /// Has the customer be looked at again when what keeps an action out is over, on the same occasion.
-    fn postpone(&self, work: &mut Work<'_>, customer: Customer, filed: Customer, occasion: u64, kept_out: KeptOut) {
-        let KeptOut { action, fell_out, until_us } = kept_out;
+    /// Has the customer be looked at again when what keeps an action out is over, on the same occasion. As many occasions wait for a
+    /// moment as actions do: each of them may be done then, and no more than that.
+    fn postpone(&self, work: &mut Work<'_>, customer: Customer, filed: Customer, occasion: u64, kept_out: &[KeptOut]) {
         let waiting = work.person(customer).profile.state.postponed();
-        if waiting.iter().any(|postponed| postponed.until_us == until_us) {
-            return;
-        }
+        let has_room = |one: &&KeptOut| {
+            let actions = kept_out.iter().filter(|other| other.until_us == one.until_us).count();
+            waiting.iter().filter(|postponed| postponed.until_us == one.until_us).count() < actions
+        };
+        let first = kept_out.iter().find(has_room).filter(|_| waiting.len() < POSTPONED_MAX);
+        let Some(KeptOut { action, fell_out, until_us }) = first.copied() else { return };
         let postponed = Postponed { until_us, occasion };
         let action = self.charter().actions.get(action as usize).map_or("", |action| &action.name);
         let bytes = entry::bytes(&StoredPostponed { postponed, action, fell_out });

@@ -92,7 +92,7 @@ impl Engine {
             let first = named.min_by_key(|(_, (kind, value))| (self.rules.priority(kind), *kind, *value));
             let named = first.map(|(number, (_, value))| Named { filed: customer_named_by(number), subject: value });
             let named = named.unwrap_or(Named { filed: customer, subject: "" });
-            if let Some(occasion) = again {
+            for occasion in again {
                 self.decide_after(work, customer, named, occasion, work.now_us);
             }
             if is_news {

@@ -31,14 +31,14 @@ pub(crate) struct Person {
 }
 
 /// Somebody who was woken.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Woken {
     /// The time of the timer.
     pub(crate) due_us: i64,
     /// Whether anything fell due.
     pub(crate) is_news: bool,
     /// What gave rise to what was postponed until now.
-    pub(crate) again: Option<u64>,
+    pub(crate) again: Vec<u64>,
 }
 
 /// A batch in the making.
@@ -143,10 +143,10 @@ impl<'e> Work<'e> {
         let now_us = self.now_us;
         let person = self.person(customer);
         person.timer_us = None;
-        let first = person.profile.state.postponed().first();
-        let again = first.filter(|postponed| postponed.until_us <= now_us).map(|postponed| postponed.occasion);
+        let due = person.profile.state.postponed().iter().take_while(|postponed| postponed.until_us <= now_us);
+        let again: Vec<u64> = due.map(|postponed| postponed.occasion).collect();
         let is_news = self.step(customer, Input::Wake);
-        if is_news || again.is_some() {
+        if is_news || !again.is_empty() {
             self.woken.insert(customer, Woken { due_us, is_news, again });
         }
     }

@@ -141,16 +141,14 @@ impl State {
         rooms.into_iter().any(|decided| decided >= DECISIONS_MAX)
     }
 
-    /// What is to be looked at again, and was not yet, in the order of time: when one of them is due, all is decided anew, so that
-    /// one is kept of those of the same time.
+    /// What is to be looked at again, and was not yet, in the order of time.
     pub fn postponed(&self) -> &[Postponed] {
         &self.postponed
     }
 
     pub(super) fn postpone(&mut self, postponed: Postponed) {
-        match self.postponed.binary_search_by_key(&postponed.until_us, |known| known.until_us) {
-            Ok(known) => self.postponed[known] = self.postponed[known].min(postponed),
-            Err(place) => self.postponed.insert(place, postponed),
+        if let Err(place) = self.postponed.binary_search(&postponed) {
+            self.postponed.insert(place, postponed);
         }
         self.forget_postponed();
     }

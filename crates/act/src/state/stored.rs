@@ -176,7 +176,7 @@ impl Stored<'_> {
             && self.decided.len() <= DECISIONS_MAX * 2 * (plan.actions.len() + 1);
         let actions = self.decided.iter().all(|taken| index(taken.action) < plan.actions.len());
         let latest = self.latest.is_empty() || self.latest.len() == plan.latest.len();
-        let again = self.postponed.is_sorted_by(|a, b| a.until_us < b.until_us)
+        let again = self.postponed.is_sorted_by(|a, b| a < b)
             && self.postponed.first().is_none_or(|first| first.until_us > self.seen_us);
         if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest && again) {
             return None;

@@ -142,3 +142,36 @@ fn nothing_that_waits_is_lost_when_a_charter_changes_or_somebody_comes_first() {
     assert_eq!(shop.deliveries("crm").len(), 1, "it was due before somebody came");
     shop.is_its_replay();
 }
+
+/// Two things that nobody gets at night, for two reasons, each once a year.
+fn two(quiet_of_b: &str) -> Shop {
+    let mut shop = Shop::new();
+    let charter = format!(
+        "charter: 1\ntimezone: UTC\nmoments: {{visit: {{when: event = 'Visit'}}, ticket: {{when: event = 'Ticket'}}}}\n\
+         features: {{visits: {{count: visit}}, tickets: {{count: ticket}}}}\nactions:\n  \
+         a: {{when: tickets >= 1, quiet: \"20:00-08:00\", cap: {{per: 365d, times: 1}}, value: 1, deliver: {{webhook: crm}}}}\n  \
+         b: {{when: visits >= 1, quiet: \"{quiet_of_b}\", cap: {{per: 365d, times: 1}}, value: 2, deliver: {{webhook: crm}}}}\n"
+    );
+    reopen(&mut shop, &charter);
+    shop.at("2026-03-02T21:00").send(&track("Ticket", r#""userId":"u1""#, ""));
+    for minute in 5..9 {
+        shop.at(&format!("2026-03-02T21:0{minute}")).send(&track("Visit", r#""userId":"u1""#, ""));
+    }
+    shop.is_its_replay();
+    shop
+}
+
+#[test]
+fn what_waits_for_the_morning_keeps_nothing_else_from_waiting() {
+    let sent = |shop: &Shop| {
+        while shop.wake() > 0 {}
+        shop.is_its_replay();
+        shop.deliveries("crm").len()
+    };
+    let shop = two("20:00-09:00");
+    assert_eq!((sent(shop.at("2026-03-03T08:00")), sent(shop.at("2026-03-03T09:00"))), (1, 2));
+    assert_eq!(sent(shop.at("2027-06-03T09:00")), 2, "the others do not wait for a year");
+    // Nobody was there in the morning.
+    assert_eq!(sent(two("20:00-09:00").at("2026-03-03T10:00")), 2);
+    assert_eq!(sent(two("20:00-08:00").at("2026-03-03T08:00")), 2, "both are let in at once");
+}
