@@ -309,16 +309,15 @@ impl Batch<'_> {
         // What fell due meanwhile is told before what comes now.
         self.rebuild_all(around.as_ref()).await?;
         self.work.wake_overdue();
+        let whose: Vec<Customer> = fresh.iter().map(|fresh| self.whose(fresh, around.as_ref())).collect();
+        // What waited until now is decided on as things stood, unless it is about somebody who says now what is wanted.
+        let saying = fresh.iter().zip(&whose).filter(|(fresh, _)| !fresh.parsed.consents.is_empty());
+        let saying: BTreeSet<Customer> = saying.map(|(_, customer)| *customer).collect();
+        self.engine.decide_postponed(&mut self.work, &saying).await?;
         // Each event is decided on as things stand with it, and not with what comes after it. Where a state is known only once it
         // is built anew, that is done first, for so many of a batch: of the others, it is done once, at the end.
         let (mut rebuilt, mut waiting): (usize, Vec<(Customer, &Fresh<'_>)>) = (0, Vec::new());
-        for each @ Fresh { ids, text, parsed, keys } in fresh {
-            let numbers: Vec<KeyNumber> = keys.iter().map(|key| self.places[*key].number).collect();
-            let customer = match &around {
-                Some(around) if numbers.len() > 1 => around.whose_of(&numbers),
-                _ => None,
-            };
-            let customer = customer.unwrap_or_else(|| self.places[keys[0]].customer);
+        for (each @ Fresh { ids, text, parsed, .. }, customer) in fresh.iter().zip(whose) {
             self.work.commit.messages.extend(ids.kept());
             self.work.take_message(customer, parsed, text);
             if !self.engine.acts_after(parsed.at_us, self.work.now_us) {
@@ -341,6 +340,13 @@ impl Batch<'_> {
             self.decide_after(customer, each);
         }
         Ok(self.engine.decide_woken(&mut self.work).await?)
+    }
+
+    /// Whose a message is.
+    fn whose(&self, fresh: &Fresh<'_>, around: Option<&Around>) -> Customer {
+        let numbers: Vec<KeyNumber> = fresh.keys.iter().map(|key| self.places[*key].number).collect();
+        let customer = around.filter(|_| numbers.len() > 1).and_then(|around| around.whose_of(&numbers));
+        customer.unwrap_or_else(|| self.places[fresh.keys[0]].customer)
     }
 
     /// Builds anew what has to be.

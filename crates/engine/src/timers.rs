@@ -4,7 +4,7 @@
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keep::{Customer, Due, Fired, Key, KeyNumber, Take, Wanted};
 
@@ -73,31 +73,53 @@ impl Engine {
         Ok(())
     }
 
-    /// Decides what to do about what fell due of those who were woken, and about what was postponed until now. Where they were woken
-    /// by what came in of them, after that: it may say that a promise was kept, or that they do not want to hear of it.
+    /// Decides on what was postponed until now of those who were woken, but for these.
+    pub(crate) async fn decide_postponed(
+        &self,
+        work: &mut Work<'_>,
+        but_for: &BTreeSet<Customer>,
+    ) -> Result<(), keep::Error> {
+        let woken = work.woken.iter_mut().filter(|(customer, _)| !but_for.contains(customer));
+        let postponed = woken.map(|(customer, woken)| (*customer, std::mem::take(&mut woken.again))).collect();
+        self.decide_each(work, postponed).await
+    }
+
+    /// Decides what to do about what fell due of those who were woken, and about what was postponed until now and not decided on yet.
+    /// Where they were woken by what came in of them, after that: it may say that a promise was kept, or that they do not want to hear
+    /// of it.
     pub(crate) async fn decide_woken(&self, work: &mut Work<'_>) -> Result<(), keep::Error> {
-        let woken = std::mem::take(&mut work.woken);
-        if woken.is_empty() || !self.acts_by_itself() {
+        let occasions = std::mem::take(&mut work.woken).into_iter().map(|(customer, woken)| {
+            let Woken { due_us, is_news, again } = woken;
+            // Not the time at which it goes off, which no two runs have in common.
+            let news = is_news.then(|| occasion_of(format!("wake/{}/{due_us}", customer.0).as_bytes()));
+            (customer, again.into_iter().chain(news).collect())
+        });
+        self.decide_each(work, occasions.collect()).await
+    }
+
+    /// Decides about each of these customers, on each of these occasions, as things stand.
+    async fn decide_each(
+        &self,
+        work: &mut Work<'_>,
+        mut occasions: BTreeMap<Customer, Vec<u64>>,
+    ) -> Result<(), keep::Error> {
+        occasions.retain(|_, occasions| !occasions.is_empty());
+        if occasions.is_empty() || !self.acts_by_itself() {
             return Ok(());
         }
-        let customers: Vec<Customer> = woken.keys().copied().collect();
+        let customers: Vec<Customer> = occasions.keys().copied().collect();
         // Some of them may be somebody else's by what came in.
         let now: BTreeMap<KeyNumber, &Key> = work.commit.keys.iter().map(|key| (key.number, key)).collect();
         let mut keys = self.keep.keys_of(&customers).await?;
         keys.retain(|key| !now.contains_key(&key.number));
         keys.extend(now.into_values().cloned());
-        for (customer, Woken { due_us, is_news, again }) in woken {
+        for (customer, occasions) in occasions {
             let of_customer = keys.iter().filter(|key| key.customer == customer);
             let named = of_customer.filter_map(|key| Some((key.number, key_of(&key.bytes)?)));
             let first = named.min_by_key(|(_, (kind, value))| (self.rules.priority(kind), *kind, *value));
             let named = first.map(|(number, (_, value))| Named { filed: customer_named_by(number), subject: value });
             let named = named.unwrap_or(Named { filed: customer, subject: "" });
-            for occasion in again {
-                self.decide_after(work, customer, named, occasion, work.now_us);
-            }
-            if is_news {
-                // Not the time at which it goes off, which no two runs have in common.
-                let occasion = occasion_of(format!("wake/{}/{due_us}", customer.0).as_bytes());
+            for occasion in occasions {
                 self.decide_after(work, customer, named, occasion, work.now_us);
             }
         }

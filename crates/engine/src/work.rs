@@ -37,7 +37,7 @@ pub(crate) struct Woken {
     pub(crate) due_us: i64,
     /// Whether anything fell due.
     pub(crate) is_news: bool,
-    /// What gave rise to what was postponed until now.
+    /// What gave rise to what was postponed until now, and is not decided on yet.
     pub(crate) again: Vec<u64>,
 }
 

@@ -133,14 +133,25 @@ fn what_happens_at_night_is_acted_on_in_the_morning_and_what_a_cap_kept_out_when
 
 #[test]
 fn nothing_that_waits_is_lost_when_a_charter_changes_or_somebody_comes_first() {
-    let mut shop = shop();
-    let ticket = track("Ticket", r#""userId":"u1""#, "");
-    shop.at("2026-03-02T21:00").send(&ticket);
-    reopen(&mut shop, &NIGHT.replace("value: 1", "value: 2"));
-    let other = BTreeMap::from([("news".to_owned(), true)]);
-    let _ = block_on(shop.at("2026-03-03T09:00").engine.consent("user_id", "u1", &other)).expect("memory is there");
-    assert_eq!(shop.deliveries("crm").len(), 1, "it was due before somebody came");
-    shop.is_its_replay();
+    let visits = |shop: &Shop, more: &str| drop(shop.send(&track("Visit", r#""anonymousId":"a1","userId":"u1""#, more)));
+    let comes = |shop: &Shop| visits(shop, "");
+    let says = r#","context":{"consent":{"categoryPreferences":{"mail":false}}}"#;
+    let refuses = |shop: &Shop| visits(shop, says);
+    let agrees = |shop: &Shop| {
+        let other = BTreeMap::from([("news".to_owned(), true)]);
+        let _ = block_on(shop.engine.consent("user_id", "u1", &other)).expect("memory is there");
+    };
+    for (first, deliveries) in [(&comes as &dyn Fn(&Shop), 1), (&agrees, 1), (&refuses, 0)] {
+        let mut shop = shop();
+        let wanted = BTreeMap::from([("mail".to_owned(), true)]);
+        let _ = block_on(shop.at("2026-03-02T20:59").engine.consent("user_id", "u1", &wanted)).expect("memory is there");
+        reopen(&mut shop, &NIGHT.replace("value: 1", "value: 1, purpose: mail"));
+        shop.at("2026-03-02T21:00").send(&track("Ticket", r#""userId":"u1""#, ""));
+        reopen(&mut shop, &NIGHT.replace("value: 1", "value: 2, purpose: mail"));
+        first(shop.at("2026-03-03T09:00"));
+        assert_eq!(shop.deliveries("crm").len(), deliveries, "it was due before somebody came");
+        shop.is_its_replay();
+    }
 }
 
 /// Two things that nobody gets at night, for two reasons, each once a year.
