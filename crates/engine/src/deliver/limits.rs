@@ -8,6 +8,9 @@ pub const ATTEMPT: Duration = Duration::from_secs(15);
 /// For how long nobody else gets a delivery that was taken. Longer than an attempt, so that a slow answer is not overtaken.
 pub const LEASE_US: i64 = 60 * SECOND_US;
 
+/// After how long it is asked again whether something may be sent where that cannot be told.
+pub const UNSURE_US: i64 = 5 * SECOND_US;
+
 /// Attempts at one target at a time.
 pub const IN_FLIGHT: usize = 16;
 

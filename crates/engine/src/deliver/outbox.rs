@@ -16,7 +16,7 @@ use super::counts::{Counters, Counts};
 use super::error::Error;
 use super::gate::{Gate, Sending};
 use super::judge::{Verdict, judge};
-use super::limits::{IN_FLIGHT, LEASE_US, PAGE, POLL, REFRESH, TRIES_MAX};
+use super::limits::{IN_FLIGHT, LEASE_US, PAGE, POLL, REFRESH, TRIES_MAX, UNSURE_US};
 use super::stored::{self, Known, record_name};
 use super::target::Target;
 use super::wire::{Answer, Request, Wire};
@@ -180,8 +180,10 @@ impl Outbox {
     /// Sends it if it may be sent, and writes down what came of it. What could not be written down comes back.
     async fn attempt(&self, known: Known, delivery: Delivery) -> Option<Tried> {
         let sending = match &self.gate {
-            // Where that cannot be told, it is asked again when the lease ends.
-            Some(gate) => gate.ask(&delivery.post, self.clock.now_us()).await.ok()?,
+            Some(gate) => gate.ask(&delivery.post, self.clock.now_us()).await.unwrap_or_else(|error| {
+                let why = format!("it cannot be told whether it may be sent: {error}");
+                Sending::NotBefore { until_us: self.clock.now_us().saturating_add(UNSURE_US), why }
+            }),
             None => Sending::Now,
         };
         let came = match sending.outcome() {

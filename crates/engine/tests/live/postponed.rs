@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use engine::deliver::{Answer, Outbox, Put, Request, Target, Wire};
-use engine::{Engine, Options};
+use engine::deliver::{Answer, Gate, Outbox, Put, Request, Sending, Target, Wire};
+use engine::{Engine, Error, Options};
 use futures::executor::block_on;
-use keep::{Keep, Memory};
+use keep::{Keep, Memory, Post};
 
 use crate::open;
 use crate::stories::{Shop, track};
@@ -81,6 +81,36 @@ fn a_refusal_is_asked_of_whoever_has_the_key_now() {
     says("user_id", "u1", false);
     block_on(outbox.deliver_due()).expect("memory is there");
     assert_eq!((*receiver.0.lock().expect("nobody panics"), outbox.counts().withheld), (0, 1));
+}
+
+/// Does not know whether anything may be sent.
+#[derive(Debug)]
+struct Unsure;
+
+#[async_trait]
+impl Gate for Unsure {
+    async fn ask(&self, _: &Post, _: i64) -> Result<Sending, Error> {
+        Err(Error::Damaged("a state".to_owned()))
+    }
+}
+
+#[test]
+fn what_may_be_sent_nobody_knows_is_asked_again_a_moment_later_and_says_so() {
+    let shop = shop();
+    let (outbox, receiver) = outbox(&shop);
+    shop.at("2026-03-02T10:00").send(&track("Ticket", r#""userId":"u1""#, ""));
+    let keep = Arc::<Memory>::clone(&shop.keep) as Arc<dyn Keep>;
+    let unsure = Outbox::new(keep, Arc::clone(shop.engine.clock()), Arc::<Receiver>::clone(&receiver));
+    block_on(unsure.asking(Arc::new(Unsure)).deliver_due()).expect("memory is there");
+    let [waiting] = block_on(outbox.waiting("crm", 10)).expect("memory is there").try_into().expect("one waits");
+    assert_eq!((waiting.attempts, waiting.due_at.as_str()), (0, "2026-03-02T10:00:05Z"));
+    let why = waiting.why.expect("it is told");
+    assert!(why.contains("whether it may be sent") && why.contains("a state"), "{why}");
+    block_on(outbox.deliver_due()).expect("memory is there");
+    assert_eq!(*receiver.0.lock().expect("nobody panics"), 0);
+    shop.at("2026-03-02T10:00:05");
+    block_on(outbox.deliver_due()).expect("memory is there");
+    assert_eq!(*receiver.0.lock().expect("nobody panics"), 1);
 }
 
 /// A mail that nobody gets at night, and once in two weeks.
