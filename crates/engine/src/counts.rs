@@ -23,6 +23,8 @@ pub struct Counts {
     pub unresolved: AtomicU64,
     /// Timers that went off.
     pub timers: AtomicU64,
+    /// Timers that could not be worked off, and come again.
+    pub timers_failed: AtomicU64,
     /// Decisions for an action.
     pub decided: AtomicU64,
     /// Decisions for none.

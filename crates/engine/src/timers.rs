@@ -18,11 +18,17 @@ use crate::message::key_of;
 use crate::profile::Kept;
 use crate::work::{Woken, Work};
 
+/// Whether none of them could be worked off now.
+fn concerns_all(error: &keep::Error) -> bool {
+    matches!(error, keep::Error::Unavailable { .. } | keep::Error::Busy | keep::Error::Full)
+}
+
 impl Engine {
     /// Works off timers that are due, a few at a time; says how many there were. When there are none left it is 0.
     ///
     /// # Errors
-    /// When what is kept cannot be reached. Timers that were taken come again once their lease is over.
+    /// When what is kept cannot be reached. Timers that were taken come again once their lease is over, and so do those of whom alone it
+    /// is not possible.
     pub async fn wake_some(&self) -> Result<usize, Error> {
         let now_us = self.clock.now_us();
         let take = Take { now_us, limit: TIMERS_AT_ONCE, lease_us: TIMERS_LEASE_US };
@@ -31,11 +37,13 @@ impl Engine {
             return Ok(0);
         }
         match self.try_wake(&due, now_us).await {
-            // Somebody was quicker with one of them: each on its own, so that it holds up no other.
-            Err(keep::Error::Conflict(_)) => {
+            // Somebody was quicker with one of them, its history is damaged, or all are too much for one commit: each on its own, so
+            // that it holds up no other.
+            Err(error) if !concerns_all(&error) => {
                 for one in &due {
                     match self.try_wake(std::slice::from_ref(one), now_us).await {
                         Err(keep::Error::Conflict(_)) => Counts::add(&self.counts.collisions, 1),
+                        Err(error) if !concerns_all(&error) => Counts::add(&self.counts.timers_failed, 1),
                         done => done?,
                     }
                 }

@@ -1,12 +1,14 @@
 //! Timers that are overdue, as after a stop, and who comes before they go off.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use engine::Options;
 use futures::executor::block_on;
 
 use crate::open;
 use crate::stories::{SHOP, Shop, asked, track};
+use crate::watched::{NOBODYS, Watched};
 
 const LONG_AGO: &str = r#","timestamp":"2026-03-04T06:00:00Z""#;
 
@@ -60,4 +62,27 @@ fn whoever_says_no_or_that_it_was_kept_is_not_written_to_because_of_it() {
         assert_eq!(shop.deliveries("mail"), [""; 0]);
         shop.is_its_replay();
     }
+}
+
+#[test]
+fn somebody_whose_history_is_damaged_holds_up_no_other() {
+    let mut shop = Shop::new();
+    for user in ["u1", "u2", "u3"] {
+        shop.send(&track("Order", &format!(r#""userId":"{user}""#), ""));
+    }
+    let damaged = shop.customer("user_id", "u2").expect("known").customer;
+    let watched = Watched::new(&shop.keep);
+    // By another charter, every state is built anew.
+    let charter = SHOP.replace("value: 3", "value: 4");
+    shop.engine = open(&charter, &watched, &shop.clock, Options::default()).expect("memory is there");
+    watched.damaged.store(damaged, Ordering::Relaxed);
+    shop.at("2026-03-04T09:01");
+    while shop.wake() > 0 {}
+    assert_eq!(shop.deliveries("mail").len(), 2);
+    assert_eq!(shop.engine.counts().timers_failed.load(Ordering::Relaxed), 1);
+    watched.damaged.store(NOBODYS, Ordering::Relaxed);
+    shop.at("2026-03-04T09:02");
+    while shop.wake() > 0 {}
+    assert_eq!(shop.deliveries("mail").len(), 3, "it comes again");
+    shop.is_its_replay();
 }

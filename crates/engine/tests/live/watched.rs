@@ -11,20 +11,23 @@ use keep::{
     Logged, Memory, Queue, Record, Stored, Take, Waiting, Wanted,
 };
 
+/// No customer.
+pub(crate) const NOBODYS: i64 = i64::MIN;
+
 /// See above.
 #[derive(Debug)]
 pub(crate) struct Watched {
     keep: Arc<Memory>,
     /// Entries of the log that were read by whose they are.
     pub(crate) entries_of: AtomicUsize,
-    /// Whose history cannot be read; 0 for nobody's.
+    /// Whose history cannot be read; [`NOBODYS`] for nobody's.
     pub(crate) damaged: AtomicI64,
 }
 
 impl Watched {
     pub(crate) fn new(keep: &Arc<Memory>) -> Arc<Self> {
         let keep = Arc::<Memory>::clone(keep);
-        Arc::new(Self { keep, entries_of: AtomicUsize::new(0), damaged: AtomicI64::new(0) })
+        Arc::new(Self { keep, entries_of: AtomicUsize::new(0), damaged: AtomicI64::new(NOBODYS) })
     }
 }
 

@@ -113,6 +113,11 @@ fn engine_counts(app: &App, text: &mut Text) {
     }
     for (name, help, counter) in [
         ("desireline_timers_total", "Timers that went off.", &counts.timers),
+        (
+            "desireline_timers_failed_total",
+            "Timers that could not be worked off, and come again.",
+            &counts.timers_failed,
+        ),
         ("desireline_rebuilt_total", "Customers whose state was built anew.", &counts.rebuilt),
         (
             "desireline_collisions_total",
