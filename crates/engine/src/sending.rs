@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::deliver::{Gate, Sending};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::limits::COLLISIONS_MAX;
 use crate::profile::Kept;
 use crate::work::Work;
 
@@ -57,11 +58,20 @@ impl Engine {
     /// What the customer decided about purposes who has the key of this number now.
     async fn consents_of(&self, filed: Customer) -> Result<Vec<Consent>, Error> {
         let number = u32::try_from(filed.0).ok().map(KeyNumber);
-        let keys = self.keep.keys(&Vec::from_iter(number)).await?;
-        let customer = keys.first().map_or(filed, |key| key.customer);
-        let wanted = Wanted { generation: self.generation, customers: vec![customer], ..Wanted::default() };
-        let loaded = self.keep.load(&wanted).await?;
-        let state = loaded.state(customer).and_then(|stored| Kept::state_of(&stored.bytes));
+        let mut looks = 0;
+        let loaded = loop {
+            let keys = self.keep.keys(&Vec::from_iter(number)).await?;
+            let customer = keys.first().map_or(filed, |key| key.customer);
+            let wanted = Wanted { generation: self.generation, customers: vec![customer], ..Wanted::default() };
+            let loaded = self.keep.load(&wanted).await?;
+            looks += 1;
+            // Between the two the key may have become another customer's, who has what was said.
+            let is_moved = loaded.states.iter().any(|stored| stored.bytes == Kept::MOVED_BYTES);
+            if !is_moved || looks > COLLISIONS_MAX {
+                break loaded;
+            }
+        };
+        let state = loaded.states.first().and_then(|stored| Kept::state_of(&stored.bytes));
         if let Some(consents) = state.and_then(State::consents_of) {
             return Ok(consents);
         }
@@ -71,6 +81,7 @@ impl Engine {
         if !anew.is_empty() {
             self.rebuild(&mut work, anew, None).await?;
         }
-        Ok(work.person(customer).profile.state.consents().to_vec())
+        let consents = loaded.states.first().map(|stored| work.person(stored.customer).profile.state.consents());
+        Ok(consents.unwrap_or_default().to_vec())
     }
 }

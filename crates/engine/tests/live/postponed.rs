@@ -11,6 +11,7 @@ use keep::{Keep, Memory, Post};
 
 use crate::open;
 use crate::stories::{Shop, track};
+use crate::watched::Watched;
 
 /// Receives everything.
 #[derive(Debug, Default)]
@@ -81,6 +82,43 @@ fn a_refusal_is_asked_of_whoever_has_the_key_now() {
     says("user_id", "u1", false);
     block_on(outbox.deliver_due()).expect("memory is there");
     assert_eq!((*receiver.0.lock().expect("nobody panics"), outbox.counts().withheld), (0, 1));
+}
+
+#[test]
+fn whoever_becomes_one_with_somebody_while_it_is_asked_consents_still() {
+    // Whichever of the two is the one that is both.
+    for is_known_first in [true, false] {
+        let mut shop = shop();
+        let charter = NIGHT.replace("value: 1", "value: 1, purpose: marketing");
+        reopen(&mut shop, &charter);
+        let (_, receiver) = outbox(&shop);
+        let visits = || drop(shop.at("2026-03-02T09:00").send(&track("Visit", r#""userId":"u1""#, "")));
+        if !is_known_first {
+            visits();
+        }
+        let says = r#","context":{"consent":{"categoryPreferences":{"marketing":true}}}"#;
+        shop.at("2026-03-02T09:00").send(&track("Visit", r#""anonymousId":"a1""#, says));
+        if is_known_first {
+            visits();
+        }
+        shop.at("2026-03-02T10:00").send(&track("Ticket", r#""anonymousId":"a1""#, ""));
+        let watched = Watched::new(&shop.keep);
+        let gate = open(&charter, &watched, &shop.clock, Options { seed: None, node: 2 }).expect("memory is there");
+        let keep = Arc::<Memory>::clone(&shop.keep) as Arc<dyn Keep>;
+        let outbox = Outbox::new(keep, Arc::clone(shop.engine.clock()), Arc::<Receiver>::clone(&receiver)).asking(gate);
+        let engine = Arc::clone(&shop.engine);
+        let (keep, clock) = (Arc::clone(&shop.keep), Arc::clone(&shop.clock));
+        *watched.meanwhile.0.lock().expect("nobody panics") = Some(Box::new(move || {
+            let shop = Shop { engine, keep, clock };
+            let joins = move || drop(shop.send(&track("Visit", r#""userId":"u1","anonymousId":"a1""#, "")));
+            // Whoever waits on this thread waits already.
+            std::thread::spawn(joins).join().expect("memory is there");
+        }));
+        block_on(outbox.deliver_due()).expect("memory is there");
+        assert!(watched.meanwhile.0.lock().expect("nobody panics").is_none(), "it has happened");
+        let received = *receiver.0.lock().expect("nobody panics");
+        assert_eq!((received, outbox.counts().withheld), (1, 0), "{is_known_first}");
+    }
 }
 
 /// Does not know whether anything may be sent.
@@ -163,7 +201,8 @@ fn what_happens_at_night_is_acted_on_in_the_morning_and_what_a_cap_kept_out_when
 
 #[test]
 fn nothing_that_waits_is_lost_when_a_charter_changes_or_somebody_comes_first() {
-    let visits = |shop: &Shop, more: &str| drop(shop.send(&track("Visit", r#""anonymousId":"a1","userId":"u1""#, more)));
+    let visits =
+        |shop: &Shop, more: &str| drop(shop.send(&track("Visit", r#""anonymousId":"a1","userId":"u1""#, more)));
     let comes = |shop: &Shop| visits(shop, "");
     let says = r#","context":{"consent":{"categoryPreferences":{"mail":false}}}"#;
     let refuses = |shop: &Shop| visits(shop, says);
@@ -174,7 +213,8 @@ fn nothing_that_waits_is_lost_when_a_charter_changes_or_somebody_comes_first() {
     for (first, deliveries) in [(&comes as &dyn Fn(&Shop), 1), (&agrees, 1), (&refuses, 0)] {
         let mut shop = shop();
         let wanted = BTreeMap::from([("mail".to_owned(), true)]);
-        let _ = block_on(shop.at("2026-03-02T20:59").engine.consent("user_id", "u1", &wanted)).expect("memory is there");
+        let _ =
+            block_on(shop.at("2026-03-02T20:59").engine.consent("user_id", "u1", &wanted)).expect("memory is there");
         reopen(&mut shop, &NIGHT.replace("value: 1", "value: 1, purpose: mail"));
         shop.at("2026-03-02T21:00").send(&track("Ticket", r#""userId":"u1""#, ""));
         reopen(&mut shop, &NIGHT.replace("value: 1", "value: 2, purpose: mail"));

@@ -1,9 +1,11 @@
-//! A home in memory that counts what is read of it, and in which the history of somebody may be damaged.
+//! A home in memory that counts what is read of it, in which the history of somebody may be damaged, and something may happen between
+//! two looks at it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::{Range, RangeInclusive};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use keep::{
@@ -22,12 +24,29 @@ pub(crate) struct Watched {
     pub(crate) entries_of: AtomicUsize,
     /// Whose history cannot be read; [`NOBODYS`] for nobody's.
     pub(crate) damaged: AtomicI64,
+    /// What happens once, after keys were looked at.
+    pub(crate) meanwhile: Meanwhile,
+}
+
+/// Something that happens once.
+#[derive(Default)]
+pub(crate) struct Meanwhile(pub(crate) Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meanwhile").finish_non_exhaustive()
+    }
 }
 
 impl Watched {
     pub(crate) fn new(keep: &Arc<Memory>) -> Arc<Self> {
         let keep = Arc::<Memory>::clone(keep);
-        Arc::new(Self { keep, entries_of: AtomicUsize::new(0), damaged: AtomicI64::new(NOBODYS) })
+        Arc::new(Self {
+            keep,
+            entries_of: AtomicUsize::new(0),
+            damaged: AtomicI64::new(NOBODYS),
+            meanwhile: Meanwhile::default(),
+        })
     }
 }
 
@@ -55,7 +74,11 @@ impl Keep for Watched {
     }
 
     async fn keys(&self, numbers: &[KeyNumber]) -> Result<Vec<Key>, Error> {
-        self.keep.keys(numbers).await
+        let keys = self.keep.keys(numbers).await;
+        if let Some(happens) = self.meanwhile.0.lock().expect("nobody panics").take() {
+            happens();
+        }
+        keys
     }
 
     async fn keys_of(&self, customers: &[Customer]) -> Result<Vec<Key>, Error> {
