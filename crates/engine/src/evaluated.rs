@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, kind};
 use crate::error::Error;
 use crate::identity::Most;
-use crate::limits::DECISIONS_AT_ONCE;
+use crate::limits::{DECISIONS_AT_ONCE, ENTRIES_A_DECISION, LOG_AT_ONCE};
 use crate::rebuild::{Recalled, numbers_of};
 use crate::work::Work;
 
@@ -22,7 +22,7 @@ use crate::work::Work;
 pub struct Evaluated {
     /// The decisions, in the order of the log, each as JSON.
     pub decisions: Vec<Box<RawValue>>,
-    /// After which position of the log the next page begins; `None` where this one is the last.
+    /// After which position of the log the next page begins, which may be of any length, as this one; `None` where this one is the last.
     pub next: Option<u64>,
 }
 
@@ -53,18 +53,22 @@ type Came = Vec<(i64, usize)>;
 
 impl Engine {
     /// Every decision in the log from after a position on, whoever asked for it, each with what was known, how probable each choice was
-    /// and which outcomes of this charter followed within their horizons, for whomever the customer turned out to be.
+    /// and which outcomes of this charter followed within their horizons, for whomever the customer turned out to be. There are `limit` in
+    /// a page at most, and as few as none where the log has few among many other entries.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn evaluated(&self, after: Option<u64>, limit: usize) -> Result<Evaluated, Error> {
-        let mut logged: Vec<Logged> = Vec::new();
+        let (mut logged, mut next): (Vec<Logged>, Option<u64>) = (Vec::new(), None);
+        let mut entries = 0;
         self.each_entry::<Error>(after.map_or(0, |after| after.saturating_add(1)), &mut |entry| {
             logged.extend((entry.kind == kind::DECISION).then(|| entry.clone()));
-            Ok(logged.len() < limit)
+            entries += 1;
+            let goes_on = logged.len() < limit && entries < ENTRIES_A_DECISION.saturating_mul(limit);
+            next = (!goes_on).then_some(entry.position);
+            Ok(goes_on)
         })
         .await?;
-        let next = logged.last().filter(|_| logged.len() == limit).map(|last| last.position);
         let mut decisions = Vec::with_capacity(logged.len());
         for some in logged.chunks(DECISIONS_AT_ONCE) {
             let came = self.came(some).await?;
@@ -91,11 +95,18 @@ impl Engine {
             numbers.insert(customer.0);
             numbers.extend(&work.person(*customer).profile.elsewhere);
         }
-        let entries = self.entries_of(&numbers.into_iter().map(Customer).collect::<Vec<_>>()).await?;
+        let numbers: Vec<Customer> = numbers.into_iter().map(Customer).collect();
         let mut came: BTreeMap<Customer, Came> = BTreeMap::new();
-        for (whose, recalled) in self.recall_each(&around, &entries).await? {
-            if let Some(Recalled::Event(_, Some(noted), _)) = recalled {
-                came.entry(whose).or_default().extend(noted.outcomes().map(|(outcome, at_us)| (at_us, outcome)));
+        let mut before = u64::MAX;
+        loop {
+            // A part at a time: all that the log has of a device that many share may be more than memory holds.
+            let page = self.keep.log_of(&numbers, before, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
+            before = last.position;
+            for (whose, recalled) in self.recall_each(&around, &page).await? {
+                if let Some(Recalled::Event(_, Some(noted), _)) = recalled {
+                    came.entry(whose).or_default().extend(noted.outcomes().map(|(outcome, at_us)| (at_us, outcome)));
+                }
             }
         }
         for came in came.values_mut() {

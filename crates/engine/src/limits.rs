@@ -125,6 +125,9 @@ pub(crate) const EXPORT_RETRY_US: i64 = 1_000_000;
 /// Decisions whose customers' histories are read at once, to find what followed.
 pub(crate) const DECISIONS_AT_ONCE: usize = 64;
 
+/// Entries of the log that are looked through for each decision that is asked for: a million for a page of a thousand, in seconds.
+pub(crate) const ENTRIES_A_DECISION: usize = 1_000;
+
 /// Lessons that are read at once when it is looked for new ones; where all of them are new, more, up to [`LOG_AT_ONCE`].
 pub(crate) const LESSONS_AT_FIRST: usize = 16;
 

@@ -83,6 +83,29 @@ fn evaluated(shop: &Shop, limit: usize) -> Vec<String> {
     }
 }
 
+#[test]
+fn where_nothing_is_decided_for_long_a_page_ends_and_says_where_it_goes_on() {
+    let mut shop = Shop::new();
+    shop.engine = open(CHARTER, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+    for n in 0..3 {
+        block_on(shop.engine.decide(asked("user_id", &format!("u{n}"), "page"))).expect("memory is there");
+        let visits: Vec<String> = (0..2_500).map(|n| track("Visit", &format!(r#""userId":"v{n}""#), "")).collect();
+        visits.chunks(500).for_each(|some| drop(shop.send(&some.join(","))));
+    }
+    let page = |after| block_on(shop.engine.evaluated(after, 1)).expect("memory is there");
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = page(after);
+        pages.push(page.decisions.len());
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [1, 0, 0, 1, 0, 0, 1, 0, 0, 0]);
+    assert_eq!(evaluated(&shop, 1_000).len(), 3);
+}
+
 /// The example of the guide, in another language.
 fn weighted(lines: &[String]) -> BTreeMap<&'static str, f64> {
     let (mut sums, mut n) = ([0.0; 4], 0.0);

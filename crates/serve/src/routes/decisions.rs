@@ -15,7 +15,7 @@ pub(super) fn routes() -> Vec<Route> {
         "required": ["decisions", "next"],
         "properties": {
             "decisions": {"type": "array", "items": {"$ref": "#/components/schemas/Evaluated"}},
-            "next": {"type": ["integer", "null"], "description": "`after` of the next page."},
+            "next": {"type": ["integer", "null"], "description": "`after` of the next page; this one may have fewer than `limit`, or none."},
         },
     });
     vec![
