@@ -117,6 +117,27 @@ pub(crate) struct Ids {
     is_both: bool,
 }
 
+/// In which way an event came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Message,
+    Row,
+    /// In a file.
+    Imported,
+}
+
+impl Way {
+    /// By what is kept of it.
+    fn of(text: &str) -> Self {
+        if is_imported(text) { Way::Imported } else { Self::sent(text) }
+    }
+
+    /// The same where somebody sent it.
+    fn sent(text: &str) -> Self {
+        if is_row(text) { Way::Row } else { Way::Message }
+    }
+}
+
 impl Ids {
     /// Those of a message with this id and event; `text` is what is kept of it. Where the sender gives no id, the same content is the
     /// same message, whenever it comes.
@@ -125,7 +146,7 @@ impl Ids {
     /// names the user, too. Of rows, and in files, others may have the same, as where orders and tickets are both counted from 1: the
     /// id is among those of its customer. A message whose id may be counted has it among these, too, so that an import need not
     /// look for what anybody sent, who may have sent any number.
-    fn of(id: Option<&str>, event: Option<&Event<'_>>, parsed: &Parsed, text: &str) -> Self {
+    fn of(id: Option<&str>, event: Option<&Event<'_>>, parsed: &Parsed, text: &str, way: Way) -> Self {
         let alone = |bytes: &[u8]| Self { own: MessageId::of(bytes), other: None, is_both: false };
         let Some(id) = id else {
             return event.map_or_else(
@@ -139,12 +160,10 @@ impl Ids {
         let anybodys = MessageId::of(id.as_bytes());
         let of_first = MessageId::of(&parsed.of_first(id));
         let is_counted = id.len() < COUNTED_ID_BYTES;
-        if is_row(text) {
-            Self { own: of_first, other: None, is_both: false }
-        } else if is_imported(text) {
-            Self { own: of_first, other: (!is_counted).then_some(anybodys), is_both: false }
-        } else {
-            Self { own: anybodys, other: Some(of_first), is_both: is_counted }
+        match way {
+            Way::Message => Self { own: anybodys, other: Some(of_first), is_both: is_counted },
+            Way::Row => Self { own: of_first, other: None, is_both: false },
+            Way::Imported => Self { own: of_first, other: (!is_counted).then_some(anybodys), is_both: false },
         }
     }
 
@@ -240,7 +259,7 @@ impl Item {
         let read = intake::replay(text, sources, &mut |event| {
             let parsed = Parsed::new(event, text, rules).ok();
             item = parsed.map(|parsed| {
-                let ids = Ids::of(event.message_id, Some(event), &parsed, text);
+                let ids = Ids::of(event.message_id, Some(event), &parsed, text, Way::of(text));
                 Item::Fit { ids, text: text.to_owned(), parsed }
             });
             Ok(())
@@ -313,7 +332,7 @@ impl Sink for Inbox<'_> {
         let text = intake::record(event);
         match Parsed::new(event, &text, &self.engine.rules) {
             Ok(parsed) => {
-                let ids = Ids::of(event.message_id, Some(event), &parsed, &text);
+                let ids = Ids::of(event.message_id, Some(event), &parsed, &text, Way::Imported);
                 self.items.push(Item::Fit { ids, text, parsed });
             }
             Err(Unfit::Nobody(detail)) => return Err(Stop::new(NamesNobody { detail, row: text })),
@@ -357,7 +376,8 @@ impl Receiver for Inbox<'_> {
         }
         Counts::add(&self.engine.counts.unreadable_times, usize::from(accepted.doubts.unreadable_time));
         Counts::add(&self.engine.counts.from_the_future, usize::from(accepted.doubts.from_the_future));
-        let ids = Ids::of(accepted.message_id, accepted.event, &parsed, accepted.text);
+        let way = Way::sent(accepted.text);
+        let ids = Ids::of(accepted.message_id, accepted.event, &parsed, accepted.text, way);
         self.put(accepted.index, Item::Fit { ids, text: accepted.text.to_owned(), parsed });
         Ok(())
     }

@@ -56,8 +56,8 @@ pub use consent::{Consent, consents};
 pub use decode::decode;
 pub use envelope::Body;
 pub use posthog::from_posthog;
-pub use recorded::{is_imported, normalised, record, replay};
-pub use rows::{Rows, Source, SourceError, Sources, is_row};
+pub use recorded::{is_imported, is_row, normalised, record, replay};
+pub use rows::{Rows, Source, SourceError, Sources};
 
 /// What is posted to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

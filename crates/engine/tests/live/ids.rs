@@ -34,12 +34,19 @@ fn what_comes_as_a_message_and_in_a_file_counts_once() {
 }
 
 #[test]
-fn a_message_is_no_import_whatever_its_members_are_called() {
+fn a_message_is_no_import_and_no_row_whatever_its_members_are_called() {
     let shop = Shop::new();
-    for first in ["importedFrom", "imported_at", "imported"] {
-        let send = |ids: &str| {
-            shop.send(&format!(r#"{{"{first}":{{"x":1}},"type":"track","event":"Order",{ids},"messageId":"{first}"}}"#))
-        };
+    let firsts = [
+        r#""importedFrom":{"x":1}"#,
+        r#""imported_at":{"x":1}"#,
+        r#""imported":{"x":1}"#,
+        r#""imported":{"at_us":1}"#,
+        r#""mapping":1"#,
+        r#""mapping":"crm","row":{"x":1}"#,
+    ];
+    for (n, first) in firsts.iter().enumerate() {
+        let send =
+            |ids: &str| shop.send(&format!(r#"{{{first},"type":"track","event":"Order",{ids},"messageId":"m{n}"}}"#));
         assert_eq!(send(r#""anonymousId":"a1""#), [Took::Stored]);
         assert_eq!(send(r#""anonymousId":"a1","userId":"u1""#), [Took::Duplicate], "{first}");
     }

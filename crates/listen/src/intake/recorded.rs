@@ -38,12 +38,17 @@ fn row<'a>(kept: &Members<'a>) -> Option<&'a str> {
 /// The member under which an event stands that did not come as a message.
 const IMPORTED: &str = "imported";
 
-/// What is kept of such an event begins like this, and [`record`] alone writes it so.
+/// What is kept of such an event begins like this.
 const IMPORTED_BEGINS: &str = "{\"imported\":{\"at_us\":";
 
-/// Whether what is kept is an event that did not come as a message.
+/// Whether what is kept is an event that did not come as a message. A message may begin like one: it has a type.
 pub fn is_imported(kept: &str) -> bool {
-    kept.starts_with(IMPORTED_BEGINS)
+    kept.starts_with(IMPORTED_BEGINS) && segment::members(kept).is_ok_and(|kept| imported(&kept).is_some())
+}
+
+/// Whether what is kept is an object, of which the charter says how it is read. A message may begin like one: it has a type.
+pub fn is_row(kept: &str) -> bool {
+    kept.starts_with(rows::BEGINS) && segment::members(kept).is_ok_and(|kept| row(&kept).is_some())
 }
 
 /// The event that was imported; messages have a type instead.

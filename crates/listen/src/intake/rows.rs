@@ -198,10 +198,8 @@ fn text_of(raw: &str, id: Option<&str>, source: Source<'_>, received: &Received<
     out
 }
 
-/// Whether what is kept is an object, of which the charter says how it is read. A message may look the same at first sight.
-pub fn is_row(kept: &str) -> bool {
-    kept.starts_with("{\"mapping\":")
-}
+/// What is kept of an object begins like this.
+pub(super) const BEGINS: &str = "{\"mapping\":";
 
 /// Reads again what is kept of an object.
 pub(super) fn replay(
