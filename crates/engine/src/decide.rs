@@ -241,10 +241,9 @@ impl Engine {
         let stored = StoredDecision::new(decision, &self.plan, true, self.known(&mut work, customer));
         carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
         let told = in_words(customer, &stored, &self.last_words);
+        work.aftermath.count(told.action.is_some());
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
-        let counter = if told.action.is_some() { &self.counts.decided } else { &self.counts.undecided };
-        Counts::add(counter, 1);
         Ok(told)
     }
 
@@ -301,8 +300,7 @@ impl Engine {
         let by_itself = decide_by_itself(state, &self.plan, &models, now, occasion, &draw);
         match by_itself {
             ByItself::Decided(decision) => {
-                let counter = if decision.chosen.is_some() { &self.counts.decided } else { &self.counts.undecided };
-                Counts::add(counter, 1);
+                work.aftermath.count(decision.chosen.is_some());
                 let known = self.known(work, customer);
                 carry_out(work, customer, &StoredDecision::new(*decision, &self.plan, false, known), named);
             }

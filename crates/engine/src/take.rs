@@ -172,6 +172,8 @@ impl Engine {
         if let Some(events) = aftermath.events.filter(|_| is_told) {
             self.tail.add(committed.position, committed.position + entries, events);
         }
+        Counts::add(&self.counts.decided, aftermath.decided);
+        Counts::add(&self.counts.undecided, aftermath.undecided);
         self.remember_links(&links);
         for target in &targets {
             self.posted(target);

@@ -54,9 +54,7 @@ pub(crate) struct Work<'e> {
     /// Customers who were woken, and of whom something is to be decided by that, and is not yet.
     pub(crate) woken: BTreeMap<Customer, Woken>,
     pub(crate) commit: Commit,
-    /// What history wants to have; `None` where it reads it from the log.
-    events: Option<Vec<Carried>>,
-    changes: Vec<Change>,
+    pub(crate) aftermath: Aftermath,
     /// What was learnt, in its order.
     lessons: Vec<Lesson>,
 }
@@ -64,10 +62,22 @@ pub(crate) struct Work<'e> {
 /// What follows once a batch is committed.
 #[derive(Debug)]
 pub(crate) struct Aftermath {
+    /// What history wants to have; `None` where it reads it from the log.
     pub(crate) events: Option<Vec<Carried>>,
     pub(crate) changes: Vec<Change>,
     /// Whether there is something to learn.
     pub(crate) teaches: bool,
+    /// Decisions for an action.
+    pub(crate) decided: usize,
+    /// Decisions for none.
+    pub(crate) undecided: usize,
+}
+
+impl Aftermath {
+    /// Counts a decision.
+    pub(crate) fn count(&mut self, is_for_action: bool) {
+        *(if is_for_action { &mut self.decided } else { &mut self.undecided }) += 1;
+    }
 }
 
 impl<'e> Work<'e> {
@@ -75,7 +85,8 @@ impl<'e> Work<'e> {
         let commit = Commit { now_us, generation: engine.generation, ..Commit::default() };
         let (people, anew, refused, woken) = Default::default();
         let events = engine.tail.is_wanted().then(Vec::new);
-        Self { engine, now_us, people, anew, refused, woken, commit, events, changes: Vec::new(), lessons: Vec::new() }
+        let aftermath = Aftermath { events, changes: Vec::new(), teaches: false, decided: 0, undecided: 0 };
+        Self { engine, now_us, people, anew, refused, woken, commit, aftermath, lessons: Vec::new() }
     }
 
     fn now(&self) -> Timestamp {
@@ -160,7 +171,7 @@ impl<'e> Work<'e> {
         let bytes = entry::bytes(&StoredMessage { seq, text });
         self.commit.entries.push(Entry { customer, kind: kind::MESSAGE, at_us: now_us, bytes });
         if let Some(event) = &parsed.event {
-            if let Some(events) = &mut self.events {
+            if let Some(events) = &mut self.aftermath.events {
                 events.push(event.clone());
             }
             event.with(|event| self.step(customer, Input::Event { event, seq }));
@@ -204,7 +215,7 @@ impl<'e> Work<'e> {
         self.lessons.extend(effects.lessons);
         self.person(customer).profile.wake_us = effects.wake_us;
         if engine.is_watched() && !(effects.news.is_empty() && effects.withdrawn.is_empty()) {
-            self.changes.push(Change {
+            self.aftermath.changes.push(Change {
                 customer: customer.0,
                 news: Told::all(&effects.news, &engine.plan),
                 withdrawn: Told::all(&effects.withdrawn, &engine.plan),
@@ -217,7 +228,12 @@ impl<'e> Work<'e> {
     pub(crate) fn tell_action(&mut self, customer: Customer, action: &str) {
         if self.engine.is_watched() {
             let (news, withdrawn) = (Vec::new(), Vec::new());
-            self.changes.push(Change { customer: customer.0, news, withdrawn, action: Some(action.to_owned()) });
+            self.aftermath.changes.push(Change {
+                customer: customer.0,
+                news,
+                withdrawn,
+                action: Some(action.to_owned()),
+            });
         }
     }
 
@@ -322,7 +338,7 @@ impl<'e> Work<'e> {
             bytes: entry::bytes(lesson),
         };
         self.commit.entries.extend(self.lessons.iter().map(lesson));
-        let teaches = !self.lessons.is_empty();
-        (self.commit, Aftermath { events: self.events, changes: self.changes, teaches })
+        self.aftermath.teaches = !self.lessons.is_empty();
+        (self.commit, self.aftermath)
     }
 }

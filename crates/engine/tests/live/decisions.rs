@@ -1,6 +1,12 @@
 //! What events bring about by themselves.
 
-use crate::stories::{Shop, track};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use futures::executor::block_on;
+use keep::{Fault, Operation};
+
+use crate::stories::{Shop, asked, track};
 
 #[test]
 fn what_comes_together_with_a_late_event_is_decided_as_if_each_came_alone() {
@@ -28,4 +34,27 @@ fn what_comes_together_with_a_late_event_is_decided_as_if_each_came_alone() {
     };
     let (together, alone) = (told(true), told(false));
     assert!(together.len() == 1 && together == alone, "after the second ticket: {together:?}, and alone {alone:?}");
+}
+
+#[test]
+fn what_is_not_kept_is_not_counted_as_decided() {
+    let shop = Shop::new();
+    let visit = track("Visit", r#""userId":"u1""#, "");
+    shop.send(&visit);
+    let decided = || {
+        let counts = shop.engine.counts();
+        (counts.decided.load(Ordering::Relaxed), counts.undecided.load(Ordering::Relaxed))
+    };
+    let tickets = [track("Ticket", r#""userId":"u1""#, ""), track("Ticket", r#""userId":"u1""#, "")].join(",");
+    let consent = BTreeMap::from([("service".to_owned(), true)]);
+    let _ = block_on(shop.engine.consent("user_id", "u1", &consent)).expect("memory is there");
+    shop.keep.order_faults(|operation| (operation == Operation::Commit).then_some(Fault::Busy));
+    assert!(block_on(shop.engine.decide(asked("user_id", "u1", "page"))).is_err());
+    assert!(block_on(shop.engine.take(shop.inbox(&tickets))).is_err());
+    assert_eq!(decided(), (0, 0));
+    shop.keep.order_faults(|_| None);
+    shop.send(&tickets);
+    assert_eq!((shop.deliveries("crm").len(), decided()), (1, (1, 0)));
+    block_on(shop.engine.decide(asked("user_id", "u1", "page"))).expect("memory is there");
+    assert_eq!(decided(), (2, 0));
 }

@@ -74,7 +74,7 @@ impl Shop {
         block_on(self.engine.take(inbox)).expect("memory takes it")
     }
 
-    fn inbox(&self, messages: &str) -> Inbox<'_> {
+    pub(crate) fn inbox(&self, messages: &str) -> Inbox<'_> {
         let body = format!("{{\"batch\":[{messages}]}}");
         let body = Body::parse(body.as_bytes(), Endpoint::Batch).expect("a body");
         let mut inbox = self.engine.inbox();
