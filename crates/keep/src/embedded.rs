@@ -183,12 +183,8 @@ impl Keep for Embedded {
         if rows <= INLINE_ROWS_MAX {
             return ledger::load(&self.inner.files()?.view(), wanted);
         }
-        let (inner, wanted) = (Arc::clone(&self.inner), wanted.clone());
-        blocking(move || {
-            let files = inner.files()?;
-            ledger::load_in_parts(|| files.view(), &wanted)
-        })
-        .await
+        let wanted = wanted.clone();
+        self.read(rows, move |read, _| ledger::load(read, &wanted)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, Error> {
@@ -335,63 +331,5 @@ impl Keep for Embedded {
             Ok(())
         };
         let _ = self.between_commits(close).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use futures::executor::block_on;
-
-    use super::*;
-    use crate::commit::{Change, StateChange};
-    use crate::loaded::{Stored, Version};
-
-    const CUSTOMERS: u32 = 200;
-
-    fn states(of: impl Iterator<Item = (u32, Version)>, as_of: Version, bytes: &[u8]) -> Commit {
-        let change = |(customer, expected): (u32, Version)| StateChange {
-            customer: Customer(customer.into()),
-            expected,
-            change: Change::Put(bytes.to_vec()),
-        };
-        Commit { as_of, states: of.map(change).collect(), ..Commit::default() }
-    }
-
-    #[test]
-    fn what_changes_while_a_large_load_goes_on_is_noticed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let keep = Embedded::open(folder.path(), EmbeddedOptions::default()).expect("a home");
-        let key = |n: u32| Key { number: KeyNumber(n), customer: Customer(n.into()), bytes: n.to_be_bytes().to_vec() };
-        let none = (0..CUSTOMERS).map(|n| (n, Version::NONE));
-        let first = Commit { keys: (0..CUSTOMERS).map(key).collect(), ..states(none, Version::NONE, b"before") };
-        block_on(keep.commit(first)).expect("there is room");
-
-        // Somebody else changes the first and the last when a part was read.
-        let (views, ends) = (Cell::new(0), [0, CUSTOMERS - 1]);
-        let files = keep.inner.files().expect("it is open");
-        let view = || {
-            views.set(views.get() + 1);
-            if views.get() == 3 {
-                let commit = states(ends.map(|n| (n, Version(1))).into_iter(), Version::NONE, b"after");
-                block_on(keep.commit(commit)).expect("nobody else changed it");
-            }
-            files.view()
-        };
-        let keys = (0..CUSTOMERS).map(|n| n.to_be_bytes().to_vec()).collect();
-        let wanted = Wanted { keys, ..Wanted::default() };
-        let loaded = ledger::load_in_parts(view, &wanted).expect("it can be read");
-        assert!(views.get() > 3 && loaded.as_of == Version(1), "{} parts", views.get());
-        let bytes = |n: u32| loaded.state(Customer(n.into())).map(|stored| stored.bytes.as_slice());
-        assert_eq!(ends.map(bytes), [Some(b"before".as_slice()), Some(b"after".as_slice())]);
-
-        let stand_on =
-            |n: u32| loaded.state(Customer(n.into())).map_or(Version::NONE, |Stored { version, .. }| *version);
-        let commit =
-            |all: &[u32]| block_on(keep.commit(states(all.iter().map(|n| (*n, stand_on(*n))), loaded.as_of, b"mine")));
-        let Err(Error::Conflict(conflict)) = commit(&[0, 7, CUSTOMERS - 1]) else { panic!("the first is another one") };
-        assert_eq!(conflict.customers, [Customer(0)]);
-        commit(&[7, CUSTOMERS - 1]).expect("these are as they were read");
     }
 }

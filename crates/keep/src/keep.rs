@@ -19,7 +19,7 @@ use crate::loaded::{
 /// # How the engine uses it
 ///
 /// 1. [`load`](Self::load): which of these messages are known already, whose are these keys, and the states of those
-///    customers.
+///    customers, all as of one moment.
 /// 2. The engine steps each customer through a pure function. New keys get numbers from [`reserve`](Self::reserve).
 /// 3. [`commit`](Self::commit): log entries, states, keys, links, timers, deliveries and records, all or nothing. `Ok` means that
 ///    it survives a power cut. Only then is the request answered.
@@ -49,9 +49,7 @@ use crate::loaded::{
 /// needs no runtime and its order is its own.
 #[async_trait]
 pub trait Keep: Send + Sync + std::fmt::Debug {
-    /// What is known about these messages, keys and customers: each key with the state of its customer as of one moment, and
-    /// nothing from before [`Loaded::as_of`](crate::Loaded::as_of). A large load may have one customer of a commit as it was
-    /// before, and another as it was after; what stands on the former is refused.
+    /// What is known about these messages, keys and customers, as of one moment.
     async fn load(&self, wanted: &Wanted) -> Result<Loaded, Error>;
 
     /// Writes all of it, or nothing. `Ok` means durable.

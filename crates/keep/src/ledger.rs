@@ -27,8 +27,8 @@ pub(crate) use lease::Leases;
 pub(crate) use parcel::shortened;
 pub(crate) use queues::{Counting, queues};
 pub(crate) use read::{
-    chunks, dead, every_key, every_link, evidence, keys_by_number, keys_of, links, load, load_in_parts, log, log_of,
-    log_span, records, states, waiting,
+    chunks, dead, every_key, every_link, evidence, keys_by_number, keys_of, links, load, log, log_of, log_span,
+    records, states, waiting,
 };
 use recent::Recent;
 

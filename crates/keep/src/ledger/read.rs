@@ -10,7 +10,7 @@ use crate::ledger::apply::is_seen;
 use crate::ledger::chunk::{self, Chunk};
 use crate::ledger::parcel::Parcel;
 use crate::ledger::{Head, keys};
-use crate::limits::{INLINE_ROWS_MAX, LOG_PAGE_BYTES};
+use crate::limits::LOG_PAGE_BYTES;
 use crate::loaded::{Customer, Dead, Key, KeyNumber, Loaded, Logged, Record, Stored, Version, Waiting, Wanted};
 use crate::store::{Read, Table, scan_prefix};
 
@@ -43,45 +43,6 @@ pub(crate) fn load(read: &dyn Read, wanted: &Wanted) -> Result<Loaded, Error> {
         states.push(row.map(|row| stored(customer, &row)).transpose()?.unwrap_or(none));
     }
     Ok(Loaded { as_of: Version(Head::read(read)?.version), known, keys: found, states })
-}
-
-/// The same of so much that whoever writes is not to wait for all of it: a little at a time, of each as of a moment of its own. It is
-/// as of the first of them, so that whatever changed since is looked at once more where it counts; and whoever reads a key has
-/// the state of its customer as of the same moment.
-pub(crate) fn load_in_parts<R: Read>(view: impl Fn() -> R, wanted: &Wanted) -> Result<Loaded, Error> {
-    let mut all = Loaded {
-        as_of: Version(Head::read(&view())?.version),
-        known: vec![false; wanted.messages.len()],
-        keys: vec![None; wanted.keys.len()],
-        states: Vec::new(),
-    };
-    let mut part = |wanted: Wanted| {
-        let loaded = load(&view(), &wanted)?;
-        all.states.extend(loaded.states);
-        Ok::<_, Error>((loaded.known, loaded.keys))
-    };
-    let none = || Wanted { generation: wanted.generation, ..Wanted::default() };
-    for places in in_order(&wanted.messages).chunks(INLINE_ROWS_MAX) {
-        let messages = places.iter().map(|place| wanted.messages[*place]).collect();
-        let (known, _) = part(Wanted { messages, ..none() })?;
-        for (place, known) in places.iter().zip(known) {
-            all.known[*place] = known;
-        }
-    }
-    for places in in_order(&wanted.keys).chunks(INLINE_ROWS_MAX / 2) {
-        let keys = places.iter().map(|place| wanted.keys[*place].clone()).collect();
-        let (_, keys) = part(Wanted { keys, ..none() })?;
-        for (place, key) in places.iter().zip(keys) {
-            all.keys[*place] = key;
-        }
-    }
-    for customers in wanted.customers.chunks(INLINE_ROWS_MAX) {
-        part(Wanted { customers: customers.to_vec(), ..none() })?;
-    }
-    // What was read first of somebody counts: a commit that stands on it is refused where that is not the latest.
-    all.states.sort_by_key(|stored| stored.customer);
-    all.states.dedup_by_key(|stored| stored.customer);
-    Ok(all)
 }
 
 /// The places of all of these, in the order of what stands there: rows that are neighbours are found on nearly the same way,
