@@ -427,16 +427,21 @@ mod tests {
         });
     }
 
+    /// Makes a table with just so many commits that the last one is followed by a checkpoint.
+    async fn with_first_checkpoint(root: &Path) {
+        let mut table = Table::create(root, LINKS, false).await.expect("made");
+        for number in 1..=99 {
+            table.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", number)]).await.expect("committed");
+        }
+    }
+
     #[test]
     fn a_torn_commit_goes_with_its_checkpoint() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = &folder.path().join("events");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut table = Table::create(root, LINKS, false).await.expect("made");
-            for number in 1..=99 {
-                table.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", number)]).await.expect("committed");
-            }
+            with_first_checkpoint(root).await;
             assert_eq!(torn::last_checkpoint(&root.join("_delta_log")), Some(99));
             std::fs::write(root.join(format!("_delta_log/{:020}.json", 99)), "").expect("written");
             torn::mend(folder.path()).expect("put aside");
@@ -452,10 +457,7 @@ mod tests {
         let root = &folder.path().join("events");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let mut table = Table::create(root, LINKS, false).await.expect("made");
-            for number in 1..=99 {
-                table.commit(Purpose::Append, Vec::new(), Vec::new(), &[("n", number)]).await.expect("committed");
-            }
+            with_first_checkpoint(root).await;
             std::fs::remove_file(root.join("_delta_log/_last_checkpoint")).expect("removed");
             let mut again = Table::open(root).await.expect("opened").expect("there");
             again.settle().await.expect("settled");
