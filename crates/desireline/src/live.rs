@@ -287,6 +287,8 @@ pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);
 const TURN_EVERY: Duration = Duration::from_millis(100);
 /// How often it is said how far learning has come.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// The name of the threads that hand over to history.
+const HANDING_OVER: &str = "history";
 /// From so many entries of the log on, history is so far behind that handing over is done with all there is.
 const BEHIND: u64 = 30_000;
 /// Events that are told at once.
@@ -474,9 +476,12 @@ impl History for LakeHistory {
     }
 
     async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
-        let (lake, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let lake = self.clone();
         let (taken, taking) = tokio::sync::oneshot::channel();
-        // Sorting and writing would keep requests waiting: it is done beside them, and after them as long as it keeps up.
+        // Sorting and writing would keep requests waiting: it is done beside them, and after them as long as it keeps up. In a
+        // runtime of its own, because threads that are started for it give way as it does.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name(HANDING_OVER).build();
+        let runtime = runtime.map_err(|error| Error::Unavailable(Arc::new(error)))?;
         let work = move || {
             if part.until().saturating_sub(part.from()) < BEHIND {
                 keep::give_way();
@@ -484,7 +489,7 @@ impl History for LakeHistory {
             // Who waits for it may have gone.
             let _ = taken.send(runtime.block_on(lake.take_in(&part)));
         };
-        let thread = std::thread::Builder::new().name("history".to_owned());
+        let thread = std::thread::Builder::new().name(HANDING_OVER.to_owned());
         thread.spawn(work).map_err(|error| Error::Unavailable(Arc::new(error)))?;
         taking.await.map_err(|error| Error::Damaged(error.to_string()))?.map_err(unavailable)
     }
