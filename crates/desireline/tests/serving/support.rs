@@ -109,7 +109,6 @@ impl Place {
         (output.status.code().expect("it ends by itself"), text(output.stdout), text(output.stderr))
     }
 
-    /// The same of a command that has to succeed and answers in JSON.
     /// Imports rows of user, event, time and id from a file of this name.
     pub(crate) fn import(&self, name: &str, rows: &str) {
         let path = self.beside(name);
@@ -118,6 +117,7 @@ impl Place {
         assert_eq!(code, 0, "{err}");
     }
 
+    /// The same of a command that has to succeed and answers in JSON.
     pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let (code, out, err) = self.run(&[&["--json"], arguments].concat());
         assert_eq!(code, 0, "{arguments:?}: {out}{err}");
