@@ -29,6 +29,10 @@ pub(crate) const WAITING_FILES: i64 = 64;
 /// Rows in a row group of the events table: what a reader holds of one bucket at a time.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 
+/// Bytes of a run from which on it is compressed. Whoever writes every second makes one for each bucket, soon to be merged with
+/// others: making ready to compress the columns of each would take longer than writing them.
+pub(crate) const COMPRESSED_FROM: u64 = 256 << 10;
+
 /// Rows in a batch when a fold reads: its columns stay in the second-level cache.
 pub(crate) const BATCH_ROWS: usize = 16_384;
 

@@ -12,6 +12,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use deltalake_core::kernel::Add;
 use listen::stitch::{Customers, Graph, Node};
+use parquet::file::reader::Length;
 
 use self::new_rows::NewRows;
 pub(crate) use self::seen_ids::SeenIds;
@@ -70,7 +71,8 @@ pub(crate) fn build_run(
     }
     let path = format!("bucket={bucket}/{version:012}.parquet");
     let full = root.join(&path);
-    let mut writer = RunWriter::create(&full)?;
+    let expected = all + merged.iter().map(Length::len).sum::<u64>();
+    let mut writer = RunWriter::create(&full, expected)?;
     let mut all_new = first.into_iter().chain(&mut new);
     if merged.is_empty() {
         all_new.try_for_each(|batch| writer.write(&batch?))?;

@@ -26,7 +26,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
-use crate::limits::{BATCH_BYTES, BATCH_ROWS, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, COMPRESSED_FROM, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::open_file::OpenFile;
 use crate::portions::{portions, text_bytes};
 use crate::schema::{EVENTS, arrow_schema, event_column};
@@ -34,10 +34,10 @@ use crate::schema::{EVENTS, arrow_schema, event_column};
 /// Columns that many folds read: not compressed, because decompressing them would cost more than the fold.
 const HOT: [&str; 5] = ["customer", "at", "seq", "event", "channel"];
 
-fn properties() -> WriterProperties {
+fn properties(bytes: u64) -> WriterProperties {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd"));
     let mut builder = WriterProperties::builder()
-        .set_compression(zstd)
+        .set_compression(if bytes < COMPRESSED_FROM { Compression::UNCOMPRESSED } else { zstd })
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         // Text in statistics would keep a copy of personal data in every footer.
         .set_statistics_enabled(EnabledStatistics::None)
@@ -71,14 +71,14 @@ pub(crate) struct RunWriter {
 }
 
 impl RunWriter {
-    /// Starts a run in a new file.
-    pub(crate) fn create(path: &Path) -> Result<Self, Error> {
+    /// Starts a run in a new file, of rows that take about so many bytes before they are written.
+    pub(crate) fn create(path: &Path, bytes: u64) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
         }
         let file = File::create(path).map_err(Error::file("make", path))?;
         // Without the embedded Arrow schema every Delta reader copes with the file.
-        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new().with_properties(properties(bytes)).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, arrow_schema(EVENTS), options)?;
         Ok(Self { writer, rows: 0, customers: None, at_us: None, seq_min: i64::MAX, last: None, group_bytes: 0 })
     }
@@ -345,7 +345,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for (distinct, bytes_max) in [(true, BATCH_BYTES), (false, ROW_GROUP_BYTES)] {
             let path = folder.path().join(format!("{distinct}.parquet"));
-            let mut writer = RunWriter::create(&path).expect("a run");
+            let mut writer = RunWriter::create(&path, u64::MAX).expect("a run");
             writer.write(&batch(200, distinct)).expect("written");
             assert_eq!(writer.finish(&path).expect("finished").1, 200);
             let all: Vec<usize> = (0..EVENTS.len()).collect();
