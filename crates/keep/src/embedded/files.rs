@@ -195,7 +195,7 @@ impl Files {
         }
         writing.journal.turn()?;
         let mut active = self.shared.active.write().expect("nothing panics while it writes");
-        self.shared.change(|beneath| beneath.apart = Some(Arc::new(std::mem::take(&mut *active))));
+        self.shared.change(|beneath| beneath.apart = Some(Arc::new(active.take())));
         Ok(())
     }
 

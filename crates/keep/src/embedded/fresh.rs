@@ -1,8 +1,11 @@
 //! Rows that are in the journal and not in the tables of the store yet. They are found before those of the tables.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::iter::from_fn;
 
 use fjall::Slice;
+use hashbrown::HashMap;
 
 use crate::bytes::{Eye, Pen};
 use crate::error::Error;
@@ -25,8 +28,15 @@ enum Rows {
 impl Rows {
     fn of(table: Table) -> Self {
         match table {
-            Table::Seen(_) | Table::Keys | Table::Numbers => Rows::Apart(HashMap::new()),
+            Table::Seen(_) | Table::States(_) | Table::Keys | Table::Numbers => Rows::Apart(HashMap::new()),
             _ => Rows::InOrder(BTreeMap::new()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Rows::Apart(rows) => rows.is_empty(),
+            Rows::InOrder(rows) => rows.is_empty(),
         }
     }
 }
@@ -45,7 +55,18 @@ impl Fresh {
     }
 
     pub(super) fn tables(&self) -> impl Iterator<Item = Table> {
-        self.tables.keys().copied()
+        self.tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| *table)
+    }
+
+    /// Takes all rows out. What comes next will be about as much: there is room for it at once, because whoever writes would hold
+    /// up everybody for as long as it takes to move a hundred thousand rows to where there is more.
+    pub(super) fn take(&mut self) -> Self {
+        let room = |(table, rows): (&Table, &Rows)| match rows {
+            Rows::Apart(rows) => Some((*table, Rows::Apart(HashMap::with_capacity(rows.len())))),
+            Rows::InOrder(_) => None,
+        };
+        let next = Self { tables: self.tables.iter().filter_map(room).collect(), bytes: 0 };
+        std::mem::replace(self, next)
     }
 
     pub(super) fn put(&mut self, table: Table, changed: impl IntoIterator<Item = (Slice, Row)>) {
@@ -78,10 +99,16 @@ impl Fresh {
         match self.tables.get(&table) {
             None => Box::new(std::iter::empty()),
             Some(Rows::InOrder(rows)) => Box::new(rows.range(Slice::from(from)..)),
-            Some(Rows::Apart(rows)) => {
-                let mut rows: Vec<_> = rows.iter().filter(|(key, _)| key.as_ref() >= from).collect();
+            Some(Rows::Apart(rows)) if from.is_empty() => {
+                let mut rows: Vec<_> = rows.iter().collect();
                 rows.sort_unstable_by_key(|(key, _)| *key);
                 Box::new(rows.into_iter())
+            }
+            // Whoever reads a page takes the first of them: these are found without sorting the others.
+            Some(Rows::Apart(rows)) => {
+                let rest = rows.keys().filter(|key| key.as_ref() >= from).map(Reverse);
+                let mut rest: BinaryHeap<_> = rest.collect();
+                Box::new(from_fn(move || rest.pop().map(|Reverse(key)| (key, &rows[key]))))
             }
         }
     }
@@ -118,4 +145,24 @@ pub(super) fn encode(writes: &Writes, record: &mut Vec<u8>) {
         }
     }
     *record = pen.done();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_lie_apart_are_read_in_order_and_leave_nothing_behind_when_they_are_taken() {
+        let row = |n: u8| (Slice::from([n]), (n != 2).then(|| Slice::from([n; 3])));
+        let mut fresh = Fresh::default();
+        fresh.put(Table::States(0), [3, 1, 2].map(row));
+        let from = |fresh: &Fresh, key: &[u8]| -> Vec<_> {
+            fresh.from(Table::States(0), key).map(|(key, row)| (key.clone(), row.clone())).collect()
+        };
+        assert_eq!(from(&fresh, &[]), [1, 2, 3].map(row));
+        assert_eq!(from(&fresh, &[2]), [2, 3].map(row));
+        let taken = fresh.take();
+        assert_eq!((from(&taken, &[]).len(), taken.tables().collect::<Vec<_>>()), (3, vec![Table::States(0)]));
+        assert_eq!((from(&fresh, &[]).len(), fresh.tables().count(), fresh.bytes()), (0, 0, 0));
+    }
 }

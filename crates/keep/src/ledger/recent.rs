@@ -1,8 +1,8 @@
 //! What changed lately. A commit that says as of when it was loaded need only be checked against what came since: what its load
 //! has read is not read again.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::limits::RECENT_ROWS;
 use crate::loaded::Version;
@@ -14,11 +14,16 @@ pub(super) struct Row(u64);
 
 impl Row {
     pub(super) fn of(table: Table, key: &[u8]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        // An id is known or not, in whichever table.
-        let table = if matches!(table, Table::Seen(_)) { Table::Seen(0) } else { table };
-        (table, key).hash(&mut hasher);
-        Self(hasher.finish())
+        let seed = match table {
+            // An id is known or not, in whichever table.
+            Table::Seen(_) => 0,
+            Table::Keys => 1,
+            Table::Numbers => 2,
+            Table::States(generation) => u64::from(generation) + 4,
+            // Rows of these are not asked for, and may share one.
+            _ => 3,
+        };
+        Self(xxh3_64_with_seed(key, seed))
     }
 }
 
