@@ -34,6 +34,8 @@ struct Writing {
     journal: Journal,
     /// Folds what was set apart.
     folding: Option<JoinHandle<Result<(), Error>>>,
+    /// Whether somebody had to wait for what was folded last: then what is folded next does not give way.
+    waited: bool,
 }
 
 /// What readers, the one who writes and the one who folds share.
@@ -104,7 +106,7 @@ impl Files {
             rewriting: Mutex::default(),
             cache: Cache::new(keys_bytes),
         });
-        let writing = Mutex::new(Writing { journal, folding: None });
+        let writing = Mutex::new(Writing { journal, folding: None, waited: false });
         Ok(Self { shared, fresh_bytes: options.fresh_bytes, writing })
     }
 
@@ -154,6 +156,9 @@ impl Files {
     pub(super) fn go_on(&self) -> Result<(), Error> {
         let is_full = self.is_full();
         let mut writing = self.writing();
+        if is_full {
+            writing.waited = writing.folding.as_ref().is_some_and(|folding| !folding.is_finished());
+        }
         if is_full || writing.folding.as_ref().is_some_and(JoinHandle::is_finished) {
             writing.folded()?;
         }
@@ -201,10 +206,12 @@ impl Files {
 
     /// Begins to fold what was set apart.
     fn fold(&self, writing: &mut Writing) -> Result<(), Error> {
-        let (shared, number) = (Arc::clone(&self.shared), writing.journal.number());
+        let (shared, number, waited) = (Arc::clone(&self.shared), writing.journal.number(), writing.waited);
         let folding = std::thread::Builder::new().name("keep-fold".to_owned());
         let folding = folding.spawn(move || {
-            give_way();
+            if !waited {
+                give_way();
+            }
             fold::fold(&shared, number)
         });
         writing.folding = Some(folding.map_err(Error::unavailable("start the thread that folds"))?);
