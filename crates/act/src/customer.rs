@@ -115,18 +115,17 @@ impl<'a> Customer<'a> {
         names.zip(self.plan.features.iter().map(|feature| self.value(feature)))
     }
 
-    /// All that conditions of actions may name and do, by the words that they have for it: the columns of the latest event that
-    /// one of them names, its moment, the stage, surveys, features.
-    pub fn facts(&self) -> impl Iterator<Item = (String, Value<'a>)> {
+    /// All that conditions of actions may name and do, in the order of [`Plan::facts`]; `None` where it is not there: the columns of
+    /// the latest event that one of them names, its moment, the stage, surveys, features.
+    pub fn facts(&self) -> impl Iterator<Item = Option<Value<'a>>> {
         let (state, plan) = (self.state, self.plan);
-        let columns = plan.latest.iter().map(Column::to_string).zip(state.latest().iter().map(Kept::value));
+        let columns = (0..plan.latest.len()).map(|at| state.latest().get(at).map(Kept::value));
         let moment = state.known().last.and_then(|_| plan.names.get(index(state.known().moment)));
-        let moment = moment.map(|name| ("moment".to_owned(), Value::Text(name)));
-        let stage = self.stage().map(|(stage, _)| ("stage".to_owned(), Value::Text(stage)));
-        let surveys = plan.charter().surveys.iter().zip(&state.known().surveys);
-        let surveys = surveys.map(|(survey, score)| (survey.name.clone(), score.map_or(Value::Null, Value::Float)));
-        let features = self.features().map(|(name, value)| (name.to_owned(), value));
-        columns.chain(moment).chain(stage).chain(surveys).chain(features)
+        let moment = moment.map(|name| Value::Text(name));
+        let stage = self.stage().map(|(stage, _)| Value::Text(stage));
+        let surveys = state.known().surveys.iter().map(|score| Some(score.map_or(Value::Null, Value::Float)));
+        let features = self.plan.features.iter().map(|feature| Some(self.value(feature)));
+        columns.chain([moment, stage]).chain(surveys).chain(features)
     }
 
     /// A feature by its name; `None` where the charter has none of that name.

@@ -8,6 +8,7 @@ mod gates;
 mod stored;
 
 pub use gates::quiet_until_us;
+pub use stored::Given;
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -127,8 +128,8 @@ pub struct Decision {
     pub explored: bool,
     /// How probable it was that nothing would be chosen, by the lots of this customer's arm.
     pub none_probability: f64,
-    /// All actions, in the order of the charter.
-    #[serde(with = "stored")]
+    /// All actions, in the order of the charter. They are written apart, see [`Decision::candidates_to_bytes`].
+    #[serde(skip)]
     pub candidates: Vec<Candidate>,
     /// When it is worth deciding again, because what kept an action out is over then, in microseconds since 1970.
     pub again_us: Option<i64>,

@@ -12,6 +12,7 @@ mod customer;
 mod decide;
 mod digest;
 mod draw;
+mod facts;
 mod known;
 mod model;
 mod news;
@@ -21,9 +22,11 @@ mod value;
 
 pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
 pub use decide::{
-    Arm, ByItself, Candidate, Decision, FellOut, Handling, How, KeptOut, decide, decide_by_itself, quiet_until_us,
+    Arm, ByItself, Candidate, Decision, FellOut, Given, Handling, How, KeptOut, decide, decide_by_itself,
+    quiet_until_us,
 };
 pub use draw::Draw;
+pub use facts::facts_of;
 pub use model::{Calibrated, Model, Models};
 pub use news::{News, What, differences};
 pub use plan::Plan;

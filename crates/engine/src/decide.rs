@@ -1,14 +1,15 @@
 //! What to do for a customer next: asked by somebody who waits, or by an event that came in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use act::{
-    Arm, ByItself, Candidate, Decision, Draw, FellOut, Handling, Input, KeptOut, Postponed, decide, decide_by_itself,
+    Arm, ByItself, Candidate, Decision, Draw, FellOut, Given, Handling, Input, KeptOut, Postponed, decide,
+    decide_by_itself,
 };
 use event::Timestamp;
 use hashbrown::HashMap;
-use keep::{Customer, Entry, Key, Loaded, Logged, MessageId, Wanted};
+use keep::{Customer, Entry, Keep, Key, Loaded, Logged, MessageId, Wanted};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::identity::customer_named_by;
 use crate::limits::{ACTED_ON_US, COLLISIONS_MAX, POSTPONED_MAX};
 use crate::message::{Ranked, is_short, too_long};
-use crate::show::json_of;
+use crate::terms::{AllTerms, Terms};
 use crate::work::Work;
 
 /// What is asked.
@@ -116,8 +117,8 @@ type Words = HashMap<(u32, Option<FellOut>), (Candidate, String)>;
 
 impl LastWords {
     /// Puts all candidates into words, as the members of a JSON list.
-    fn tell(&self, candidates: &[Candidate], names: &[&str], json: &mut String) {
-        let name = |candidate: &Candidate| names.get(candidate.action as usize).copied().unwrap_or_default();
+    fn tell(&self, candidates: &[Candidate], actions: &[Given], json: &mut String) {
+        let name = |candidate: &Candidate| actions.get(candidate.action as usize).map_or("", |action| &action.name);
         let all = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut last = all().pop().unwrap_or_default();
         for (n, candidate) in candidates.iter().enumerate() {
@@ -240,7 +241,7 @@ impl Engine {
         let decision = self.consider(&mut work, customer, occasion);
         let stored = StoredDecision::new(decision, &self.plan, true, self.known(&mut work, customer));
         carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
-        let told = in_words(customer, &stored, &self.last_words);
+        let told = in_words(customer, &stored, &self.terms.own, &self.last_words);
         work.aftermath.count(told.action.is_some());
         let (commit, aftermath) = work.finish();
         self.commit(commit, aftermath).await?;
@@ -326,13 +327,10 @@ impl Engine {
         work.step(customer, Input::Postponed(postponed));
     }
 
-    /// What is known of a customer when it is decided, as JSON.
-    fn known(&self, work: &mut Work<'_>, customer: Customer) -> String {
+    /// What is known of a customer when it is decided, as it is written.
+    fn known(&self, work: &mut Work<'_>, customer: Customer) -> Vec<u8> {
         let now = Timestamp::from_micros(work.now_us);
-        let customer = work.person(customer).profile.state.at(&self.plan, now);
-        let known: BTreeMap<String, serde_json::Value> =
-            customer.facts().map(|(name, value)| (name, json_of(value))).collect();
-        serde_json::to_string(&known).expect("texts and numbers can be written")
+        work.person(customer).profile.state.at(&self.plan, now).facts_to_bytes()
     }
 
     fn draw(&self, customer: Customer, occasion: u64) -> Draw {
@@ -400,32 +398,55 @@ pub(crate) fn occasion_in_words(occasion: u64) -> String {
     format!("{occasion:016x}")
 }
 
-/// What was decided by an entry of the log, in the words of its charter; `None` where it is about something else.
-///
-/// # Errors
-/// [`Error::Damaged`] when it cannot be read.
-pub fn decision_of(logged: &Logged) -> Result<Option<Decided>, Error> {
-    decision_for(logged.customer, logged)
+/// A decision that was read.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) decided: Decided,
+    /// What was known of the customer, as JSON.
+    pub(crate) known: String,
+    pub(crate) at_us: i64,
 }
 
-/// The same of an entry that is this customer's now.
-pub(crate) fn decision_for(customer: Customer, logged: &Logged) -> Result<Option<Decided>, Error> {
-    if logged.kind != kind::DECISION || logged.erased {
-        return Ok(None);
-    }
-    let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
-    Ok(Some(in_words(customer, &stored, &LastWords::default())))
+/// What was decided by an entry of the log of a home, in the words of its charter; `None` where it is about something else.
+///
+/// # Errors
+/// [`Error::Damaged`] when it cannot be read; when the home cannot be reached.
+pub async fn decision_of(keep: &dyn Keep, logged: &Logged) -> Result<Option<Decided>, Error> {
+    let Some(mut stored) = stored(logged)? else { return Ok(None) };
+    let terms = Terms::read(keep, stored.charter).await?;
+    terms.complete(&mut stored.decision, logged.position)?;
+    Ok(Some(in_words(logged.customer, &stored, &terms, &LastWords::default())))
+}
+
+/// The same of an entry that is this customer's now, with what was known.
+pub(crate) async fn told_of(
+    all: &AllTerms,
+    keep: &dyn Keep,
+    customer: Customer,
+    logged: &Logged,
+) -> Result<Option<Told>, Error> {
+    let Some(mut stored) = stored(logged)? else { return Ok(None) };
+    let terms = all.of(keep, stored.charter).await?;
+    terms.complete(&mut stored.decision, logged.position)?;
+    let known = terms.known(&stored.known, logged.position)?;
+    let decided = in_words(customer, &stored, &terms, &LastWords::default());
+    Ok(Some(Told { decided, known, at_us: stored.decision.at_us }))
+}
+
+fn stored(logged: &Logged) -> Result<Option<StoredDecision<'_>>, Error> {
+    let is_one = logged.kind == kind::DECISION && !logged.erased;
+    is_one.then(|| StoredDecision::read(&logged.bytes, logged.position)).transpose()
 }
 
 /// Puts a decision into the words of its charter.
-fn in_words(customer: Customer, stored: &StoredDecision<'_>, last: &LastWords) -> Decided {
+fn in_words(customer: Customer, stored: &StoredDecision<'_>, terms: &Terms, last: &LastWords) -> Decided {
     let decision = &stored.decision;
     let mut told = Decided {
         customer: customer.0,
         at: time(decision.at_us),
         occasion: occasion_in_words(decision.occasion),
         action: stored.chosen().map(str::to_owned),
-        withheld: stored.taken().filter(|_| decision.chosen.is_none()).map(str::to_owned),
+        withheld: stored.taken.filter(|_| decision.chosen.is_none()).map(str::to_owned),
         handling: decision.handling,
         arm: decision.arm,
         explored: decision.explored,
@@ -441,7 +462,7 @@ fn in_words(customer: Customer, stored: &StoredDecision<'_>, last: &LastWords) -
     json.reserve(decision.candidates.len() * CONSIDERED_BYTES);
     json.pop();
     json.push_str(",\"actions\":[");
-    last.tell(&decision.candidates, &stored.actions, &mut json);
+    last.tell(&decision.candidates, &terms.actions, &mut json);
     json.push_str("]}");
     told.json = json;
     told

@@ -22,6 +22,7 @@ use crate::limits::{BATCHES_AT_ONCE, BATCHES_WAITING, CHANGES_WAITING, NUMBERS_R
 use crate::linked::Linked;
 use crate::models::Learning;
 use crate::tail::Tail;
+use crate::terms::AllTerms;
 
 /// How the engine is set up.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,6 +58,7 @@ pub struct Engine {
     turns: Semaphore,
     waiting: AtomicUsize,
     pub(crate) models: Mutex<Arc<Models>>,
+    pub(crate) terms: AllTerms,
     pub(crate) last_words: LastWords,
     /// How far the log was learnt from.
     pub(crate) learning: tokio::sync::Mutex<Learning>,
@@ -83,6 +85,7 @@ impl Engine {
         let plan = Arc::new(Plan::new(charter));
         let (models, learning) = crate::models::load(&*keep, &plan).await?;
         let seed = crate::seed::of(&*keep, options.seed).await?;
+        let terms = AllTerms::open(&*keep, &plan).await?;
         let (changes, _) = broadcast::channel(CHANGES_WAITING);
         let engine = Arc::new(Self {
             keep,
@@ -101,6 +104,7 @@ impl Engine {
             turns: Semaphore::new(BATCHES_AT_ONCE),
             waiting: AtomicUsize::new(0),
             models: Mutex::new(Arc::new(models)),
+            terms,
             last_words: LastWords::default(),
             learning: tokio::sync::Mutex::new(learning),
             tail: Tail::default(),

@@ -32,24 +32,31 @@ pub(crate) struct StoredMessage<'a> {
 }
 
 /// A decision, with all that is needed to judge it later without asking again: in figures, which are put into words for whoever
-/// reads them.
+/// reads them. What its charter alone says is not in it, but kept once, see [`Terms`](crate::terms::Terms).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredDecision<'a> {
     /// The hash of the charter by which it was decided.
     pub(crate) charter: &'a str,
-    /// The names of its actions, by position.
-    #[serde(borrow)]
-    pub(crate) actions: Vec<&'a str>,
+    /// The name of the action that was chosen, or withheld: what another charter knows it by.
+    pub(crate) taken: Option<&'a str>,
     /// The webhook by which the chosen one is delivered.
     pub(crate) delivered_to: Option<&'a str>,
     /// Whether somebody asked; otherwise an event, or time passing, gave rise to it.
     pub(crate) asked: bool,
     /// The model that learns from what follows, if one does.
     pub(crate) model: Option<u64>,
-    /// What was known of the customer, as JSON: all that conditions may name.
-    #[serde(borrow)]
-    pub(crate) known: Cow<'a, str>,
+    /// What was known of the customer: all that conditions may name, see [`act::facts_of`].
+    #[serde(borrow, serialize_with = "as_bytes")]
+    pub(crate) known: Cow<'a, [u8]>,
+    /// Those of the decision, see [`Decision::take_candidates`].
+    #[serde(borrow, serialize_with = "as_bytes")]
+    candidates: Cow<'a, [u8]>,
     pub(crate) decision: Decision,
+}
+
+/// At once, and not byte by byte.
+fn as_bytes<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// Something that only time kept out, to be looked at again.
@@ -93,33 +100,49 @@ pub(crate) fn bytes<T: Serialize>(entry: &T) -> Vec<u8> {
 /// # Errors
 /// When it is none.
 pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u64) -> Result<T, Error> {
-    postcard::from_bytes(bytes).map_err(|_| Error::Damaged(format!("entry {position} of the log cannot be read")))
+    postcard::from_bytes(bytes).map_err(|_| damaged(position))
+}
+
+/// That an entry cannot be read.
+pub(crate) fn damaged(position: u64) -> Error {
+    Error::Damaged(format!("entry {position} of the log cannot be read"))
 }
 
 impl<'a> StoredDecision<'a> {
-    pub(crate) fn new(decision: Decision, plan: &'a Plan, asked: bool, known: String) -> Self {
+    /// A decision; `known` is what was known of the customer, as [`act::Customer::facts_to_bytes`] writes it.
+    pub(crate) fn new(decision: Decision, plan: &'a Plan, asked: bool, known: Vec<u8>) -> Self {
         let charter = plan.charter();
-        let chosen = decision.chosen.and_then(|action| charter.actions.get(action as usize));
+        let action = |action: u32| charter.actions.get(action as usize);
         Self {
             charter: &charter.hash,
-            actions: charter.actions.iter().map(|action| action.name.as_str()).collect(),
-            delivered_to: chosen
+            taken: decision.chosen.or(decision.withheld).and_then(action).map(|action| action.name.as_str()),
+            delivered_to: decision
+                .chosen
+                .and_then(action)
                 .and_then(|action| action.deliver.as_ref())
                 .map(|Delivery::Webhook(name)| name.as_str()),
             asked,
             model: decision.chosen.and_then(|action| plan.model(action as usize)),
             known: Cow::Owned(known),
+            candidates: Cow::Owned(decision.candidates_to_bytes(plan)),
             decision,
         }
     }
 
-    /// The name of the action that was chosen.
-    pub(crate) fn chosen(&self) -> Option<&'a str> {
-        self.actions.get(self.decision.chosen? as usize).copied()
+    /// Reads a decision. Its candidates have to be [completed](crate::terms::Terms::complete) before they are told.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn read(bytes: &'a [u8], position: u64) -> Result<Self, Error> {
+        let mut stored: Self = read(bytes, position)?;
+        if !stored.decision.take_candidates(&stored.candidates) {
+            return Err(damaged(position));
+        }
+        Ok(stored)
     }
 
-    /// The name of the action that was chosen, or withheld.
-    pub(crate) fn taken(&self) -> Option<&'a str> {
-        self.actions.get(self.decision.chosen.or(self.decision.withheld)? as usize).copied()
+    /// The name of the action that was chosen.
+    pub(crate) fn chosen(&self) -> Option<&'a str> {
+        self.taken.filter(|_| self.decision.chosen.is_some())
     }
 }

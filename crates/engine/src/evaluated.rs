@@ -8,9 +8,9 @@ use keep::{Customer, KeyNumber, Logged, Wanted};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::decide::decision_of;
+use crate::decide::{Told, told_of};
 use crate::engine::Engine;
-use crate::entry::{self, StoredDecision, kind};
+use crate::entry::kind;
 use crate::error::Error;
 use crate::identity::Most;
 use crate::limits::{DECISIONS_AT_ONCE, ENTRIES_A_DECISION, LOG_AT_ONCE};
@@ -73,7 +73,9 @@ impl Engine {
         for some in logged.chunks(DECISIONS_AT_ONCE) {
             let came = self.came(some).await?;
             for (logged, came) in some.iter().zip(came) {
-                decisions.extend(self.with_what_followed(logged, &came)?);
+                if let Some(told) = told_of(&self.terms, &*self.keep, logged.customer, logged).await? {
+                    decisions.push(self.with_what_followed(logged.position, told, &came));
+                }
             }
         }
         Ok(Evaluated { decisions, next })
@@ -116,10 +118,9 @@ impl Engine {
         Ok(whose.iter().map(|(whose, _)| came.get(whose).cloned().unwrap_or_default()).collect())
     }
 
-    fn with_what_followed(&self, logged: &Logged, came: &Came) -> Result<Option<Box<RawValue>>, Error> {
-        let Some(decided) = decision_of(logged)? else { return Ok(None) };
-        let stored: StoredDecision<'_> = entry::read(&logged.bytes, logged.position)?;
-        let (at_us, now_us) = (stored.decision.at_us, self.clock.now_us());
+    fn with_what_followed(&self, position: u64, told: Told, came: &Came) -> Box<RawValue> {
+        let Told { decided, known, at_us } = told;
+        let now_us = self.clock.now_us();
         let time = |us: i64| Timestamp::from_micros(us).to_string();
         let outcomes = self.charter().outcomes.iter().enumerate().map(|(outcome, told)| {
             let until_us = at_us.saturating_add(self.plan.horizon_us(outcome));
@@ -128,14 +129,13 @@ impl Engine {
             let over = came_us.is_some() || until_us < now_us;
             (told.name.as_str(), ShownOutcome { came_at: came_us.map(time), until: time(until_us), over })
         });
-        let known = serde_json::from_str(&stored.known)
-            .map_err(|_| Error::Damaged(format!("entry {} of the log cannot be read", logged.position)))?;
-        let besides = Besides { position: logged.position, known, outcomes: outcomes.collect() };
+        let known = RawValue::from_string(known).expect("it was written as JSON");
+        let besides = Besides { position, known: &known, outcomes: outcomes.collect() };
         let besides = serde_json::to_string(&besides).expect("texts and numbers can be written");
         let mut json = decided.json;
         json.pop();
         json.push(',');
         json.push_str(besides.get(1..).expect("it begins with a brace"));
-        Ok(Some(RawValue::from_string(json).expect("two objects put together are one")))
+        RawValue::from_string(json).expect("two objects put together are one")
     }
 }

@@ -43,6 +43,7 @@ mod shelf;
 mod show;
 mod tail;
 mod take;
+mod terms;
 mod timers;
 mod work;
 

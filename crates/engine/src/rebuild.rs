@@ -220,7 +220,7 @@ impl Engine {
         if stored.charter == self.charter().hash {
             return Some(taken);
         }
-        let name = stored.taken()?;
+        let name = stored.taken?;
         let action = self.charter().actions.iter().position(|action| action.name == name)?;
         let action = u32::try_from(action).expect("a charter has fewer actions");
         // Where the numbers in which the customer was known mean something else now, nothing can be learnt from them.
@@ -299,7 +299,7 @@ impl Engine {
             }
             kind::CONSENT => Some((by_number(), Recalled::Consent(entry::read(bytes, position)?))),
             kind::DECISION => {
-                let stored: StoredDecision<'_> = entry::read(bytes, position)?;
+                let stored = StoredDecision::read(bytes, position)?;
                 Some((by_number(), Recalled::Decision(stored.decision.drawn(), self.taken_by(&stored))))
             }
             kind::POSTPONED => {

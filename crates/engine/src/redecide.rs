@@ -126,7 +126,7 @@ impl Engine {
         let mut made = BTreeMap::new();
         self.each_entry::<Error>(0, &mut |logged| {
             if logged.kind == kind::DECISION {
-                let stored = stored(logged)?;
+                let stored = StoredDecision::read(&logged.bytes, logged.position)?;
                 let action = stored.chosen().map(str::to_owned);
                 let of = Made { at_us: logged.at_us, customer: logged.customer.0, action };
                 made.insert((logged.customer.0, stored.decision.occasion), of);
@@ -181,10 +181,6 @@ impl Redecided {
         differing.sort_by_key(|(made, _)| (made.at_us, made.customer));
         differing
     }
-}
-
-fn stored(logged: &Logged) -> Result<StoredDecision<'_>, Error> {
-    entry::read(&logged.bytes, logged.position)
 }
 
 /// The same log once more, by another charter.
@@ -278,7 +274,7 @@ impl Life {
 
     /// Asks again what somebody had asked.
     async fn ask(&self, logged: &Logged) -> Result<(), Error> {
-        let stored = stored(logged)?;
+        let stored = StoredDecision::read(&logged.bytes, logged.position)?;
         if stored.asked
             && let Some(key) = self.key_of(logged).await?
         {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::decide::{decision_for, occasion_in_words, why};
+use crate::decide::{occasion_in_words, told_of, why};
 use crate::engine::Engine;
 use crate::entry::{self, StoredMessage, StoredPostponed, StoredRefusal, kind};
 use crate::error::Error;
@@ -248,7 +248,7 @@ impl Engine {
             let Some(last) = page.last() else { break };
             before = last.position;
             for logged in &page {
-                found.extend(self.happened(customer, logged)?);
+                found.extend(self.happened(customer, logged).await?);
             }
         }
         found.truncate(limit);
@@ -257,7 +257,7 @@ impl Engine {
         Ok(found.into_iter().map(|(_, happened)| happened).collect())
     }
 
-    fn happened(&self, customer: Customer, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
+    async fn happened(&self, customer: Customer, logged: &Logged) -> Result<Option<(i64, Happened)>, Error> {
         let happened = |at_us: i64, kind: &'static str, what: String| {
             Ok(Some((at_us, Happened { at: time(at_us), kind, what: raw(what) })))
         };
@@ -280,8 +280,8 @@ impl Engine {
                 let what = json!({"action": action, "fell_out": why(fell_out), "until": until, "occasion": occasion});
                 happened(logged.at_us, "postponed", what.to_string())
             }
-            _ => match decision_for(customer, logged)? {
-                Some(decided) => happened(logged.at_us, "decision", decided.json),
+            _ => match told_of(&self.terms, &*self.keep, customer, logged).await? {
+                Some(told) => happened(logged.at_us, "decision", told.decided.json),
                 None => Ok(None),
             },
         }

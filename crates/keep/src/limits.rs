@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// The format of an embedded home that this program writes and reads. One with a higher number was written by a newer program.
-pub(crate) const FORMAT: u32 = 7;
+pub(crate) const FORMAT: u32 = 8;
 
 /// The same of the tables in `PostgreSQL`.
-pub(crate) const SCHEMA_FORMAT: u32 = 6;
+pub(crate) const SCHEMA_FORMAT: u32 = 7;
 
 /// For how long a message id is known where nothing else is said: 30 days.
 pub const MESSAGES_KNOWN_US: i64 = 30 * 24 * 3600 * 1_000_000;

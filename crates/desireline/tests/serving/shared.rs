@@ -212,11 +212,14 @@ impl Log {
                 let page = keep.log(at, 1_000).await.expect("it can be read");
                 let Some(last) = page.last() else { return pages };
                 at = last.position + 1;
-                pages.extend(page);
+                for logged in page {
+                    let decided = engine::decision_of(&keep, &logged).await.expect("it can be read");
+                    pages.push((logged, decided));
+                }
             }
         });
         let mut log = Self::default();
-        for logged in pages {
+        for (logged, decided) in pages {
             let text = String::from_utf8_lossy(&logged.bytes);
             match logged.kind {
                 1 => {
@@ -224,7 +227,7 @@ impl Log {
                     log.messages.push(id.expect("all have one").to_owned());
                 }
                 3 => {
-                    let decided = engine::decision_of(&logged).expect("it can be read").expect("it is one");
+                    let decided = decided.expect("it is one");
                     let Some(action) = decided.action else { continue };
                     let customer = decided.customer.to_string();
                     let of = ["crm", &customer, &action, &decided.occasion];

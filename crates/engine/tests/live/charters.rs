@@ -1,7 +1,10 @@
 //! A charter that has changed: what was done, promised and decided by the one before stays what it was.
 
+use std::sync::Arc;
+
 use engine::Options;
 use futures::executor::block_on;
+use keep::{Commit, Keep as _, RecordChange};
 
 use crate::open;
 use crate::stories::{SHOP, Shop, asked, track};
@@ -74,6 +77,56 @@ fn what_stands_under_another_key_is_found_however_much_is_around() {
     let (_go, stop) = tokio::sync::watch::channel(false);
     assert!(block_on(shop.engine.follow(&stop)).expect("memory is there").whole);
     shop.is_its_replay();
+}
+
+#[test]
+fn what_was_decided_is_told_in_the_words_of_its_charter_whichever_is_in_use() {
+    let mut shop = Shop::new();
+    let answer =
+        |shop: &Shop, on: &str| block_on(shop.engine.decide(asked("user_id", "u1", on))).expect("memory is there").json;
+    shop.send(&track("Visit", r#""userId":"u1""#, ""));
+    let mut answers = vec![answer(&shop, "one"), answer(&shop, "two")];
+    let before = Arc::clone(&shop.engine);
+    // Another process works by another charter, with fewer actions, and other names and figures.
+    let other = SHOP.replace("visits:     {count: visit}", "seen: {count: visit}").replace(
+        "banner: {when: visits >= 1, value: 1}",
+        "poster: {when: seen >= 1, value: 7, propensity: 0.25, lever: 3, context: [{when: stage = 'choice', weight: 2}]}",
+    );
+    let sorry = other.lines().find(|line| line.trim_start().starts_with("sorry:")).expect("it is there").to_owned();
+    change(&mut shop, &other.replace(&sorry, ""), "2026-03-02T10:00");
+    answers.push(answer(&shop, "three"));
+    assert!(answers[0].contains("banner") && answers[2].contains("poster"), "{answers:?}");
+    for engine in [&before, &shop.engine] {
+        let told = block_on(engine.evaluated(None, 10)).expect("memory is there").decisions;
+        assert_eq!(told.len(), answers.len());
+        for (told, answer) in told.iter().zip(&answers) {
+            let same = answer.strip_suffix('}').expect("an object");
+            assert!(told.get().starts_with(same), "{} was answered, and {} told", answer, told.get());
+        }
+        let known: Vec<serde_json::Value> =
+            told.iter().map(|told| serde_json::from_str(told.get()).expect("it is JSON")).collect();
+        assert_eq!((&known[0]["known"]["visits"], &known[2]["known"]["seen"]), (&1.into(), &1.into()));
+        assert_eq!((&known[0]["known"]["seen"], &known[2]["known"]["visits"]), (&().into(), &().into()));
+    }
+    let timeline = shop.customer("user_id", "u1").expect("known").timeline;
+    let told: Vec<&str> = timeline.iter().filter(|one| one.kind == "decision").map(|one| one.what.get()).collect();
+    assert_eq!(told, answers);
+    shop.is_its_replay();
+}
+
+#[test]
+fn a_decision_whose_charter_is_not_kept_is_damage() {
+    let mut shop = Shop::new();
+    block_on(shop.engine.decide(asked("user_id", "u1", "one"))).expect("memory is there");
+    let records = block_on(shop.keep.records("terms/", None, 10)).expect("memory is there");
+    let gone = |record: &keep::Record| RecordChange { name: record.name.clone(), expected: None, bytes: None };
+    let records = records.iter().map(gone).collect();
+    block_on(shop.keep.commit(Commit { records, ..Commit::default() })).expect("memory is there");
+    change(&mut shop, &SHOP.replace("value: 5", "value: 6"), "2026-03-02T10:00");
+    let told = block_on(shop.engine.evaluated(None, 10)).expect_err("nobody knows its actions");
+    assert!(told.to_string().contains("nothing is kept of the charter"), "{told}");
+    // What the customer has had is known without.
+    follow(&shop);
 }
 
 /// The same, with another label: what is known by it has to be built anew.

@@ -26,7 +26,7 @@ pub(crate) fn shop(actions: &str, deciding: &str) -> Shop {
 /// All decisions that stand in the log, as whoever reads them gets them.
 pub(crate) fn logged(shop: &Shop) -> Vec<Value> {
     let log = block_on(shop.keep.log(0, 1_000_000)).expect("memory is there");
-    let decided = log.iter().filter_map(|logged| decision_of(logged).expect("it can be read"));
+    let decided = log.iter().filter_map(|logged| block_on(decision_of(&*shop.keep, logged)).expect("it can be read"));
     decided.map(|decided| serde_json::from_str(&decided.json).expect("it is JSON")).collect()
 }
 

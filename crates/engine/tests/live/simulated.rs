@@ -520,7 +520,7 @@ impl World {
         }
         let (mut posted, mut occasions) = (BTreeSet::new(), BTreeSet::new());
         for logged in block_on(self.keep.log(0, 1_000_000)).expect("nothing fails") {
-            let Some(decided) = decision_of(&logged).expect("it can be read") else { continue };
+            let Some(decided) = block_on(decision_of(&*self.keep, &logged)).expect("it can be read") else { continue };
             let (customer, occasion) = (decided.customer.to_string(), decided.occasion);
             let Some(action) = decided.action else { continue };
             assert!(occasions.insert((customer.clone(), occasion.clone())), "decided twice: {}", decided.json);

@@ -34,12 +34,12 @@ async fn another_format_is_refused() {
     let Some(server) = testkit::Postgres::start() else { return };
     let url = server.schema("newer");
     homes::connect(&url).await.close().await;
-    server.sql("update newer.head set format = 7");
+    server.sql("update newer.head set format = 8");
     let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is newer");
-    assert!(matches!(refused, Error::NewerFormat { found: 7, known: 6 }));
-    server.sql("update newer.head set format = 5");
+    assert!(matches!(refused, Error::NewerFormat { found: 8, known: 7 }));
+    server.sql("update newer.head set format = 6");
     let refused = keep::Postgres::connect(&url, homes::KNOWN_US).await.expect_err("it is older");
-    assert!(matches!(refused, Error::OlderFormat { found: 5, known: 6 }));
+    assert!(matches!(refused, Error::OlderFormat { found: 6, known: 7 }));
 }
 
 #[tokio::test]
