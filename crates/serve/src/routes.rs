@@ -19,6 +19,7 @@ mod posthog;
 mod segment;
 mod settings;
 mod targets;
+mod to_the_end;
 mod webhooks;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use listen::intake::decode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::to_the_end::ToTheEnd;
 use super::{Route, Where};
 use crate::access::{self, Access};
 use crate::app::App;
@@ -172,7 +173,7 @@ async fn run(handler: super::Handler, call: Call) -> Result<Response, Problem> {
     if call.head.method.is_safe() {
         return handler(call).await;
     }
-    tokio::spawn(handler(call)).await?
+    ToTheEnd::new(handler(call)).await
 }
 
 /// What our own API is asked has to be meant: a filter that is misspelt would be one that is not there. What clients of others

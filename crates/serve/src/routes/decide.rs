@@ -67,7 +67,7 @@ async fn decide(mut call: Call) -> Result<Response, Problem> {
     let Question { keys, occasion, event } = call.json()?;
     let mut ask = Ask { keys: keys.into_iter().collect(), occasion: occasion.map(Occasion::Named) };
     if let Some(event) = event {
-        call = take(call, event, &mut ask).await?;
+        call = Box::pin(take(call, event, &mut ask)).await?;
     }
     if ask.keys.is_empty() {
         return Err(Problem::invalid("`keys` names nobody: {\"keys\": {\"user_id\": \"42\"}}"));

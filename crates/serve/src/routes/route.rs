@@ -10,8 +10,11 @@ use super::Call;
 use crate::access::Access;
 use crate::problem::Problem;
 
+/// An answer on its way.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
+
 /// What answers.
-pub(crate) type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
+pub(crate) type Handler = fn(Call) -> Answering;
 
 /// Where a parameter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
