@@ -266,7 +266,7 @@ impl<'a> Customer<'a> {
     pub(crate) fn numbers(&self) -> Vec<f32> {
         const DAY_US: f64 = 86_400e6;
         let squeezed = |number: f64| number.signum() * number.abs().ln_1p();
-        let mut numbers = Vec::new();
+        let mut numbers = Vec::with_capacity(self.plan.numbers());
         for feature in &self.plan.features {
             let number = match (self.value(feature), feature.reads) {
                 (Value::Int(us), Reads::Since) => Some(squeezed(us as f64 / DAY_US)),

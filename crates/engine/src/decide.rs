@@ -104,6 +104,9 @@ struct Considered<'a> {
 /// Kinds of key that senders use, whether the charter names them or not.
 const KINDS_OF_SENDERS: [&str; 2] = ["anonymous_id", "user_id"];
 
+/// As much as a decision takes in words without its actions, or more.
+const TOLD_BYTES: usize = 768;
+
 /// About as much as an action takes in words.
 const CONSIDERED_BYTES: usize = 200;
 
@@ -237,7 +240,9 @@ impl Engine {
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
         let (customer, filed) = self.whose(&mut work, &loaded, &keys[0]).await?;
-        self.decide_woken(&mut work).await?;
+        if !work.woken.is_empty() {
+            Box::pin(self.decide_woken(&mut work)).await?;
+        }
         let decision = self.consider(&mut work, customer, occasion);
         let stored = StoredDecision::new(decision, &self.plan, true, self.known(&mut work, customer));
         carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
@@ -260,7 +265,8 @@ impl Engine {
         work.admit_all(loaded);
         let anew = std::mem::take(&mut work.anew);
         if !anew.is_empty() {
-            self.rebuild(work, anew, None).await?;
+            // Apart, like all that is rare: what is not awaited takes room in every decision.
+            Box::pin(self.rebuild(work, anew, None)).await?;
         }
         work.wake_overdue();
         if let Some((number, customer)) = loaded.keys.iter().flatten().next() {
@@ -458,8 +464,9 @@ fn in_words(customer: Customer, stored: &StoredDecision<'_>, terms: &Terms, last
         charter: stored.charter.to_owned(),
         json: String::new(),
     };
-    let mut json = serde_json::to_string(&told).expect("texts and numbers can be written");
-    json.reserve(decision.candidates.len() * CONSIDERED_BYTES);
+    let mut json = Vec::with_capacity(TOLD_BYTES + decision.candidates.len() * CONSIDERED_BYTES);
+    serde_json::to_writer(&mut json, &told).expect("texts and numbers can be written");
+    let mut json = String::from_utf8(json).expect("JSON is a text");
     json.pop();
     json.push_str(",\"actions\":[");
     last.tell(&decision.candidates, &terms.actions, &mut json);

@@ -46,7 +46,8 @@ pub(crate) struct Woken {
 pub(crate) struct Work<'e> {
     pub(crate) engine: &'e Engine,
     pub(crate) now_us: i64,
-    people: BTreeMap<Customer, Person>,
+    /// Each in a place of its own: a node of the map has room for eleven, and most batches are about one.
+    people: BTreeMap<Customer, Box<Person>>,
     /// Customers whose state has to be built anew from their history, each up to when all that fell due was told of it.
     pub(crate) anew: BTreeMap<Customer, i64>,
     /// What customers who fell apart refused as long as they were one: each of them refuses it still, whoever said it.
@@ -123,18 +124,15 @@ impl<'e> Work<'e> {
         };
         let timer_us = profile.wake_us;
         let person = Person { version: stored.version, timer_us, profile, gone: false, touched: false };
-        self.people.insert(stored.customer, person);
+        self.people.insert(stored.customer, Box::new(person));
     }
 
     /// A customer of the batch; somebody of whom nothing is kept is new.
     pub(crate) fn person(&mut self, customer: Customer) -> &mut Person {
         let plan = &self.engine.plan;
-        self.people.entry(customer).or_insert_with(|| Person {
-            version: Version::NONE,
-            timer_us: None,
-            profile: Profile::new(plan),
-            gone: false,
-            touched: false,
+        self.people.entry(customer).or_insert_with(|| {
+            let profile = Profile::new(plan);
+            Box::new(Person { version: Version::NONE, timer_us: None, profile, gone: false, touched: false })
         })
     }
 
