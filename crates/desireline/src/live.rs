@@ -265,10 +265,35 @@ impl Live {
         Ok(())
     }
 
-    /// Hands everything to the lake that it does not have.
+    /// Hands everything to the lake that the log has now and the lake has not. What comes in meanwhile need not be there, or
+    /// this would not end where other nodes take events in; as long as they hand over themselves they are waited for.
     pub(crate) async fn export(&self) -> Result<(), Error> {
-        let mut position = None;
-        while self.engine.export_some(&*self.history, &mut position).await? {}
+        let end = self.keep.log_span().await?.end;
+        let (mut reached, mut since) = (0, Instant::now());
+        loop {
+            match self.export_before(end).await {
+                Err(error) if is_anothers_turn(&error) => {
+                    let now = self.history.position().await?;
+                    if now > reached {
+                        (reached, since) = (now, Instant::now());
+                    } else if since.elapsed() > TURN_WAITED {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(TURN_EVERY).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// The same as far as this position of the log, as long as it is nobody else's turn.
+    async fn export_before(&self, end: u64) -> Result<(), Error> {
+        let mut position = Some(self.engine.go_on_from(&*self.history).await?);
+        while position.is_none_or(|position| position < end) {
+            if !self.engine.export_some(&*self.history, &mut position).await? {
+                break;
+            }
+        }
         Ok(())
     }
 }
@@ -285,6 +310,8 @@ pub(crate) async fn is_told(keep: &dyn Keep) -> Result<bool, Error> {
 pub(crate) const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// How often it is tried to have the turn to hand over.
 const TURN_EVERY: Duration = Duration::from_millis(100);
+/// How long somebody who needs it done now tries, as long as nobody else gets further either.
+const TURN_WAITED: Duration = Duration::from_mins(1);
 /// How often it is said how far learning has come.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// The name of the threads that hand over to history.
@@ -464,6 +491,12 @@ fn of_lake(Stop(error): Stop) -> lake::Error {
 
 fn unavailable(error: lake::Error) -> Error {
     Error::Unavailable(Arc::new(error))
+}
+
+/// Whether nothing is wrong but that somebody else hands over, or writes to the lake.
+fn is_anothers_turn(error: &Error) -> bool {
+    let Error::Unavailable(cause) = error else { return false };
+    matches!(cause.downcast_ref(), Some(lake::Error::Locked { .. } | lake::Error::Overtaken))
 }
 
 #[async_trait]

@@ -1,6 +1,7 @@
-//! Nodes that start over imports while another one on the same database takes events in.
+//! Nodes that start over imports while another one on the same database takes events in, and erasing beside nodes that serve.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -28,6 +29,24 @@ fn rows_of(home: &Path, like: &str) -> i64 {
     rows[0]["n"].as_i64().unwrap_or_else(|| panic!("{rows}"))
 }
 
+/// Erases a customer beside nodes that serve, and gives the receipt, or what is said instead.
+fn erase(home: &Path, server: &Postgres, key: &str) -> Result<Value, String> {
+    let erase = desireline().arg("--home").arg(home).args(["erase", key, "--keep", &server.url()]).output();
+    let erase = erase.expect("it starts");
+    if !erase.status.success() {
+        return Err(String::from_utf8_lossy(&erase.stderr).into_owned());
+    }
+    Ok(serde_json::from_slice(&erase.stdout).expect("JSON"))
+}
+
+/// Waits until something of an import is told.
+fn wait_until_learning(server: &Postgres) {
+    wait_until("something is told", || {
+        let is_there = server.sql("select 1 from pg_tables where tablename = 'log'").len() == 1;
+        is_there && server.sql("select 1 from log limit 1").len() == 1
+    });
+}
+
 /// Two nodes on one database, of which the first learns from an import when the other one starts; what comes in until the
 /// first one serves, too, and after, is in the lakes of both.
 fn beside_one_that_learns(homes: &[PathBuf; 2]) {
@@ -44,10 +63,7 @@ fn beside_one_that_learns(homes: &[PathBuf; 2]) {
         std::thread::spawn(move || ready.send(Running::start_with(&home, &["--keep", &url])));
     };
     start(homes[0].clone());
-    wait_until("something is told", || {
-        let is_there = server.sql("select 1 from pg_tables where tablename = 'log'").len() == 1;
-        is_there && server.sql("select 1 from log limit 1").len() == 1
-    });
+    wait_until_learning(&server);
     start(homes[1].clone());
     let (first, mut sent) = (is_ready.recv().expect("one starts"), 0);
     let mut send = |node: &Running| {
@@ -87,4 +103,34 @@ fn what_comes_in_while_another_node_learns_reaches_its_lake() {
 fn what_comes_in_while_another_node_of_the_home_learns_is_not_skipped() {
     let folder = tempfile::tempdir().expect("a folder");
     beside_one_that_learns(&[folder.path().join("home"), folder.path().join("home")]);
+}
+
+#[test]
+fn a_customer_is_erased_beside_nodes_that_take_events_in() {
+    let Some(server) = Postgres::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(&home).expect("a folder");
+    std::fs::write(home.join("charter.yaml"), CHARTER).expect("a file");
+    let nodes = [(); 2].map(|()| Running::start_with(&home, &["--keep", &server.url()]));
+    let gone = ["user_id:gone-1", "user_id:gone-2", "user_id:gone-3"];
+    (1..=3).for_each(|n| nodes[0].send(&format!(r#"{{"userId":"gone-{n}","event":"Visit"}}"#)));
+    let (stop, mut erased) = (AtomicBool::new(false), Vec::new());
+    std::thread::scope(|scope| {
+        for (sender, node) in nodes.iter().enumerate() {
+            let stop = &stop;
+            scope.spawn(move || {
+                for n in (0..).take_while(|_| !stop.load(Ordering::Relaxed)) {
+                    node.send(&format!(r#"{{"userId":"s{sender}-{}","event":"Visit"}}"#, n % 50));
+                }
+            });
+        }
+        erased = gone.iter().map(|key| erase(&home, &server, key)).collect();
+        stop.store(true, Ordering::Relaxed);
+    });
+    nodes.into_iter().for_each(Running::stop);
+    for receipt in erased {
+        assert_eq!(receipt.expect("it is erased")["events"], 1);
+    }
+    assert_eq!(rows_of(&home, "%gone%"), 0);
 }
