@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use engine::{Clock as _, Engine, Error, History, HomeClock, Options, Part, SystemClock, Telling};
+use engine::{Clock as _, Engine, Error, History, HomeClock, Options, Part, Reached, SystemClock, Telling};
 use evidence::counted;
 use keep::{Commit, Embedded, EmbeddedOptions, Keep, Postgres, RecordChange, Version};
 use lake::{ImportOptions, Importer, Lake, Origin, Said, Told, Writer};
@@ -273,7 +273,7 @@ impl Live {
         loop {
             match self.export_before(end).await {
                 Err(error) if is_anothers_turn(&error) => {
-                    let now = self.history.position().await?;
+                    let now = self.history.reached().await?.position;
                     if now > reached {
                         (reached, since) = (now, Instant::now());
                     } else if since.elapsed() > TURN_WAITED {
@@ -288,9 +288,9 @@ impl Live {
 
     /// The same as far as this position of the log, as long as it is nobody else's turn.
     async fn export_before(&self, end: u64) -> Result<(), Error> {
-        let mut position = Some(self.engine.go_on_from(&*self.history).await?);
-        while position.is_none_or(|position| position < end) {
-            if !self.engine.export_some(&*self.history, &mut position).await? {
+        let mut reached = Some(self.engine.go_on_from(&*self.history).await?);
+        while reached.is_none_or(|reached| reached.position < end) {
+            if !self.engine.export_some(&*self.history, &mut reached).await? {
                 break;
             }
         }
@@ -419,6 +419,10 @@ impl LakeHistory {
         let position = Some(part.until());
         let live = |until| self.options(Origin::Live { until }, None);
         let mut importer = writer.importer(live(position.filter(|_| said.is_empty()))).await?;
+        // It may be of somebody who was erased since it was gathered: the log has that no more.
+        if importer.erasures().await? != part.erasures() {
+            return Err(lake::Error::Overtaken);
+        }
         importer.begin_file("live")?;
         part.tell(&mut |telling| take_event(&mut importer, &telling))?;
         // A file for each day, whatever events it comes between: two that are equal are two only in one file.
@@ -501,11 +505,10 @@ fn is_anothers_turn(error: &Error) -> bool {
 
 #[async_trait]
 impl History for LakeHistory {
-    async fn position(&self) -> Result<u64, Error> {
-        match self.lake().await? {
-            Some(lake) => lake.log_position().await.map_err(unavailable),
-            None => Ok(0),
-        }
+    async fn reached(&self) -> Result<Reached, Error> {
+        let Some(lake) = self.lake().await? else { return Ok(Reached::default()) };
+        let position = lake.log_position().await.map_err(unavailable)?;
+        Ok(Reached { position, erasures: lake.erasures().await.map_err(unavailable)? })
     }
 
     async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
@@ -525,5 +528,47 @@ impl History for LakeHistory {
         let thread = std::thread::Builder::new().name(HANDING_OVER.to_owned());
         thread.spawn(work).map_err(|error| Error::Unavailable(Arc::new(error)))?;
         taking.await.map_err(|error| Error::Damaged(error.to_string()))?.map_err(unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Event, Key, Timestamp};
+
+    use super::*;
+
+    /// Takes an event of somebody in.
+    async fn take(node: &Live, user: &str, at_s: i64) {
+        let keys = [Key { kind: "user_id", value: user }];
+        let mut inbox = node.engine.inbox();
+        inbox.event(&Event::new("Visit", Timestamp::from_micros(at_s * 1_000_000), &keys)).expect("it fits");
+        node.engine.take(inbox).await.expect("taken in");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_another_node_took_in_before_an_erasure_is_not_handed_over_after_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::new(folder.path(), None).expect("a home");
+        let keep = Embedded::open(home.path.join(LIVE), EmbeddedOptions::default()).expect("it opens");
+        let keep: Arc<dyn Keep> = Arc::new(keep);
+        let node = Live::over(Arc::clone(&keep), &home, true).await.expect("a node");
+        let other = Live::over(Arc::clone(&keep), &home, true).await.expect("another one");
+        let mut reached = None;
+        take(&node, "gone", 1).await;
+        assert!(node.engine.export_some(&*node.history, &mut reached).await.expect("handed over"));
+        // What comes now goes to history from memory.
+        take(&node, "gone", 2).await;
+        take(&node, "stays", 3).await;
+        other.engine.erase(&[("user_id".to_owned(), "gone".to_owned())]).await.expect("erased");
+        let mut lake = Lake::open(&home.path).await.expect("a lake");
+        lake.erase(("user_id", "gone"), &home.rules(), "now").await.expect("erased");
+        for _ in 0..3 {
+            if node.engine.export_some(&*node.history, &mut reached).await.is_err() {
+                reached = None;
+            }
+        }
+        let lake = Lake::open(&home.path).await.expect("a lake");
+        assert_eq!(lake.size(&home.rules()).await.expect("a size").0, 1, "events in the lake");
+        assert!(lake.person("user_id:gone", &home.rules()).await.expect("readable").is_err(), "who is gone");
     }
 }

@@ -17,18 +17,28 @@ use crate::message::Parsed;
 /// Where events are kept for good.
 #[async_trait]
 pub trait History: Send + Sync + Debug {
-    /// The position of the log before which everything is there.
+    /// How far it is.
     ///
     /// # Errors
     /// When that cannot be told now.
-    async fn position(&self) -> Result<u64, Error>;
+    async fn reached(&self) -> Result<Reached, Error>;
 
     /// Takes in a part of the log, all of it or nothing, together with the position at which it ends. A part of a log that was
     /// [set back](Part::is_set_back) tells nothing, and only says where the log goes on.
     ///
     /// # Errors
-    /// When it cannot be taken in now; it is handed over again.
+    /// When it cannot be taken in now, or somebody was [erased](Part::erasures) since; it is handed over again, as it stands in
+    /// the log by then.
     async fn take(&self, part: Arc<Part>) -> Result<(), Error>;
+}
+
+/// How far history is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reached {
+    /// The position of the log before which everything is there.
+    pub position: u64,
+    /// A number that is another one whenever somebody was erased from history. From the log, that one was erased before.
+    pub erasures: u64,
 }
 
 /// A part of the log on its way into history.
@@ -36,6 +46,7 @@ pub trait History: Send + Sync + Debug {
 pub struct Part {
     from: u64,
     until: u64,
+    erasures: u64,
     told: Vec<Told>,
 }
 
@@ -103,6 +114,12 @@ impl Part {
         self.until
     }
 
+    /// What was [said](Reached::erasures) of erasures before it was gathered: what it tells may be of somebody who was erased
+    /// since.
+    pub fn erasures(&self) -> u64 {
+        self.erasures
+    }
+
     /// Whether the log ends before what history has of it: it was put back to an earlier state, and grows anew from there.
     pub fn is_set_back(&self) -> bool {
         self.until < self.from
@@ -137,15 +154,15 @@ impl Part {
 impl Engine {
     /// Hands over what came in since, until `stop` says so and nothing is left. Errors are met by trying again.
     pub async fn export(self: Arc<Self>, history: Arc<dyn History>, mut stop: watch::Receiver<bool>) {
-        let mut position = None;
+        let mut reached = None;
         loop {
             let stopping = *stop.borrow();
-            let wait_us = match self.export_some(&*history, &mut position).await {
+            let wait_us = match self.export_some(&*history, &mut reached).await {
                 // Writing a little costs nearly as much as writing a lot.
-                Ok(true) if stopping || self.is_behind(position).await => continue,
+                Ok(true) if stopping || self.is_behind(reached).await => continue,
                 Ok(_) => EXPORT_EVERY_US,
                 Err(_) => {
-                    position = None;
+                    reached = None;
                     EXPORT_RETRY_US
                 }
             };
@@ -160,24 +177,26 @@ impl Engine {
     }
 
     /// Whether so much waits to be handed over that it is worth not to wait for more.
-    async fn is_behind(&self, position: Option<u64>) -> bool {
+    async fn is_behind(&self, reached: Option<Reached>) -> bool {
         let end = self.keep.log_span().await.map_or(0, |span| span.end);
-        position.is_none_or(|position| end.saturating_sub(position) > EXPORT_AT_ONCE)
+        reached.is_none_or(|reached| end.saturating_sub(reached.position) > EXPORT_AT_ONCE)
     }
 
-    /// Hands over the next part of the log, from `position` on, which moves; says whether there was any.
+    /// Hands over the next part of the log, from where history is on, which moves; says whether there was any. Where that fails,
+    /// history has to be asked anew how far it is.
     ///
     /// # Errors
     /// When the log cannot be read, or history takes nothing in.
-    pub async fn export_some(&self, history: &dyn History, position: &mut Option<u64>) -> Result<bool, Error> {
-        let from = match *position {
-            Some(from) => from,
+    pub async fn export_some(&self, history: &dyn History, reached: &mut Option<Reached>) -> Result<bool, Error> {
+        let now = match *reached {
+            Some(reached) => reached,
             None => self.go_on_from(history).await?,
         };
+        let from = now.position;
         let span = self.keep.log_span().await?;
         if from > span.end {
             // The log was set back while it was handed over: somebody may have told history by now.
-            *position = None;
+            *reached = None;
             return Ok(true);
         }
         let (mut at, mut bytes) = (from.max(span.start), 0);
@@ -201,33 +220,31 @@ impl Engine {
                 told.extend(self.to_tell(logged)?);
             }
         }
-        if at == from {
-            *position = Some(at);
-            return Ok(false);
-        }
         // What history has no use for need not be written down at once.
         if !told.is_empty() {
-            history.take(Arc::new(Part { from, until: at, told })).await?;
+            history.take(Arc::new(Part { from, until: at, erasures: now.erasures, told })).await?;
         }
-        *position = Some(at);
-        Ok(true)
+        *reached = Some(Reached { position: at, ..now });
+        Ok(at > from)
     }
 
-    /// From which position on history wants to be told. Where live state was set back behind history, as by an old copy of its
+    /// How far history is, and so from where on it wants to be told. Where live state was set back behind history, as by an old copy of its
     /// database, that is where the log ends now: what was there before cannot be told, and what comes must not be left out
     /// until the log is as long as it was.
     ///
     /// # Errors
     /// When the log or history cannot be asked, or history does not take in that the log was set back.
-    pub async fn go_on_from(&self, history: &dyn History) -> Result<u64, Error> {
-        let from = history.position().await?;
+    pub async fn go_on_from(&self, history: &dyn History) -> Result<Reached, Error> {
+        let reached = history.reached().await?;
+        let (from, erasures) = (reached.position, reached.erasures);
+        // It may hold what somebody sent who is erased now, by another node. From the log that is gone.
+        self.tail.clear();
         // In this order: whoever hands over meanwhile does not make it seem that the log is shorter.
         let until = self.keep.log_span().await?.end;
         if from > until {
-            self.tail.clear();
-            history.take(Arc::new(Part { from, until, told: Vec::new() })).await?;
+            history.take(Arc::new(Part { from, until, erasures, told: Vec::new() })).await?;
         }
-        Ok(from.min(until))
+        Ok(Reached { position: from.min(until), erasures })
     }
 
     fn to_tell(&self, logged: &keep::Logged) -> Result<Option<Told>, Error> {

@@ -55,7 +55,7 @@ pub use decide::{Ask, Decided, Occasion, decision_of};
 pub use engine::{Engine, Options};
 pub use error::Error;
 pub use evaluated::Evaluated;
-pub use export::{History, Part, Telling};
+pub use export::{History, Part, Reached, Telling};
 pub use follow::Followed;
 pub use message::{Inbox, Took};
 pub use redecide::{Differs, Redecided, ThenAndNow};

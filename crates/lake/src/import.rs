@@ -160,6 +160,14 @@ impl Importer {
         &self.options.rules
     }
 
+    /// What the lake says of [erasures](Lake::erasures), as long as this is there: nobody is erased meanwhile.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn erasures(&self) -> Result<u64, Error> {
+        self.stock.lake.erasures().await
+    }
+
     /// How many events were taken in.
     pub fn events(&self) -> u64 {
         self.events

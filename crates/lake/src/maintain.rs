@@ -99,7 +99,7 @@ impl Lake {
         let mut numbers = vec![(number::RULES_FILED, fingerprint(rules))];
         let links = if purpose == Purpose::Erase {
             let version = change.after.prepare_links(&links_table)?;
-            numbers.push((number::LINKS_REPLACED, version));
+            numbers.extend([(number::LINKS_REPLACED, version), (number::ERASED, self.events.next_version())]);
             version
         } else {
             i64::try_from(links_table.version()).unwrap_or(i64::MAX)

@@ -46,6 +46,8 @@ pub(crate) mod number {
     pub(crate) const RULES_FILED: &str = "rules_filed";
     /// The version of the events with which rows went to other customers, or away, last.
     pub(crate) const REFILED: &str = "refiled";
+    /// The version of the events with which somebody was erased last.
+    pub(crate) const ERASED: &str = "erased";
     /// The version of the table of keys whose rows took the place of all others last.
     pub(crate) const CUSTOMERS_REPLACED: &str = "customers_replaced";
     /// The same of the links.
@@ -144,6 +146,14 @@ impl Lake {
     /// When the table cannot be read.
     pub async fn log_position(&self) -> Result<u64, Error> {
         Ok(self.events.transaction(number::LOG_POSITION).await?.unwrap_or_default().cast_unsigned())
+    }
+
+    /// A number that is another one whenever somebody was [erased](Self::erase); 0 where nobody was.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn erasures(&self) -> Result<u64, Error> {
+        Ok(self.events.transaction(number::ERASED).await?.unwrap_or_default().cast_unsigned())
     }
 
     /// Since when anything is known: the time of the earliest event, in microseconds since 1970.

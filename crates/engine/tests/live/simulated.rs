@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use engine::deliver::{Answer, Outbox, Put, Request, Target, Wire, message_id};
-use engine::{Ask, Clock, Engine, Error, History, Options, Part, Telling, Took, decision_of};
+use engine::{Ask, Clock, Engine, Error, History, Options, Part, Reached, Telling, Took, decision_of};
 use event::Timestamp;
 use futures::executor::block_on;
 use keep::{Fault, Keep, Memory, Operation};
@@ -131,8 +131,8 @@ impl Clock for Wrong {
 
 #[async_trait]
 impl History for Past {
-    async fn position(&self) -> Result<u64, Error> {
-        Ok(self.taken.lock().expect("nobody panics").0)
+    async fn reached(&self) -> Result<Reached, Error> {
+        Ok(Reached { position: self.taken.lock().expect("nobody panics").0, ..Reached::default() })
     }
 
     async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
@@ -161,7 +161,7 @@ impl History for Past {
 struct Node {
     engine: Arc<Engine>,
     outbox: Outbox,
-    position: Option<u64>,
+    reached: Option<Reached>,
 }
 
 struct World {
@@ -253,7 +253,7 @@ impl World {
         let (keep, clock): (Arc<dyn Keep>, Arc<dyn Clock>) = (Arc::<Memory>::clone(&self.keep), clock);
         let outbox = Outbox::new(keep, clock, Arc::<Receiver>::clone(&self.receiver));
         let outbox = outbox.asking(Arc::<Engine>::clone(&engine));
-        Ok(Node { engine, outbox, position: None })
+        Ok(Node { engine, outbox, reached: None })
     }
 
     /// One of the processes.
@@ -413,8 +413,8 @@ impl World {
             7 => {
                 let at = self.any();
                 let node = &mut self.nodes[at];
-                if block_on(node.engine.export_some(&self.history, &mut node.position)).is_err() {
-                    node.position = None;
+                if block_on(node.engine.export_some(&self.history, &mut node.reached)).is_err() {
+                    node.reached = None;
                 }
             }
             8 | 9 => {
@@ -549,13 +549,13 @@ impl World {
         block_on(self.nodes[1].engine.learn()).expect("nothing fails");
         assert_eq!(self.nodes[1].engine.learnt(), engine.learnt(), "nodes that have learnt different things");
         self.everybody_consents();
-        let mut position = None;
+        let mut reached = None;
         let mut tries = 0;
         loop {
-            match block_on(engine.export_some(&self.history, &mut position)) {
+            match block_on(engine.export_some(&self.history, &mut reached)) {
                 Ok(false) => break,
                 Ok(true) => {}
-                Err(_) => position = None,
+                Err(_) => reached = None,
             }
             tries += 1;
             assert!(tries < 100, "history never ends");
