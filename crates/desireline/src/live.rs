@@ -107,6 +107,8 @@ impl Live {
         // Before anything comes in: once the log has grown, it can no longer be told that it was shorter.
         self.engine.go_on_from(&*self.history).await?;
         let mut learnt = 0;
+        // Before the lake is opened, which may hold somebody who is being erased.
+        let _telling = self.history.nobody_is_erased(stop).await?;
         if let Some(lake) = self.history.lake().await? {
             if first {
                 draw::note("learning from what was imported: this start takes longer");
@@ -348,8 +350,13 @@ struct Word {
 impl LakeHistory {
     /// The right to hand over to the lake, until it is dropped.
     fn turn(&self) -> Result<File, lake::Error> {
-        let path = self.home.join("handing-over");
-        let file = File::create(&path).map(|file| (file.try_lock(), file));
+        self.locked("handing-over", File::try_lock)
+    }
+
+    /// A file of the home, which somebody else may have locked.
+    fn locked(&self, name: &str, lock: fn(&File) -> Result<(), TryLockError>) -> Result<File, lake::Error> {
+        let path = self.home.join(name);
+        let file = File::create(&path).map(|file| (lock(&file), file));
         match file {
             Ok((Ok(()), file)) => Ok(file),
             Ok((Err(TryLockError::WouldBlock), _)) => Err(lake::Error::Locked { path: self.home.clone() }),
@@ -361,12 +368,25 @@ impl LakeHistory {
 
     /// The same as soon as nobody else has it.
     async fn next_turn(&self, stop: &watch::Receiver<bool>) -> Result<File, Error> {
-        loop {
-            match self.turn() {
-                Err(lake::Error::Locked { .. }) if !*stop.borrow() => tokio::time::sleep(TURN_EVERY).await,
-                turn => return turn.map_err(unavailable),
+        as_soon_as_free(|| self.turn(), || !*stop.borrow()).await
+    }
+
+    /// Keeps everybody from being erased until it is dropped, by whoever reads from the lake what live state is told: opened
+    /// before, its files outlive that they are deleted.
+    async fn nobody_is_erased(&self, stop: &watch::Receiver<bool>) -> Result<File, Error> {
+        as_soon_as_free(|| self.locked(TELLING, File::try_lock_shared), || !*stop.borrow()).await
+    }
+
+    /// Keeps everybody from telling live state what the lake has, until it is dropped.
+    pub(crate) async fn nobody_tells(&self) -> Result<File, Error> {
+        let mut is_said = false;
+        let say = || {
+            if !std::mem::replace(&mut is_said, true) {
+                draw::note("a server learns from what was imported; nobody is erased before it is done");
             }
-        }
+            true
+        };
+        as_soon_as_free(|| self.locked(TELLING, File::try_lock), say).await
     }
 
     /// The lake, if there is one.
@@ -444,6 +464,22 @@ impl LakeHistory {
         }
         let importer = writer.importer(live(position)).await?;
         writer.finish(importer).await
+    }
+}
+
+/// The file that is locked by those who tell live state what the lake has, and by whoever erases somebody.
+const TELLING: &str = "telling";
+
+/// What `lock` gives once nobody else has it, as long as `wait` says so.
+async fn as_soon_as_free(
+    lock: impl Fn() -> Result<File, lake::Error>,
+    mut wait: impl FnMut() -> bool,
+) -> Result<File, Error> {
+    loop {
+        match lock() {
+            Err(lake::Error::Locked { .. }) if wait() => tokio::time::sleep(TURN_EVERY).await,
+            locked => return locked.map_err(unavailable),
+        }
     }
 }
 

@@ -98,7 +98,13 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
     let text = args.key.key.as_str();
     let (kind, value) = key(text)?;
     let now = jiff::Timestamp::now().to_string();
-    let live = Live::exported(home, args.live.keep.as_deref()).await?;
+    let live = Live::existing(home, args.live.keep.as_deref()).await?;
+    let mut nobody_tells = None;
+    if let Some(live) = &live {
+        // Until the lake has forgotten them, too: other nodes may be learning from it.
+        nobody_tells = Some(live.history.nobody_tells().await?);
+        live.export().await?;
+    }
     let mut lake = Lake::open(&home.path).await?;
     let mut from_live = None;
     if let Some(live) = &live {
@@ -115,6 +121,7 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
         Err(error @ lake::Error::NotFound { .. }) => return Err(misspelt(&lake, home, &[text], error).await?),
         done => done?,
     };
+    drop(nobody_tells);
     let mut shown = json!({
         "request_sha256": receipt.request_sha256,
         "at": receipt.at,

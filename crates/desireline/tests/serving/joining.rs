@@ -106,6 +106,27 @@ fn what_comes_in_while_another_node_of_the_home_learns_is_not_skipped() {
 }
 
 #[test]
+fn who_is_erased_while_a_node_learns_does_not_come_back() {
+    let Some(server) = Postgres::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(&home).expect("a folder");
+    std::fs::write(home.join("charter.yaml"), CHARTER).expect("a file");
+    import_many(&home, 20_000);
+    let node = std::thread::scope(|scope| {
+        let starting = scope.spawn(|| Running::start_with(&home, &["--keep", &server.url()]));
+        wait_until_learning(&server);
+        // Of the last ones that are told.
+        assert_eq!(erase(&home, &server, "user_id:u499").expect("it is erased")["events"], 40);
+        starting.join().expect("it starts")
+    });
+    let status = |key: &str| node.admin(&format!("GET /api/v1/customers/user_id:{key}"), "").0;
+    assert_eq!([status("u498"), status("u499")], [200, 404], "who is known live");
+    node.stop();
+    assert_eq!((rows_of(&home, "%u499%"), rows_of(&home, "%")), (0, 19_960), "what is in the lake");
+}
+
+#[test]
 fn a_customer_is_erased_beside_nodes_that_take_events_in() {
     let Some(server) = Postgres::start() else { return };
     let folder = tempfile::tempdir().expect("a folder");
