@@ -28,7 +28,8 @@ use crate::waiting;
 pub(crate) mod number {
     /// The arrival number that the next event gets.
     pub(crate) const NEXT_SEQ: &str = "next_seq";
-    /// The arrival number after the last event that came from a file, and not from a live log.
+    /// The arrival number before which events are looked for that come from a live log: after the last one that came from a file, or
+    /// that the log may tell once more.
     pub(crate) const IMPORTED_SEQ: &str = "imported_seq";
     /// The arrival number before which everything was told to live state, or came from there.
     pub(crate) const TOLD_SEQ: &str = "told_seq";

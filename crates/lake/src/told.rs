@@ -207,9 +207,11 @@ impl Lake {
         }
         match options.origin {
             Origin::Live { until } => {
-                // Set back behind what is here, it knows no more of what it may be sent once more: that is looked for here.
+                // Set back behind what is here, it knows no more of what it may be sent once more: that is looked for here. So is
+                // what comes without a position, because it may come again, with other events.
                 let before = self.events.transaction(number::LOG_POSITION).await?.unwrap_or_default();
-                if !is_new && until.is_some_and(|position| position.cast_signed() < before) {
+                let may_come_again = until.map_or(brings, |position| position.cast_signed() < before);
+                if !is_new && may_come_again {
                     numbers.push((number::IMPORTED_SEQ.into(), next));
                 }
                 numbers.extend(until.map(|position| (number::LOG_POSITION.into(), position.cast_signed())));

@@ -186,6 +186,23 @@ fn what_a_live_log_that_was_set_back_is_sent_once_more_is_there_once() {
 }
 
 #[test]
+fn what_comes_once_more_of_a_part_without_a_position_is_there_once() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let row = |id: &str| Row { id: Some(id.to_owned()), ..Row::new(vec![("user_id", "u".to_owned())], id, 1) };
+        let mut writer = Writer::new(home.path());
+        let by = Rules::default();
+        // With what a person said behind them, which has yet to come when the process is killed.
+        take_from_live(&mut writer, &[row("a"), row("b")], &by, None).await;
+        // Then the log is cut otherwise: the next part ends before that.
+        take_from_live(&mut writer, &[row("a")], &by, Some(1)).await;
+        take_from_live(&mut writer, &[row("b"), row("c")], &by, Some(3)).await;
+        let events = Lake::open(home.path()).await.expect("a lake").size(&by).await.expect("a size").0;
+        assert_eq!(events, 3);
+    });
+}
+
+#[test]
 fn only_the_latest_that_was_told_is_remembered() {
     let home = tempfile::tempdir().expect("a folder");
     runtime().block_on(async {
