@@ -67,11 +67,6 @@ fn add_line(file: &mut File, record: &Value) -> std::io::Result<()> {
     file.write_all(format!("{begin}{record}\n").as_bytes())
 }
 
-/// How much is noted of imports: it grows with each of them.
-pub(crate) fn size(home: &Path) -> u64 {
-    std::fs::metadata(home.join(FILE)).map_or(0, |file| file.len())
-}
-
 fn records(home: &Path) -> Vec<Value> {
     // A line that ends within a letter is one that cannot be read, like any other.
     let text = std::fs::read(home.join(FILE)).unwrap_or_default();

@@ -16,7 +16,6 @@ use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use tokio::sync::watch;
 
 use crate::draw;
-use crate::history;
 use crate::home::Home;
 
 /// The folder of live state in a home.
@@ -193,14 +192,13 @@ impl Live {
 
     /// Learns what is imported while a server runs, soon after.
     pub(crate) async fn keep_learning(self, mut stopping: watch::Receiver<bool>) {
-        let size = || history::size(&self.history.home);
-        let mut known = None;
+        let mut is_first = true;
         while !*stopping.borrow() {
-            let now = size();
-            if known != Some(now) {
+            // Why it cannot be told is said by who tries to learn.
+            if is_first || self.history.has_untold().await.unwrap_or(true) {
                 match self.learn(&stopping).await {
                     Ok(learnt) => {
-                        known = Some(now);
+                        is_first = false;
                         if learnt > 0 {
                             draw::remark("learnt", &format!("learnt from {}", counted(learnt, "event", "events")), &[]);
                         }
@@ -395,6 +393,10 @@ impl LakeHistory {
             Err(lake::Error::NoLake { .. }) => Ok(None),
             lake => lake.map(Some).map_err(unavailable),
         }
+    }
+
+    async fn has_untold(&self) -> Result<bool, lake::Error> {
+        self.writer.lock().await.has_untold().await
     }
 
     fn options(&self, origin: Origin, told: Option<Told>) -> ImportOptions {

@@ -242,7 +242,7 @@ impl Importer {
     ///
     /// # Errors
     /// When something cannot be written. Nothing of the import is kept then; only where what followed the commit failed, such as
-    /// a checkpoint for which there was no room, all of it is.
+    /// a checkpoint for which there was no room, all of it is but its rejected rows, which are there once it is repeated.
     pub async fn finish(self) -> Result<(Lake, Imported), Error> {
         let rules = self.options.rules.clone();
         let (stock, mut imported) = self.store().await?;

@@ -18,12 +18,14 @@ pub struct Writer {
     home: PathBuf,
     /// With the fingerprint of the rules by which rows lie.
     known: Option<(Stock, i64)>,
+    /// As it was when it was looked at, and somebody else had written.
+    seen: Option<Lake>,
 }
 
 impl Writer {
     /// Nothing is known of the lake in this home yet.
     pub fn new(home: &Path) -> Self {
-        Self { home: home.to_owned(), known: None }
+        Self { home: home.to_owned(), known: None, seen: None }
     }
 
     /// Starts an import; see [`Lake::importer`].
@@ -51,6 +53,27 @@ impl Writer {
         let (stock, _) = importer.store().await?;
         self.known = Some((stock, rules));
         Ok(())
+    }
+
+    /// Whether files have brought something of which [nobody has said](ImportOptions::told) that live state was told. Where nobody
+    /// has written since this was asked or something was written, that costs nothing.
+    ///
+    /// # Errors
+    /// When the lake cannot be read.
+    pub async fn has_untold(&mut self) -> Result<bool, Error> {
+        if let Some((stock, _)) = &self.known
+            && stock.lake.events.is_latest()?
+        {
+            return Ok(!stock.lake.untold().await?.is_empty());
+        }
+        let lake = match self.seen.take() {
+            Some(lake) if lake.events.is_latest()? => lake,
+            _ => match Lake::open(&self.home).await {
+                Err(Error::NoLake { .. }) => return Ok(false),
+                lake => lake?,
+            },
+        };
+        Ok(!self.seen.insert(lake).untold().await?.is_empty())
     }
 
     /// The position of a live log before which everything is here; 0 where nothing came from one.

@@ -87,6 +87,25 @@ fn what_is_imported_later_is_known_live_soon_and_once() {
     assert_eq!(compared["equal"], true, "{compared}");
 }
 
+#[test]
+fn what_an_import_that_failed_after_its_commit_brought_is_known_live() {
+    let place = Place::new(CHARTER);
+    // No import can be noted.
+    std::fs::create_dir(place.home.join("imports.jsonl")).expect("a folder");
+    let running = place.start();
+    let path = place.beside("rows.csv");
+    std::fs::write(&path, "user_id,event,at\nu1,Visit,2026-01-02T08:00Z\n").expect("a file");
+    let (code, _, err) = place.run(&["import", path.to_str().expect("text")]);
+    assert_eq!(code, 1, "{err}");
+    assert_eq!(place.json(&["sql", "select count(*) as n from events"])[0]["n"], 1, "it was committed");
+    let begun = Instant::now();
+    while events_of(&running, "u1") != 1 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is waited for in vain");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    running.stop();
+}
+
 /// A charter by which message ids are forgotten soon, and tickets come without any.
 fn forgetting() -> String {
     [CHARTER, "message_ids: 1s\n", TICKETS].concat()
