@@ -1,7 +1,8 @@
 //! Files into the lake: read once, stitched in memory, written sorted, committed all at once.
 //!
-//! Nothing of an import is visible before its one commit, so a crash, a full disk or Ctrl-C leaves the lake as it was, and the
-//! same command again completes it.
+//! No event of an import is visible before its one commit, so a crash, a full disk or Ctrl-C leaves the events as they were, and
+//! the same command again completes it. Keys and links are written just before that: where it fails in between, they stay, and
+//! who is who is told by them, too.
 
 mod work;
 
@@ -241,8 +242,9 @@ impl Importer {
     /// Sorts everything, writes it and commits it.
     ///
     /// # Errors
-    /// When something cannot be written. Nothing of the import is kept then; only where what followed the commit failed, such as
-    /// a checkpoint for which there was no room, all of it is but its rejected rows, which are there once it is repeated.
+    /// When something cannot be written. No event of the import is kept then, but its links may be, and count. Only where what
+    /// followed the commit failed, such as a checkpoint for which there was no room, all of it is kept but its rejected rows, which
+    /// are there once it is repeated.
     pub async fn finish(self) -> Result<(Lake, Imported), Error> {
         let rules = self.options.rules.clone();
         let (stock, mut imported) = self.store().await?;

@@ -105,7 +105,7 @@ pub(crate) async fn import(home: &Home, args: &ReadArgs) -> Result<Done, Error> 
     let bar = spinner("sorting and writing");
     let finished = importer.finish().await;
     bar.finish_and_clear();
-    let (_, imported) = finished.map_err(incomplete)?;
+    let (_, imported) = finished.map_err(unfinished)?;
     // Where all of it came out as before, nothing is there twice.
     if reread.iter().map(|(file, _)| files[*file].events).sum::<u64>() > imported.duplicates {
         warnings.extend(reread.into_iter().map(|(_, warning)| warning));
@@ -178,6 +178,14 @@ fn incomplete(error: lake::Error) -> Error {
         draw::note("the import is not complete: once the cause is gone, the same command completes it");
     }
     Error::Lake(error)
+}
+
+/// The same when its end was written: its links come before its events.
+fn unfinished(error: lake::Error) -> Error {
+    if !matches!(error, lake::Error::Interrupted) {
+        draw::note("keys that came together in it may count as one customer's already; `unmerge` takes that back");
+    }
+    incomplete(error)
 }
 
 fn progress_bar(source: &Source) -> ProgressBar {
