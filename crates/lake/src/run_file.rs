@@ -278,7 +278,8 @@ impl Places {
         let options = ArrowReaderOptions::new()
             .with_schema(read_schema(dictionaries))
             .with_page_index_policy(PageIndexPolicy::Optional);
-        Ok(Self { metadata: ArrowReaderMetadata::load(file, options)?, file: file.clone() })
+        let metadata = ArrowReaderMetadata::load(file, options).map_err(file.unreadable())?;
+        Ok(Self { metadata, file: file.clone() })
     }
 
     /// Reads these columns, of these rows or of all. Pages in which no such row lies are not looked at.
@@ -338,6 +339,16 @@ mod tests {
         };
         let schema = arrow_schema(EVENTS);
         RecordBatch::try_new(Arc::clone(&schema), schema.fields().iter().map(column).collect()).expect("a batch")
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("damaged.parquet");
+        std::fs::write(&path, "not a run").expect("a file");
+        let run = OpenFile::open(&path).expect("a file");
+        let said = Places::of(&run, false).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.contains("damaged.parquet"), "{said}");
     }
 
     #[test]

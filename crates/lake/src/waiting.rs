@@ -49,7 +49,7 @@ impl Waiting {
             return Ok(Some(Self::default()));
         }
         let since_us = self.since_us.unwrap_or_else(now_us);
-        // A clock that was set may make it seem long too soon, and not too late.
+        // A clock that is put back by less than that makes it so much later; set otherwise, it makes it seem long too soon.
         let is_long = u128::from(now_us().abs_diff(since_us)) >= WAITING_MAX.as_micros();
         let many = WAITING_MIN.max(rows / WAITING_ROWS);
         if !moves.split.is_empty() || moves.renamed.len() as u64 > many || is_long {
