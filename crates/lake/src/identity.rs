@@ -26,7 +26,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::error::Error;
-use crate::limits::WRITE_BATCH_ROWS;
+use crate::limits::{BATCH_BYTES, WRITE_BATCH_ROWS};
 use crate::schema::{CUSTOMERS, Column, LINKS, arrow_schema, utc};
 use crate::table::{Purpose, Table, add_entry, due};
 use crate::waiting::Renamed;
@@ -279,13 +279,13 @@ impl Identity {
     ) -> Result<Vec<PathBuf>, Error> {
         let mut merged = Vec::new();
         if !news.is_empty() {
-            merged.extend(append(links_table, LINKS, self.links_batches(news, false)).await?);
+            merged.extend(append(links_table, LINKS, self.links_batches(news, false), news.len()).await?);
         }
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();
         if !new.is_empty() {
             let batches = self.customers_batches(&new, |node| i64::from(customers.of(node).0));
-            merged.extend(append(customers_table, CUSTOMERS, batches).await?);
+            merged.extend(append(customers_table, CUSTOMERS, batches, new.len()).await?);
         }
         Ok(merged)
     }
@@ -310,8 +310,8 @@ impl Identity {
         nodes: &[u32],
         filed: impl Fn(Node) -> i64,
     ) -> impl Iterator<Item = Result<RecordBatch, Error>> {
-        nodes.chunks(WRITE_BATCH_ROWS).map(move |nodes| {
-            let key = |n: &u32| self.graph.key(Node(*n));
+        let key = |n: &u32| self.graph.key(Node(*n));
+        portions(nodes, move |n| bytes(key(n))).map(move |nodes| {
             let columns: Vec<ArrayRef> = vec![
                 Arc::new(Int64Array::from_iter_values(nodes.iter().map(|n| i64::from(*n)))),
                 Arc::new(StringArray::from_iter_values(nodes.iter().map(|n| key(n).0))),
@@ -328,7 +328,7 @@ impl Identity {
         links: &[(Node, Node, i64)],
         undo: bool,
     ) -> impl Iterator<Item = Result<RecordBatch, Error>> {
-        links.chunks(WRITE_BATCH_ROWS).map(move |links| {
+        portions(links, |(a, b, _)| bytes(self.graph.key(*a)) + bytes(self.graph.key(*b))).map(move |links| {
             let text = |pick: &dyn Fn(&(Node, Node, i64)) -> String| -> ArrayRef {
                 Arc::new(StringArray::from_iter_values(links.iter().map(pick)))
             };
@@ -344,6 +344,27 @@ impl Identity {
             Ok(RecordBatch::try_new(arrow_schema(LINKS), columns)?)
         })
     }
+}
+
+/// How much text a key is.
+fn bytes((kind, value): (&str, &str)) -> usize {
+    kind.len() + value.len()
+}
+
+/// All of these in portions of which none has more text than a batch may have, or it is one.
+fn portions<T>(mut all: &[T], bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let mut left = BATCH_BYTES;
+        let fits = |one: &&T| {
+            let fits = bytes(one) <= left;
+            left = left.saturating_sub(bytes(one));
+            fits
+        };
+        let count = all.iter().take(WRITE_BATCH_ROWS).take_while(fits).count().max(1);
+        let (portion, rest) = all.split_at(count.min(all.len()));
+        all = rest;
+        (!portion.is_empty()).then_some(portion)
+    })
 }
 
 /// All rows of a small table; none where there is no table yet.
@@ -386,28 +407,27 @@ async fn read_each(
     Ok(())
 }
 
-/// Adds rows to a small table, in one file with those of its latest files that are due for it. Gives these, to be deleted once
-/// the events are committed: whoever has opened the table before finds then that there is a newer one.
+/// Adds rows to a small table, so many, in one file with those of its latest files that are due for it. Gives these, to be deleted
+/// once the events are committed: whoever has opened the table before finds then that there is a newer one.
 ///
 /// The first file stays by itself, because its name says since when it counts.
 pub(crate) async fn append(
     table: &mut Table,
     columns: &[Column],
     batches: impl Iterator<Item = Result<RecordBatch, Error>>,
+    rows: usize,
 ) -> Result<Vec<PathBuf>, Error> {
-    let new: Vec<RecordBatch> = batches.collect::<Result<_, _>>()?;
-    let rows: usize = new.iter().map(RecordBatch::num_rows).sum();
     let files = table.files().await?;
     let later = files.get(1..).unwrap_or_default();
     let due = &later[later.len() - due(later, rows as u64)..];
-    let mut all = Vec::new();
-    for file in due {
-        all.extend(read_file(&table.root().join(&file.path), None)?.collect::<Result<Vec<_>, _>>()?);
-    }
-    all.extend(new);
+    let old = due.iter().map(|file| read_file(&table.root().join(&file.path), None)).collect::<Result<Vec<_>, _>>()?;
+    let all = old.into_iter().flatten().map(|batch| Ok(batch?)).chain(batches);
     // The schema that they were read by is that of the file, not ours.
-    let ours = |batch: RecordBatch| Ok(RecordBatch::try_new(arrow_schema(columns), batch.columns().to_vec())?);
-    let add = write_small(table, columns, all.into_iter().map(ours))?;
+    let ours = |batch: Result<_, Error>| {
+        let batch: RecordBatch = batch?;
+        Ok(RecordBatch::try_new(arrow_schema(columns), batch.columns().to_vec())?)
+    };
+    let add = write_small(table, columns, all.map(ours))?;
     table.commit(Purpose::Append, vec![add], due.iter().map(|file| file.remove.clone()).collect(), &[]).await?;
     Ok(due.iter().map(|file| table.root().join(&file.path)).collect())
 }
@@ -483,4 +503,30 @@ fn write_small(
     }
     writer.into_inner()?.sync_all().map_err(Error::file("sync", &path))?;
     add_entry(table.root(), name, None, serde_json::json!({"numRecords": rows}).to_string(), true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::portions::text_bytes;
+
+    #[test]
+    fn keys_that_are_large_are_written_a_few_at_a_time() {
+        let mut identity = Identity::new(Rules::default());
+        let large = "x".repeat(1 << 20);
+        let keys: Vec<Node> = (0..40).map(|n| identity.graph.restore("user_id", &format!("{n}{large}"))).collect();
+        let links: Vec<(Node, Node, i64)> = keys.windows(2).map(|pair| (pair[0], pair[1], 1)).collect();
+        let numbers: Vec<u32> = keys.iter().map(|key| key.0).collect();
+        let (of_keys, of_links) = (identity.customers_batches(&numbers, |_| 0), identity.links_batches(&links, false));
+        let rows = |batches: &mut dyn Iterator<Item = Result<RecordBatch, Error>>| -> usize {
+            let rows = |batch: Result<RecordBatch, Error>| {
+                let batch = batch.expect("a batch");
+                let bytes = text_bytes(&batch, 0..batch.num_rows());
+                assert!(bytes <= BATCH_BYTES, "{bytes} bytes in {} rows", batch.num_rows());
+                batch.num_rows()
+            };
+            batches.map(rows).sum()
+        };
+        assert_eq!((rows(&mut of_keys.into_iter()), rows(&mut of_links.into_iter())), (40, 39));
+    }
 }

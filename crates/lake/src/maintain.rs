@@ -154,7 +154,7 @@ impl Lake {
         if !taken_back {
             graph.undo(a, b);
             let last = graph.undone().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            merged = append(&mut links, LINKS, identity.links_batches(&Vec::from_iter(last), true)).await?;
+            merged = append(&mut links, LINKS, identity.links_batches(last.as_slice(), true), last.iter().len()).await?;
         }
         self.links_are(&links, &merged).await
     }
@@ -175,7 +175,7 @@ impl Lake {
         if a != b && !graph.is_said(a, b) {
             graph.say(a, b);
             let last = graph.links().into_iter().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            merged = append(&mut links, LINKS, identity.links_batches(&Vec::from_iter(last), false)).await?;
+            merged = append(&mut links, LINKS, identity.links_batches(last.as_slice(), false), last.iter().len()).await?;
         }
         self.links_are(&links, &merged).await
     }

@@ -483,7 +483,7 @@ mod tests {
             table.settle().await.expect("settled");
             // What comes first is its first version.
             let link = RecordBatch::new_empty(schema::arrow_schema(LINKS));
-            identity::append(&mut table, LINKS, std::iter::once(Ok(link))).await.expect("written");
+            identity::append(&mut table, LINKS, std::iter::once(Ok(link)), 1).await.expect("written");
             for _ in 0..2 {
                 table.settle().await.expect("settled");
                 assert_eq!(table.version(), 2, "it is said once");
