@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use event::Event;
 use listen::stitch::{Customers, Node, Refusal, Rules};
@@ -20,7 +21,7 @@ use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::identity::{Identity, Moves, complete};
 use crate::kept;
-use crate::limits::BUCKETS;
+use crate::limits::{BUCKETS, LOCK_WAITED, LOCK_WAITED_LIVE};
 use crate::message_id;
 use crate::open_file::OpenFile;
 use crate::quarantine::{Quarantine, names_nobody};
@@ -51,6 +52,11 @@ pub struct ImportOptions {
 impl ImportOptions {
     fn is_live(&self) -> bool {
         matches!(self.origin, Origin::Live { .. })
+    }
+
+    /// How long it waits for whoever writes to the lake.
+    pub(crate) fn waits(&self) -> Duration {
+        if self.is_live() { LOCK_WAITED_LIVE } else { LOCK_WAITED }
     }
 }
 
@@ -112,7 +118,7 @@ impl Lake {
     /// # Errors
     /// [`Error::Locked`] when another process writes; file and table errors.
     pub async fn importer(mut self, options: ImportOptions) -> Result<Importer, Error> {
-        let lock = self.lock().await?;
+        let lock = self.lock_within(options.waits()).await?;
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let (identity, knows_all) = self.identity_now(options.rules.clone()).await?;
         // Whoever goes on after others have written, or after a restart, knows who is who as if it had always written.

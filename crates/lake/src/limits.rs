@@ -93,8 +93,10 @@ pub(crate) const TOUCHED_MIN: u64 = 1024;
 /// Beyond that, a question is asked afresh where there is more than one such customer for so many events.
 pub(crate) const TOUCHED_ROWS: u64 = 64;
 
-/// Who wants to write waits so long for whoever does, and looks so often.
-pub(crate) const LOCK_WAITED: Duration = Duration::from_secs(10);
+/// Who wants to write waits so long for whoever does, and looks so often: a server that hands over a lot beside requests holds the
+/// lake for seconds. Who hands over from a live log waits less, as it tries again anyway and may have to end.
+pub(crate) const LOCK_WAITED: Duration = Duration::from_mins(1);
+pub(crate) const LOCK_WAITED_LIVE: Duration = Duration::from_secs(10);
 pub(crate) const LOCK_TRIED_EVERY: Duration = Duration::from_millis(20);
 
 /// Ranges of arrival numbers that were told to live state, and that are remembered in case it is set back. Each is two names with a

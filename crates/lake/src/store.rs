@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -98,7 +98,7 @@ impl Lake {
     pub async fn open(home: &Path) -> Result<Self, Error> {
         let lake = home.join("lake");
         if torn::is_torn(&lake)? {
-            let _lock = lock(home).await?;
+            let _lock = lock(home, LOCK_WAITED).await?;
             torn::mend(&lake)?;
         }
         Self::open_whole(home).await
@@ -121,7 +121,7 @@ impl Lake {
             other => return other,
         }
         // Of two first imports at once, one makes the tables.
-        let _lock = lock(home).await?;
+        let _lock = lock(home, LOCK_WAITED).await?;
         match Self::open_whole(home).await {
             Err(Error::NoLake { .. }) => {
                 let events = Table::create(&folder(home, "events"), EVENTS, true).await?;
@@ -227,7 +227,12 @@ impl Lake {
 
     /// Takes the right to write; completes and clears away what a process that was killed has left.
     pub(crate) async fn lock(&mut self) -> Result<Lock, Error> {
-        let lock = lock(&self.home).await?;
+        self.lock_within(LOCK_WAITED).await
+    }
+
+    /// The same, and waits so long for whoever has it.
+    pub(crate) async fn lock_within(&mut self, most: Duration) -> Result<Lock, Error> {
+        let lock = lock(&self.home, most).await?;
         torn::mend(&self.home.join("lake"))?;
         // Whoever had the lock before may have committed since this lake was opened.
         self.events = Self::open_whole(&self.home).await?.events;
@@ -334,15 +339,16 @@ impl Lake {
     }
 }
 
-/// Takes the right to write, as soon as nobody has it: a server writes what came in every second, which takes a moment.
-pub(crate) async fn lock(home: &Path) -> Result<Lock, Error> {
+/// Takes the right to write, as soon as nobody has it, and waits so long for that: a server writes what came in every second, which
+/// takes a moment.
+pub(crate) async fn lock(home: &Path, most: Duration) -> Result<Lock, Error> {
     let path = home.join("lock");
     let file = File::create(&path).map_err(Error::file("make", &path))?;
     let begun = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Lock { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAITED => {
+            Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() < most => {
                 tokio::time::sleep(LOCK_TRIED_EVERY).await;
             }
             Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Locked { path: home.to_owned() }),

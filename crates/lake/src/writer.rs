@@ -36,7 +36,7 @@ impl Writer {
         if let Some((stock, rules)) = self.known.take()
             && rules == fingerprint(&options.rules)
         {
-            let lock = lock(&self.home).await?;
+            let lock = lock(&self.home, options.waits()).await?;
             if stock.is_latest()? {
                 return Importer::begin(stock, lock, options).await;
             }

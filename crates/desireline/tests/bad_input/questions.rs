@@ -138,10 +138,15 @@ fn a_home_in_which_somebody_else_writes() {
     let lock = File::create(home.path().join("lock")).unwrap();
     lock.lock().unwrap();
     let more = home.file("more.csv", many(10, 2));
-    for command in [&["import", &more][..], &["compact"], &["erase", "user_id:c1"]] {
-        home.run(command).expect(5, &["another desireline works on", "wait until it is done"]);
-    }
-    assert_eq!(home.events(), 300, "reading goes on");
+    let commands = [&["import", &more][..], &["compact"], &["erase", "user_id:c1"]];
+    std::thread::scope(|scope| {
+        for command in commands {
+            // Each waits for a minute.
+            let (home, said) = (&home, ["another desireline works on", "wait until it is done"]);
+            scope.spawn(move || home.run(command).expect(5, &said));
+        }
+        assert_eq!(home.events(), 300, "reading goes on");
+    });
     drop(lock);
     home.import(&more, &[]);
 }
