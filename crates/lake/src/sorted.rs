@@ -53,14 +53,22 @@ impl Drop for Piece {
 
 /// How many bytes are sorted in memory at a time, of so many.
 pub(crate) fn piece_bytes(all: u64) -> usize {
-    piece_bytes_on(std::thread::available_parallelism().map_or(1, std::num::NonZero::get), all)
+    piece_bytes_on(cores(), all)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// The same where so many cores sort a bucket each.
 fn piece_bytes_on(cores: usize, all: u64) -> usize {
+    (SORT_BYTES / cores).max(SORT_BYTES_MIN).max(few_pieces_on(cores, all))
+}
+
+/// How many bytes a piece of so many has at least.
+fn few_pieces_on(cores: usize, all: u64) -> usize {
     let pieces = (PIECES_MAX / cores).max(PIECES_MIN) as u64;
-    let few = usize::try_from(all.div_ceil(pieces)).unwrap_or(usize::MAX);
-    (SORT_BYTES / cores).max(SORT_BYTES_MIN).max(few)
+    usize::try_from(all.div_ceil(pieces)).unwrap_or(usize::MAX)
 }
 
 pub(crate) fn damaged() -> Error {
@@ -68,8 +76,8 @@ pub(crate) fn damaged() -> Error {
 }
 
 impl<'a> Sorted<'a> {
-    /// Sorts the rows of a bucket that wait in any of these, at most so many bytes at a time in `bytes`. Only those whose
-    /// customers `keep` wants; each of them is shown to `each` before the first is handed out.
+    /// Sorts the rows of a bucket that wait in any of these, at most so many bytes at a time in `bytes`, or more where that would
+    /// be too many pieces. Only those whose customers `keep` wants; each of them is shown to `each` before the first is handed out.
     pub(crate) fn new(
         known: &Known<'a>,
         waiting: &[&Spill],
@@ -80,6 +88,8 @@ impl<'a> Sorted<'a> {
     ) -> Result<Self, Error> {
         let (mut places, mut pieces, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
         let all: u64 = waiting.iter().map(|spill| spill.bytes(bucket)).sum();
+        let rows: u64 = waiting.iter().map(|spill| spill.rows(bucket)).sum();
+        let piece_bytes = piece_bytes.max(few_pieces_on(cores(), all + rows * size_of::<Place>() as u64));
         bytes.reserve(usize::try_from(all).map_or(piece_bytes, |all| all.min(piece_bytes)));
         for spill in waiting {
             let mut rows = spill.reader(bucket)?;
@@ -221,6 +231,21 @@ mod tests {
             rows.advance().expect("more");
         }
         (all, wanted)
+    }
+
+    #[test]
+    fn small_rows_are_sorted_in_no_more_pieces_than_large_ones() {
+        let mut graph = Graph::new(Rules::default());
+        graph.restore("user_id", "0");
+        let (customers, words) = (graph.resolve(), Words::default());
+        let known = Known { graph: &graph, customers: &customers, words: &words };
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut spill = Spill::new(&folder.path().join("rows"), 1).expect("a spill");
+        (0..1000).for_each(|n| put(&mut spill, n, &(0, 0, String::new())));
+        let mut bytes = Vec::new();
+        let sorted = Sorted::new(&known, &[&spill], (0, 1), &mut bytes, |_| true, |_, _| ()).expect("sorted");
+        let most = (PIECES_MAX / cores()).max(PIECES_MIN);
+        assert!(sorted.pieces.len() <= most, "{} pieces, of {most}", sorted.pieces.len());
     }
 
     proptest! {
