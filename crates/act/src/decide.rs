@@ -17,7 +17,7 @@ use crate::customer::Customer;
 use crate::draw::Draw;
 use crate::limits::LESSONS_WAITING_MAX;
 use crate::model::Models;
-use crate::plan::{Plan, index};
+use crate::plan::{Plan, SharedCap, index};
 use crate::state::{Drawn, State, Taken};
 
 /// Why an action was not chosen.
@@ -262,6 +262,22 @@ fn kept_out(action: u32, fell_out: FellOut, until_us: Option<i64>) -> Option<Kep
     // What is never over need not be waited for.
     let until_us = until_us.filter(|until_us| *until_us < i64::MAX)?;
     Some(KeptOut { action, fell_out, until_us })
+}
+
+/// How many of these actions, which time keeps out until the same moment, may be done then: of those that are counted by one shared
+/// cap that ends at that moment, one, even where it is another cap that keeps it out.
+pub fn let_in(plan: &Plan, kept_out: &[KeptOut]) -> usize {
+    let ends = |cap: usize| kept_out.iter().any(|one| one.fell_out == FellOut::SharedCap(cap));
+    let ending: Vec<&SharedCap> =
+        plan.caps.iter().enumerate().filter(|(cap, _)| ends(*cap)).map(|(_, cap)| cap).collect();
+    let mut let_in: Vec<usize> = Vec::new();
+    for action in kept_out.iter().map(|one| index(one.action)) {
+        let shares = |other: &usize| ending.iter().any(|cap| cap.counts[action] && cap.counts[*other]);
+        if !let_in.iter().any(shares) {
+            let_in.push(action);
+        }
+    }
+    let_in.len()
 }
 
 fn sooner_first(mut kept_out: Vec<KeptOut>) -> Vec<KeptOut> {

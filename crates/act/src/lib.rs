@@ -22,7 +22,7 @@ mod value;
 
 pub use customer::{Customer, ExpectationStanding, InteractionsStanding, JourneysStanding, OpenPromise};
 pub use decide::{
-    Arm, ByItself, Candidate, Decision, FellOut, Given, Handling, How, KeptOut, decide, decide_by_itself,
+    Arm, ByItself, Candidate, Decision, FellOut, Given, Handling, How, KeptOut, decide, decide_by_itself, let_in,
     quiet_until_us,
 };
 pub use draw::Draw;

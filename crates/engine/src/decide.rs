@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use act::{
     Arm, ByItself, Candidate, Decision, Draw, FellOut, Given, Handling, Input, KeptOut, Postponed, decide,
-    decide_by_itself,
+    decide_by_itself, let_in,
 };
 use event::Timestamp;
 use hashbrown::HashMap;
@@ -317,15 +317,17 @@ impl Engine {
     }
 
     /// Has the customer be looked at again when what keeps an action out is over, on the same occasion. As many occasions wait for a
-    /// moment as actions do: each of them may be done then, and no more than that.
+    /// moment as actions may be done then, and no more than that.
     fn postpone(&self, work: &mut Work<'_>, customer: Customer, filed: Customer, occasion: u64, kept_out: &[KeptOut]) {
         let waiting = work.person(customer).profile.state.postponed();
-        let has_room = |one: &&KeptOut| {
-            let actions = kept_out.iter().filter(|other| other.until_us == one.until_us).count();
-            waiting.iter().filter(|postponed| postponed.until_us == one.until_us).count() < actions
+        let has_room = |until: &&[KeptOut]| {
+            let until_us = until.first().map_or(i64::MAX, |one| one.until_us);
+            let same = waiting.iter().filter(|postponed| postponed.until_us == until_us).count();
+            same < let_in(&self.plan, until)
         };
-        let first = kept_out.iter().find(has_room).filter(|_| waiting.len() < POSTPONED_MAX);
-        let Some(KeptOut { action, fell_out, until_us }) = first.copied() else { return };
+        let mut moments = kept_out.chunk_by(|one, next| one.until_us == next.until_us);
+        let first = moments.find(has_room).filter(|_| waiting.len() < POSTPONED_MAX);
+        let Some(&[KeptOut { action, fell_out, until_us }, ..]) = first else { return };
         let postponed = Postponed { until_us, occasion };
         let action = self.charter().actions.get(action as usize).map_or("", |action| &action.name);
         let bytes = entry::bytes(&StoredPostponed { postponed, action, fell_out });

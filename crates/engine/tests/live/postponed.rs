@@ -256,3 +256,53 @@ fn what_waits_for_the_morning_keeps_nothing_else_from_waiting() {
     assert_eq!(sent(two("20:00-09:00").at("2026-03-03T10:00")), 2);
     assert_eq!(sent(two("20:00-08:00").at("2026-03-03T08:00")), 2, "both are let in at once");
 }
+
+/// Actions for whoever has been here, of each of which more is told, and what else there is in the charter.
+fn for_visitors(actions: &[&str], others: &str, caps: &str) -> Shop {
+    let told = actions.iter().enumerate();
+    let told =
+        told.map(|(n, more)| format!("  a{n}: {{when: visits >= 1, {more}value: 1, deliver: {{webhook: crm}}}}\n"));
+    let mut shop = Shop::new();
+    let charter = format!(
+        "charter: 1\ntimezone: UTC\nmoments: {{visit: {{when: event = 'Visit'}}, ticket: {{when: event = 'Ticket'}}}}\n\
+         features: {{visits: {{count: visit}}}}\n{caps}actions:\n{}{others}",
+        told.collect::<String>()
+    );
+    reopen(&mut shop, &charter);
+    shop
+}
+
+/// Somebody comes every minute, so many times.
+fn comes(shop: &Shop, times: usize) {
+    for minute in 0..times {
+        shop.at(&format!("2026-03-02T10:{minute:02}")).send(&track("Visit", r#""userId":"u1""#, ""));
+    }
+    shop.is_its_replay();
+}
+
+fn all_sent(shop: &Shop) -> usize {
+    while shop.wake() > 0 {}
+    shop.is_its_replay();
+    shop.deliveries("crm").len()
+}
+
+#[test]
+fn of_all_that_one_cap_keeps_out_one_is_done_when_it_ends() {
+    let (a_day, by_mail, by_text) = ("cap: {per: 1d, times: 1}, ", "channel: email, ", "channel: sms, ");
+    let all = "caps: [{per: 1d, times: 1}]\n";
+    let mails_and_all = "caps: [{per: 1d, times: 1, channel: email}, {per: 1d, times: 1}]\n";
+    for (actions, caps, deliveries) in [
+        ([""; 3], all, 2),
+        // Another cap besides, its own or of its channel, does not change that.
+        ([a_day, "", ""], all, 2),
+        ([by_mail, by_text, by_mail], mails_and_all, 2),
+        // Each may be done when its own ends.
+        ([a_day; 3], "", 6),
+    ] {
+        let shop = for_visitors(&actions, "", caps);
+        comes(&shop, 7);
+        let sent = (3..=12).map(|day| all_sent(shop.at(&format!("2026-03-{day:02}T12:00"))));
+        let sent: Vec<usize> = sent.collect();
+        assert_eq!(sent.last(), Some(&deliveries), "{caps}{actions:?}");
+    }
+}
