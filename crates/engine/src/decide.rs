@@ -20,7 +20,7 @@ use crate::engine::Engine;
 use crate::entry::{self, StoredDecision, StoredPostponed, kind};
 use crate::error::Error;
 use crate::identity::customer_named_by;
-use crate::limits::{ACTED_ON_US, COLLISIONS_MAX, POSTPONED_MAX};
+use crate::limits::{ACTED_ON_US, COLLISIONS_MAX, POSTPONED_ALL_MAX, POSTPONED_MAX};
 use crate::message::{Ranked, is_short, too_long};
 use crate::terms::{AllTerms, Terms};
 use crate::work::Work;
@@ -320,13 +320,15 @@ impl Engine {
     /// moment as actions may be done then, and no more than that.
     fn postpone(&self, work: &mut Work<'_>, customer: Customer, filed: Customer, occasion: u64, kept_out: &[KeptOut]) {
         let waiting = work.person(customer).profile.state.postponed();
+        // What waits for longer keeps nothing from waiting, but for the bound of all.
         let has_room = |until: &&[KeptOut]| {
             let until_us = until.first().map_or(i64::MAX, |one| one.until_us);
-            let same = waiting.iter().filter(|postponed| postponed.until_us == until_us).count();
-            same < let_in(&self.plan, until)
+            let sooner = waiting.partition_point(|postponed| postponed.until_us < until_us);
+            let by_then = waiting.partition_point(|postponed| postponed.until_us <= until_us);
+            by_then < POSTPONED_MAX && by_then - sooner < let_in(&self.plan, until)
         };
         let mut moments = kept_out.chunk_by(|one, next| one.until_us == next.until_us);
-        let first = moments.find(has_room).filter(|_| waiting.len() < POSTPONED_MAX);
+        let first = moments.find(has_room).filter(|_| waiting.len() < POSTPONED_ALL_MAX);
         let Some(&[KeptOut { action, fell_out, until_us }, ..]) = first else { return };
         let postponed = Postponed { until_us, occasion };
         let action = self.charter().actions.get(action as usize).map_or("", |action| &action.name);

@@ -57,8 +57,12 @@ pub(crate) const REBUILT_AT_ONCE: usize = 32;
 /// An event that is older brings about no action by itself: whoever did it is not there any more. In microseconds.
 pub(crate) const ACTED_ON_US: i64 = 3_600 * 1_000_000;
 
-/// Occasions of one customer that wait until time lets something in; on what happens beyond them it is not decided again.
+/// Occasions of one customer that wait until time lets something in, for any moment and those before it; on what happens beyond them
+/// it is not decided again then.
 pub(crate) const POSTPONED_MAX: usize = 16;
+
+/// All of them: what waits for a cap that ends in weeks leaves room for what waits for the morning.
+pub(crate) const POSTPONED_ALL_MAX: usize = 2 * POSTPONED_MAX;
 
 /// Timers that are worked off at once, between which requests have their turn.
 pub(crate) const TIMERS_AT_ONCE: usize = 256;

@@ -306,3 +306,27 @@ fn of_all_that_one_cap_keeps_out_one_is_done_when_it_ends() {
         assert_eq!(sent.last(), Some(&deliveries), "{caps}{actions:?}");
     }
 }
+
+#[test]
+fn what_waits_for_a_month_keeps_nothing_from_waiting_for_the_morning() {
+    let calls = |count: usize| {
+        let call = |n| {
+            format!(
+                "  c{n}: {{when: event = 'Ticket', quiet: \"20:00-08:00\", cap: {{per: 365d, times: 1}}, value: 9, \
+                 deliver: {{webhook: crm}}}}\n"
+            )
+        };
+        (0..count).map(call).collect::<String>()
+    };
+    for (count, tickets, sent) in [(1, 2, 1), (20, 40, 16)] {
+        let shop = for_visitors(&["cap: {per: 30d, times: 1}, "; 16], &calls(count), "");
+        comes(&shop, 40);
+        assert_eq!(shop.deliveries("crm").len(), 16);
+        for minute in 10..10 + tickets {
+            shop.at(&format!("2026-03-02T21:{minute}")).send(&track("Ticket", r#""userId":"u1""#, ""));
+        }
+        shop.is_its_replay();
+        assert_eq!(all_sent(shop.at("2026-03-03T08:00")), 16 + sent);
+        assert_eq!(all_sent(shop.at("2026-04-03T08:00")), 32 + sent);
+    }
+}
