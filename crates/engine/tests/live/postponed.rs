@@ -204,13 +204,26 @@ fn nothing_that_waits_is_lost_when_a_charter_changes_or_somebody_comes_first() {
     let visits =
         |shop: &Shop, more: &str| drop(shop.send(&track("Visit", r#""anonymousId":"a1","userId":"u1""#, more)));
     let comes = |shop: &Shop| visits(shop, "");
-    let says = r#","context":{"consent":{"categoryPreferences":{"mail":false}}}"#;
-    let refuses = |shop: &Shop| visits(shop, says);
     let agrees = |shop: &Shop| {
         let other = BTreeMap::from([("news".to_owned(), true)]);
         let _ = block_on(shop.engine.consent("user_id", "u1", &other)).expect("memory is there");
     };
-    for (first, deliveries) in [(&comes as &dyn Fn(&Shop), 1), (&agrees, 1), (&refuses, 0)] {
+    // Who asks everybody for consent says it with every message.
+    let says = |said: &'static str| {
+        let says = format!(r#","context":{{"consent":{{"categoryPreferences":{{{said}}}}}}}"#);
+        move |shop: &Shop| visits(shop, &says)
+    };
+    let refuses = says(r#""mail":false"#);
+    let (repeats, repeats_more) = (says(r#""mail":true"#), says(r#""ads":true,"mail":true,"news":false"#));
+    // It was buffered, and nobody refuses it any more.
+    let refused = |shop: &Shop| {
+        let says =
+            r#","context":{"consent":{"categoryPreferences":{"mail":false}}},"timestamp":"2026-03-02T20:00:00Z""#;
+        visits(shop, says);
+    };
+    for (first, deliveries) in
+        [(&comes as &dyn Fn(&Shop), 1), (&agrees, 1), (&repeats, 1), (&repeats_more, 1), (&refused, 1), (&refuses, 0)]
+    {
         let mut shop = shop();
         let wanted = BTreeMap::from([("mail".to_owned(), true)]);
         let _ =
