@@ -51,6 +51,14 @@ struct Besides<'a> {
 /// Outcomes of a customer, by their positions in the charter, and when they came, in the order of time.
 type Came = Vec<(i64, usize)>;
 
+/// What came of the customers of a page.
+#[derive(Debug, Default)]
+struct Outcomes {
+    /// Of whom all is there.
+    asked: BTreeSet<Customer>,
+    came: BTreeMap<Customer, Came>,
+}
+
 impl Engine {
     /// Every decision in the log from after a position on, whoever asked for it, each with what was known, how probable each choice was
     /// and which outcomes of this charter followed within their horizons, for whomever the customer turned out to be. There are `limit` in
@@ -70,19 +78,22 @@ impl Engine {
         })
         .await?;
         let mut decisions = Vec::with_capacity(logged.len());
+        // Of a device that many share, there may be as many decisions as there is room for in a page: its history is read once.
+        let mut outcomes = Outcomes::default();
         for some in logged.chunks(DECISIONS_AT_ONCE) {
-            let came = self.came(some).await?;
-            for (logged, came) in some.iter().zip(came) {
+            let whose = self.came(some, &mut outcomes).await?;
+            for (logged, customer) in some.iter().zip(whose) {
+                let came = outcomes.came.get(&customer).map_or(&[][..], Vec::as_slice);
                 if let Some(told) = told_of(&self.terms, &*self.keep, logged.customer, logged).await? {
-                    decisions.push(self.with_what_followed(logged.position, told, &came));
+                    decisions.push(self.with_what_followed(logged.position, told, came));
                 }
             }
         }
         Ok(Evaluated { decisions, next })
     }
 
-    /// For each of these decisions, the outcomes of its customer.
-    async fn came(&self, decisions: &[Logged]) -> Result<Vec<Came>, Error> {
+    /// Whose each of these decisions is; and adds the outcomes of those customers who are not there yet.
+    async fn came(&self, decisions: &[Logged], outcomes: &mut Outcomes) -> Result<Vec<Customer>, Error> {
         let filed = decisions.iter().filter_map(|logged| u32::try_from(logged.customer.0).ok()).map(KeyNumber);
         let filed: BTreeSet<KeyNumber> = filed.collect();
         let keys = self.keep.keys(&filed.into_iter().collect::<Vec<_>>()).await?;
@@ -92,15 +103,16 @@ impl Engine {
         let wanted = Wanted { generation: self.generation, customers: whom, ..Wanted::default() };
         let mut work = Work::new(self, self.clock.now_us());
         work.admit_all(&self.keep.load(&wanted).await?);
-        let mut numbers: BTreeSet<i64> = numbers_of(&around, &customers).into_iter().collect();
-        for customer in &customers {
+        let new: BTreeSet<Customer> = customers.difference(&outcomes.asked).copied().collect();
+        let mut numbers: BTreeSet<i64> = numbers_of(&around, &new).into_iter().collect();
+        for customer in &new {
             numbers.insert(customer.0);
             numbers.extend(&work.person(*customer).profile.elsewhere);
         }
         let numbers: Vec<Customer> = numbers.into_iter().map(Customer).collect();
-        let mut came: BTreeMap<Customer, Came> = BTreeMap::new();
+        let came = &mut outcomes.came;
         let mut before = u64::MAX;
-        loop {
+        while !numbers.is_empty() {
             // A part at a time: all that the log has of a device that many share may be more than memory holds.
             let page = self.keep.log_of(&numbers, before, LOG_AT_ONCE).await?;
             let Some(last) = page.last() else { break };
@@ -112,13 +124,15 @@ impl Engine {
             }
         }
         for came in came.values_mut() {
+            // Where two were one, what stands under the number of both was read for either.
             came.sort_unstable();
+            came.dedup();
         }
-        let whose = self.recall_each(&around, decisions).await?;
-        Ok(whose.iter().map(|(whose, _)| came.get(whose).cloned().unwrap_or_default()).collect())
+        outcomes.asked.extend(new);
+        Ok(self.recall_each(&around, decisions).await?.into_iter().map(|(whose, _)| whose).collect())
     }
 
-    fn with_what_followed(&self, position: u64, told: Told, came: &Came) -> Box<RawValue> {
+    fn with_what_followed(&self, position: u64, told: Told, came: &[(i64, usize)]) -> Box<RawValue> {
         let Told { decided, known, at_us } = told;
         let now_us = self.clock.now_us();
         let time = |us: i64| Timestamp::from_micros(us).to_string();

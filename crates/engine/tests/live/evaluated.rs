@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::open;
 use crate::stories::{Shop, asked, track};
+use crate::watched::Watched;
 
 const GUIDE: &str = include_str!("../../../../docs/guide/decisions.md");
 
@@ -104,6 +105,27 @@ fn where_nothing_is_decided_for_long_a_page_ends_and_says_where_it_goes_on() {
     }
     assert_eq!(pages, [1, 0, 0, 1, 0, 0, 1, 0, 0, 0]);
     assert_eq!(evaluated(&shop, 1_000).len(), 3);
+}
+
+#[test]
+fn a_page_reads_the_history_of_a_customer_once() {
+    let mut shop = Shop::new();
+    let watched = Watched::new(&shop.keep);
+    shop.engine = open(CHARTER, &watched, &shop.clock, Options::default()).expect("memory is there");
+    let entries = 2 * 150;
+    for n in 0..150 {
+        shop.send(&track("Visit", r#""userId":"u1""#, ""));
+        block_on(shop.engine.decide(asked("user_id", "u1", &format!("page {n}")))).expect("memory is there");
+        shop.clock.0.fetch_add(1_000_000, Ordering::Relaxed);
+    }
+    shop.send(&track("Order", r#""userId":"u1""#, ""));
+    // Somebody else beside it, of whom nothing came.
+    block_on(shop.engine.decide(asked("user_id", "u2", "page"))).expect("memory is there");
+    watched.entries_of.store(0, Ordering::Relaxed);
+    let page = evaluated(&shop, 1_000);
+    assert_eq!(watched.entries_of.load(Ordering::Relaxed), entries + 2);
+    assert_eq!(page.iter().filter(|line| line.contains(r#""came_at":"2026"#)).count(), 150);
+    assert_eq!(page, evaluated(&shop, 7), "it does not depend on where a page ends");
 }
 
 /// The example of the guide, in another language.
