@@ -11,7 +11,7 @@ pub trait Gate: Send + Sync + Debug {
     /// Whether this may be sent at a time, in microseconds since 1970.
     ///
     /// # Errors
-    /// When that cannot be told now. Then it is not sent, and asked again a moment later.
+    /// When that cannot be told now. Then it is not sent, and asked again a moment later, and later each time.
     async fn ask(&self, post: &Post, now_us: i64) -> Result<Sending, crate::Error>;
 }
 

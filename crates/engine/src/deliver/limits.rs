@@ -8,8 +8,15 @@ pub const ATTEMPT: Duration = Duration::from_secs(15);
 /// For how long nobody else gets a delivery that was taken. Longer than an attempt, so that a slow answer is not overtaken.
 pub const LEASE_US: i64 = 60 * SECOND_US;
 
-/// After how long it is asked again whether something may be sent where that cannot be told.
+/// After how long it is asked again whether something may be sent where that cannot be told; after twice as long each time that it still
+/// cannot.
 pub const UNSURE_US: i64 = 5 * SECOND_US;
+
+/// The longest of these.
+pub const UNSURE_US_MAX: i64 = 5 * MINUTE_US;
+
+/// Deliveries of a target of which it is remembered how long they were put off because of that; any other is by [`UNSURE_US`].
+pub const UNSURE_KNOWN: usize = 10_000;
 
 /// Attempts at one target at a time.
 pub const IN_FLIGHT: usize = 16;

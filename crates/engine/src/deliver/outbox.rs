@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
 use futures::stream::StreamExt as _;
-use keep::{Commit, Delivery, Keep, Outcome, RecordChange, Settled, Take};
+use hashbrown::HashMap;
+use keep::{Commit, Delivery, Keep, Outcome, Post, RecordChange, Settled, Take};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -16,7 +17,7 @@ use super::counts::{Counters, Counts};
 use super::error::Error;
 use super::gate::{Gate, Sending};
 use super::judge::{Verdict, judge};
-use super::limits::{IN_FLIGHT, LEASE_US, PAGE, POLL, REFRESH, TRIES_MAX, UNSURE_US};
+use super::limits::{IN_FLIGHT, LEASE_US, PAGE, POLL, REFRESH, TRIES_MAX, UNSURE_KNOWN, UNSURE_US, UNSURE_US_MAX};
 use super::stored::{self, Known, record_name};
 use super::target::Target;
 use super::wire::{Answer, Request, Wire};
@@ -42,6 +43,30 @@ pub(super) struct Lane {
     pub(super) bell: Notify,
     /// Until when the target wants to be left alone.
     pub(super) quiet_until_us: AtomicI64,
+    /// Deliveries of which it cannot be told whether they may be sent, by their ids: until when each was put off last, and by how much.
+    unsure: Mutex<HashMap<Vec<u8>, (i64, i64)>>,
+}
+
+impl Lane {
+    /// It cannot be told now whether this delivery may be sent: says until when it waits.
+    fn unsure(&self, id: &[u8], now_us: i64) -> i64 {
+        let mut unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner);
+        let by_us = unsure.get(id).map_or(UNSURE_US, |(_, by_us)| by_us.saturating_mul(2).min(UNSURE_US_MAX));
+        let until_us = now_us.saturating_add(by_us);
+        if unsure.len() >= UNSURE_KNOWN {
+            // Somebody else has sent them, or they are gone.
+            unsure.retain(|_, (until_us, _)| until_us.saturating_add(LEASE_US) > now_us);
+        }
+        if unsure.len() < UNSURE_KNOWN || unsure.contains_key(id) {
+            unsure.insert(id.to_owned(), (until_us, by_us));
+        }
+        until_us
+    }
+
+    /// It could be told.
+    fn sure(&self, id: &[u8]) {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
 }
 
 /// A delivery that was tried, or could not be, and what came of it.
@@ -180,10 +205,7 @@ impl Outbox {
     /// Sends it if it may be sent, and writes down what came of it. What could not be written down comes back.
     async fn attempt(&self, known: Known, delivery: Delivery) -> Option<Tried> {
         let sending = match &self.gate {
-            Some(gate) => gate.ask(&delivery.post, self.clock.now_us()).await.unwrap_or_else(|error| {
-                let why = format!("it cannot be told whether it may be sent: {error}");
-                Sending::NotBefore { until_us: self.clock.now_us().saturating_add(UNSURE_US), why }
-            }),
+            Some(gate) => self.ask(gate, &known.target.name, &delivery.post).await,
             None => Sending::Now,
         };
         let came = match sending.outcome() {
@@ -192,6 +214,16 @@ impl Outbox {
         };
         let at_us = self.clock.now_us();
         self.settle(Tried { known, delivery, came, at_us, removed: false }).await
+    }
+
+    /// Whether it may be sent; where that cannot be told, not yet.
+    async fn ask(&self, gate: &Arc<dyn Gate>, target: &str, post: &Post) -> Sending {
+        let asked = gate.ask(post, self.clock.now_us()).await;
+        let lane = self.lane(target);
+        asked.inspect(|_| lane.sure(&post.id)).unwrap_or_else(|error| Sending::NotBefore {
+            until_us: lane.unsure(&post.id, self.clock.now_us()),
+            why: format!("it cannot be told whether it may be sent: {error}"),
+        })
     }
 
     async fn send(&self, known: &Known, delivery: &Delivery) -> Answer {

@@ -1,6 +1,7 @@
 //! What only time keeps out, quiet hours and caps that end; and what is asked once more when something is sent.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -121,33 +122,44 @@ fn whoever_becomes_one_with_somebody_while_it_is_asked_consents_still() {
     }
 }
 
-/// Does not know whether anything may be sent.
+/// Does not know whether anything may be sent, as long as this is so.
 #[derive(Debug)]
-struct Unsure;
+struct Unsure(AtomicBool);
 
 #[async_trait]
 impl Gate for Unsure {
     async fn ask(&self, _: &Post, _: i64) -> Result<Sending, Error> {
-        Err(Error::Damaged("a state".to_owned()))
+        if self.0.load(Ordering::Relaxed) { Err(Error::Damaged("a state".to_owned())) } else { Ok(Sending::Now) }
     }
 }
 
 #[test]
-fn what_may_be_sent_nobody_knows_is_asked_again_a_moment_later_and_says_so() {
+fn what_may_be_sent_nobody_knows_is_asked_again_ever_later_and_says_so() {
     let shop = shop();
     let (outbox, receiver) = outbox(&shop);
     shop.at("2026-03-02T10:00").send(&track("Ticket", r#""userId":"u1""#, ""));
     let keep = Arc::<Memory>::clone(&shop.keep) as Arc<dyn Keep>;
     let unsure = Outbox::new(keep, Arc::clone(shop.engine.clock()), Arc::<Receiver>::clone(&receiver));
-    block_on(unsure.asking(Arc::new(Unsure)).deliver_due()).expect("memory is there");
-    let [waiting] = block_on(outbox.waiting("crm", 10)).expect("memory is there").try_into().expect("one waits");
-    assert_eq!((waiting.attempts, waiting.due_at.as_str()), (0, "2026-03-02T10:00:05Z"));
-    let why = waiting.why.expect("it is told");
-    assert!(why.contains("whether it may be sent") && why.contains("a state"), "{why}");
-    block_on(outbox.deliver_due()).expect("memory is there");
-    assert_eq!(*receiver.0.lock().expect("nobody panics"), 0);
-    shop.at("2026-03-02T10:00:05");
-    block_on(outbox.deliver_due()).expect("memory is there");
+    let gate = Arc::new(Unsure(AtomicBool::new(true)));
+    let unsure = unsure.asking(Arc::<Unsure>::clone(&gate));
+    let delivers = |outbox: &Outbox| block_on(outbox.deliver_due()).expect("memory is there");
+    let due_at = || {
+        let waiting = block_on(outbox.waiting("crm", 10)).expect("memory is there").try_into();
+        let [waiting]: [engine::deliver::ShownWaiting; 1] = waiting.expect("one waits");
+        let why = waiting.why.expect("it is told");
+        assert!(why.contains("whether it may be sent") && why.contains("a state"), "{why}");
+        assert_eq!(waiting.attempts, 0);
+        waiting.due_at
+    };
+    for due in ["10:00:05", "10:00:15", "10:00:35", "10:01:15", "10:02:35", "10:05:15", "10:10:15", "10:15:15"] {
+        delivers(&unsure);
+        assert_eq!(due_at(), format!("2026-03-02T{due}Z"));
+        delivers(&outbox);
+        assert_eq!(*receiver.0.lock().expect("nobody panics"), 0);
+        shop.at(&format!("2026-03-02T{due}"));
+    }
+    gate.0.store(false, Ordering::Relaxed);
+    delivers(&unsure);
     assert_eq!(*receiver.0.lock().expect("nobody panics"), 1);
 }
 
