@@ -86,3 +86,19 @@ fn somebody_whose_history_is_damaged_holds_up_no_other() {
     assert_eq!(shop.deliveries("mail").len(), 3, "it comes again");
     shop.is_its_replay();
 }
+
+#[test]
+fn timers_that_are_too_much_for_one_commit_are_worked_off_each_on_its_own() {
+    let mut shop = Shop::new();
+    for user in ["u1", "u2", "u3"] {
+        shop.send(&track("Order", &format!(r#""userId":"{user}""#), ""));
+    }
+    let watched = Watched::new(&shop.keep);
+    shop.engine = open(SHOP, &watched, &shop.clock, Options::default()).expect("memory is there");
+    watched.room.store(2, Ordering::Relaxed);
+    shop.at("2026-03-04T09:01");
+    while shop.wake() > 0 {}
+    assert_eq!(shop.deliveries("mail").len(), 3);
+    assert_eq!(shop.engine.counts().timers_failed.load(Ordering::Relaxed), 0);
+    shop.is_its_replay();
+}

@@ -1,5 +1,5 @@
-//! A home in memory that counts what is read of it, in which the history of somebody may be damaged, and something may happen between
-//! two looks at it.
+//! A home in memory that counts what is read of it, in which the history of somebody may be damaged, a commit may have little room, and
+//! something may happen between two looks at it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +24,8 @@ pub(crate) struct Watched {
     pub(crate) entries_of: AtomicUsize,
     /// Whose history cannot be read; [`NOBODYS`] for nobody's.
     pub(crate) damaged: AtomicI64,
+    /// Timers that one commit has room for.
+    pub(crate) room: AtomicUsize,
     /// What happens once, after keys were looked at.
     pub(crate) meanwhile: Meanwhile,
 }
@@ -45,6 +47,7 @@ impl Watched {
             keep,
             entries_of: AtomicUsize::new(0),
             damaged: AtomicI64::new(NOBODYS),
+            room: AtomicUsize::new(usize::MAX),
             meanwhile: Meanwhile::default(),
         })
     }
@@ -66,6 +69,10 @@ impl Keep for Watched {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, Error> {
+        let (size, most) = (commit.fired.len(), self.room.load(Ordering::Relaxed));
+        if size > most {
+            return Err(Error::TooLarge { what: "a commit", size, most });
+        }
         self.keep.commit(commit).await
     }
 
