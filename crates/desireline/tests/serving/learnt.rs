@@ -4,6 +4,9 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::executor::block_on;
+use keep::{Embedded, EmbeddedOptions, Keep as _};
+
 use crate::CHARTER;
 use crate::support::{Place, Running, TICKETS};
 
@@ -104,6 +107,21 @@ fn what_an_import_that_failed_after_its_commit_brought_is_known_live() {
         std::thread::sleep(Duration::from_millis(100));
     }
     running.stop();
+}
+
+#[test]
+fn what_is_learnt_at_a_first_start_is_known_to_follow_the_charter_before_it_is_read_again() {
+    let place = Place::new(CHARTER);
+    place.import("first.csv", "u1,Visit,2026-01-01T08:00Z,f1\n");
+    let running = place.start();
+    running.send(r#"{"userId":"u1","event":"Visit"}"#);
+    running.stop();
+    let keep = Embedded::open(place.home.join("live"), EmbeddedOptions::default()).expect("it was closed");
+    let noted = |name| {
+        let records = block_on(keep.records(name, None, 1)).expect("it can be read");
+        records.first().unwrap_or_else(|| panic!("`{name}` is noted")).version
+    };
+    assert!(noted("live state follows") < noted("told what was imported"), "said later, all of it would be read again");
 }
 
 /// A charter by which message ids are forgotten soon, and tickets come without any.

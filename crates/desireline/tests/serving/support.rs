@@ -117,7 +117,7 @@ impl Place {
         assert_eq!(code, 0, "{err}");
     }
 
-    /// The same of a command that has to succeed and answers in JSON.
+    /// Runs a command that has to succeed and answers in JSON.
     pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let (code, out, err) = self.run(&[&["--json"], arguments].concat());
         assert_eq!(code, 0, "{arguments:?}: {out}{err}");
