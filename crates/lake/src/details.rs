@@ -59,6 +59,12 @@ impl<'b> Rows<'b> {
         self.batch.column(position)
     }
 
+    /// Whether the column of the batch has nothing in any row.
+    fn say_nothing(&self, column: &Column) -> bool {
+        let column = self.column(column);
+        column.null_count() == column.len()
+    }
+
     fn row(&self, row: usize) -> Row<'b> {
         Row::new(self.batch, row, self.projection)
     }
@@ -144,10 +150,18 @@ impl<'a> Reading<'a> {
         // What is a word too was read with it.
         let told = |key: &Wish<'_>| key.is_member() && self.words.iter().any(|(wish, _)| wish == key);
         for (wish, column) in self.keys.iter().zip(&mut details.keys).filter(|(wish, _)| !told(wish)) {
+            if rows.say_nothing(wish.column) {
+                column.resize(column.len() + rows.at.len(), 0);
+                continue;
+            }
             let read = |row: usize| with_text(&rows.row(row), wish.column, key).unwrap_or(0);
             wish.each(rows, moments, flags, 0, column, read);
         }
         for (wish, column) in self.numbers.iter().zip(&mut details.numbers) {
+            if rows.say_nothing(wish.column) {
+                column.resize(column.len() + rows.at.len(), f64::NAN);
+                continue;
+            }
             match wish.column {
                 Column::At | Column::ReceivedAt => {
                     let times = rows.column(wish.column).as_primitive::<TimestampMicrosecondType>();

@@ -146,8 +146,7 @@ pub(crate) fn read_run(
     let schema: SchemaRef = Arc::new(schema.project(columns)?);
     let mut empty = vec![false; columns.len()];
     for ((empty, column), field) in empty.iter_mut().zip(columns).zip(schema.fields()) {
-        let words = field.is_nullable() && matches!(field.data_type(), DataType::Dictionary(..));
-        *empty = words && has_no_word(file, metadata.metadata(), *column)?;
+        *empty = field.is_nullable() && says_nothing(file, metadata.metadata(), *column)?;
     }
     let read = columns.iter().zip(&empty).filter(|(_, empty)| !**empty).map(|(column, _)| *column).collect();
     let places = Places { file: file.clone(), metadata };
@@ -156,11 +155,15 @@ pub(crate) fn read_run(
     Ok(RunReader { rows, schema, empty, nothing })
 }
 
-/// Whether a column of words has none in any row: then its dictionaries are empty. Decoding ten million rows that say nothing
-/// would take longer than many a question.
-fn has_no_word(file: &OpenFile, metadata: &ParquetMetaData, column: usize) -> Result<bool, Error> {
+/// Whether a column has nothing in any row: then its dictionaries are empty. Decoding ten million rows that say nothing would
+/// take longer than many a question.
+fn says_nothing(file: &OpenFile, metadata: &ParquetMetaData, column: usize) -> Result<bool, Error> {
     let file = Arc::new(file.clone());
     for group in metadata.row_groups() {
+        // What says something takes room, and its first page may be long.
+        if group.column(column).uncompressed_size() > NOTHING_BYTES + group.num_rows() / NOTHING_ROWS {
+            return Ok(false);
+        }
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
         let first = SerializedPageReader::new(Arc::clone(&file), group.column(column), rows, None)?.get_next_page()?;
         if !matches!(first, Some(Page::DictionaryPage { num_values: 0, .. })) {
@@ -169,6 +172,11 @@ fn has_no_word(file: &OpenFile, metadata: &ParquetMetaData, column: usize) -> Re
     }
     Ok(true)
 }
+
+/// A column without anything takes at most so many bytes in a row group, and one more for so many rows: the heads of its
+/// pages.
+const NOTHING_BYTES: i64 = 1 << 12;
+const NOTHING_ROWS: i64 = 1 << 6;
 
 /// Reads a run batch by batch.
 pub(crate) struct RunReader {
