@@ -247,6 +247,9 @@ const WHOLE: (Moment, Moment) = (Moment(0), Moment(0));
 impl PathsFold {
     fn matches(&mut self, journey: &Journey<'_>) -> bool {
         let Some(Sought { pattern, trail, finder }) = &mut self.sought else { return false };
+        if !trail.may_occur(journey.moments) {
+            return false;
+        }
         let Some(found) = finder.first(pattern, trail.steps(journey)) else { return false };
         let Occurrence { moments, states } = found;
         let mut first: Option<i64> = None;

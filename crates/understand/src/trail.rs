@@ -12,6 +12,9 @@ pub(crate) struct Trail {
     moments: Moments,
     /// By moment, as far as moments are known, a step of it.
     plain: Vec<Step>,
+    /// The moments without which the pattern occurs nowhere, as bits by their number in it; and by moment its own bit.
+    needed: u64,
+    needs: Vec<u64>,
     /// The channels of the pattern, by their number in it.
     channels: Vec<Word>,
     /// The position of the channel among what is wanted, where the pattern asks for it.
@@ -60,6 +63,8 @@ impl Trail {
             names: pattern.moments().iter().map(|named| named.name.clone()).collect(),
             moments: moments.clone(),
             plain: Vec::new(),
+            needed: pattern.automaton().needed().fold(0, |all, symbol| all | bit(symbol)),
+            needs: Vec::new(),
             channels: pattern.channels().iter().map(|named| words.word(&named.name)).collect(),
             channel: channel(pattern, wanted),
             timed: (0..pattern.automaton().states())
@@ -67,6 +72,12 @@ impl Trail {
                 .any(|test| test.time.is_some()),
             steps: Vec::new(),
         }
+    }
+
+    /// Whether a journey has every moment without which the pattern does not occur: sooner told than whether it does.
+    pub(crate) fn may_occur(&mut self, moments: &[Moment]) -> bool {
+        self.know(moments);
+        moments.iter().fold(0, |met, moment| met | self.needs[moment.index()]) == self.needed
     }
 
     /// The steps of a journey.
@@ -88,16 +99,27 @@ impl Trail {
     /// The steps of moments of which nothing else is known.
     pub(crate) fn moments(&mut self, moments: &[Moment]) -> &[Step] {
         self.steps.clear();
+        self.know(moments);
+        self.steps.extend(moments.iter().map(|moment| self.plain[moment.index()]));
+        &self.steps
+    }
+
+    #[inline]
+    fn know(&mut self, moments: &[Moment]) {
         if moments.iter().max().is_some_and(|last| last.index() >= self.plain.len()) {
             self.learn();
         }
-        self.steps.extend(moments.iter().map(|moment| self.plain[moment.index()]));
-        &self.steps
     }
 
     #[cold]
     fn learn(&mut self) {
         let symbol = |name: &str| u8::try_from(self.names.iter().position(|known| known == name)?).ok();
         self.plain = self.moments.names().iter().map(|name| Step::at(symbol(name))).collect();
+        self.needs = self.plain.iter().map(|step| step.moment.map_or(0, bit) & self.needed).collect();
     }
+}
+
+/// The bit of a moment by its number in a pattern; those beyond the first 64 have none.
+fn bit(symbol: u8) -> u64 {
+    1u64.checked_shl(u32::from(symbol)).unwrap_or(0)
 }

@@ -258,6 +258,25 @@ impl Automaton {
         self.tests.iter().any(StepTest::is_conditional)
     }
 
+    /// The moments, by their position in [`Pattern::moments`](super::Pattern::moments), that every journey has in which the
+    /// pattern occurs: without the states that are one of them, no way leads to the end.
+    pub fn needed(&self) -> impl Iterator<Item = u8> + '_ {
+        let named = self.by_symbol.iter().skip(1).zip(0u8..);
+        named.map(|(_, symbol)| symbol).filter(|symbol| {
+            let others = |state: usize| self.tests[state - 1].moment != MomentTest::Is(*symbol);
+            let (mut met, mut ways) = (START, vec![0]);
+            while let Some(state) = ways.pop() {
+                for next in self.next(state).filter(|next| others(*next)) {
+                    if !has(&met, next) {
+                        put(&mut met, next);
+                        ways.push(next);
+                    }
+                }
+            }
+            !self.is_done(&met)
+        })
+    }
+
     /// The states that accept a moment, from wherever they are reached.
     #[inline]
     pub(super) fn accepted(&self, step: &Step) -> States {
@@ -274,6 +293,11 @@ impl Automaton {
             }
         }
         states
+    }
+
+    /// The states that the first moment may lead to.
+    pub(super) fn first(&self) -> &States {
+        &self.follow[0]
     }
 
     /// The states after one more moment.

@@ -69,7 +69,8 @@ impl Finder {
 
     /// Where the first occurrence that has a moment starts and ends.
     fn extent(&mut self, pattern: &Pattern, journey: &[Step]) -> Option<(usize, usize)> {
-        let begins = |i: &usize| pattern.automaton().step(&START, &journey[*i]) != States::default();
+        let automaton = pattern.automaton();
+        let begins = |i: &usize| both(automaton.first(), &automaton.accepted(&journey[*i])) != States::default();
         let starts = if pattern.from_start { 0..journey.len().min(1) } else { 0..journey.len() };
         let mut starts = starts.filter(begins);
         // Nearly always the first comes to an end, or none does, which is told in one pass.
@@ -105,12 +106,42 @@ impl Finder {
         self.hopeful.clear();
         self.hopeful.resize(range.len(), States::default());
         let mut after = *automaton.accepting();
+        let done = if anywhere { *automaton.accepting() } else { States::default() };
+        let mut idle = Idle::new(pattern);
         for (at, i) in range.clone().enumerate().rev() {
             self.hopeful[at] = after;
-            let done = if anywhere { *automaton.accepting() } else { States::default() };
+            if idle.is(&journey[i]) {
+                continue;
+            }
             let before = automaton.before(&both(&after, &automaton.accepted(&journey[i])));
-            after = std::array::from_fn(|block| before[block] | done[block]);
+            let now = std::array::from_fn(|block| before[block] | done[block]);
+            idle.note(&journey[i], now == after);
+            after = now;
         }
+    }
+}
+
+/// The moment that changed nothing when it came last: while nothing else comes, it changes nothing again. Most moments of
+/// most journeys are such, as those that `..` passes over.
+struct Idle {
+    /// Whether steps that are the same moment are all alike.
+    plain: bool,
+    moment: Option<Option<u8>>,
+}
+
+impl Idle {
+    fn new(pattern: &Pattern) -> Self {
+        Self { plain: !pattern.automaton().is_conditional(), moment: None }
+    }
+
+    #[inline]
+    fn is(&self, step: &Step) -> bool {
+        self.moment == Some(step.moment)
+    }
+
+    #[inline]
+    fn note(&mut self, step: &Step, same: bool) {
+        self.moment = (same && self.plain).then_some(step.moment);
     }
 }
 
@@ -118,8 +149,14 @@ impl Finder {
 fn end(pattern: &Pattern, journey: &[Step], start: usize) -> Option<usize> {
     let automaton = pattern.automaton();
     let mut current = START;
+    let mut idle = Idle::new(pattern);
     for (i, step) in journey.iter().enumerate().skip(start) {
-        current = automaton.step(&current, step);
+        if idle.is(step) {
+            continue;
+        }
+        let next = automaton.step(&current, step);
+        idle.note(step, next == current);
+        current = next;
         if !pattern.to_end && automaton.is_done(&current) {
             return Some(i + 1);
         }
@@ -182,6 +219,20 @@ mod tests {
     }
 
     #[test]
+    fn moments_without_which_it_occurs_nowhere() {
+        let needed = |text: &str| {
+            let pattern = Pattern::parse(text).expect(text);
+            let names = pattern.automaton().needed().map(|symbol| pattern.moments()[usize::from(symbol)].name.clone());
+            names.collect::<Vec<_>>().concat()
+        };
+        for (text, wanted) in
+            [("a .. b", "ab"), ("a | b", ""), ("a? b+ !c", "b"), ("(a b | a c)+ d{<2d}", "ad"), (".", "")]
+        {
+            assert_eq!(needed(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
     fn steps_are_written_as_they_were_read() {
         for text in ["order@web{<2d}", "!a", "!(a | b)", "'Order Completed'", ".", "a{>=30m}"] {
             assert_eq!(Pattern::parse(text).expect(text).step_text(1), text);
@@ -208,6 +259,8 @@ mod tests {
             prop_assert_eq!(found.as_ref().map(|found| found.moments.clone()), expected.clone());
             prop_assert_eq!(pattern.matches(&journey), expected.is_some());
             if let Some(found) = found {
+                let met = |symbol| journey.iter().any(|step| step.moment == Some(symbol));
+                prop_assert!(pattern.automaton().needed().all(met));
                 let mut before = 0;
                 for (state, step) in found.states.iter().zip(&journey[found.moments]) {
                     prop_assert!(pattern.automaton().next(before).any(|next| next == *state));
