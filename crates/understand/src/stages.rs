@@ -10,11 +10,11 @@ use charter::Charter;
 use charter::journeys::{Journey as Drawn, SurveyKind, Worth};
 use charter::moments::Goal;
 use evidence::{Doubt, Share};
-use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted};
+use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted, flag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::count::{Customers, Seen};
+use crate::count::{Customers, Seen, at};
 use crate::durations::{self, Durations, Times};
 use crate::kept;
 use crate::limits::EXACT_TIMES_BYTES;
@@ -75,13 +75,19 @@ impl Question for Options {
         let mut wanted = (*setting.wanted).clone();
         let (valued, asked) = (valued(charter, &mut wanted), asked(charter, &mut wanted));
         let stages = charter.stages.len();
-        let mut stage_of = Vec::new();
+        let mut told: Vec<Told> = Vec::new();
+        let index = |name: &str| setting.moments.intern(name).index();
         for (moment, known) in charter.moments.iter().enumerate() {
-            *crate::count::at(&mut stage_of, setting.moments.intern(&known.name).index()) = charter.stage_of(moment);
+            at(&mut told, index(&known.name)).stage = charter.stage_of(moment);
         }
         let journeys = charter.journeys.iter().filter(|j| setting.journey.as_ref().is_none_or(|name| *name == j.name));
-        let succeeds =
-            journeys.flat_map(|journey| &journey.succeeds).map(|name| setting.moments.intern(name)).collect();
+        let succeeds: Vec<usize> = journeys.flat_map(|journey| &journey.succeeds).map(|name| index(name)).collect();
+        for moment in &succeeds {
+            at(&mut told, *moment).succeeds = true;
+        }
+        for survey in &charter.surveys {
+            at(&mut told, index(&survey.moment)).asks = true;
+        }
         let mut durations = Durations::new(EXACT_TIMES_BYTES);
         durations.grow(stages * stages + 2 * stages);
         let halves = Halves::of(setting);
@@ -89,8 +95,9 @@ impl Question for Options {
             charter: Arc::clone(charter),
             halves,
             to_us: setting.to_us,
-            stage_of,
-            succeeds,
+            told,
+            ends_by_success: !succeeds.is_empty(),
+            valued_flags: valued.iter().map(|valued| flag::wanted(valued.condition)).fold(0, |all, flag| all | flag),
             valued,
             asked,
             survey_moments: charter.surveys.iter().map(|survey| setting.moments.intern(&survey.moment)).collect(),
@@ -172,6 +179,16 @@ struct Asked {
     score: usize,
 }
 
+/// What is to be known of a moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    stage: Option<usize>,
+    /// Whether a journey succeeds with it.
+    succeeds: bool,
+    /// Whether it answers a survey.
+    asks: bool,
+}
+
 /// What the stage board counts.
 #[derive(Debug)]
 pub struct StagesFold {
@@ -179,10 +196,13 @@ pub struct StagesFold {
     halves: Option<Halves>,
     /// The end of the period that was asked for.
     to_us: Option<i64>,
-    /// By moment.
-    stage_of: Vec<Option<usize>>,
-    succeeds: Vec<Moment>,
+    /// By moment, as far as the charter knows them.
+    told: Vec<Told>,
     valued: Vec<Valued>,
+    /// The flags of events that are worth something.
+    valued_flags: u64,
+    /// Whether any moment is a success.
+    ends_by_success: bool,
     asked: Vec<Option<Asked>>,
     /// By survey, the moment of its answers.
     survey_moments: Vec<Moment>,
@@ -238,42 +258,50 @@ impl StagesFold {
         // Moments that follow each other in one stage and one part of the period are counted together.
         let (mut stay, mut half_before): (Option<Stay>, _) = (None, None);
         let mut timed = 0;
-        for (i, (moment, at_us)) in journey.moments.iter().zip(journey.at_us).enumerate() {
-            let part = usize::from(i >= start) + usize::from(i >= middle) + usize::from(i >= end);
-            let half = Some(part).filter(|part| HALVES.contains(part));
-            let windows = || [whole, half].into_iter().flatten();
-            let stage = self.stage_of.get(moment.index()).copied().flatten();
-            if let Some(stage) = stage {
-                let mut since_us = *at_us;
-                let changed = before.is_none_or(|(from, ..)| from != stage);
-                if let Some((from, last_us, entered_us)) = before.filter(|_| !is_before) {
-                    if changed {
-                        let (count, seen) = &mut self.transitions[from * stages + stage];
-                        *count += 1;
-                        seen.note(self.customers.turn);
-                        self.durations.push(from * stages + stage, at_us.abs_diff(last_us));
-                        self.durations.push(stages * stages + from, at_us.abs_diff(entered_us));
-                        timed += 2;
-                    } else {
-                        since_us = entered_us;
+        let flags = journey.run.flags.get(journey.start..).unwrap_or_default();
+        let bounds = [0, start, middle, end, journey.moments.len()];
+        for part in 0..4 {
+            let windows = || [whole, Some(part).filter(|part| HALVES.contains(part))].into_iter().flatten();
+            for i in bounds[part]..bounds[part + 1] {
+                let (moment, at_us) = (journey.moments[i], journey.at_us[i]);
+                let Some(told) = self.told.get(moment.index()).copied() else { continue };
+                if let Some(stage) = told.stage {
+                    match (&mut stay, &mut before) {
+                        (Some(stay), Some((_, last_us, _))) if stay.stage == stage && stay.part == part => {
+                            stay.go_on(at_us);
+                            *last_us = at_us;
+                        }
+                        _ => {
+                            let mut since_us = at_us;
+                            let changed = before.is_none_or(|(from, ..)| from != stage);
+                            if let Some((from, last_us, entered_us)) = before.filter(|_| !is_before) {
+                                if changed {
+                                    let (count, seen) = &mut self.transitions[from * stages + stage];
+                                    *count += 1;
+                                    seen.note(self.customers.turn);
+                                    self.durations.push(from * stages + stage, at_us.abs_diff(last_us));
+                                    self.durations.push(stages * stages + from, at_us.abs_diff(entered_us));
+                                    timed += 2;
+                                } else {
+                                    since_us = entered_us;
+                                }
+                            }
+                            before = Some((stage, at_us, since_us));
+                            let last = stay.replace(Stay::new(stage, part, changed, at_us));
+                            self.visits.stay(last, whole, &mut half_before);
+                        }
                     }
                 }
-                before = Some((stage, *at_us, since_us));
-                match &mut stay {
-                    Some(stay) if !changed && stay.part == part => stay.go_on(*at_us),
-                    _ => {
-                        let before = stay.replace(Stay::new(stage, part, changed, *at_us));
-                        self.visits.stay(before, whole, &mut half_before);
-                    }
+                // A moment without a stage may be a success too.
+                if told.succeeds {
+                    self.visits.stay(stay.take(), whole, &mut half_before);
+                    windows().for_each(|window| self.visits.succeed(window));
                 }
-            }
-            // A moment without a stage may be a success too.
-            if self.succeeds.contains(moment) {
-                self.visits.stay(stay.take(), whole, &mut half_before);
-                windows().for_each(|window| self.visits.succeed(window));
-            }
-            if let Some(stage) = stage {
-                self.gain(journey, i, stage, windows());
+                if let Some(stage) = told.stage
+                    && (told.asks || flags.get(i).is_some_and(|flags| flags & self.valued_flags != 0))
+                {
+                    self.gain(journey, i, stage, windows());
+                }
             }
         }
         self.visits.stay(stay, whole, &mut half_before);
@@ -471,7 +499,7 @@ impl StagesFold {
                 survey,
                 currency: self.charter.currency.as_deref(),
                 halves: self.halves,
-                ends: last && self.succeeds.is_empty(),
+                ends: last && !self.ends_by_success,
                 last,
             };
             measure::measures(goal, windows, &context)

@@ -134,21 +134,42 @@ impl Tally {
 }
 
 /// What the present customer did in one stage and one window.
-#[derive(Debug, Clone, Copy, Default)]
+///
+/// Whether somebody went on from a stage, or fell back, follows at the end from turns: into which stage the customer changed
+/// last, and since when this one is known. So nothing has to be told to all other stages at every change.
+#[derive(Debug, Clone, Copy)]
 struct Visit {
-    /// First and last moment.
-    times: Option<(i64, i64)>,
-    /// The last one that lies in the period.
-    last_inside_us: Option<i64>,
-    went_on: bool,
-    fell_back: bool,
+    /// How many moments; 0 where the customer was not here.
+    moments: u64,
+    first_us: i64,
+    last_us: i64,
+    /// The last one that lies in the period; [`i64::MIN`] where none does.
+    last_inside_us: i64,
+    /// The turn of the first stay.
+    first_turn: u64,
+    /// The turn of the last stay that came after one in another stage, or after nothing; 0 where none did.
+    last_turn: u64,
+    /// The last turn in which the customer changed to a later stage, or succeeded in the last one.
+    later_turn: u64,
     value: f64,
 }
+
+/// Nobody was there.
+const NOBODY: Visit = Visit {
+    moments: 0,
+    first_us: i64::MAX,
+    last_us: i64::MIN,
+    last_inside_us: i64::MIN,
+    first_turn: 0,
+    last_turn: 0,
+    later_turn: 0,
+    value: 0.0,
+};
 
 /// Moments of a journey that follow each other in one stage and one part of the period.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stay {
-    stage: usize,
+    pub(super) stage: usize,
     /// Before the period 0, in its [`HALVES`] their windows, after it one more.
     pub(super) part: usize,
     /// Whether the moment before was of another stage.
@@ -207,6 +228,10 @@ pub(super) struct Visits {
     /// Whether the present customer has any event, by window.
     seen: [bool; WINDOWS],
     present: [Vec<Visit>; WINDOWS],
+    /// The number of stays and successes so far; those of each window know their turn.
+    turn: u64,
+    /// By window, the turn of the last success.
+    succeeded: [u64; WINDOWS],
     /// The present customer's first event of the later half, of each journey the earliest.
     pub(super) later_us: Option<i64>,
 }
@@ -218,8 +243,9 @@ impl Visits {
             customers: [0; WINDOWS],
             without_value: 0,
         };
-        let present = std::array::from_fn(|_| vec![Visit::default(); stages]);
-        Self { counts, halves, seen: [false; WINDOWS], present, later_us: None }
+        let present = std::array::from_fn(|_| vec![NOBODY; stages]);
+        let (seen, succeeded) = ([false; WINDOWS], [0; WINDOWS]);
+        Self { counts, halves, seen, present, turn: 0, succeeded, later_us: None }
     }
 
     /// The customer has events in these windows.
@@ -241,32 +267,29 @@ impl Visits {
         }
     }
 
+    #[inline]
     fn enter(&mut self, window: usize, stay: Stay, changed: bool) {
-        let Stay { stage, part, first_us, last_us, moments, .. } = stay;
-        self.counts.tallies[window][stage].events += moments;
-        let present = &mut self.present[window];
-        // Journeys of a customer come in the order of time, but for those that begin together.
-        let (earliest_us, latest_us) = present[stage].times.unwrap_or((first_us, last_us));
-        present[stage].times = Some((earliest_us.min(first_us), latest_us.max(last_us)));
-        if part <= *HALVES.end() {
-            present[stage].last_inside_us = present[stage].last_inside_us.max(Some(last_us));
+        self.turn += 1;
+        let visit = &mut self.present[window][stay.stage];
+        if visit.moments == 0 {
+            visit.first_turn = self.turn;
         }
         if changed {
-            let (earlier, from_here) = present.split_at_mut(stage);
-            for visit in earlier {
-                visit.went_on |= visit.times.is_some();
-            }
-            for visit in &mut from_here[1..] {
-                visit.fell_back |= visit.times.is_some();
-            }
+            visit.last_turn = self.turn;
+        }
+        visit.moments += stay.moments;
+        // Journeys of a customer come in the order of time, but for those that begin together.
+        visit.first_us = visit.first_us.min(stay.first_us);
+        visit.last_us = visit.last_us.max(stay.last_us);
+        if stay.part <= *HALVES.end() {
+            visit.last_inside_us = visit.last_inside_us.max(stay.last_us);
         }
     }
 
     /// The customer succeeds: who is in the last stage has gone on from it.
     pub(super) fn succeed(&mut self, window: usize) {
-        if let Some(last) = self.present[window].last_mut() {
-            last.went_on |= last.times.is_some();
-        }
+        self.turn += 1;
+        self.succeeded[window] = self.turn;
     }
 
     /// An outcome of some value.
@@ -295,17 +318,32 @@ impl Visits {
             }
             customers[window] += 1;
             let ends = halves.and_then(|halves| Some((halves, halves.end_us(window)?)));
-            for (stage, (visit, tally)) in self.present[window].iter_mut().zip(&mut tallies[window]).enumerate() {
-                let Visit { times, last_inside_us, went_on, fell_back, value } = std::mem::take(visit);
-                let Some((first_us, last_us)) = times else { continue };
+            let present = &mut self.present[window];
+            // From the last stage one goes on by success alone, from others by coming to a later one.
+            let (mut later_turn, mut came_later) = (self.succeeded[window], 0);
+            for visit in present.iter_mut().rev() {
+                visit.later_turn = later_turn;
+                came_later = visit.last_turn.max(came_later);
+                later_turn = came_later;
+            }
+            let mut came_earlier = 0;
+            for (stage, (visit, tally)) in present.iter_mut().zip(&mut tallies[window]).enumerate() {
+                let visit = std::mem::replace(visit, NOBODY);
+                let fell_back = came_earlier > visit.first_turn;
+                came_earlier = visit.last_turn.max(came_earlier);
+                let Visit { moments, first_us, last_us, last_inside_us, value, .. } = visit;
+                if moments == 0 {
+                    continue;
+                }
                 tally.customers += 1;
-                tally.went_on += u64::from(went_on);
+                tally.events += moments;
+                tally.went_on += u64::from(visit.later_turn > visit.first_turn);
                 tally.fell_back += u64::from(fell_back);
-                if let (Some((halves, end_us)), Some(last_us)) = (ends, last_inside_us)
-                    && last_us > end_us - ACTIVE_US
+                if let Some((halves, end_us)) = ends
+                    && last_inside_us > end_us - ACTIVE_US
                 {
                     tally.active += 1;
-                    let until_us = last_us.saturating_add(ACTIVE_US);
+                    let until_us = last_inside_us.saturating_add(ACTIVE_US);
                     let until_us = if window == 1 { halves.passes(until_us - 1) } else { until_us };
                     due_us = Some(due_us.map_or(until_us, |due_us| due_us.min(until_us)));
                 }
