@@ -10,7 +10,9 @@ use std::sync::Arc;
 use charter::Charter;
 use event::Column;
 use evidence::{Doubt, Share};
+use hashbrown::HashMap;
 use journey::{Fold, Journey, Moments, Of, Setting, Wanted, Word, Words};
+use rapidhash::fast::RandomState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +50,8 @@ const LATE_US: f64 = 30.0 * 86_400e6;
 const SECOND_US: i64 = 1_000_000;
 /// More events than this of one customer in one second are no person's.
 const BURST_EVENTS: usize = 10;
+/// So many counts wait until they are added up.
+const WAITING_MAX: usize = 256;
 
 impl Question for Options {
     const NAME: &'static str = "quality";
@@ -84,6 +88,9 @@ impl Question for Options {
             repeats: false,
             bursts: false,
             counts: Counts::default(),
+            events: Hours::new(&offsets),
+            pairs: Pairs::default(),
+            waiting: Vec::new(),
             channels: Hours::new(&offsets),
             sources: Hours::new(&offsets),
             offsets,
@@ -190,9 +197,43 @@ pub struct QualityFold {
     repeats: bool,
     bursts: bool,
     counts: Counts,
-    /// Events by word and hour.
+    /// Events by channel and source, and by hour: of what this fold saw itself.
+    events: Hours,
+    pairs: Pairs,
+    /// What is not counted yet: by pair and hour, how many. Counts lie far apart, and to wait for one after the other would
+    /// take longer than all else; many at once are fetched together.
+    waiting: Vec<(Word, i64, u64)>,
+    /// The same by channel, and by source, once they were told apart.
     channels: Hours,
     sources: Hours,
+}
+
+/// Numbers channels and sources that events come with.
+#[derive(Debug, Default)]
+struct Pairs {
+    /// By number.
+    all: Vec<(Word, Word)>,
+    numbers: HashMap<(Word, Word), Word, RandomState>,
+    /// The pair that came last, and its number.
+    last: Option<((Word, Word), Word)>,
+}
+
+impl Pairs {
+    #[inline]
+    fn number(&mut self, pair: (Word, Word)) -> Word {
+        if let Some((last, number)) = self.last
+            && last == pair
+        {
+            return number;
+        }
+        let next = Word(u32::try_from(self.all.len()).expect("far fewer than 2^32 channels and sources"));
+        let number = *self.numbers.entry(pair).or_insert(next);
+        if number == next {
+            self.all.push(pair);
+        }
+        self.last = Some((pair, number));
+        number
+    }
 }
 
 /// Differences only, so that what was counted can be kept, and taken out again.
@@ -258,17 +299,18 @@ fn place(word: Word) -> usize {
 impl QualityFold {
     /// What the clocks showed at these events, which are `events` of the journey and lie in one hour.
     fn clocks(&mut self, journey: &Journey<'_>, events: Range<usize>, hour: Hour) {
-        let [channels, sources, received] = self.positions;
-        for same in journey.words(channels)[events.clone()].chunk_by(|a, b| a == b) {
-            *self.channels.of(same[0], hour.number) += same.len() as u64;
+        let [channels, sources, _] = self.positions;
+        let (channels, sources) = (&journey.words(channels)[events.clone()], &journey.words(sources)[events.clone()]);
+        let mut from = 0;
+        while from < events.len() {
+            let pair = (channels[from], sources[from]);
+            let rest = channels[from + 1..].iter().copied().zip(sources[from + 1..].iter().copied());
+            let same = 1 + rest.take_while(|other| *other == pair).count();
+            self.waiting.push((self.pairs.number(pair), hour.number, same as u64));
+            from += same;
         }
-        let sources = &journey.words(sources)[events.clone()];
-        for same in sources.chunk_by(|a, b| a == b) {
-            *self.sources.of(same[0], hour.number) += same.len() as u64;
-        }
-        let (at_us, received) = (&journey.at_us[events.clone()], &journey.numbers(received)[events]);
         if hour.number.rem_euclid(24) == 0 {
-            let exactly = at_us.iter().zip(sources).filter(|(at_us, _)| **at_us == hour.begins_us);
+            let exactly = journey.at_us[events].iter().zip(sources).filter(|(at_us, _)| **at_us == hour.begins_us);
             for place in exactly.map(|(_, source)| place(*source)) {
                 *at(&mut self.counts.midnight, place) += 1;
                 if is_new_year(hour.number.div_euclid(24)) {
@@ -276,6 +318,11 @@ impl QualityFold {
                 }
             }
         }
+    }
+
+    /// How far the clocks of whoever sent the events were from ours.
+    fn arrivals(&mut self, journey: &Journey<'_>) {
+        let (at_us, received) = (journey.at_us, journey.numbers(self.positions[2]));
         for (at_us, received_us) in at_us.iter().zip(received).filter(|(_, received_us)| !received_us.is_nan()) {
             let behind_us = received_us - *at_us as f64;
             self.counts.received += 1;
@@ -285,6 +332,31 @@ impl QualityFold {
         if let Some(now_us) = self.options.now_us {
             self.counts.future += (at_us.len() - at_us.partition_point(|at_us| *at_us <= now_us)) as u64;
         }
+    }
+
+    /// Counts what waits.
+    fn count(&mut self) {
+        let rows = self.events.rows_max();
+        for (pair, hour, n) in self.waiting.drain(..) {
+            if pair.index() < rows {
+                *self.events.of(pair, hour) += n;
+            } else {
+                let (channel, source) = self.pairs.all[pair.index()];
+                *self.channels.of(channel, hour) += n;
+                *self.sources.of(source, hour) += n;
+            }
+        }
+    }
+
+    /// Tells channels and sources apart, which are counted together while events come.
+    fn tell_apart(&mut self) {
+        self.count();
+        for ((pair, hour), n) in self.events.iter() {
+            let (channel, source) = self.pairs.all[Word(pair).index()];
+            *self.channels.of(channel, hour) += n;
+            *self.sources.of(source, hour) += n;
+        }
+        self.events = Hours::new(&self.offsets);
     }
 
     /// Events of one customer in one second.
@@ -326,6 +398,13 @@ impl Fold for QualityFold {
             self.clocks(journey, from..from + 1 + more, hour);
             from += 1 + more;
         }
+        if self.waiting.len() >= WAITING_MAX {
+            self.count();
+        }
+        self.arrivals(journey);
+        if !journey.at_us.windows(2).any(|pair| pair[1] < pair[0].saturating_add(SECOND_US)) {
+            return;
+        }
         let mut start = 0;
         let second = |at_us: i64| at_us.div_euclid(SECOND_US);
         for same in journey.at_us.chunk_by(|a, b| *b < a.saturating_add(SECOND_US) && second(*a) == second(*b)) {
@@ -336,8 +415,10 @@ impl Fold for QualityFold {
         }
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, mut other: Self) {
         self.customer = None;
+        self.tell_apart();
+        other.tell_apart();
         self.counts.each(&other.counts, |ours, theirs| *ours += theirs);
         for (ours, theirs) in [(&mut self.channels, other.channels), (&mut self.sources, other.sources)] {
             theirs.iter().for_each(|((word, hour), n)| *ours.of(Word(word), hour) += n);
@@ -345,6 +426,7 @@ impl Fold for QualityFold {
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
+        self.tell_apart();
         let sorted = |hours: &Hours| {
             let mut all: Vec<((u32, i64), u64)> = hours.iter().collect();
             all.sort_unstable();
@@ -367,15 +449,18 @@ impl Fold for QualityFold {
         true
     }
 
-    fn subtract(&mut self, other: Self) {
+    fn subtract(&mut self, mut other: Self) {
         self.customer = None;
+        self.tell_apart();
+        other.tell_apart();
         self.counts.each(&other.counts, |ours, theirs| *ours -= theirs);
         for (ours, theirs) in [(&mut self.channels, other.channels), (&mut self.sources, other.sources)] {
             theirs.iter().for_each(|((word, hour), n)| *ours.of(Word(word), hour) -= n);
         }
     }
 
-    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+    fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {
+        self.tell_apart();
         let counts = &self.counts;
         let names = self.words.names();
         let channels = series::by_name(&self.channels, &names);

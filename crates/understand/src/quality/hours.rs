@@ -77,8 +77,8 @@ pub(super) struct Hours {
 }
 
 const NO_ROW: u32 = u32::MAX;
-/// So many counts lie one beside the other: 1 MiB.
-const COUNTS_MAX: usize = 1 << 17;
+/// So many counts lie one beside the other: 2 MiB.
+const COUNTS_MAX: usize = 1 << 18;
 
 impl Hours {
     /// None yet, of a period whose offsets these are.
@@ -94,6 +94,11 @@ impl Hours {
             counts: Vec::new(),
             others: HashMap::default(),
         }
+    }
+
+    /// How many words have a place.
+    pub(super) fn rows_max(&self) -> usize {
+        COUNTS_MAX.checked_div(self.placed).unwrap_or(0)
     }
 
     /// The count of a word and an hour.
