@@ -85,7 +85,7 @@ impl Question for Options {
             switches: Vec::new(),
             times: Durations::new(EXACT_TIMES_BYTES),
             spreads: Vec::new(),
-            gatherer: Gatherer::default(),
+            gatherer: Some(Box::default()),
             steps: Steps::default(),
         }
     }
@@ -188,7 +188,8 @@ pub struct ChannelsFold {
     times: Durations,
     /// By number of channels.
     spreads: Vec<Reach>,
-    gatherer: Gatherer,
+    /// Away while its interactions are looked at.
+    gatherer: Option<Box<Gatherer>>,
     steps: Steps,
 }
 
@@ -199,19 +200,19 @@ impl Fold for ChannelsFold {
         self.customers.enter(journey.customer);
         self.total.journeys += 1;
         self.total.events += journey.moments.len() as u64;
-        self.follow(journey);
-        if self.kinds.is_empty() {
+        // Without a change of channel there is none inside of an interaction.
+        if !self.follow(journey) || self.kinds.is_empty() {
             return;
         }
         self.learn();
-        let mut gatherer = std::mem::take(&mut self.gatherer);
+        let mut gatherer = self.gatherer.take().unwrap_or_default();
         for number in 0..self.kinds.len() {
             gatherer.gather(journey, &self.kinds[number], journey.words(self.channel), self.until_us);
             for interaction in &gatherer.interactions {
                 self.context(journey, number, interaction, &gatherer);
             }
         }
-        self.gatherer = gatherer;
+        self.gatherer = Some(gatherer);
     }
 
     fn merge(&mut self, other: Self) {
@@ -318,8 +319,8 @@ impl ChannelsFold {
         slot
     }
 
-    /// Follows a journey from channel to channel.
-    fn follow(&mut self, journey: &Journey<'_>) {
+    /// Follows a journey from channel to channel; whether it changes from one to another.
+    fn follow(&mut self, journey: &Journey<'_>) -> bool {
         let turn = self.customers.turn;
         let (mut before, mut before_us, mut distinct) = (Word::NONE, 0, 0);
         let mut last_switch = None;
@@ -366,6 +367,7 @@ impl ChannelsFold {
         spread.journeys += 1;
         spread.succeeded += u64::from(journey.ending == Ending::Succeeded);
         spread.abandoned += u64::from(journey.ending == Ending::Abandoned);
+        last_switch.is_some()
     }
 
     /// Finds out which moments identify, of those that became known since.

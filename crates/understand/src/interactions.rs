@@ -34,7 +34,7 @@ use crate::limits::EXACT_TIMES_BYTES;
 use crate::pending::Pending;
 use crate::question::{Question, number};
 use crate::scores::{Places, read};
-use crate::sequences::{Sequences, encode};
+use crate::sequences::{Sequences, Waiting};
 use crate::table::Table;
 use crate::{Comparison, Error};
 
@@ -100,7 +100,7 @@ impl Question for Options {
             words: setting.words.clone(),
             until_us: setting.until_us,
             customers: Customers::default(),
-            gatherer: Gatherer::default(),
+            gatherer: Some(Box::default()),
             slots: HashMap::with_hasher(SeedableState::fixed()),
             tallies: Vec::new(),
             measures: Durations::new(EXACT_TIMES_BYTES),
@@ -109,7 +109,7 @@ impl Question for Options {
             asked: asked(&setting.charter, &mut wanted).map(|(moment, score)| (setting.moments.intern(moment), score)),
             answers: Vec::new(),
             path: Vec::new(),
-            bytes: Vec::new(),
+            waiting: Waiting::default(),
             seen: Vec::new(),
             turn: 0,
             pending: Pending::new(setting.until_us),
@@ -178,6 +178,20 @@ impl Tally {
         [opened, resolved, open, judged, first_contact, accurate]
     }
 
+    /// Adds one interaction: where it was not resolved it has no sums.
+    fn add(&mut self, one: &Tally) {
+        self.opened += one.opened;
+        self.resolved += one.resolved;
+        self.open += one.open;
+        self.judged += one.judged;
+        self.first_contact += one.first_contact;
+        self.accurate += one.accurate;
+        if one.resolved > 0 {
+            self.effort.iter_mut().zip(&one.effort).for_each(|(ours, more)| ours.merge(more));
+            self.ces.merge(&one.ces);
+        }
+    }
+
     /// Does the same with each count and each sum of two.
     fn each(&mut self, mut other: Tally, with: impl Fn(&mut u64, u64), sums: fn(&mut Sums, &Sums)) {
         self.counts().into_iter().zip(other.counts()).for_each(|(ours, theirs)| with(ours, *theirs));
@@ -212,7 +226,8 @@ pub struct InteractionsFold {
     words: Words,
     until_us: i64,
     customers: Customers,
-    gatherer: Gatherer,
+    /// Away while its interactions are looked at.
+    gatherer: Option<Box<Gatherer>>,
     slots: HashMap<Grouped, usize, SeedableState<'static>>,
     tallies: Vec<Tally>,
     measures: Durations,
@@ -226,7 +241,8 @@ pub struct InteractionsFold {
     answers: Vec<(u32, i64, f64)>,
     /// The present interaction's path.
     path: Vec<Moment>,
-    bytes: Vec<u8>,
+    /// Paths that are not counted yet.
+    waiting: Waiting,
     /// By moment, the turn of the last interaction that had it.
     seen: Vec<u64>,
     turn: u64,
@@ -263,7 +279,7 @@ impl Fold for InteractionsFold {
                 }
             }
         }
-        let mut gatherer = std::mem::take(&mut self.gatherer);
+        let mut gatherer = self.gatherer.take().unwrap_or_default();
         for number in 0..self.kinds.len() {
             let channels = journey.words(self.places[0]);
             gatherer.gather(journey, &self.kinds[number], channels, self.until_us);
@@ -273,10 +289,12 @@ impl Fold for InteractionsFold {
             self.strays[number].unopened += gatherer.unopened;
             self.strays[number].resolved_again += gatherer.resolved_again;
         }
-        self.gatherer = gatherer;
+        self.gatherer = Some(gatherer);
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, mut other: Self) {
+        self.paths.add_waiting(&mut self.waiting);
+        other.paths.add_waiting(&mut other.waiting);
         self.customers.merge(&other.customers);
         let slots = self.each(&other, |ours, theirs| *ours += theirs, Sums::merge);
         self.measures.merge(other.measures, &slots);
@@ -285,10 +303,12 @@ impl Fold for InteractionsFold {
     }
 
     fn settle(&mut self, hands: &dyn Hands) {
+        self.paths.add_waiting(&mut self.waiting);
         self.measures.settle(hands);
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
+        self.paths.add_waiting(&mut self.waiting);
         let mut groups = vec![((0, By::All, Word::NONE), Tally::default()); self.tallies.len()];
         for (group, slot) in &self.slots {
             groups[*slot] = (*group, self.tallies[*slot]);
@@ -317,7 +337,9 @@ impl Fold for InteractionsFold {
         self.pending.due(until_us)
     }
 
-    fn subtract(&mut self, other: Self) {
+    fn subtract(&mut self, mut other: Self) {
+        self.paths.add_waiting(&mut self.waiting);
+        other.paths.add_waiting(&mut other.waiting);
         self.customers.subtract(&other.customers);
         let slots = self.each(&other, |ours, theirs| *ours -= theirs, Sums::subtract);
         self.measures.subtract(other.measures, &slots);
@@ -413,7 +435,7 @@ impl InteractionsFold {
         ];
         for (by, word) in groups {
             let slot = self.slot((number, by, word));
-            self.tallies[slot].each(tally, |ours, more| *ours += more, Sums::merge);
+            self.tallies[slot].add(&tally);
             if resolved {
                 for (measure, value) in measures.into_iter().enumerate() {
                     self.measures.push(slot * MEASURES + measure, value);
@@ -422,8 +444,9 @@ impl InteractionsFold {
             }
         }
         if interaction.state != State::Open {
-            encode(&self.path, &mut self.bytes);
-            self.paths.add(&self.bytes, 1);
+            if self.waiting.push(&self.path) {
+                self.paths.add_waiting(&mut self.waiting);
+            }
         }
     }
 

@@ -27,6 +27,10 @@ const WANTED_BITS: usize = 1 << 17;
 /// (LEB128). Different sequences are different bytes.
 pub(crate) fn encode(moments: &[Moment], bytes: &mut Vec<u8>) {
     bytes.clear();
+    append(moments, bytes);
+}
+
+fn append(moments: &[Moment], bytes: &mut Vec<u8>) {
     #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
     if moments.iter().fold(0, |all, moment| all | moment.0) < ONE_BYTE {
         bytes.extend(moments.iter().map(|moment| moment.0 as u8));
@@ -72,6 +76,34 @@ pub(crate) struct Sequences {
     kept: usize,
     /// Whether sequences were taken out that were not there.
     astray: bool,
+}
+
+/// Sequences that wait to be added. Those that were added before lie far apart in memory, and to wait for one after the other
+/// takes long; many at once are fetched together.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// The part of the hash of each, and where it may be.
+    found: Vec<(u32, Option<u32>)>,
+}
+
+/// So many sequences wait.
+const WAITING_MAX: usize = 64;
+
+impl Waiting {
+    /// Lets a sequence wait; whether so many do that they should be added.
+    #[inline]
+    pub(crate) fn push(&mut self, sequence: &[Moment]) -> bool {
+        append(sequence, &mut self.bytes);
+        self.ends.push(self.bytes.len());
+        self.ends.len() == WAITING_MAX
+    }
+
+    fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
 }
 
 /// What is known of one: both lie together, since whoever is found is counted.
@@ -130,6 +162,33 @@ impl Sequences {
             self.list_all();
         }
         self.put(part(sequence), sequence, count)
+    }
+
+    /// Adds all that wait, once each.
+    pub(crate) fn add_waiting(&mut self, waiting: &mut Waiting) {
+        // What was kept is put into the table only for whoever adds to it.
+        if waiting.ends.is_empty() {
+            return;
+        }
+        if self.kept > 0 {
+            self.list_all();
+        }
+        let mut found = std::mem::take(&mut waiting.found);
+        found.clear();
+        // First where each may be, then whether it is there: no step has to wait for the one before.
+        found.extend(waiting.each().map(|sequence| {
+            let part = part(sequence);
+            (part, self.table.find(spread(part), |(other, _)| *other == part).map(|(_, number)| *number))
+        }));
+        for ((part, number), sequence) in found.iter().zip(waiting.each()) {
+            match number {
+                Some(number) if self.bytes_of(*number as usize) == sequence => self.all[*number as usize].count += 1,
+                _ => _ = self.put(*part, sequence, 1),
+            }
+        }
+        waiting.found = found;
+        waiting.bytes.clear();
+        waiting.ends.clear();
     }
 
     /// As [`add`](Self::add), where the sequence is in the table if it is there at all.
@@ -346,6 +405,7 @@ mod tests {
             added in prop::collection::vec((prop::collection::vec((0u32..300, 0u32..32), 0..6), 1u64..4), 0..200),
         ) {
             let (mut sequences, mut map) = (Sequences::default(), BTreeMap::new());
+            let (mut together, mut waiting) = (Sequences::default(), Waiting::default());
             let mut bytes = Vec::new();
             for (sequence, count) in added {
                 let moment = |(number, shift): (u32, u32)| Moment((number << shift) % 1_000_000);
@@ -353,9 +413,16 @@ mod tests {
                 encode(&sequence, &mut bytes);
                 prop_assert_eq!(&decode(&bytes).collect::<Vec<_>>(), &sequence);
                 sequences.add(&bytes, count);
+                for _ in 0..count {
+                    if waiting.push(&sequence) {
+                        together.add_waiting(&mut waiting);
+                    }
+                }
                 *map.entry(sequence).or_insert(0) += count;
             }
+            together.add_waiting(&mut waiting);
             prop_assert_eq!(sequences.len(), map.len());
+            prop_assert_eq!(together.keep(), sequences.keep());
             for (sequence, count) in map {
                 encode(&sequence, &mut bytes);
                 prop_assert_eq!(sequences.counts_of(&[&bytes]), [count]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evidence::{Doubt, Share, counted};
-use journey::{Fold, Journey, Moments, Setting};
+use journey::{Fold, Hands, Journey, Moments, Setting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::compare::Shares;
 use crate::count::Customers;
 use crate::kept;
 use crate::question::{Names, Question, number};
-use crate::sequences::{Sequences, decode, encode};
+use crate::sequences::{Sequences, Waiting, decode};
 use crate::table::{Cell, Table};
 use crate::{Comparison, Error};
 
@@ -55,7 +55,7 @@ impl Question for Options {
             journeys: 0,
             customers: Customers::default(),
             sequences: Sequences::default(),
-            bytes: Vec::new(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -64,6 +64,8 @@ impl Question for Options {
         mut b: (&str, VariantsFold),
         moments: &Moments,
     ) -> Result<Comparison<Answer>, Error> {
+        a.1.sequences.add_waiting(&mut a.1.waiting);
+        b.1.sequences.add_waiting(&mut b.1.waiting);
         let names = Names::of(moments);
         // What is typical in either group is looked up in both.
         let typical = |fold: &VariantsFold| -> Vec<Vec<u8>> {
@@ -128,8 +130,7 @@ pub struct VariantsFold {
     journeys: u64,
     customers: Customers,
     sequences: Sequences,
-    /// The present journey's sequence.
-    bytes: Vec<u8>,
+    waiting: Waiting,
 }
 
 impl Fold for VariantsFold {
@@ -139,17 +140,25 @@ impl Fold for VariantsFold {
     fn journey(&mut self, journey: &Journey<'_>) {
         self.customers.enter(journey.customer);
         self.journeys += 1;
-        encode(journey.moments, &mut self.bytes);
-        self.sequences.add(&self.bytes, 1);
+        if self.waiting.push(journey.moments) {
+            self.sequences.add_waiting(&mut self.waiting);
+        }
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, mut other: Self) {
+        self.sequences.add_waiting(&mut self.waiting);
+        other.sequences.add_waiting(&mut other.waiting);
         self.journeys += other.journeys;
         self.customers.merge(&other.customers);
         self.sequences.merge(other.sequences);
     }
 
+    fn settle(&mut self, _: &dyn Hands) {
+        self.sequences.add_waiting(&mut self.waiting);
+    }
+
     fn keep(&mut self) -> Option<Vec<u8>> {
+        self.sequences.add_waiting(&mut self.waiting);
         kept::keep_in(&(self.journeys, &self.customers, self.sequences.keep()?), self.sequences.room())
     }
 
@@ -164,13 +173,16 @@ impl Fold for VariantsFold {
         true
     }
 
-    fn subtract(&mut self, other: Self) {
+    fn subtract(&mut self, mut other: Self) {
+        self.sequences.add_waiting(&mut self.waiting);
+        other.sequences.add_waiting(&mut other.waiting);
         self.journeys -= other.journeys;
         self.customers.subtract(&other.customers);
         self.sequences.subtract(other.sequences);
     }
 
-    fn finish(self, moments: &Moments) -> Result<Answer, Error> {
+    fn finish(mut self, moments: &Moments) -> Result<Answer, Error> {
+        self.sequences.add_waiting(&mut self.waiting);
         let names = Names::of(moments);
         let top = self.top(&names);
         let shown =

@@ -240,7 +240,8 @@ pub(super) fn answers<const N: usize>(folds: [InteractionsFold; N], moments: &Mo
     answers
 }
 
-fn answer(fold: InteractionsFold, moments: &Moments) -> Answer {
+fn answer(mut fold: InteractionsFold, moments: &Moments) -> Answer {
+    fold.paths.add_waiting(&mut fold.waiting);
     let names = Names::of(moments);
     let words = fold.words.names();
     let ways = ways(&fold, &names);
