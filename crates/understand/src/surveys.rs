@@ -12,6 +12,7 @@ use journey::{Dues, Fold, Journey, Moment, Moments, Of, Segment, Setting, Wanted
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::count::at;
 use crate::kept;
 use crate::pending::Pending;
 use crate::question::{Names, Question, crowded, known_moment, number};
@@ -95,6 +96,10 @@ impl Question for Options {
             answered: false,
         });
         let surveys: Vec<Asked> = surveys.collect();
+        let mut concerned = Vec::new();
+        for moment in surveys.iter().flat_map(|survey| [Some(survey.moment), survey.asks]).flatten() {
+            *at(&mut concerned, moment.index()) = true;
+        }
         let of_charter = &setting.charter.segments;
         SurveysFold {
             limit: if self.limit == 0 { usize::MAX } else { self.limit },
@@ -107,6 +112,7 @@ impl Question for Options {
                 surveys.len()
             ],
             surveys,
+            concerned,
             segments: of_charter.iter().map(|segment| Segment::new(&segment.when, setting)).collect(),
             segment_names: of_charter.iter().map(|segment| segment.name.as_str().into()).collect(),
             customer: None,
@@ -167,6 +173,8 @@ pub struct SurveysFold {
     /// A text with nothing in it.
     empty: Word,
     surveys: Vec<Asked>,
+    /// By moment, whether it answers a survey or asks for an answer.
+    concerned: Vec<bool>,
     segments: Vec<Segment>,
     segment_names: Vec<Arc<str>>,
     customer: Option<i64>,
@@ -314,6 +322,9 @@ impl Fold for SurveysFold {
             self.member.clear();
         }
         for (i, moment) in journey.moments.iter().enumerate() {
+            if !self.concerned.get(moment.index()).copied().unwrap_or(false) {
+                continue;
+            }
             if self.surveys.iter().any(|survey| survey.asks == Some(*moment)) {
                 self.enter(journey);
                 for (survey, tally) in self.surveys.iter_mut().zip(&mut self.tallies) {
