@@ -157,6 +157,10 @@ impl<'a> Reading<'a> {
             let read = |row: usize| with_text(&rows.row(row), wish.column, key).unwrap_or(0);
             wish.each(rows, moments, flags, 0, column, read);
         }
+        self.read_numbers(rows, moments, flags, details);
+    }
+
+    fn read_numbers(&self, rows: &Rows<'_>, moments: &[Moment], flags: &[u64], details: &mut Details) {
         for (wish, column) in self.numbers.iter().zip(&mut details.numbers) {
             if rows.say_nothing(wish.column) {
                 column.resize(column.len() + rows.at.len(), f64::NAN);

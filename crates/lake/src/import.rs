@@ -7,10 +7,9 @@
 mod work;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use event::Event;
@@ -34,7 +33,7 @@ use crate::waiting::{self, Waiting, rows_under};
 use crate::words::Words;
 use crate::writer::Stock;
 
-use work::{Runs, Work};
+use work::{Runs, Work, remove_files};
 
 /// How an import is done.
 #[derive(Debug, Clone, Default)]
@@ -475,13 +474,6 @@ pub(crate) fn run_on_buckets(
         }
     })?;
     Ok(done.into_inner().expect("no holder of this lock panics"))
-}
-
-/// Deletes files that no commit names any more. One that cannot be deleted only takes up space.
-fn remove_files<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) {
-    for path in paths {
-        let _ = std::fs::remove_file(root.join(path));
-    }
 }
 
 impl Sink for Importer {

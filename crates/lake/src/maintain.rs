@@ -154,7 +154,8 @@ impl Lake {
         if !taken_back {
             graph.undo(a, b);
             let last = graph.undone().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            merged = append(&mut links, LINKS, identity.links_batches(last.as_slice(), true), last.iter().len()).await?;
+            merged =
+                append(&mut links, LINKS, identity.links_batches(last.as_slice(), true), last.iter().len()).await?;
         }
         self.links_are(&links, &merged).await
     }
@@ -175,7 +176,8 @@ impl Lake {
         if a != b && !graph.is_said(a, b) {
             graph.say(a, b);
             let last = graph.links().into_iter().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            merged = append(&mut links, LINKS, identity.links_batches(last.as_slice(), false), last.iter().len()).await?;
+            merged =
+                append(&mut links, LINKS, identity.links_batches(last.as_slice(), false), last.iter().len()).await?;
         }
         self.links_are(&links, &merged).await
     }

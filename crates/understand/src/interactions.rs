@@ -443,10 +443,8 @@ impl InteractionsFold {
                 self.measures.added(MEASURES as u64);
             }
         }
-        if interaction.state != State::Open {
-            if self.waiting.push(&self.path) {
-                self.paths.add_waiting(&mut self.waiting);
-            }
+        if interaction.state != State::Open && self.waiting.push(&self.path) {
+            self.paths.add_waiting(&mut self.waiting);
         }
     }
 

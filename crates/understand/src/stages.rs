@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use charter::Charter;
-use charter::journeys::{Journey as Drawn, SurveyKind, Worth};
+use charter::journeys::Journey as Drawn;
 use charter::moments::Goal;
 use evidence::{Doubt, Share};
-use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted, flag};
+use journey::{Dues, Fold, Hands, Journey, Moment, Moments, Setting, Wanted, flag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +21,12 @@ use crate::limits::EXACT_TIMES_BYTES;
 use crate::pending::Pending;
 use crate::person::shown;
 use crate::question::Question;
-use crate::scores::{Places, read};
+use crate::scores::read;
 use crate::sketch::RELATIVE_ERROR;
 use crate::{Comparison, Error, Table};
 
 mod answer;
+mod goals;
 mod measure;
 mod table;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod tests;
 mod visits;
 
 pub use answer::{Answer, Stage, Transition};
+use goals::{Asked, Valued, asked, valued};
 pub use measure::Measure;
 use visits::{Counts, HALVES, Halves, Stay, Tally, Visits, WINDOWS};
 
@@ -125,58 +127,6 @@ impl Question for Options {
 /// The moments that have a stage.
 pub(crate) fn staged(charter: &Charter) -> Vec<String> {
     charter.moments.iter().filter(|moment| moment.stage.is_some()).map(|moment| moment.name.clone()).collect()
-}
-
-/// An outcome that is worth something: the condition, and the value or where it stands.
-#[derive(Debug, Clone, Copy)]
-struct Valued {
-    condition: usize,
-    number: Option<usize>,
-    amount: f64,
-}
-
-fn valued(charter: &Charter, wanted: &mut Wanted) -> Vec<Valued> {
-    let mut all = Vec::new();
-    for outcome in &charter.outcomes {
-        let Some(worth) = &outcome.value else { continue };
-        let condition = wanted.condition(&outcome.when);
-        all.push(match worth {
-            Worth::Amount(amount) => Valued { condition, number: None, amount: *amount },
-            Worth::Column(column) => {
-                let number = wanted.number(column, Of::Condition(condition));
-                Valued { condition, number: Some(number), amount: 0.0 }
-            }
-        });
-    }
-    all
-}
-
-/// By stage: the survey that measures it, an NPS if there is one, and where its score stands.
-fn asked(charter: &Charter, wanted: &mut Wanted) -> Vec<Option<Asked>> {
-    let of_stage = |stage: usize| {
-        let is_of = |survey: &usize| {
-            let moment = charter.moment(&charter.surveys[*survey].moment);
-            moment.and_then(|moment| charter.stage_of(moment)) == Some(stage)
-        };
-        let of: Vec<usize> = (0..charter.surveys.len()).filter(is_of).collect();
-        let nps = of.iter().find(|survey| charter.surveys[**survey].kind == SurveyKind::Nps);
-        nps.or(of.first()).copied()
-    };
-    let advocacy = |stage: &usize| charter.stages[*stage].goal == Some(Goal::Advocacy);
-    let survey = |stage: usize| Some(stage).filter(advocacy).and_then(of_stage);
-    let surveys: Vec<Option<usize>> = (0..charter.stages.len()).map(survey).collect();
-    let mut place = |survey: usize| {
-        let score = Places::of(&charter.surveys[survey], wanted).score;
-        Asked { survey, kind: charter.surveys[survey].kind, score }
-    };
-    surveys.into_iter().map(|survey| survey.map(&mut place)).collect()
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Asked {
-    survey: usize,
-    kind: SurveyKind,
-    score: usize,
 }
 
 /// What is to be known of a moment.

@@ -126,22 +126,24 @@ impl Finder {
 struct Idle {
     /// Whether steps that are the same moment are all alike.
     plain: bool,
-    moment: Option<Option<u8>>,
+    /// Whether `moment` is one that changed nothing.
+    known: bool,
+    moment: Option<u8>,
 }
 
 impl Idle {
     fn new(pattern: &Pattern) -> Self {
-        Self { plain: !pattern.automaton().is_conditional(), moment: None }
+        Self { plain: !pattern.automaton().is_conditional(), known: false, moment: None }
     }
 
     #[inline]
     fn is(&self, step: &Step) -> bool {
-        self.moment == Some(step.moment)
+        self.known && self.moment == step.moment
     }
 
     #[inline]
     fn note(&mut self, step: &Step, same: bool) {
-        self.moment = (same && self.plain).then_some(step.moment);
+        (self.known, self.moment) = (same && self.plain, step.moment);
     }
 }
 

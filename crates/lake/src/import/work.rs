@@ -83,3 +83,10 @@ impl Work {
         self.leaving.iter().chain(self.runs.values().flat_map(|runs| &runs.merged))
     }
 }
+
+/// Deletes files that no commit names any more. One that cannot be deleted only takes up space.
+pub(super) fn remove_files<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) {
+    for path in paths {
+        let _ = std::fs::remove_file(root.join(path));
+    }
+}
