@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keep::{Customer, Erased, Fate, KeyNumber, Wanted};
+use keep::{Customer, Erased, Fate, KeyNumber, Logged, Wanted};
 
 use crate::counts::Counts;
 use crate::engine::Engine;
+use crate::entry::{self, StoredPair, kind};
 use crate::error::Error;
 use crate::identity::{Around, Most, Seed};
 use crate::limits::{COLLISIONS_MAX, LOG_AT_ONCE};
@@ -21,6 +22,8 @@ use crate::work::Work;
 /// Customers who are to be erased.
 struct Gone {
     keys: BTreeSet<KeyNumber>,
+    /// The same as bytes, and those that were asked for: whoever repeats this may find them no more.
+    bytes: BTreeSet<Vec<u8>>,
     /// Those of their keys, and so their own: whatever is kept under one of them is theirs, but for entries of the log.
     numbers: BTreeSet<Customer>,
     /// Under which entries of theirs may stand besides.
@@ -30,10 +33,23 @@ struct Gone {
     around: Around,
 }
 
+impl Gone {
+    /// Whether an entry that is nobody's may name one of their keys. What was said of two others is to reach history still.
+    fn is_in(&self, logged: &Logged) -> bool {
+        if !matches!(logged.kind, kind::LINK | kind::UNLINK) {
+            return true;
+        }
+        let said = entry::read::<StoredPair>(&logged.bytes, logged.position);
+        said.map_or(true, |StoredPair { a, b }| {
+            [a, b].iter().any(|(kind, value)| self.bytes.contains(&key_bytes(kind, value)))
+        })
+    }
+}
+
 impl Engine {
     /// Erases the customers whose these keys are, each as kind and value: states, timers, deliveries, keys, links, and what
     /// the log has of them, whatever number it is filed under. Messages that were refused go with them, whoever sent them,
-    /// because nobody knows whose they are, and so do entries about what people said of two keys, which may name them: what was
+    /// because nobody knows whose they are, and so do entries about what people said of two keys, where it is one of theirs: what was
     /// said stays in force, and history must have all of the log before. All others are as if they had never been linked with
     /// them; what they sent stays as they sent it, also where it names a device that they shared.
     ///
@@ -87,6 +103,7 @@ impl Engine {
             customers.iter().flat_map(|customer| work.person(*customer).profile.elsewhere.clone()).collect();
         let theirs = self.keep.keys_of(&customers.iter().copied().collect::<Vec<_>>()).await?;
         let keys: BTreeSet<KeyNumber> = theirs.iter().map(|key| key.number).collect();
+        let bytes = theirs.iter().map(|key| &key.bytes).chain(&wanted.keys).cloned().collect();
         let linked: BTreeSet<KeyNumber> = {
             let numbers: Vec<KeyNumber> = keys.iter().copied().collect();
             let links = self.keep.links(&numbers, usize::MAX).await?;
@@ -100,7 +117,7 @@ impl Engine {
         let around = Around::look(&*self.keep, &self.rules, &seeds, &[], Most::ALL).await?;
         let around = around.expect("everything is looked at");
         let numbers = keys.iter().map(|number| Customer(number.0.into())).chain(customers).collect();
-        Ok(Gone { keys, numbers, elsewhere: elsewhere.into_iter().map(Customer).collect(), others, around })
+        Ok(Gone { keys, bytes, numbers, elsewhere: elsewhere.into_iter().map(Customer).collect(), others, around })
     }
 
     /// What becomes of entries under these numbers. One of somebody else stays, and is filed under its own number where that
@@ -113,9 +130,11 @@ impl Engine {
             before = last.position;
             let whose = self.recall_each(&gone.around, &page).await?;
             for (logged, (whose, _)) in page.iter().zip(whose) {
-                if logged.customer == NOBODY || gone.numbers.contains(&whose) {
+                let is_theirs =
+                    if logged.customer == NOBODY { gone.is_in(logged) } else { gone.numbers.contains(&whose) };
+                if is_theirs {
                     fates.insert(logged.position, Fate::Emptied);
-                } else if whose != filed(Some(&gone.around), logged.customer) {
+                } else if logged.customer != NOBODY && whose != filed(Some(&gone.around), logged.customer) {
                     fates.insert(logged.position, Fate::FiledUnder(whose));
                 }
             }

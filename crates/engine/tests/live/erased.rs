@@ -106,6 +106,21 @@ fn what_came_by_a_device_that_was_taken_from_somebody_stays() {
 }
 
 #[test]
+fn what_was_said_of_others_stays() {
+    let shop = Shop::new();
+    shop.send(&["u1", "u2", "u3"].map(|user| visit(&format!(r#""userId":"{user}""#))).join(","));
+    for (a, b) in [("u1", "u2"), ("u2", "u3")] {
+        assert!(block_on(shop.engine.link(("user_id", a), ("user_id", b), &[])).expect("both are known"));
+        assert!(block_on(shop.engine.unlink(("user_id", a), ("user_id", b), &[])).expect("both are known"));
+    }
+    let erased = shop.erase("user_id", "u1");
+    assert_eq!(erased.entries, 3, "a visit and two words");
+    assert!(!shop.holds("u1") && shop.holds("u2") && shop.holds("u3"));
+    let log = block_on(shop.keep.log(0, 100)).expect("memory is there");
+    assert_eq!(log.iter().filter(|logged| logged.customer.0 < 0 && !logged.erased).count(), 2, "words of others");
+}
+
+#[test]
 fn who_was_one_with_somebody_through_a_third_is_not_taken_for_them() {
     for gone in ["u1", "a1", "a2"] {
         let mut shop = Shop::new();
