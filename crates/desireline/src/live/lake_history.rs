@@ -1,0 +1,267 @@
+//! The lake as the history of live state: who hands over takes turns, and nobody learns from the lake while somebody is erased.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use engine::{Error, History, Part, Reached, Telling};
+use evidence::counted;
+use lake::{ImportOptions, Importer, Lake, Origin, Told, Writer};
+use listen::stitch::Rules;
+use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
+use tokio::sync::watch;
+
+use crate::draw;
+
+/// How often it is tried to have the turn to hand over.
+pub(super) const TURN_EVERY: Duration = Duration::from_millis(100);
+/// The name of the threads that hand over to history.
+const HANDING_OVER: &str = "history";
+/// From so many entries of the log on, history is so far behind that handing over is done with all there is.
+const BEHIND: u64 = 30_000;
+/// The file that is locked by those who tell live state what the lake has, and by whoever erases somebody.
+const TELLING: &str = "telling";
+
+/// A lake in a home folder, into which the live side exports.
+#[derive(Debug, Clone)]
+pub(crate) struct LakeHistory {
+    home: PathBuf,
+    pub(super) rules: Rules,
+    writer: Arc<tokio::sync::Mutex<Writer>>,
+}
+
+/// What a person said of two keys, each as kind and value: whether they are one customer's.
+struct Word {
+    linked: bool,
+    a: (String, String),
+    b: (String, String),
+}
+
+impl LakeHistory {
+    /// The lake of this home, whose keys are made comparable by these rules.
+    pub(super) fn new(home: PathBuf, rules: Rules) -> Self {
+        let writer = Arc::new(tokio::sync::Mutex::new(Writer::new(&home)));
+        Self { home, rules, writer }
+    }
+
+    /// The right to hand over to the lake, until it is dropped.
+    fn turn(&self) -> Result<File, lake::Error> {
+        self.locked("handing-over", File::try_lock)
+    }
+
+    /// A file of the home, which somebody else may have locked.
+    fn locked(&self, name: &str, lock: fn(&File) -> Result<(), TryLockError>) -> Result<File, lake::Error> {
+        let path = self.home.join(name);
+        let file = File::create(&path).map(|file| (lock(&file), file));
+        match file {
+            Ok((Ok(()), file)) => Ok(file),
+            Ok((Err(TryLockError::WouldBlock), _)) => Err(lake::Error::Locked { path: self.home.clone() }),
+            Ok((Err(TryLockError::Error(source)), _)) | Err(source) => {
+                Err(lake::Error::File { doing: "lock", path, source })
+            }
+        }
+    }
+
+    /// The same as soon as nobody else has it.
+    pub(super) async fn next_turn(&self, stop: &watch::Receiver<bool>) -> Result<File, Error> {
+        as_soon_as_free(|| self.turn(), || !*stop.borrow()).await
+    }
+
+    /// Keeps everybody from being erased until it is dropped, by whoever reads from the lake what live state is told: opened
+    /// before, its files outlive that they are deleted.
+    pub(super) async fn nobody_is_erased(&self, stop: &watch::Receiver<bool>) -> Result<File, Error> {
+        as_soon_as_free(|| self.locked(TELLING, File::try_lock_shared), || !*stop.borrow()).await
+    }
+
+    /// Keeps everybody from telling live state what the lake has, until it is dropped.
+    pub(crate) async fn nobody_tells(&self) -> Result<File, Error> {
+        let mut is_said = false;
+        let say = || {
+            if !std::mem::replace(&mut is_said, true) {
+                draw::note("a server learns from what was imported; nobody is erased before it is done");
+            }
+            true
+        };
+        as_soon_as_free(|| self.locked(TELLING, File::try_lock), say).await
+    }
+
+    /// The lake, if there is one.
+    pub(super) async fn lake(&self) -> Result<Option<Lake>, Error> {
+        match Lake::open(&self.home).await {
+            Err(lake::Error::NoLake { .. }) => Ok(None),
+            lake => lake.map(Some).map_err(unavailable),
+        }
+    }
+
+    pub(super) async fn has_untold(&self) -> Result<bool, lake::Error> {
+        self.writer.lock().await.has_untold().await
+    }
+
+    fn options(&self, origin: Origin, told: Option<Told>) -> ImportOptions {
+        ImportOptions { rules: self.rules.clone(), origin, told, ..ImportOptions::default() }
+    }
+
+    /// Notes something in the lake, without any event.
+    pub(super) async fn note(&self, origin: Origin, told: Option<Told>) -> Result<(), Error> {
+        let note = async |writer: &mut Writer| {
+            let importer = writer.importer(self.options(origin, told)).await?;
+            writer.finish(importer).await
+        };
+        note(&mut *self.writer.lock().await).await.map_err(unavailable)
+    }
+
+    async fn take_in(&self, part: &Part) -> Result<(), lake::Error> {
+        // Nodes that share a home take turns, and each goes on where the lake is now: what was refused and what people said
+        // would otherwise be told once more, and after what was said since.
+        let (_turn, mut writer) = (self.turn()?, self.writer.lock().await);
+        let position = writer.log_position().await?;
+        if position > part.from() || (part.is_set_back() && position < part.from()) {
+            return Err(lake::Error::Overtaken);
+        }
+        if part.is_set_back() {
+            let until = Some(part.until());
+            let importer = writer.importer(self.options(Origin::Live { until }, None)).await?;
+            writer.finish(importer).await?;
+            say_set_back(part.from() - part.until());
+            return Ok(());
+        }
+        let mut said: Vec<Word> = Vec::new();
+        part.tell(&mut |telling| {
+            let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());
+            match telling {
+                Telling::Linked { a, b } => said.push(Word { linked: true, a: owned(a), b: owned(b) }),
+                Telling::Unlinked { a, b } => said.push(Word { linked: false, a: owned(a), b: owned(b) }),
+                Telling::Event(_) | Telling::Refused { .. } => {}
+            }
+            Ok::<(), lake::Error>(())
+        })?;
+        // The position may only be there once all is; without it the same part comes again, and changes nothing.
+        let position = Some(part.until());
+        let live = |until| self.options(Origin::Live { until }, None);
+        let mut importer = writer.importer(live(position.filter(|_| said.is_empty()))).await?;
+        // It may be of somebody who was erased since it was gathered: the log has that no more.
+        if importer.erasures().await? != part.erasures() {
+            return Err(lake::Error::Overtaken);
+        }
+        importer.begin_file("live")?;
+        part.tell(&mut |telling| take_event(&mut importer, &telling))?;
+        // A file for each day, whatever events it comes between: two that are equal are two only in one file.
+        let mut day = String::new();
+        part.tell(&mut |telling| put_aside(&mut importer, &telling, &mut day))?;
+        writer.finish(importer).await?;
+        if said.is_empty() {
+            return Ok(());
+        }
+        let mut lake = Lake::open(&self.home).await?;
+        for Word { linked, a, b } in &said {
+            let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
+            let rules = &self.rules;
+            match if *linked { lake.merge(a, b, rules).await } else { lake.unmerge(a, b, rules).await } {
+                // No event came with one of the keys, or there was no evidence here for what was taken back.
+                Ok(()) | Err(lake::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let importer = writer.importer(live(position)).await?;
+        writer.finish(importer).await
+    }
+}
+
+/// What `lock` gives once nobody else has it, as long as `wait` says so.
+async fn as_soon_as_free(
+    lock: impl Fn() -> Result<File, lake::Error>,
+    mut wait: impl FnMut() -> bool,
+) -> Result<File, Error> {
+    loop {
+        match lock() {
+            Err(lake::Error::Locked { .. }) if wait() => tokio::time::sleep(TURN_EVERY).await,
+            locked => return locked.map_err(unavailable),
+        }
+    }
+}
+
+/// Says that live state was put back to an earlier state than the lake knows of.
+fn say_set_back(entries: u64) {
+    let text = format!(
+        "live state was set back: it lacks {} of its log that the lake has. Decisions are made without them; what comes in \
+         from now on is handed over to the lake",
+        counted(entries, "entry", "entries")
+    );
+    draw::remark("live_set_back", &text, &[("entries", &entries.to_string())]);
+}
+
+/// Puts an event into the lake.
+fn take_event(importer: &mut Importer, telling: &Telling<'_>) -> Result<(), lake::Error> {
+    let Telling::Event(event) = telling else { return Ok(()) };
+    match importer.event(event) {
+        // The live side took it in by an older charter, by which its keys named somebody.
+        Err(Stop(error)) if error.is::<NamesNobody>() => Ok(()),
+        done => done.map_err(of_lake),
+    }
+}
+
+/// Puts a message that was refused beside the others of the day on which it came; `day` is that of the one before.
+fn put_aside(importer: &mut Importer, telling: &Telling<'_>, day: &mut String) -> Result<(), lake::Error> {
+    let Telling::Refused { position, at_us, reason, detail, text } = telling else { return Ok(()) };
+    let at = event::Timestamp::from_micros(*at_us).to_string();
+    let came = at.split_once('T').map_or(at.as_str(), |(day, _)| day);
+    if came != day.as_str() {
+        came.clone_into(day);
+        importer.begin_file(&format!("live.{day}"))?;
+    }
+    let known = Reason::ALL.iter().find(|known| known.name() == *reason);
+    let refused = Rejection {
+        line: position.saturating_add(1),
+        reason: known.copied().unwrap_or(Reason::BadField),
+        detail: (*detail).into(),
+        row: text.as_bytes(),
+    };
+    importer.reject(&refused).map_err(of_lake)
+}
+
+fn of_lake(Stop(error): Stop) -> lake::Error {
+    match error.downcast::<lake::Error>() {
+        Ok(error) => *error,
+        Err(other) => lake::Error::Corrupt { what: other.to_string() },
+    }
+}
+
+pub(super) fn unavailable(error: lake::Error) -> Error {
+    Error::Unavailable(Arc::new(error))
+}
+
+/// Whether nothing is wrong but that somebody else hands over, or writes to the lake.
+pub(super) fn is_anothers_turn(error: &Error) -> bool {
+    let Error::Unavailable(cause) = error else { return false };
+    matches!(cause.downcast_ref(), Some(lake::Error::Locked { .. } | lake::Error::Overtaken))
+}
+
+#[async_trait]
+impl History for LakeHistory {
+    async fn reached(&self) -> Result<Reached, Error> {
+        let Some(lake) = self.lake().await? else { return Ok(Reached::default()) };
+        let position = lake.log_position().await.map_err(unavailable)?;
+        Ok(Reached { position, erasures: lake.erasures().await.map_err(unavailable)? })
+    }
+
+    async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
+        let lake = self.clone();
+        let (taken, taking) = tokio::sync::oneshot::channel();
+        // Sorting and writing would keep requests waiting: it is done beside them, and after them as long as it keeps up. In a
+        // runtime of its own, because threads that are started for it give way as it does.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name(HANDING_OVER).build();
+        let runtime = runtime.map_err(|error| Error::Unavailable(Arc::new(error)))?;
+        let work = move || {
+            if part.until().saturating_sub(part.from()) < BEHIND {
+                keep::give_way();
+            }
+            // Who waits for it may have gone.
+            let _ = taken.send(runtime.block_on(lake.take_in(&part)));
+        };
+        let thread = std::thread::Builder::new().name(HANDING_OVER.to_owned());
+        thread.spawn(work).map_err(|error| Error::Unavailable(Arc::new(error)))?;
+        taking.await.map_err(|error| Error::Damaged(error.to_string()))?.map_err(unavailable)
+    }
+}
