@@ -124,7 +124,7 @@ impl Files {
     pub(super) fn still(&self) -> Result<Beneath, Error> {
         let mut writing = self.writing();
         writing.folded()?;
-        self.set_apart(&mut writing)?;
+        self.set_apart(&mut writing, false)?;
         let beneath = self.shared.beneath();
         self.fold(&mut writing)?;
         Ok(beneath)
@@ -162,28 +162,34 @@ impl Files {
         if is_full || writing.folding.as_ref().is_some_and(JoinHandle::is_finished) {
             writing.folded()?;
         }
-        if is_full { self.put_away(&mut writing) } else { Ok(()) }
+        if is_full { self.put_away(&mut writing, true) } else { Ok(()) }
     }
 
-    /// The same where nothing has come for a while, of less: it would stay in memory for as long as nothing comes.
+    /// The same where nothing has come for a while, of less: it would stay in memory for as long as nothing comes. So would room
+    /// for more.
     pub(super) fn rest(&self) -> Result<(), Error> {
         let mut writing = self.writing();
         writing.folded()?;
-        let is_worth_it = self.active().bytes() >= self.fresh_bytes / RESTING_SHARE;
-        if is_worth_it { self.put_away(&mut writing) } else { Ok(()) }
+        if self.active().bytes() >= self.fresh_bytes / RESTING_SHARE {
+            return self.put_away(&mut writing, false);
+        }
+        if self.active().has_room_to_spare() {
+            self.shared.active.write().expect("nothing panics while it writes").shrink();
+        }
+        Ok(())
     }
 
     /// Puts everything into the tables. For the one who writes.
     pub(super) fn settle(&self) -> Result<(), Error> {
         let mut writing = self.writing();
         writing.folded()?;
-        self.put_away(&mut writing)?;
+        self.put_away(&mut writing, false)?;
         writing.folded()
     }
 
-    /// Begins to put what has gathered into the tables; nothing is being folded.
-    fn put_away(&self, writing: &mut Writing) -> Result<(), Error> {
-        self.set_apart(writing)?;
+    /// Begins to put what has gathered into the tables; nothing is being folded. There may be room for as much again.
+    fn put_away(&self, writing: &mut Writing, room: bool) -> Result<(), Error> {
+        self.set_apart(writing, room)?;
         self.fold(writing)
     }
 
@@ -192,7 +198,7 @@ impl Files {
     }
 
     /// Sets apart what is to be folded; nothing is being folded.
-    fn set_apart(&self, writing: &mut Writing) -> Result<(), Error> {
+    fn set_apart(&self, writing: &mut Writing, room: bool) -> Result<(), Error> {
         if self.shared.beneath().apart.is_some() {
             // It could not be folded, and is in the journal alone until that is read again.
             let failed = std::io::Error::from(ErrorKind::Interrupted);
@@ -200,7 +206,7 @@ impl Files {
         }
         writing.journal.turn()?;
         let mut active = self.shared.active.write().expect("nothing panics while it writes");
-        self.shared.change(|beneath| beneath.apart = Some(Arc::new(active.take())));
+        self.shared.change(|beneath| beneath.apart = Some(Arc::new(active.take(room))));
         Ok(())
     }
 
@@ -347,7 +353,7 @@ impl View<'_> {
 impl Read for View<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, Error> {
         if let Some(row) = self.fresh().find_map(|fresh| fresh.get(table, key)) {
-            return Ok(row.clone());
+            return Ok(row);
         }
         if let Some(states) = self.states(table) {
             return states.get(key);
@@ -380,7 +386,7 @@ impl Read for View<'_> {
         let mut fresh: Vec<Peekable<_>> = self.fresh().map(|fresh| fresh.from(table, from).peekable()).collect();
         let mut settled = self.settled(table, from).peekable();
         loop {
-            let first = fresh.iter_mut().filter_map(|rows| rows.peek().map(|(key, _)| *key)).min();
+            let first = fresh.iter_mut().filter_map(|rows| rows.peek().map(|(key, _)| key)).min();
             let next = match (first, settled.peek()) {
                 (Some(first), Some(Ok((key, _)))) if first <= key => Some(first.clone()),
                 (Some(first), None) => Some(first.clone()),
@@ -397,9 +403,9 @@ impl Read for View<'_> {
                 continue;
             };
             settled.next_if(|row| row.as_ref().is_ok_and(|(key, _)| *key == next));
-            let rows = fresh.iter_mut().filter_map(|rows| rows.next_if(|(key, _)| **key == next));
+            let rows = fresh.iter_mut().filter_map(|rows| rows.next_if(|(key, _)| *key == next));
             // All of them are to go on; the first is the newest.
-            let rows: Vec<_> = rows.map(|(_, row)| row).collect();
+            let rows: Vec<Option<Slice>> = rows.map(|(_, row)| row).collect();
             if let Some(Some(value)) = rows.first()
                 && visit(&next, value)?.is_break()
             {

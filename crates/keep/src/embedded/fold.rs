@@ -32,8 +32,8 @@ pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
     // A row that came in since is found before what is put here, and takes its place when it is folded itself.
     for (key, row) in apart.from(Table::Keys, &[]) {
         match row {
-            Some(row) => shared.cache.put(Table::Keys, key, row),
-            None => shared.cache.remove(Table::Keys, std::iter::once(key)),
+            Some(row) => shared.cache.put(Table::Keys, &key, &row),
+            None => shared.cache.remove(Table::Keys, std::iter::once(&key)),
         }
     }
     shared.change(|beneath| (beneath.settled, beneath.apart) = (settled, None));
@@ -52,8 +52,8 @@ fn ingest(shared: &Shared, apart: &Fresh, table: Table) -> Result<Keyspace, Erro
     let mut into = keyspace.start_ingestion().map_err(failed)?;
     for (key, row) in apart.from(table, &[]) {
         match row {
-            Some(value) => into.write(key.clone(), value.clone()),
-            None => into.write_tombstone(key.clone()),
+            Some(value) => into.write(key, value),
+            None => into.write_tombstone(key),
         }
         .map_err(failed)?;
     }

@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::hash::Hash;
 use std::iter::from_fn;
+use std::ops::Bound;
 
 use fjall::Slice;
 use hashbrown::HashMap;
@@ -17,18 +19,31 @@ type Row = Option<Slice>;
 /// What a row costs besides its bytes, about.
 const ROW_BYTES: usize = 80;
 
-/// The rows of one table.
+/// The key of a row that has nothing beside it.
+type Mark = [u8; 16];
+
+/// What such a row costs in all, about.
+const MARK_BYTES: usize = 32;
+
+/// Room for so many rows is not worth giving back, since it grows by doubling.
+const SPARE_ROWS: usize = 1 << 15;
+
+/// The rows of one table. Apart are those of a table in which rows are looked up one by one, and hardly ever in order.
 #[derive(Debug)]
 enum Rows {
-    /// Of a table in which rows are looked up one by one, and hardly ever in order.
     Apart(HashMap<Slice, Row>),
     InOrder(BTreeMap<Slice, Row>),
+    /// Of a table in which nothing is beside a key: whether it is there.
+    MarksApart(HashMap<Mark, bool>),
+    MarksInOrder(BTreeMap<Mark, bool>),
 }
 
 impl Rows {
     fn of(table: Table) -> Self {
         match table {
-            Table::Seen(_) | Table::States(_) | Table::Keys | Table::Numbers => Rows::Apart(HashMap::new()),
+            Table::Seen(_) => Rows::MarksApart(HashMap::new()),
+            Table::LogOf => Rows::MarksInOrder(BTreeMap::new()),
+            Table::States(_) | Table::Keys | Table::Numbers => Rows::Apart(HashMap::new()),
             _ => Rows::InOrder(BTreeMap::new()),
         }
     }
@@ -37,9 +52,90 @@ impl Rows {
         match self {
             Rows::Apart(rows) => rows.is_empty(),
             Rows::InOrder(rows) => rows.is_empty(),
+            Rows::MarksApart(marks) => marks.is_empty(),
+            Rows::MarksInOrder(marks) => marks.is_empty(),
+        }
+    }
+
+    /// None of the table, with room for as many where rows lie apart.
+    fn room_for_as_many(&self) -> Option<Self> {
+        match self {
+            Rows::Apart(rows) => Some(Rows::Apart(HashMap::with_capacity(rows.len()))),
+            Rows::MarksApart(marks) => Some(Rows::MarksApart(HashMap::with_capacity(marks.len()))),
+            Rows::InOrder(_) | Rows::MarksInOrder(_) => None,
+        }
+    }
+
+    /// How many rows there is room for and none of; none where room is not made beforehand.
+    fn spare(&self) -> usize {
+        match self {
+            Rows::Apart(rows) => rows.capacity() - rows.len(),
+            Rows::MarksApart(marks) => marks.capacity() - marks.len(),
+            Rows::InOrder(_) | Rows::MarksInOrder(_) => 0,
+        }
+    }
+
+    fn shrink(&mut self) {
+        match self {
+            Rows::Apart(rows) => rows.shrink_to_fit(),
+            Rows::MarksApart(marks) => marks.shrink_to_fit(),
+            Rows::InOrder(_) | Rows::MarksInOrder(_) => {}
+        }
+    }
+
+    /// Puts in a row; gives by how many bytes they become more, and fewer.
+    fn put(&mut self, key: Slice, row: Row) -> (usize, usize) {
+        let (key_bytes, row_bytes) = (key.len(), bytes(&row));
+        let before = match self {
+            Rows::Apart(rows) => rows.insert(key, row),
+            Rows::InOrder(rows) => rows.insert(key, row),
+            Rows::MarksApart(marks) => {
+                let before = marks.insert(mark(&key).expect(MARKED), row.is_some());
+                return (if before.is_none() { MARK_BYTES } else { 0 }, 0);
+            }
+            Rows::MarksInOrder(marks) => {
+                let before = marks.insert(mark(&key).expect(MARKED), row.is_some());
+                return (if before.is_none() { MARK_BYTES } else { 0 }, 0);
+            }
+        };
+        match before {
+            Some(before) => (row_bytes, bytes(&before)),
+            None => (key_bytes + ROW_BYTES + row_bytes, 0),
+        }
+    }
+
+    /// What is new about a row; nothing where it is as it is in the tables.
+    fn get(&self, key: &[u8]) -> Option<Row> {
+        let marked = |there: &bool| there.then(|| Slice::from([]));
+        match self {
+            Rows::Apart(rows) => rows.get(key).cloned(),
+            Rows::InOrder(rows) => rows.get(key).cloned(),
+            Rows::MarksApart(marks) => marks.get(&mark(key)?).map(marked),
+            Rows::MarksInOrder(marks) => marks.get(&mark(key)?).map(marked),
         }
     }
 }
+
+fn bytes(row: &Row) -> usize {
+    row.as_ref().map_or(0, |row| row.len())
+}
+
+fn mark(key: &[u8]) -> Option<Mark> {
+    key.try_into().ok()
+}
+
+const MARKED: &str = "keys of such tables are as long as marks";
+
+/// Whether a row can be one of a table.
+fn fits(table: Table, key: &Slice, row: &Row) -> bool {
+    match table {
+        Table::Seen(_) | Table::LogOf => mark(key).is_some() && bytes(row) == 0,
+        _ => true,
+    }
+}
+
+/// Rows as they are read in order.
+type InOrder<'a> = Box<dyn Iterator<Item = (Slice, Row)> + 'a>;
 
 /// Rows of all tables.
 #[derive(Debug, Default)]
@@ -58,58 +154,54 @@ impl Fresh {
         self.tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| *table)
     }
 
-    /// Takes all rows out. What comes next will be about as much: there is room for it at once, because whoever writes would hold
-    /// up everybody for as long as it takes to move a hundred thousand rows to where there is more.
-    pub(super) fn take(&mut self) -> Self {
-        let room = |(table, rows): (&Table, &Rows)| match rows {
-            Rows::Apart(rows) => Some((*table, Rows::Apart(HashMap::with_capacity(rows.len())))),
-            Rows::InOrder(_) => None,
-        };
-        let next = Self { tables: self.tables.iter().filter_map(room).collect(), bytes: 0 };
-        std::mem::replace(self, next)
+    /// Takes all rows out. Where as much comes next there is `room` for it at once, because whoever writes would hold up
+    /// everybody for as long as it takes to move a hundred thousand rows to where there is more.
+    pub(super) fn take(&mut self, room: bool) -> Self {
+        let tables = self.tables.iter().filter(|_| room);
+        let tables = tables.filter_map(|(table, rows)| Some((*table, rows.room_for_as_many()?))).collect();
+        std::mem::replace(self, Self { tables, bytes: 0 })
+    }
+
+    /// Whether there is room for many rows of which there are none.
+    pub(super) fn has_room_to_spare(&self) -> bool {
+        self.tables.values().any(|rows| rows.spare() > SPARE_ROWS)
+    }
+
+    /// Gives back the room of which nothing is there.
+    pub(super) fn shrink(&mut self) {
+        self.tables.values_mut().for_each(Rows::shrink);
     }
 
     pub(super) fn put(&mut self, table: Table, changed: impl IntoIterator<Item = (Slice, Row)>) {
-        let bytes = |row: &Row| row.as_ref().map_or(0, |row| row.len());
         let rows = self.tables.entry(table).or_insert_with(|| Rows::of(table));
         for (key, row) in changed {
-            let (key_bytes, row_bytes) = (key.len(), bytes(&row));
-            let before = match rows {
-                Rows::Apart(rows) => rows.insert(key, row),
-                Rows::InOrder(rows) => rows.insert(key, row),
-            };
-            self.bytes += row_bytes;
-            match before {
-                Some(before) => self.bytes -= bytes(&before),
-                None => self.bytes += key_bytes + ROW_BYTES,
-            }
+            let (more, fewer) = rows.put(key, row);
+            self.bytes = self.bytes + more - fewer;
         }
     }
 
     /// What is new about a row; nothing where it is as it is in the tables.
-    pub(super) fn get(&self, table: Table, key: &[u8]) -> Option<&Row> {
-        match self.tables.get(&table)? {
-            Rows::Apart(rows) => rows.get(key),
-            Rows::InOrder(rows) => rows.get(key),
-        }
+    pub(super) fn get(&self, table: Table, key: &[u8]) -> Option<Row> {
+        self.tables.get(&table)?.get(key)
     }
 
     /// The rows of a table in order, from a key on.
-    pub(super) fn from<'a>(&'a self, table: Table, from: &[u8]) -> Box<dyn Iterator<Item = (&'a Slice, &'a Row)> + 'a> {
+    pub(super) fn from<'a>(&'a self, table: Table, from: &[u8]) -> InOrder<'a> {
+        let rows = |(key, row): (&Slice, &Row)| (key.clone(), row.clone());
+        let marks = |(mark, there): (&Mark, &bool)| (Slice::from(mark), there.then(|| Slice::from([])));
         match self.tables.get(&table) {
             None => Box::new(std::iter::empty()),
-            Some(Rows::InOrder(rows)) => Box::new(rows.range(Slice::from(from)..)),
-            Some(Rows::Apart(rows)) if from.is_empty() => {
-                let mut rows: Vec<_> = rows.iter().collect();
-                rows.sort_unstable_by_key(|(key, _)| *key);
-                Box::new(rows.into_iter())
+            Some(Rows::InOrder(in_order)) => Box::new(in_order.range(Slice::from(from)..).map(rows)),
+            Some(Rows::MarksInOrder(in_order)) => {
+                // What is longer than a mark comes behind the one that it begins with, and what is shorter before all that do.
+                let mut first = Mark::default();
+                let len = from.len().min(first.len());
+                first[..len].copy_from_slice(&from[..len]);
+                let first = if from.len() > len { Bound::Excluded(first) } else { Bound::Included(first) };
+                Box::new(in_order.range((first, Bound::Unbounded)).map(marks))
             }
-            // Whoever reads a page takes the first of them: these are found without sorting the others.
-            Some(Rows::Apart(rows)) => {
-                let rest = rows.keys().filter(|key| key.as_ref() >= from).map(Reverse);
-                let mut rest: BinaryHeap<_> = rest.collect();
-                Box::new(from_fn(move || rest.pop().map(|Reverse(key)| (key, &rows[key]))))
-            }
+            Some(Rows::Apart(apart)) => Box::new(sorted(apart, from).map(rows)),
+            Some(Rows::MarksApart(apart)) => Box::new(sorted(apart, from).map(marks)),
         }
     }
 
@@ -122,12 +214,32 @@ impl Fresh {
             let mut rows = Vec::new();
             for _ in 0..eye.u32()? {
                 let key = Slice::from(eye.sized()?);
-                rows.push((key, if eye.u8()? == 0 { None } else { Some(Slice::from(eye.sized()?)) }));
+                let row = if eye.u8()? == 0 { None } else { Some(Slice::from(eye.sized()?)) };
+                if !fits(table, &key, &row) {
+                    return Err(Error::corrupt(format!("a row of the table {name:?} is none")));
+                }
+                rows.push((key, row));
             }
             self.put(table, rows);
         }
         Ok(())
     }
+}
+
+/// Rows that lie apart in order, from a key on.
+fn sorted<'a, K: Hash + Ord + AsRef<[u8]>, V>(
+    rows: &'a HashMap<K, V>,
+    from: &[u8],
+) -> Box<dyn Iterator<Item = (&'a K, &'a V)> + 'a> {
+    if from.is_empty() {
+        let mut rows: Vec<_> = rows.iter().collect();
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        return Box::new(rows.into_iter());
+    }
+    // Whoever reads a page takes the first of them: these are found without sorting the others.
+    let rest = rows.keys().filter(|key| (*key).as_ref() >= from);
+    let mut rest: BinaryHeap<_> = rest.map(Reverse).collect();
+    Box::new(from_fn(move || rest.pop().map(|Reverse(key)| (key, &rows[key]))))
 }
 
 /// Writes changes as a record of the journal holds them.
@@ -152,6 +264,45 @@ mod tests {
     use super::*;
 
     #[test]
+    fn marks_are_rows_with_nothing_beside_their_key() {
+        for table in [Table::Seen(7), Table::LogOf] {
+            let mut fresh = Fresh::default();
+            let key = |n: u8| Slice::from([n; 16]);
+            fresh.put(table, [3, 1, 2].map(|n| (key(n), (n != 2).then(|| Slice::from([])))));
+            let from = |from: &[u8]| -> Vec<(u8, bool)> {
+                fresh.from(table, from).map(|(key, row)| (key[0], row.is_some())).collect()
+            };
+            assert_eq!(from(&[]), [(1, true), (2, false), (3, true)]);
+            assert_eq!(from(&[2]), [(2, false), (3, true)], "what begins with it is longer");
+            assert_eq!((from(&[2; 16]), from(&[2; 17])), (vec![(2, false), (3, true)], vec![(3, true)]));
+            let rows = [1, 2, 9].map(|n| fresh.get(table, &[n; 16]).map(|row| row.is_some()));
+            assert_eq!((rows, fresh.get(table, &[1])), ([Some(true), Some(false), None], None));
+            assert_eq!(fresh.bytes(), 3 * MARK_BYTES);
+        }
+    }
+
+    #[test]
+    fn a_record_with_a_row_that_is_none_of_its_table_is_damaged() {
+        let mut record = Vec::new();
+        encode(&[(Table::LogOf, [(Slice::from([1; 15]), Some(Slice::from([])))].into())].into(), &mut record);
+        assert!(Fresh::default().put_all(&record).is_err());
+    }
+
+    #[test]
+    fn room_is_made_for_as_many_and_given_back() {
+        let mut fresh = Fresh::default();
+        let many = u32::try_from(2 * SPARE_ROWS).expect("few");
+        fresh.put(Table::Numbers, (0..many).map(|n| (Slice::from(n.to_be_bytes()), None)));
+        fresh.take(true);
+        assert!(fresh.has_room_to_spare());
+        fresh.shrink();
+        assert!(!fresh.has_room_to_spare());
+        fresh.put(Table::Numbers, (0..many).map(|n| (Slice::from(n.to_be_bytes()), None)));
+        fresh.take(false);
+        assert!(!fresh.has_room_to_spare());
+    }
+
+    #[test]
     fn rows_that_lie_apart_are_read_in_order_and_leave_nothing_behind_when_they_are_taken() {
         let row = |n: u8| (Slice::from([n]), (n != 2).then(|| Slice::from([n; 3])));
         let mut fresh = Fresh::default();
@@ -161,7 +312,7 @@ mod tests {
         };
         assert_eq!(from(&fresh, &[]), [1, 2, 3].map(row));
         assert_eq!(from(&fresh, &[2]), [2, 3].map(row));
-        let taken = fresh.take();
+        let taken = fresh.take(true);
         assert_eq!((from(&taken, &[]).len(), taken.tables().collect::<Vec<_>>()), (3, vec![Table::States(0)]));
         assert_eq!((from(&fresh, &[]).len(), fresh.tables().count(), fresh.bytes()), (0, 0, 0));
     }

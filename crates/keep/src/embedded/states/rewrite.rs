@@ -15,14 +15,14 @@ use crate::error::Error;
 
 impl States {
     /// The same with rows that are new; `None` deletes. They are on the disk when this returns.
-    pub(in crate::embedded) fn put<'r>(
+    pub(in crate::embedded) fn put(
         &self,
-        rows: impl Iterator<Item = (&'r Slice, &'r Option<Slice>)>,
+        rows: impl IntoIterator<Item = (Slice, Option<Slice>)>,
     ) -> Result<Self, Error> {
         self.make_folder()?;
         self.write(|rewrite| {
             for (key, row) in rows {
-                let customer = customer_of(key).expect("the key of a state is a customer");
+                let customer = customer_of(&key).expect("the key of a state is a customer");
                 rewrite.append(customer, row.as_deref())?;
             }
             Ok(())

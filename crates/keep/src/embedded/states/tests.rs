@@ -128,7 +128,7 @@ fn whatever_is_done_it_has_what_a_map_has() {
                 }
                 _ => {
                     let rows = chance.rows(&mut model);
-                    states = swept(states.put(rows.iter()).unwrap());
+                    states = swept(states.put(rows.clone()).unwrap());
                     if let Some(reclaimed) = states.reclaimed().unwrap() {
                         states = swept(reclaimed);
                         done[2] += 1;
@@ -152,7 +152,7 @@ fn whatever_is_done_it_has_what_a_map_has() {
 #[test]
 fn keys_that_are_no_customers_have_no_state() {
     let folder = tempfile::tempdir().unwrap();
-    let states = none(folder.path()).put(row(7, b"seven").iter().chain(row(i64::MAX, b"last").iter())).unwrap();
+    let states = none(folder.path()).put(row(7, b"seven").into_iter().chain(row(i64::MAX, b"last"))).unwrap();
     for key in [&key(7)[..7], &[&key(7)[..], &[0]].concat(), &[]] {
         assert!(states.get(key).unwrap().is_none() && !states.has(key));
     }
@@ -166,7 +166,7 @@ fn keys_that_are_no_customers_have_no_state() {
 fn the_longest_state_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let long: Vec<u8> = (0..VALUE_BYTES_MAX + 8).map(|n| (n / 3).to_le_bytes()[0]).collect();
-    let states = none(folder.path()).put(row(1, &long).iter().chain(row(2, b"short").iter())).unwrap();
+    let states = none(folder.path()).put(row(1, &long).into_iter().chain(row(2, b"short"))).unwrap();
     for states in [States::open(&states.folder, BOUNDS).unwrap(), states] {
         assert!(states.get(&key(1)).unwrap().unwrap() == long);
         assert_eq!(states.get(&key(2)).unwrap().unwrap(), *b"short");
@@ -219,11 +219,11 @@ fn killed_at_any_moment_it_has_what_was_there_or_what_is() {
         let folder = tempfile::tempdir().unwrap();
         let mut states = States::none(folder.path().join("states.0"), WIDE);
         let (mut model, mut chance) = (Model::new(), Chance { seed, customers: 12 });
-        states = states.put(chance.rows(&mut model).iter()).unwrap();
+        states = states.put(chance.rows(&mut model)).unwrap();
         for step in 0..30 {
             let (before, was) = (copy(&states.folder), model.clone());
             let (way, next) = match chance.below(16) {
-                0..12 => (0, Some(states.put(chance.rows(&mut model).iter()).unwrap())),
+                0..12 => (0, Some(states.put(chance.rows(&mut model)).unwrap())),
                 12..15 => (1, states.reclaimed().unwrap()),
                 _ => (2, states.purged().unwrap()),
             };
@@ -242,7 +242,7 @@ fn some() -> (tempfile::TempDir, Model) {
     let mut states = none(folder.path());
     for n in 0..3 {
         let rows: Rows = (0..4).flat_map(|m| row(n * 3 + m, format!("state {n} {m}").as_bytes())).collect();
-        states = states.put(rows.iter()).unwrap();
+        states = states.put(rows.clone()).unwrap();
     }
     let model = states.from(&[]).map(|row| row.unwrap()).map(|(key, state)| (customer(&key), state.to_vec())).collect();
     (copy(&states.folder), model)
@@ -316,10 +316,10 @@ fn what_was_replaced_or_deleted_is_in_no_file() {
     for n in 10..40 {
         let mut rows = row(100 + n, b"somebody else");
         rows.extend(row(n % 7, format!("Rosalind {n}").as_bytes()));
-        states = states.put(rows.iter()).unwrap();
+        states = states.put(rows.clone()).unwrap();
     }
     let deleted = Rows::from([(key(3), None)]);
-    states = states.put(deleted.iter()).unwrap();
+    states = states.put(deleted.clone()).unwrap();
     let reads = states.clone();
     states = swept(states.purged().unwrap().unwrap());
     let all: Vec<u8> =
@@ -334,7 +334,7 @@ fn generations_are_opened_apart_and_what_is_left_of_one_is_deleted() {
     let home = tempfile::tempdir().unwrap();
     for generation in [0, 7, 12] {
         let state = format!("of {generation}");
-        States::new(home.path(), generation).put(row(1, state.as_bytes()).iter()).unwrap();
+        States::new(home.path(), generation).put(row(1, state.as_bytes())).unwrap();
     }
     fs::create_dir(home.path().join("keyspaces")).unwrap();
     fs::write(home.path().join("lock"), []).unwrap();
