@@ -52,8 +52,11 @@ const SORTED_MAX: u64 = 1 << 9;
 #[derive(Debug, Default)]
 pub(super) struct Room {
     list: Vec<u64>,
-    /// How many durations there are of each size: 64 sizes up to every power of two.
-    heaps: Vec<u32>,
+    /// The durations near the first and the second window.
+    near: [Vec<u64>; 2],
+    /// How many durations there are of each size: 64 sizes up to every power of two. Those at even places and those at odd ones
+    /// are counted apart, since equal ones often follow each other, and a count that was just written is not read at once.
+    heaps: [Vec<u32>; 2],
 }
 
 /// Sizes up to every power of two, and all that there are.
@@ -79,23 +82,54 @@ fn places(first: u64, last: u64, below: u64) -> std::ops::RangeInclusive<usize> 
     place(first)..=place(last)
 }
 
+/// Durations around a window: all from the shortest on, which are so many longer at most, and how many are shorter.
+#[derive(Debug, Clone, Copy)]
+struct Near {
+    from: u64,
+    span: u64,
+    below: u64,
+}
+
+impl Near {
+    #[inline]
+    fn has(self, duration: u64) -> bool {
+        duration.wrapping_sub(self.from) <= self.span
+    }
+}
+
 impl Room {
     /// Counts durations by size; gives their sum.
     fn heap_up<'a>(&mut self, parts: impl Iterator<Item = &'a [u64]>) -> u128 {
-        self.heaps.clear();
-        self.heaps.resize(SIZES, 0);
-        let mut sum = 0;
+        for heap in &mut self.heaps {
+            heap.clear();
+            heap.resize(SIZES, 0);
+        }
+        let [even, odd] = &mut self.heaps;
+        // Halves of their 64 bits, of which the sums of four thousand million fit again.
+        let (mut low, mut high) = (0, 0);
+        let mut add = |duration: u64| {
+            low += duration & u64::from(u32::MAX);
+            high += duration >> 32;
+        };
         for part in parts {
-            for duration in part {
-                self.heaps[size(*duration)] += 1;
-                sum += u128::from(*duration);
+            let (pairs, rest) = part.as_chunks::<2>();
+            for [first, second] in pairs {
+                even[size(*first)] += 1;
+                odd[size(*second)] += 1;
+                add(*first);
+                add(*second);
+            }
+            for duration in rest {
+                even[size(*duration)] += 1;
+                add(*duration);
             }
         }
-        sum
+        even.iter_mut().zip(odd).for_each(|(all, more)| *all += *more);
+        u128::from(low) + (u128::from(high) << 32)
     }
 
-    /// Puts all durations of those sizes in order in which the ranks from `first` to `last` lie; gives the rank of the first.
-    fn gather<'a>(&mut self, parts: impl Iterator<Item = &'a [u64]>, first: u64, last: u64) -> u64 {
+    /// The durations of all sizes in which the ranks from the first to the last lie.
+    fn near(&self, (first, last): (u64, u64)) -> Near {
         // The size of the duration of a rank, and the rank of the first one of that size.
         let of_rank = |rank: u64| {
             let mut below = 0;
@@ -103,19 +137,39 @@ impl Room {
                 below += u64::from(*heap);
                 below > rank
             };
-            let size = self.heaps.iter().position(holds).expect("there are more durations than the rank");
-            (size, below - u64::from(self.heaps[size]))
+            let size = self.heaps[0].iter().position(holds).expect("there are more durations than the rank");
+            (size, below - u64::from(self.heaps[0][size]))
         };
         let ((from, below), (to, _)) = (of_rank(first), of_rank(last));
         let from = shortest(from);
         // Beyond the largest size lies nothing, and its end wraps around.
-        let span = shortest(to + 1).wrapping_sub(1) - from;
-        self.list.clear();
+        Near { from, span: shortest(to + 1).wrapping_sub(1) - from, below }
+    }
+
+    /// The windows of these ranks, of durations that were counted.
+    fn windows<'a>(&mut self, parts: impl Iterator<Item = &'a [u64]>, spans: &[(u64, u64)]) -> Vec<Window> {
+        let all: Vec<Near> = spans.iter().map(|span| self.near(*span)).collect();
+        self.near.iter_mut().for_each(Vec::clear);
+        let [first, second] = &mut self.near;
         for part in parts {
-            self.list.extend(part.iter().filter(|duration| duration.wrapping_sub(from) <= span));
+            if let [one, other] = all[..] {
+                for duration in part {
+                    if one.has(*duration) {
+                        first.push(*duration);
+                    }
+                    if other.has(*duration) {
+                        second.push(*duration);
+                    }
+                }
+            } else {
+                first.extend(part.iter().filter(|duration| all[0].has(**duration)));
+            }
         }
-        self.list.sort_unstable();
-        below
+        let window = |((list, near), (first, last)): ((&mut Vec<u64>, &Near), &(u64, u64))| {
+            list.sort_unstable();
+            Window { below: *first, values: list[places(*first, *last, near.below)].to_vec() }
+        };
+        self.near.iter_mut().zip(&all).zip(spans).map(window).collect()
     }
 }
 
@@ -132,11 +186,7 @@ impl List {
             return Self { count, sum, windows: spans(count).into_iter().map(window).collect() };
         }
         let sum = room.heap_up(parts.clone());
-        let window = |(first, last)| {
-            let below = room.gather(parts.clone(), first, last);
-            Window { below: first, values: room.list[places(first, last, below)].to_vec() }
-        };
-        Self { count, sum, windows: spans(count).into_iter().map(window).collect() }
+        Self { count, sum, windows: room.windows(parts, &spans(count)) }
     }
 
     /// Puts in some durations and takes out others, which all are there; whether they were, as far as is known.
