@@ -17,7 +17,8 @@ use crate::store::Table;
 /// Parts with a lock each, so that readers are not in each other's way.
 const PARTS: usize = 16;
 
-/// Rows of one hash that there is room for; beyond them one gives way.
+/// Rows of one set, of which each key has two: beyond them one gives way. With one set a key, an eighth of the keys would find no
+/// room where there is room for all.
 const SET_ROWS: usize = 8;
 
 /// Bytes of a row of the table of keys.
@@ -44,7 +45,7 @@ pub(super) struct Cache {
 /// Where a key is, if it is here.
 struct Place {
     part: usize,
-    set: usize,
+    sets: [usize; 2],
     tag: Tag,
 }
 
@@ -59,9 +60,10 @@ impl Cache {
         let hash = xxh3_128_with_seed(key, self.seed);
         let word = |n: u32| u32::try_from(hash >> (32 * n) & u128::from(u32::MAX)).expect("it has 32 bits");
         let (parts, sets) = (PARTS as u64, self.sets.max(1) as u64);
-        let place = u64::from(word(0)) << 32 | u64::from(word(1));
         let fits = |number: u64| usize::try_from(number).expect("it is less than the number of sets");
-        Place { part: fits(place % parts), set: fits(place / parts % sets), tag: [word(2), word(3).max(1)] }
+        let place = [word(0), word(1)].map(u64::from);
+        let sets = [place[0] << 28 | place[1] >> 4, place[1] << 28 | place[0] >> 4].map(|place| fits(place % sets));
+        Place { part: fits(place[1] % parts), sets, tag: [word(2), word(3).max(1)] }
     }
 
     fn part(&self, place: &Place) -> MutexGuard<'_, Vec<[Entry; SET_ROWS]>> {
@@ -74,7 +76,8 @@ impl Cache {
         }
         let place = self.place(key);
         let part = self.part(&place);
-        let (_, row) = part.get(place.set)?.iter().find(|(tag, _)| *tag == place.tag)?;
+        let mut sets = place.sets.into_iter().filter_map(|set| part.get(set));
+        let (_, row) = sets.find_map(|set| set.iter().find(|(tag, _)| *tag == place.tag))?;
         Some(Slice::from(row.map(u32::to_ne_bytes).as_flattened()))
     }
 
@@ -87,11 +90,15 @@ impl Cache {
         if part.is_empty() {
             *part = vec![[NONE; SET_ROWS]; self.sets];
         }
-        let set = &mut part[place.set];
-        let free = set.iter().position(|(tag, _)| *tag == place.tag || *tag == NONE.0);
-        // Whichever it is: that of the hash is as good as any.
-        let at = free.unwrap_or(place.tag[0] as usize % SET_ROWS);
-        set[at] = (place.tag, row.map(u32::from_ne_bytes));
+        let at = |set: usize, wanted: Tag| part[set].iter().position(|(tag, _)| *tag == wanted).map(|at| (set, at));
+        let free = |set: usize| part[set].iter().filter(|(tag, _)| *tag == NONE.0).count();
+        let [one, other] = place.sets;
+        let roomier = if free(other) > free(one) { other } else { one };
+        // Where it is, or where there is most room, or whichever: that of the hash is as good as any.
+        let known = at(one, place.tag).or_else(|| at(other, place.tag)).or_else(|| at(roomier, NONE.0));
+        let any = || (place.sets[place.tag[1] as usize % 2], place.tag[0] as usize % SET_ROWS);
+        let (set, at) = known.unwrap_or_else(any);
+        part[set][at] = (place.tag, row.map(u32::from_ne_bytes));
     }
 
     pub(super) fn remove<'k>(&self, table: Table, keys: impl Iterator<Item = &'k Slice>) {
@@ -101,9 +108,11 @@ impl Cache {
         for key in keys {
             let place = self.place(key);
             let mut part = self.part(&place);
-            let found = part.get_mut(place.set).and_then(|set| set.iter_mut().find(|(tag, _)| *tag == place.tag));
-            if let Some(entry) = found {
-                *entry = NONE;
+            for set in place.sets {
+                let found = part.get_mut(set).and_then(|set| set.iter_mut().find(|(tag, _)| *tag == place.tag));
+                if let Some(entry) = found {
+                    *entry = NONE;
+                }
             }
         }
     }
@@ -133,5 +142,19 @@ mod tests {
         cache.put(Table::Keys, &key(1), &Slice::from("of another length"));
         assert_eq!(cache.get(Table::Links, &key(1)), None);
         assert_ne!(cache.get(Table::Keys, &key(1)), Some(Slice::from("of another length")));
+    }
+
+    #[test]
+    fn nearly_all_keys_find_room_where_there_is_room_for_all() {
+        let bytes = 2 << 20;
+        let cache = Cache::new(bytes);
+        let room = u32::try_from(bytes).expect("few") / 20;
+        let keys: Vec<Slice> = (0..room / 100 * 95).map(|n| Slice::from(n.to_be_bytes())).collect();
+        let row = Slice::from([7; ROW_BYTES]);
+        keys.iter().for_each(|key| cache.put(Table::Keys, key, &row));
+        let found = keys.iter().filter(|key| cache.get(Table::Keys, key).is_some()).count();
+        assert!(found > keys.len() / 100 * 97, "{found} of {}", keys.len());
+        cache.remove(Table::Keys, keys.iter());
+        assert!(keys.iter().all(|key| cache.get(Table::Keys, key).is_none()), "wherever it was");
     }
 }
