@@ -209,16 +209,20 @@ impl Engine {
 
     /// Those of these links that are not kept, with evidence as early as theirs.
     pub(crate) async fn not_kept(&self, mut links: Vec<Link>) -> Result<Vec<Link>, keep::Error> {
-        links.retain(|link| !self.linked().knows((link.low, link.high), link.at_us));
+        {
+            let mut linked = self.linked();
+            links.retain(|link| !linked.knows((link.low, link.high), link.at_us));
+        }
         let pairs: Vec<_> = links.iter().map(|link| (link.low, link.high)).collect();
         if pairs.is_empty() {
             return Ok(links);
         }
-        let kept = self.keep.evidence(&pairs).await?;
-        let kept = links.iter().zip(kept).filter_map(|(link, at_us)| Some(Link { at_us: at_us?, ..*link }));
+        let evidence = self.keep.evidence(&pairs).await?;
+        let kept = links.iter().zip(&evidence).filter_map(|(link, at_us)| Some(Link { at_us: (*at_us)?, ..*link }));
         let kept: Vec<Link> = kept.collect();
         self.remember_links(&kept);
-        links.retain(|link| !self.linked().knows((link.low, link.high), link.at_us));
+        let mut evidence = evidence.into_iter();
+        links.retain(|link| evidence.next().flatten().is_none_or(|at_us| at_us > link.at_us));
         Ok(links)
     }
 

@@ -20,9 +20,9 @@ pub(crate) const AROUND_LINKS_MAX: usize = 20_000;
 /// Numbers for keys that are reserved at once; those that are left when the program ends are lost.
 pub(crate) const NUMBERS_RESERVED: u32 = 256;
 
-/// Pairs of keys that are remembered to be linked, so that the same evidence is not looked up again: about 20 bytes each. Seven
-/// eighths of a power of two is what tables have room for before they double.
-pub(crate) const LINKS_REMEMBERED: usize = 7 << 17;
+/// Pairs of keys that are remembered to be linked, so that the same evidence is not looked up again: 12 bytes each. A million
+/// customers with two keys each fit, where some sets of pairs are fuller than others.
+pub(crate) const LINKS_REMEMBERED: usize = 3 << 19;
 
 /// How often a batch is tried again at once when others were quicker; then it has its turn alone.
 pub(crate) const COLLISIONS_MAX: usize = 4;
@@ -73,8 +73,9 @@ pub(crate) const TIMERS_LEASE_US: i64 = 30 * 1_000_000;
 /// States that are built anew by another charter in one commit.
 pub(crate) const FOLLOWED_AT_ONCE: usize = 64;
 
-/// States that are looked at, whether they are by the charter, at once.
-pub(crate) const STATES_FOLLOWED: usize = 256;
+/// States that are looked at, whether they are by the charter, at once. Many, because for each page all that came in lately is
+/// looked through.
+pub(crate) const STATES_FOLLOWED: usize = 1024;
 
 /// Entries of the log that are read at once.
 pub(crate) const LOG_AT_ONCE: usize = 4_096;
