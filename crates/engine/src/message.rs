@@ -8,7 +8,7 @@ use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use rapidhash::v3::rapidhash_v3;
 
-use crate::carried::Carried;
+use crate::carried::{Carried, content};
 use crate::counts::Counts;
 use crate::decide::Occasion;
 use crate::engine::Engine;
@@ -153,7 +153,7 @@ impl Ids {
                 || alone(text.as_bytes()),
                 |event| {
                     let untimed = Event { received_at: None, ..*event };
-                    alone(&[b"~".as_slice(), Carried::new(&untimed).bytes()].concat())
+                    alone(&[b"~".as_slice(), &content(&untimed)].concat())
                 },
             );
         };

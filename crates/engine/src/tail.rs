@@ -32,6 +32,9 @@ pub(crate) struct Chunk {
     pub(crate) bytes: usize,
 }
 
+/// What an event takes besides its texts, about.
+const CARRIED_BYTES: usize = 192;
+
 impl Tail {
     fn chunks(&self) -> MutexGuard<'_, Chunks> {
         self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
@@ -44,7 +47,7 @@ impl Tail {
 
     /// Adds what a commit brought, where there is room.
     pub(crate) fn add(&self, position: u64, until: u64, events: Vec<Carried>) {
-        let bytes = events.iter().map(|event| event.bytes().len() + size_of::<Carried>()).sum();
+        let bytes = events.iter().map(|event| event.len() + CARRIED_BYTES).sum();
         let mut chunks = self.chunks();
         if chunks.bytes + bytes <= TAIL_BYTES && until > position {
             chunks.bytes += bytes;
