@@ -102,24 +102,30 @@ pub(crate) fn keys_text(graph: &Graph, nodes: &[Node], out: &mut String) {
 /// As [`keys_text`], from kinds and values.
 pub(crate) fn keys_json<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, out: &mut String) {
     out.clear();
-    let keys: Vec<(&str, &str)> = keys.collect();
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let kinds: BTreeSet<&str> = keys.iter().map(|(kind, _)| *kind).collect();
+    let mut keys: Vec<(&str, &str)> = keys.collect();
+    keys.sort_by_key(|(kind, _)| *kind);
+    let quote = |text: &str, out: &mut String| {
+        if text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')) {
+            out.push_str(&serde_json::Value::from(text).to_string());
+        } else {
+            out.extend(["\"", text, "\""]);
+        }
+    };
     out.push('{');
-    for (n, kind) in kinds.into_iter().enumerate() {
+    for (n, same) in keys.chunk_by(|(one, _), (other, _)| one == other).enumerate() {
         if n > 0 {
             out.push(',');
         }
-        out.push_str(&quoted(kind));
-        out.push(':');
-        let values: Vec<String> = keys.iter().filter(|(k, _)| *k == kind).map(|(_, value)| quoted(value)).collect();
-        match values.as_slice() {
-            [one] => out.push_str(one),
-            many => {
-                out.push('[');
-                out.push_str(&many.join(","));
-                out.push(']');
+        quote(same[0].0, out);
+        out.push_str(if same.len() == 1 { ":" } else { ":[" });
+        for (n, (_, value)) in same.iter().enumerate() {
+            if n > 0 {
+                out.push(',');
             }
+            quote(value, out);
+        }
+        if same.len() > 1 {
+            out.push(']');
         }
     }
     out.push('}');
@@ -223,4 +229,26 @@ pub(crate) fn forward(known: &Known<'_>, waiting: &Spill, moved: &mut Spill, buc
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_json_whatever_is_in_them() {
+        let text = |keys: &[(&str, &str)]| {
+            let mut out = String::from("before");
+            keys_json(keys.iter().copied(), &mut out);
+            let read: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+            (out, read)
+        };
+        assert_eq!(text(&[]).0, "{}");
+        let keys = [("user_id", "u1"), ("email", "ä@x"), ("user_id", "u0")];
+        assert_eq!(text(&keys).0, r#"{"email":"ä@x","user_id":["u1","u0"]}"#);
+        let odd = ["a\"b", "a\\b", "a\u{1f}b", "a\nb", "\u{7f}\u{2028}"];
+        for value in odd {
+            assert_eq!(text(&[(value, value)]).1, serde_json::json!({ value: value }));
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod rules;
 pub mod said;
 mod texts;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
@@ -324,14 +325,14 @@ impl Graph {
     }
 
     /// Which of several keys comes first: by priority, then by its text, so that the order of rows does not matter.
-    fn rank(&self, node: Node) -> (u32, &str, &str) {
-        let (kind, value) = self.key(node);
-        (self.rule_of(node).priority, kind, value)
+    fn by_rank(&self, a: Node, b: Node) -> Ordering {
+        let priority = |node: Node| self.rule_of(node).priority;
+        priority(a).cmp(&priority(b)).then_with(|| self.key(a).cmp(&self.key(b)))
     }
 
     /// The first of several keys, with which their event links all others.
     pub fn first(&self, keys: &[Node]) -> Option<Node> {
-        keys.iter().copied().min_by_key(|n| self.rank(*n))
+        keys.iter().copied().min_by(|a, b| self.by_rank(*a, *b))
     }
 
     /// Whose event it is that came with these keys: the customer of the first key by priority that is not shared; where
@@ -341,8 +342,8 @@ impl Graph {
             return Some(customers.of(*only));
         }
         let best = keys.iter().copied().min_by(|a, b| {
-            let rank = |n: Node| (customers.shared().contains(&n), self.rank(n));
-            rank(*a).cmp(&rank(*b))
+            let is_shared = |node: &Node| customers.shared().contains(node);
+            is_shared(a).cmp(&is_shared(b)).then_with(|| self.by_rank(*a, *b))
         })?;
         Some(customers.of(best))
     }

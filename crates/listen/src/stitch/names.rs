@@ -33,7 +33,7 @@ impl<'a> Names<'a> {
         for (key, customer) in numbers().zip(&customer_of) {
             let Some(customer) = customer else { continue };
             let at = customer.0 as usize;
-            if !named[at] || graph.rank(key) < graph.rank(naming[at]) {
+            if !named[at] || graph.by_rank(key, naming[at]).is_lt() {
                 (naming[at], named[at]) = (key, true);
             }
         }
