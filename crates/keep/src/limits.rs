@@ -57,7 +57,7 @@ pub(crate) const COUNTED_ROWS: usize = 4_096;
 
 /// What came in last is held in memory up to this size, about, and then folded into the tables: up to twice as much while that
 /// goes on.
-pub(crate) const FRESH_BYTES: usize = 64 << 20;
+pub(crate) const FRESH_BYTES: usize = 40 << 20;
 
 /// When nothing has come for so long, what came in last is folded as well, from this part of [`FRESH_BYTES`] on: whoever rests needs
 /// no room for it.
