@@ -58,6 +58,11 @@ fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// An id of a message as long as those that SDKs give, which are UUIDs or begin with more.
+fn message_id(run: u64, number: u64) -> String {
+    format!("{:016x}-{run:06}-{number:012}", mix(number))
+}
+
 /// A request, and how many things are in it.
 fn request(wanted: &Wanted, at: u64) -> (String, u64) {
     let mut body = String::new();
@@ -73,8 +78,8 @@ fn request(wanted: &Wanted, at: u64) -> (String, u64) {
             let comma = if i == 0 { "" } else { "," };
             write!(
                 body,
-                "{comma}{{\"type\":\"track\",\"event\":\"{event}\",\"messageId\":\"load-{}-{number}\",\"userId\":\"u{user}\",\"anonymousId\":\"a{user}\",\"properties\":{{\"total\":{},\"sku\":\"sku-{}\",\"url\":\"https://shop.example/p/{}\"}},\"context\":{{\"library\":{{\"name\":\"load\",\"version\":\"1\"}}}}}}",
-                wanted.run,
+                "{comma}{{\"type\":\"track\",\"event\":\"{event}\",\"messageId\":\"{}\",\"userId\":\"u{user}\",\"anonymousId\":\"a{user}\",\"properties\":{{\"total\":{},\"sku\":\"sku-{}\",\"url\":\"https://shop.example/p/{}\"}},\"context\":{{\"library\":{{\"name\":\"load\",\"version\":\"1\"}}}}}}",
+                message_id(wanted.run, number),
                 lot % 500,
                 lot % 97,
                 lot % 1009
@@ -87,8 +92,8 @@ fn request(wanted: &Wanted, at: u64) -> (String, u64) {
         let user = mix(at.wrapping_add(wanted.run << 40)) % wanted.customers;
         write!(body, "{{\"keys\":{{\"user_id\":\"u{user}\"}}").unwrap();
         if wanted.with_event > 0 {
-            let (run, event) = (wanted.run, "\"type\":\"track\",\"event\":\"Page Viewed\"");
-            write!(body, ",\"event\":{{{event},\"messageId\":\"load-{run}-{at}\",\"userId\":\"u{user}\"}}").unwrap();
+            let (id, event) = (message_id(wanted.run, at), "\"type\":\"track\",\"event\":\"Page Viewed\"");
+            write!(body, ",\"event\":{{{event},\"messageId\":\"{id}\",\"userId\":\"u{user}\"}}").unwrap();
         }
         body.push('}');
         ("/api/v1/decide", format!("X-API-Key: {}", wanted.key), 1)
