@@ -244,7 +244,7 @@ impl Engine {
             Box::pin(self.decide_woken(&mut work)).await?;
         }
         let decision = self.consider(&mut work, customer, occasion);
-        let stored = StoredDecision::new(decision, &self.plan, true, self.known(&mut work, customer));
+        let stored = self.stored(&mut work, customer, decision, true);
         carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
         let told = in_words(customer, &stored, &self.terms.own, &self.last_words);
         work.aftermath.count(told.action.is_some());
@@ -308,8 +308,8 @@ impl Engine {
         match by_itself {
             ByItself::Decided(decision) => {
                 work.aftermath.count(decision.chosen.is_some());
-                let known = self.known(work, customer);
-                carry_out(work, customer, &StoredDecision::new(*decision, &self.plan, false, known), named);
+                let stored = self.stored(work, customer, *decision, false);
+                carry_out(work, customer, &stored, named);
             }
             ByItself::Later(kept_out) => self.postpone(work, customer, named.filed, occasion, &kept_out),
             ByItself::Nothing => {}
@@ -337,10 +337,11 @@ impl Engine {
         work.step(customer, Input::Postponed(postponed));
     }
 
-    /// What is known of a customer when it is decided, as it is written.
-    fn known(&self, work: &mut Work<'_>, customer: Customer) -> Vec<u8> {
+    /// A decision about a customer as it is written, with what is known of them.
+    fn stored(&self, work: &mut Work<'_>, customer: Customer, decision: Decision, asked: bool) -> StoredDecision<'_> {
         let now = Timestamp::from_micros(work.now_us);
-        work.person(customer).profile.state.at(&self.plan, now).facts_to_bytes()
+        let known = work.person(customer).profile.state.at(&self.plan, now).facts_to_bytes();
+        StoredDecision::new(decision, &self.plan, &self.terms.name, asked, known)
     }
 
     fn draw(&self, customer: Customer, occasion: u64) -> Draw {
@@ -386,7 +387,7 @@ fn carry_out(work: &mut Work<'_>, customer: Customer, stored: &StoredDecision<'_
             "action": action,
             "handling": decision.handling,
             "occasion": occasion,
-            "charter": stored.charter,
+            "charter": stored.charter(),
         });
         let told = decision.chosen.and_then(|action| work.engine.charter().actions.get(action as usize));
         if let Some(purpose) = told.and_then(|action| action.purpose.as_ref()) {
@@ -423,7 +424,7 @@ pub(crate) struct Told {
 /// [`Error::Damaged`] when it cannot be read; when the home cannot be reached.
 pub async fn decision_of(keep: &dyn Keep, logged: &Logged) -> Result<Option<Decided>, Error> {
     let Some(mut stored) = stored(logged)? else { return Ok(None) };
-    let terms = Terms::read(keep, stored.charter).await?;
+    let terms = Terms::read(keep, &stored).await?;
     terms.complete(&mut stored.decision, logged.position)?;
     Ok(Some(in_words(logged.customer, &stored, &terms, &LastWords::default())))
 }
@@ -436,7 +437,7 @@ pub(crate) async fn told_of(
     logged: &Logged,
 ) -> Result<Option<Told>, Error> {
     let Some(mut stored) = stored(logged)? else { return Ok(None) };
-    let terms = all.of(keep, stored.charter).await?;
+    let terms = all.of(keep, &stored).await?;
     terms.complete(&mut stored.decision, logged.position)?;
     let known = terms.known(&stored.known, logged.position)?;
     let decided = in_words(customer, &stored, &terms, &LastWords::default());
@@ -465,7 +466,7 @@ fn in_words(customer: Customer, stored: &StoredDecision<'_>, terms: &Terms, last
         delivered_to: stored.delivered_to.map(str::to_owned),
         none_probability: decision.none_probability,
         again_at: decision.again_us.map(time),
-        charter: stored.charter.to_owned(),
+        charter: stored.charter().to_owned(),
         json: String::new(),
     };
     let mut json = Vec::with_capacity(TOLD_BYTES + decision.candidates.len() * CONSIDERED_BYTES);

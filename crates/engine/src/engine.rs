@@ -85,7 +85,7 @@ impl Engine {
         let plan = Arc::new(Plan::new(charter));
         let (models, learning) = crate::models::load(&*keep, &plan).await?;
         let seed = crate::seed::of(&*keep, options.seed).await?;
-        let terms = AllTerms::open(&*keep, &plan).await?;
+        let terms = AllTerms::new(&plan);
         let (changes, _) = broadcast::channel(CHANGES_WAITING);
         let engine = Arc::new(Self {
             keep,

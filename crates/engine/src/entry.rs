@@ -35,8 +35,9 @@ pub(crate) struct StoredMessage<'a> {
 /// reads them. What its charter alone says is not in it, but kept once, see [`Terms`](crate::terms::Terms).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredDecision<'a> {
-    /// The hash of the charter by which it was decided.
-    pub(crate) charter: &'a str,
+    /// What the charter says by which it was decided: its hash, and after a slash a fingerprint of what the program made of it,
+    /// which those of before this was so have not.
+    pub(crate) terms: &'a str,
     /// The name of the action that was chosen, or withheld: what another charter knows it by.
     pub(crate) taken: Option<&'a str>,
     /// The webhook by which the chosen one is delivered.
@@ -109,12 +110,12 @@ pub(crate) fn damaged(position: u64) -> Error {
 }
 
 impl<'a> StoredDecision<'a> {
-    /// A decision; `known` is what was known of the customer, as [`act::Customer::facts_to_bytes`] writes it.
-    pub(crate) fn new(decision: Decision, plan: &'a Plan, asked: bool, known: Vec<u8>) -> Self {
+    /// A decision by these terms; `known` is what was known of the customer, as [`act::Customer::facts_to_bytes`] writes it.
+    pub(crate) fn new(decision: Decision, plan: &'a Plan, terms: &'a str, asked: bool, known: Vec<u8>) -> Self {
         let charter = plan.charter();
         let action = |action: u32| charter.actions.get(action as usize);
         Self {
-            charter: &charter.hash,
+            terms,
             taken: decision.chosen.or(decision.withheld).and_then(action).map(|action| action.name.as_str()),
             delivered_to: decision
                 .chosen
@@ -139,6 +140,11 @@ impl<'a> StoredDecision<'a> {
             return Err(damaged(position));
         }
         Ok(stored)
+    }
+
+    /// The hash of the charter by which it was decided.
+    pub(crate) fn charter(&self) -> &'a str {
+        self.terms.split_once('/').map_or(self.terms, |(charter, _)| charter)
     }
 
     /// The name of the action that was chosen.

@@ -217,7 +217,7 @@ impl Engine {
     /// What a state has to take in of a decision, which may be one by another charter: then the action is what has its name now.
     fn taken_by(&self, stored: &StoredDecision<'_>) -> Option<Taken> {
         let taken = stored.decision.taken()?;
-        if stored.charter == self.charter().hash {
+        if stored.charter() == self.charter().hash {
             return Some(taken);
         }
         let name = stored.taken?;

@@ -163,13 +163,21 @@ impl Engine {
     }
 
     /// Commits, and lets follow what follows.
-    pub(crate) async fn commit(&self, commit: Commit, aftermath: Aftermath) -> Result<keep::Committed, keep::Error> {
+    pub(crate) async fn commit(
+        &self,
+        mut commit: Commit,
+        aftermath: Aftermath,
+    ) -> Result<keep::Committed, keep::Error> {
         let links = commit.links.clone();
         let targets: BTreeSet<String> = commit.posts.iter().map(|post| post.target.clone()).collect();
         let entries = commit.entries.len() as u64;
         // Of what else history wants to know the log tells.
         let is_told = commit.entries.iter().all(|entry| IN_TAIL.contains(&entry.kind));
+        let brings_terms = self.terms.come_along(&mut commit);
         let committed = self.keep.commit(commit).await?;
+        if brings_terms {
+            self.terms.are_kept();
+        }
         if let Some(events) = aftermath.events.filter(|_| is_told) {
             self.tail.add(committed.position, committed.position + entries, events);
         }

@@ -1,6 +1,7 @@
 //! A charter that has changed: what was done, promised and decided by the one before stays what it was.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use engine::Options;
 use futures::executor::block_on;
@@ -8,6 +9,7 @@ use keep::{Commit, Keep as _, RecordChange};
 
 use crate::open;
 use crate::stories::{SHOP, Shop, asked, track};
+use crate::watched::Watched;
 
 const CONSENTS: &str = r#","context":{"consent":{"categoryPreferences":{"service":true}}}"#;
 
@@ -114,14 +116,72 @@ fn what_was_decided_is_told_in_the_words_of_its_charter_whichever_is_in_use() {
     shop.is_its_replay();
 }
 
+/// One that has no actions.
+const WITHOUT_ACTIONS: &str =
+    "charter: 1\nmoments: {visit: {when: event = 'Visit'}}\nfeatures: {seen: {count: visit}}\n";
+
+/// The decisions of the log, as they are told.
+fn told(shop: &Shop) -> Vec<serde_json::Value> {
+    let told = block_on(shop.engine.evaluated(None, 10)).expect("the log can be read").decisions;
+    told.iter().map(|told| serde_json::from_str(told.get()).expect("it is JSON")).collect()
+}
+
 #[test]
-fn a_decision_whose_charter_is_not_kept_is_damage() {
-    let mut shop = Shop::new();
-    block_on(shop.engine.decide(asked("user_id", "u1", "one"))).expect("memory is there");
+fn what_was_decided_before_there_were_actions_is_told_by_whichever_charter() {
+    for is_kept in [true, false] {
+        let mut shop = Shop::new();
+        change(&mut shop, WITHOUT_ACTIONS, "2026-03-02T09:10");
+        shop.send(&track("Visit", r#""userId":"u1""#, ""));
+        let decided = block_on(shop.engine.decide(asked("user_id", "u1", "one"))).expect("memory is there");
+        assert_eq!(decided.action, None);
+        if !is_kept {
+            // Programs before this one kept nothing of such a charter.
+            forget_terms(&shop);
+        }
+        change(&mut shop, SHOP, "2026-03-02T10:00");
+        let told = told(&shop);
+        assert_eq!((told.len(), &told[0]["action"], &told[0]["actions"]), (1, &().into(), &serde_json::json!([])));
+        assert_eq!(told[0]["charter"], decided.charter.as_str());
+        let known = if is_kept { serde_json::json!({ "moment": "visit", "seen": 1 }) } else { serde_json::json!({}) };
+        assert_eq!(told[0]["known"], known);
+        let timeline = shop.customer("user_id", "u1").expect("known").timeline;
+        assert_eq!(timeline.iter().filter(|one| one.kind == "decision").count(), 1);
+        follow(&shop);
+    }
+}
+
+#[test]
+fn an_engine_is_opened_by_another_charter_where_nothing_can_be_written() {
+    let shop = Shop::new();
+    shop.send(&track("Visit", r#""userId":"u1""#, ""));
+    let watched = Watched::new(&shop.keep);
+    watched.is_full.store(true, Ordering::Relaxed);
+    let other = SHOP.replace("value: 5", "value: 6");
+    let engine = open(&other, &watched, &shop.clock, Options::default()).expect("reading goes on");
+    assert!(block_on(engine.customer("user_id", "u1")).expect("reading goes on").is_some());
+    block_on(engine.decide(asked("user_id", "u1", "one"))).expect_err("there is no room");
+    watched.is_full.store(false, Ordering::Relaxed);
+    let records = || block_on(shop.keep.records("terms/", None, 10)).expect("memory is there").len();
+    assert_eq!(records(), 0, "nothing was decided yet");
+    let decided = block_on(engine.decide(asked("user_id", "u1", "one"))).expect("there is room");
+    assert_eq!(records(), 1);
+    let told = told(&shop);
+    assert_eq!(told[0]["charter"], decided.charter.as_str());
+}
+
+/// As if nothing had been kept of any charter.
+fn forget_terms(shop: &Shop) {
     let records = block_on(shop.keep.records("terms/", None, 10)).expect("memory is there");
     let gone = |record: &keep::Record| RecordChange { name: record.name.clone(), expected: None, bytes: None };
     let records = records.iter().map(gone).collect();
     block_on(shop.keep.commit(Commit { records, ..Commit::default() })).expect("memory is there");
+}
+
+#[test]
+fn a_decision_whose_charter_is_not_kept_is_damage() {
+    let mut shop = Shop::new();
+    block_on(shop.engine.decide(asked("user_id", "u1", "one"))).expect("memory is there");
+    forget_terms(&shop);
     change(&mut shop, &SHOP.replace("value: 5", "value: 6"), "2026-03-02T10:00");
     let told = block_on(shop.engine.evaluated(None, 10)).expect_err("nobody knows its actions");
     assert!(told.to_string().contains("nothing is kept of the charter"), "{told}");

@@ -1,10 +1,10 @@
-//! A home in memory that counts what is read of it, in which the history of somebody may be damaged, a commit may have little room, and
-//! something may happen between two looks at it.
+//! A home in memory that counts what is read of it, in which the history of somebody may be damaged, a commit may have little room or
+//! none, and something may happen between two looks at it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -26,6 +26,8 @@ pub(crate) struct Watched {
     pub(crate) damaged: AtomicI64,
     /// Timers that one commit has room for.
     pub(crate) room: AtomicUsize,
+    /// Whether nothing can be written.
+    pub(crate) is_full: AtomicBool,
     /// What happens once, after keys were looked at.
     pub(crate) meanwhile: Meanwhile,
 }
@@ -48,6 +50,7 @@ impl Watched {
             entries_of: AtomicUsize::new(0),
             damaged: AtomicI64::new(NOBODYS),
             room: AtomicUsize::new(usize::MAX),
+            is_full: AtomicBool::new(false),
             meanwhile: Meanwhile::default(),
         })
     }
@@ -69,6 +72,9 @@ impl Keep for Watched {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, Error> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(Error::Full);
+        }
         let (size, most) = (commit.fired.len(), self.room.load(Ordering::Relaxed));
         if size > most {
             return Err(Error::TooLarge { what: "a commit", size, most });
