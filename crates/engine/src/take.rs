@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use act::Consent;
+use act::Input;
 use hashbrown::{HashMap, HashSet};
 use keep::{Commit, Customer, Entry, Key, KeyNumber, Link, Loaded, MessageId, Wanted};
 use listen::stitch::said;
@@ -321,9 +321,9 @@ impl Batch<'_> {
         self.rebuild_all(around.as_ref()).await?;
         self.work.wake_overdue();
         let whose: Vec<Customer> = fresh.iter().map(|fresh| self.whose(fresh, around.as_ref())).collect();
-        // What waited until now is decided on as things stood, unless it is about somebody who says now what is wanted.
-        let saying = self.saying(fresh, &whose);
-        self.engine.decide_postponed(&mut self.work, &saying).await?;
+        // What waited until now is decided on as things stood, but for what is refused now.
+        self.hear(fresh, &whose);
+        self.engine.decide_postponed(&mut self.work).await?;
         // Each event is decided on as things stand with it, and not with what comes after it. Where a state is known only once it
         // is built anew, that is done first, for so many of a batch: of the others, it is done once, at the end.
         let (mut rebuilt, mut waiting): (usize, Vec<(Customer, &Fresh<'_>)>) = (0, Vec::new());
@@ -352,29 +352,16 @@ impl Batch<'_> {
         Ok(self.engine.decide_woken(&mut self.work).await?)
     }
 
-    /// Those who were woken and say with these messages what is wanted. Who says it with every message, and the same each time, does
-    /// not.
-    fn saying(&mut self, fresh: &[Fresh<'_>], whose: &[Customer]) -> BTreeSet<Customer> {
-        let mut saying = BTreeSet::new();
+    /// Has those for whom something waited until now have said already what they say with these messages of purposes: a refusal counts
+    /// for the actions that it is about, and for no other. Said once more with its message, it changes nothing.
+    fn hear(&mut self, fresh: &[Fresh<'_>], whose: &[Customer]) {
         for (fresh, customer) in fresh.iter().zip(whose) {
-            let is_woken = self.work.woken.contains_key(customer);
-            if is_woken && fresh.parsed.consents.iter().any(|said| self.says_otherwise(*customer, said)) {
-                saying.insert(*customer);
+            if self.work.woken.get(customer).is_some_and(|woken| !woken.again.is_empty()) {
+                for consent in &fresh.parsed.consents {
+                    self.work.step(*customer, Input::Consent(consent));
+                }
             }
         }
-        saying
-    }
-
-    /// Whether what a customer says about a purpose that an action has is something else than is known.
-    fn says_otherwise(&mut self, customer: Customer, said: &Consent) -> bool {
-        let actions = &self.engine.charter().actions;
-        if !actions.iter().any(|action| action.purpose.as_ref() == Some(&said.purpose)) {
-            return false;
-        }
-        let state = &self.work.person(customer).profile.state;
-        let known = state.consents().iter().find(|known| known.purpose == said.purpose);
-        // What was said before what is known does not count. Nothing that was said is a refusal.
-        known.map_or(said.granted, |known| known.granted != said.granted && known.at_us <= said.at_us)
     }
 
     /// Whose a message is.

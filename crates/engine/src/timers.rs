@@ -4,7 +4,7 @@
 //! A customer has one timer, which says when it is worth looking again; what fell due follows from the state alone. So a timer
 //! that goes off twice, late, or after an event has settled the matter changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use keep::{Customer, Due, Fired, Key, KeyNumber, Take, Wanted};
 
@@ -81,13 +81,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Decides on what was postponed until now of those who were woken, but for these.
-    pub(crate) async fn decide_postponed(
-        &self,
-        work: &mut Work<'_>,
-        but_for: &BTreeSet<Customer>,
-    ) -> Result<(), keep::Error> {
-        let woken = work.woken.iter_mut().filter(|(customer, _)| !but_for.contains(customer));
+    /// Decides on what was postponed until now of those who were woken.
+    pub(crate) async fn decide_postponed(&self, work: &mut Work<'_>) -> Result<(), keep::Error> {
+        let woken = work.woken.iter_mut();
         let postponed = woken.map(|(customer, woken)| (*customer, std::mem::take(&mut woken.again))).collect();
         self.decide_each(work, postponed).await
     }

@@ -249,6 +249,26 @@ fn nothing_that_waits_is_lost_when_a_charter_changes_or_somebody_comes_first() {
     }
 }
 
+#[test]
+fn what_is_said_about_another_purpose_for_the_first_time_or_anew_loses_nothing_that_waits() {
+    let letter = "  letter: {when: event = 'Order', purpose: news, value: 1, deliver: {webhook: crm}}\n";
+    for (before, now) in [(None, true), (None, false), (Some(true), false), (Some(false), true)] {
+        let mut shop = shop();
+        reopen(&mut shop, &format!("{NIGHT}{letter}"));
+        if let Some(granted) = before {
+            let said = BTreeMap::from([("news".to_owned(), granted)]);
+            let said = block_on(shop.at("2026-03-02T20:00").engine.consent("user_id", "u1", &said));
+            assert!(said.is_ok());
+        }
+        shop.at("2026-03-02T21:00").send(&track("Ticket", r#""userId":"u1""#, ""));
+        // With the first page after it was asked for.
+        let says = format!(r#","context":{{"consent":{{"categoryPreferences":{{"news":{now}}}}}}}"#);
+        shop.at("2026-03-03T09:00").send(&track("Visit", r#""userId":"u1""#, &says));
+        assert_eq!(shop.deliveries("crm").len(), 1, "the mail needs no consent: {before:?}, {now}");
+        shop.is_its_replay();
+    }
+}
+
 /// Two things that nobody gets at night, for two reasons, each once a year.
 fn two(quiet_of_b: &str) -> Shop {
     let mut shop = Shop::new();
