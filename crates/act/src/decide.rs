@@ -265,15 +265,23 @@ fn kept_out(action: u32, fell_out: FellOut, until_us: Option<i64>) -> Option<Kep
 }
 
 /// How many of these actions, which time keeps out until the same moment, may be done then: of those that are counted by one shared
-/// cap that ends at that moment, one, even where it is another cap that keeps it out.
-pub fn let_in(plan: &Plan, kept_out: &[KeptOut]) -> usize {
+/// cap that ends at that moment, as many as it has room for then, even where it is another cap that keeps them out.
+pub fn let_in(state: &State, plan: &Plan, kept_out: &[KeptOut]) -> usize {
     let ends = |cap: usize| kept_out.iter().any(|one| one.fell_out == FellOut::SharedCap(cap));
-    let ending: Vec<&SharedCap> =
-        plan.caps.iter().enumerate().filter(|(cap, _)| ends(*cap)).map(|(_, cap)| cap).collect();
+    let until_us = kept_out.first().map_or(i64::MAX, |one| one.until_us);
+    let room = |cap: &SharedCap| {
+        let counted = state.decided().iter().filter(|taken| cap.counts[index(taken.action)]);
+        // Several may end at once: in business days, what was done on a weekend counts from Monday.
+        cap.times.saturating_sub(counted.filter(|taken| !cap.per.is_over(taken.at_us, until_us)).count())
+    };
+    let ending = plan.caps.iter().enumerate().filter(|(cap, _)| ends(*cap));
+    let ending: Vec<(&SharedCap, usize)> = ending.map(|(_, cap)| (cap, room(cap))).collect();
     let mut let_in: Vec<usize> = Vec::new();
     for action in kept_out.iter().map(|one| index(one.action)) {
-        let shares = |other: &usize| ending.iter().any(|cap| cap.counts[action] && cap.counts[*other]);
-        if !let_in.iter().any(shares) {
+        let is_full = |(cap, room): &(&SharedCap, usize)| {
+            cap.counts[action] && let_in.iter().filter(|other| cap.counts[**other]).count() >= *room
+        };
+        if !ending.iter().any(is_full) {
             let_in.push(action);
         }
     }

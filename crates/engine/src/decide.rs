@@ -319,16 +319,21 @@ impl Engine {
     /// Has the customer be looked at again when what keeps an action out is over, on the same occasion. As many occasions wait for a
     /// moment as actions may be done then, and no more than that.
     fn postpone(&self, work: &mut Work<'_>, customer: Customer, filed: Customer, occasion: u64, kept_out: &[KeptOut]) {
-        let waiting = work.person(customer).profile.state.postponed();
+        let state = &work.person(customer).profile.state;
+        let waiting = state.postponed();
+        // Before it is looked for a moment: whoever does much at night is asked about with every event.
+        if waiting.len() >= POSTPONED_ALL_MAX {
+            return;
+        }
         // What waits for longer keeps nothing from waiting, but for the bound of all.
         let has_room = |until: &&[KeptOut]| {
             let until_us = until.first().map_or(i64::MAX, |one| one.until_us);
             let sooner = waiting.partition_point(|postponed| postponed.until_us < until_us);
             let by_then = waiting.partition_point(|postponed| postponed.until_us <= until_us);
-            by_then < POSTPONED_MAX && by_then - sooner < let_in(&self.plan, until)
+            by_then < POSTPONED_MAX && by_then - sooner < let_in(state, &self.plan, until)
         };
         let mut moments = kept_out.chunk_by(|one, next| one.until_us == next.until_us);
-        let first = moments.find(has_room).filter(|_| waiting.len() < POSTPONED_ALL_MAX);
+        let first = moments.find(has_room);
         let Some(&[KeptOut { action, fell_out, until_us }, ..]) = first else { return };
         let postponed = Postponed { until_us, occasion };
         let action = self.charter().actions.get(action as usize).map_or("", |action| &action.name);

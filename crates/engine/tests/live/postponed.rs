@@ -353,6 +353,27 @@ fn of_all_that_one_cap_keeps_out_one_is_done_when_it_ends() {
 }
 
 #[test]
+fn as_many_wait_for_the_end_of_a_cap_as_it_lets_in_at_once() {
+    // What is done on a Saturday counts from Monday morning.
+    for (times, last) in [(2, "T15:00"), (3, "T15:59")] {
+        let shop = for_visitors(&["", ""], "", &format!("caps: [{{per: 3bd, times: {times}}}]\n"));
+        let visits = |at: &str| drop(shop.at(&format!("2026-03-07{at}")).send(&track("Visit", r#""userId":"u1""#, "")));
+        for at in ["T12:00", "T13:00", last] {
+            visits(at);
+        }
+        assert_eq!(shop.deliveries("crm").len(), times);
+        for minute in 0..9 {
+            visits(&format!("T16:{minute:02}"));
+        }
+        shop.is_its_replay();
+        assert_eq!(all_sent(shop.at("2026-03-10T12:00")), times);
+        // No more than there are actions: each may be done once at that moment.
+        assert_eq!(all_sent(shop.at("2026-03-12T12:00")), times + 2, "{times}");
+        assert_eq!(all_sent(shop.at("2026-05-12T12:00")), times + 2, "the others wait for nothing");
+    }
+}
+
+#[test]
 fn what_waits_for_a_month_keeps_nothing_from_waiting_for_the_morning() {
     let calls = |count: usize| {
         let call = |n| {
