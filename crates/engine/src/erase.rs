@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keep::{Customer, Erased, Fate, KeyNumber, Logged, Wanted};
+use listen::stitch::Rules;
 
 use crate::counts::Counts;
 use crate::engine::Engine;
@@ -21,6 +22,7 @@ use crate::work::Work;
 
 /// Customers who are to be erased.
 struct Gone {
+    customers: Vec<Customer>,
     keys: BTreeSet<KeyNumber>,
     /// The same as bytes, and those that were asked for: whoever repeats this may find them no more.
     bytes: BTreeSet<Vec<u8>>,
@@ -34,16 +36,30 @@ struct Gone {
 }
 
 impl Gone {
-    /// Whether an entry that is nobody's may name one of their keys. What was said of two others is to reach history still.
-    fn is_in(&self, logged: &Logged) -> bool {
+    /// Whether an entry that is nobody's may name one of their keys, as it is written by these rules or was when it was said. What was
+    /// said of two others is to reach history still.
+    fn is_in(&self, logged: &Logged, rules: &Rules) -> bool {
         if !matches!(logged.kind, kind::LINK | kind::UNLINK) {
             return true;
         }
         let said = entry::read::<StoredPair>(&logged.bytes, logged.position);
+        let is_theirs = |kind: &str, value: &str| self.bytes.contains(&key_bytes(kind, value));
         said.map_or(true, |StoredPair { a, b }| {
-            [a, b].iter().any(|(kind, value)| self.bytes.contains(&key_bytes(kind, value)))
+            [a, b].iter().any(|(kind, value)| {
+                is_theirs(kind, value) || rules.comparable(kind, value).is_some_and(|now| is_theirs(kind, &now))
+            })
         })
     }
+}
+
+/// Adds what was erased to what was before.
+fn add(erased: &mut Erased, now: Erased) {
+    erased.states += now.states;
+    erased.timers += now.timers;
+    erased.deliveries += now.deliveries;
+    erased.keys += now.keys;
+    erased.links += now.links;
+    erased.entries += now.entries;
 }
 
 impl Engine {
@@ -58,40 +74,58 @@ impl Engine {
     pub async fn erase(&self, keys: &[(String, String)]) -> Result<Erased, Error> {
         let comparable = |(kind, value): &(String, String)| Some(key_bytes(kind, &self.rules.comparable(kind, value)?));
         let keys = keys.iter().filter_map(comparable).collect();
-        let wanted = Wanted { generation: self.generation, keys, ..Wanted::default() };
+        let mut wanted = Wanted { generation: self.generation, keys, ..Wanted::default() };
         let known: BTreeSet<Customer> =
             self.keep.load(&wanted).await?.keys.into_iter().flatten().map(|(_, customer)| customer).collect();
         // Other rules may not have reached them yet.
         self.read_again(&known.into_iter().collect::<Vec<_>>(), false).await?;
         let _alone = self.together.write().await;
-        let mut collisions = 0;
-        let erased = loop {
-            match self.try_erase(&wanted).await {
+        let (mut collisions, mut erased) = (0, Erased::default());
+        loop {
+            match self.try_erase(&mut wanted, &mut erased).await {
                 Err(keep::Error::Conflict(_)) if collisions < COLLISIONS_MAX => {
                     collisions += 1;
                     Counts::add(&self.counts.collisions, 1);
                 }
                 done => break done?,
             }
-        };
+        }
         self.tail.clear();
         Ok(erased)
     }
 
-    async fn try_erase(&self, wanted: &Wanted) -> Result<Erased, keep::Error> {
+    /// Erases whomever these keys lead to, and adds what that was. Where another node has found them to be one with somebody
+    /// meanwhile, it is a conflict: then they are to be looked for once more, by all keys that were found to be theirs.
+    async fn try_erase(&self, wanted: &mut Wanted, erased: &mut Erased) -> Result<(), keep::Error> {
         let gone = self.gone(wanted).await?;
         let numbers: Vec<Customer> = gone.numbers.iter().copied().collect();
         let under: BTreeSet<Customer> = &(&gone.numbers | &gone.elsewhere) | &BTreeSet::from([NOBODY]);
-        let fates = self.fates(&under.into_iter().collect::<Vec<_>>(), &gone).await?;
-        let before = self.settle_others(&gone, &fates).await?;
-        let mut erased = self.keep.erase(&numbers, &fates).await?;
-        erased.entries += before;
-        // What another node has taken in since the log was read; now it knows them no more.
-        while !self.keep.log_of(&numbers, u64::MAX, 1).await?.is_empty() {
-            let fates = self.fates(&numbers, &gone).await?;
-            erased.entries += self.keep.erase(&[], &fates).await?.entries;
+        let end = self.keep.log_span().await?.end;
+        let fates = self.fates(&under.into_iter().collect::<Vec<_>>(), 0, &gone).await?;
+        erased.entries += self.settle_others(&gone, &fates).await?;
+        // The log first, which takes long: whether they are who they were is asked just before they go.
+        erased.entries += self.keep.erase(&[], &fates).await?.entries;
+        let keys_now = self.keep.keys_of(&gone.customers).await?;
+        if keys_now.iter().map(|key| key.number).collect::<BTreeSet<_>>() != gone.keys {
+            return Err(keep::Error::Conflict(Box::default()));
         }
-        Ok(erased)
+        add(erased, self.keep.erase(&numbers, &BTreeMap::new()).await?);
+        // What another node has taken in since the log was read; now it knows them no more.
+        let mut fates = self.fates(&[NOBODY], end, &gone).await?;
+        loop {
+            fates.extend(self.fates(&numbers, 0, &gone).await?);
+            if fates.is_empty() {
+                break;
+            }
+            erased.entries += self.keep.erase(&[], &std::mem::take(&mut fates)).await?.entries;
+        }
+        // A key of theirs that is there, by its number, became somebody else's in that moment. One of another number is of somebody new.
+        wanted.keys = gone.bytes.into_iter().collect();
+        let mut there = self.keep.load(wanted).await?.keys.into_iter().flatten();
+        if there.any(|(number, _)| gone.keys.contains(&number)) {
+            return Err(keep::Error::Conflict(Box::default()));
+        }
+        Ok(())
     }
 
     async fn gone(&self, wanted: &Wanted) -> Result<Gone, keep::Error> {
@@ -116,22 +150,36 @@ impl Engine {
         let seeds: Vec<Seed> = theirs.into_iter().map(Seed::from).chain(others.iter().cloned()).collect();
         let around = Around::look(&*self.keep, &self.rules, &seeds, &[], Most::ALL).await?;
         let around = around.expect("everything is looked at");
-        let numbers = keys.iter().map(|number| Customer(number.0.into())).chain(customers).collect();
-        Ok(Gone { keys, bytes, numbers, elsewhere: elsewhere.into_iter().map(Customer).collect(), others, around })
+        let customers: Vec<Customer> = customers.into_iter().collect();
+        let own = keys.iter().map(|number| Customer(number.0.into()));
+        let numbers = own.chain(customers.iter().copied()).collect();
+        Ok(Gone {
+            customers,
+            keys,
+            bytes,
+            numbers,
+            elsewhere: elsewhere.into_iter().map(Customer).collect(),
+            others,
+            around,
+        })
     }
 
-    /// What becomes of entries under these numbers. One of somebody else stays, and is filed under its own number where that
+    /// What becomes of entries under these numbers, from this position of the log on. One of somebody else stays, and is filed under its own number where that
     /// would not be clear any more without the links that go.
-    async fn fates(&self, under: &[Customer], gone: &Gone) -> Result<BTreeMap<u64, Fate>, keep::Error> {
+    async fn fates(&self, under: &[Customer], from: u64, gone: &Gone) -> Result<BTreeMap<u64, Fate>, keep::Error> {
         let (mut fates, mut before) = (BTreeMap::new(), u64::MAX);
-        loop {
-            let page = self.keep.log_of(under, before, LOG_AT_ONCE).await?;
-            let Some(last) = page.last() else { return Ok(fates) };
+        while before > from {
+            let mut page = self.keep.log_of(under, before, LOG_AT_ONCE).await?;
+            let Some(last) = page.last() else { break };
             before = last.position;
+            page.retain(|logged| logged.position >= from);
             let whose = self.recall_each(&gone.around, &page).await?;
             for (logged, (whose, _)) in page.iter().zip(whose) {
-                let is_theirs =
-                    if logged.customer == NOBODY { gone.is_in(logged) } else { gone.numbers.contains(&whose) };
+                let is_theirs = if logged.customer == NOBODY {
+                    gone.is_in(logged, &self.rules)
+                } else {
+                    gone.numbers.contains(&whose)
+                };
                 if is_theirs {
                     fates.insert(logged.position, Fate::Emptied);
                 } else if logged.customer != NOBODY && whose != filed(Some(&gone.around), logged.customer) {
@@ -139,6 +187,7 @@ impl Engine {
                 }
             }
         }
+        Ok(fates)
     }
 
     /// Has everybody else be who they are without the links that go: a key that too many people used may glue again. Returns how

@@ -1,11 +1,15 @@
 //! Who is erased: all that is theirs is gone, whatever number it was filed under, and all that is of others is there.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use engine::Options;
 use futures::executor::block_on;
 use keep::{Erased, Keep};
 
 use crate::open;
 use crate::stories::{SHOP, Shop, track};
+use crate::watched::Watched;
 
 fn visit(ids: &str) -> String {
     track("Visit", ids, "")
@@ -170,4 +174,59 @@ fn a_device_that_too_many_used_is_the_last_ones_when_the_others_are_erased() {
     }
     assert_eq!(kiosk(), Some(customer("u2")));
     assert_eq!(shop.events_of("user_id", "u2"), 6);
+}
+
+#[test]
+fn who_becomes_one_with_somebody_while_being_erased_goes_with_them() {
+    // The one who is both is named by the oldest key. Before the log is rewritten, and before what is known of them goes.
+    for (is_device_older, time) in [(true, 0), (false, 0), (true, 1)] {
+        let shop = Shop::new();
+        let device = || drop(shop.send(&visit(r#""anonymousId":"a9""#)));
+        if is_device_older {
+            device();
+        }
+        shop.send(&visit(r#""userId":"u1","anonymousId":"a1""#));
+        if !is_device_older {
+            device();
+        }
+        shop.send(&visit(r#""userId":"u2""#));
+        let watched = Watched::new(&shop.keep);
+        let eraser = open(SHOP, &watched, &shop.clock, Options { seed: None, node: 2 }).expect("memory is there");
+        let node =
+            Shop { engine: Arc::clone(&shop.engine), keep: Arc::clone(&shop.keep), clock: Arc::clone(&shop.clock) };
+        watched.erasing.store(time, Ordering::Relaxed);
+        *watched.before_erasing.0.lock().expect("nobody panics") = Some(Box::new(move || {
+            let logs_in = r#"{"type":"identify","userId":"u1","anonymousId":"a9"},{"type":"track","userId":"u1"}"#;
+            // Whoever waits on this thread waits already.
+            std::thread::spawn(move || drop(node.send(logs_in))).join().expect("memory is there");
+        }));
+        let erased = block_on(eraser.erase(&[("user_id".to_owned(), "u1".to_owned())])).expect("memory is there");
+        assert!(watched.before_erasing.0.lock().expect("nobody panics").is_none(), "it has happened");
+        for (kind, value) in [("user_id", "u1"), ("anonymous_id", "a1"), ("anonymous_id", "a9")] {
+            assert!(shop.customer(kind, value).is_none(), "{value}: {erased:?}");
+            assert!(!shop.holds(value), "{value} at {time}");
+        }
+        assert_eq!(block_on(shop.keep.states(0, None, 9)).expect("memory is there").len(), 1, "that of u2");
+        assert_eq!(shop.events_of("user_id", "u2"), 1);
+        shop.is_its_replay();
+    }
+}
+
+#[test]
+fn what_was_said_of_a_key_as_it_was_written_once_goes_too() {
+    let mut shop = Shop::new();
+    shop.engine = open(&SHOP.replace("normalise: email, ", ""), &shop.keep, &shop.clock, Options::default())
+        .expect("memory is there");
+    let mails =
+        |user: &str, mail: &str| format!(r#"{{"type":"identify","userId":"{user}","traits":{{"email":"{mail}"}}}}"#);
+    shop.send(&mails("u7", "Ann@X.org"));
+    assert!(block_on(shop.engine.unlink(("user_id", "u7"), ("email", "Ann@X.org"), &[])).expect("both are known"));
+    shop.engine = open(SHOP, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+    let (_go, stop) = tokio::sync::watch::channel(false);
+    block_on(shop.engine.follow(&stop)).expect("memory is there");
+    shop.at("2026-03-02T10:00").send(&mails("u8", "ann@x.org"));
+    shop.erase("user_id", "u8");
+    let log = block_on(shop.keep.log(0, 100)).expect("memory is there");
+    assert_eq!(log.iter().filter(|logged| logged.customer.0 < 0 && !logged.erased).count(), 0, "words of them");
+    assert!(shop.customer("user_id", "u7").is_some());
 }

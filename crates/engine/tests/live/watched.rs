@@ -30,11 +30,23 @@ pub(crate) struct Watched {
     pub(crate) is_full: AtomicBool,
     /// What happens once, after keys were looked at.
     pub(crate) meanwhile: Meanwhile,
+    /// What happens once, before somebody is erased, for the time that this says, counted from 0.
+    pub(crate) before_erasing: Meanwhile,
+    pub(crate) erasing: AtomicUsize,
 }
 
 /// Something that happens once.
 #[derive(Default)]
 pub(crate) struct Meanwhile(pub(crate) Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Meanwhile {
+    fn happens(&self) {
+        let happens = self.0.lock().expect("nobody panics").take();
+        if let Some(happens) = happens {
+            happens();
+        }
+    }
+}
 
 impl fmt::Debug for Meanwhile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,6 +64,8 @@ impl Watched {
             room: AtomicUsize::new(usize::MAX),
             is_full: AtomicBool::new(false),
             meanwhile: Meanwhile::default(),
+            before_erasing: Meanwhile::default(),
+            erasing: AtomicUsize::new(0),
         })
     }
 }
@@ -88,9 +102,7 @@ impl Keep for Watched {
 
     async fn keys(&self, numbers: &[KeyNumber]) -> Result<Vec<Key>, Error> {
         let keys = self.keep.keys(numbers).await;
-        if let Some(happens) = self.meanwhile.0.lock().expect("nobody panics").take() {
-            happens();
-        }
+        self.meanwhile.happens();
         keys
     }
 
@@ -163,6 +175,9 @@ impl Keep for Watched {
     }
 
     async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
+        if self.erasing.fetch_sub(1, Ordering::Relaxed) == 0 {
+            self.before_erasing.happens();
+        }
         self.keep.erase(customers, entries).await
     }
 
