@@ -339,6 +339,13 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_another_node_took_in_before_an_erasure_is_not_handed_over_after_it() {
+        // Of whom the lake has something by then, and of whom it has nothing.
+        for first in ["gone", "stays"] {
+            is_not_handed_over_after_an_erasure(first).await;
+        }
+    }
+
+    async fn is_not_handed_over_after_an_erasure(first: &str) {
         let folder = tempfile::tempdir().expect("a folder");
         let home = Home::new(folder.path(), None).expect("a home");
         let keep = Embedded::open(home.path.join(LIVE), EmbeddedOptions::default()).expect("it opens");
@@ -346,21 +353,22 @@ mod tests {
         let node = Live::over(Arc::clone(&keep), &home, true).await.expect("a node");
         let other = Live::over(Arc::clone(&keep), &home, true).await.expect("another one");
         let mut reached = None;
-        take(&node, "gone", 1).await;
+        take(&node, first, 1).await;
         assert!(node.engine.export_some(&*node.history, &mut reached).await.expect("handed over"));
         // What comes now goes to history from memory.
         take(&node, "gone", 2).await;
         take(&node, "stays", 3).await;
         other.engine.erase(&[("user_id".to_owned(), "gone".to_owned())]).await.expect("erased");
         let mut lake = Lake::open(&home.path).await.expect("a lake");
-        lake.erase(("user_id", "gone"), &home.rules(), "now").await.expect("erased");
+        lake.erase_with_live(("user_id", "gone"), true, &home.rules(), "now").await.expect("erased");
         for _ in 0..3 {
             if node.engine.export_some(&*node.history, &mut reached).await.is_err() {
                 reached = None;
             }
         }
         let lake = Lake::open(&home.path).await.expect("a lake");
-        assert_eq!(lake.size(&home.rules()).await.expect("a size").0, 1, "events in the lake");
+        let of_others = if first == "stays" { 2 } else { 1 };
+        assert_eq!(lake.size(&home.rules()).await.expect("a size").0, of_others, "events in the lake");
         assert!(lake.person("user_id:gone", &home.rules()).await.expect("readable").is_err(), "who is gone");
     }
 }

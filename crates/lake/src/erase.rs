@@ -29,8 +29,8 @@ use crate::rebuild::{keys_without, nodes_of_keys};
 use crate::run_file::read_run;
 use crate::scan::Projection;
 use crate::spill::{Nodes, Row, TEXTS};
-use crate::store::{Lake, bucket_of, number};
-use crate::table::DataFile;
+use crate::store::{Lake, Lock, bucket_of, number};
+use crate::table::{DataFile, Purpose};
 use crate::words::Words;
 
 /// What erasing a customer did, and where: to be kept as proof.
@@ -65,22 +65,67 @@ impl Lake {
     pub async fn erase(&mut self, key: (&str, &str), rules: &Rules, now: &str) -> Result<Receipt, Error> {
         let lock = self.lock().await?;
         let identity = self.identity(rules.clone()).await?;
-        let mut gone = Gone::of(&identity, rules, find(&identity.graph, key)?);
+        let node = find(&identity.graph, key)?;
+        self.erase_found(&lock, &identity, node, rules, (key, now)).await
+    }
+
+    /// The same where live state has forgotten them by now; it may be that it alone knew them (`were_known`). Where no event came with
+    /// the key, rejected rows that name it go all the same. It counts as an erasure in any case, so that whoever still has something
+    /// of them in memory does not hand it over.
+    ///
+    /// # Errors
+    /// As [`erase`](Self::erase); [`Error::NotFound`] only where live state did not know them either.
+    pub async fn erase_with_live(
+        &mut self,
+        key: (&str, &str),
+        were_known: bool,
+        rules: &Rules,
+        now: &str,
+    ) -> Result<Receipt, Error> {
+        let lock = self.lock().await?;
+        let identity = self.identity(rules.clone()).await?;
+        let unknown = match find(&identity.graph, key) {
+            Ok(node) => return self.erase_found(&lock, &identity, node, rules, (key, now)).await,
+            Err(unknown) => unknown,
+        };
+        let (mut places, mut quarantined_rows) = (Vec::new(), 0);
+        if were_known {
+            quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &[key], &mut places)?;
+        }
+        let erased = (number::ERASED, self.events.next_version());
+        self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[erased]).await?;
+        if !were_known {
+            return Err(unknown);
+        }
+        let (request_sha256, at) = (sha256(&format!("{}:{}", key.0, key.1)), now.to_owned());
+        Ok(Receipt { request_sha256, keys: BTreeMap::new(), events: 0, links: 0, quarantined_rows, places, at })
+    }
+
+    /// Erases the customer whose this key is, as the key and the time are to be on the receipt.
+    async fn erase_found(
+        &mut self,
+        lock: &Lock,
+        identity: &Identity,
+        node: Node,
+        rules: &Rules,
+        (key, now): ((&str, &str), &str),
+    ) -> Result<Receipt, Error> {
+        let mut gone = Gone::of(identity, rules, node);
         let (root, all) = (self.events.root().to_owned(), self.events.files().await?);
         let found = gone.look(&root, &all)?;
         let mut after = identity.without(&gone.keys, &found.beside, rules.clone());
         gone.link_anew(&root, &all, &found.beside, &mut after.graph)?;
-        let files = gone.files_concerned(&root, all, &found.naming, (&identity, &after))?;
+        let files = gone.files_concerned(&root, all, &found.naming, (identity, &after))?;
         let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
-        let (customers_table, links_table) = self.identity_tables(&lock).await?;
+        let (customers_table, links_table) = self.identity_tables(lock).await?;
         for (folder, table) in [("customers", &customers_table), ("links", &links_table)] {
             places.extend(table.files().await?.into_iter().map(|file| format!("lake/{folder}/{}", file.path)));
         }
         let theirs: Vec<(&str, &str)> = gone.keys.iter().map(|n| identity.graph.key(*n)).collect();
         let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
         places.extend(kept::names(self.home()));
-        let change = Change { before: &identity, gone: Some(&gone), after: &after };
-        let events = self.rebuild(&lock, &change, rules, files).await?;
+        let change = Change { before: identity, gone: Some(&gone), after: &after };
+        let events = self.rebuild(lock, &change, rules, files).await?;
         kept::sweep(self.home(), self.events.version(), self.events.transaction(number::REFILED).await?)?;
         let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
         for (kind, _) in &theirs {

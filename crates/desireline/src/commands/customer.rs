@@ -99,25 +99,25 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
     let (kind, value) = key(text)?;
     let now = jiff::Timestamp::now().to_string();
     let live = Live::existing(home, args.live.keep.as_deref()).await?;
-    let mut nobody_tells = None;
+    let (mut nobody_tells, mut from_live) = (None, None);
     if let Some(live) = &live {
         // Until the lake has forgotten them, too: other nodes may be learning from it.
         nobody_tells = Some(live.history.nobody_tells().await?);
         live.export().await?;
-    }
-    let mut lake = Lake::open(&home.path).await?;
-    let mut from_live = None;
-    if let Some(live) = &live {
-        // Before the lake, which knows all keys of the customer: whoever repeats this after a crash finds them again.
-        let mut keys = vec![(kind.to_owned(), value.to_owned())];
-        if let Ok(found) = lake.person(text, &home.rules()).await? {
-            keys.extend(found.keys);
-        }
-        let erased = live.engine.erase(&keys).await;
+        let erased = erase_live(home, live, text).await;
         live.keep.close().await;
         from_live = Some(erased?);
     }
-    let receipt = match lake.erase((kind, value), &home.rules(), &now).await {
+    // Who was only asked about, or has only said what they consent to, is known live alone, and there need not even be a lake.
+    let were_known_live = from_live.as_ref().is_some_and(|erased| erased.keys > 0 || erased.states > 0);
+    let mut lake =
+        if were_known_live { Lake::open_or_create(&home.path).await? } else { Lake::open(&home.path).await? };
+    let receipt = if from_live.is_some() {
+        lake.erase_with_live((kind, value), were_known_live, &home.rules(), &now).await
+    } else {
+        lake.erase((kind, value), &home.rules(), &now).await
+    };
+    let receipt = match receipt {
         Err(error @ lake::Error::NotFound { .. }) => return Err(misspelt(&lake, home, &[text], error).await?),
         done => done?,
     };
@@ -147,6 +147,22 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
         draw::note(&format!("backups still hold what was erased: those in {}, and all others", backups.display()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Erases a customer from live state, also by those of their keys that the lake knows. Before the lake, where there is one: whoever
+/// repeats this after a crash finds them there again.
+async fn erase_live(home: &Home, live: &Live, text: &str) -> Result<keep::Erased, Error> {
+    let (kind, value) = key(text)?;
+    let mut keys = vec![(kind.to_owned(), value.to_owned())];
+    match Lake::open(&home.path).await {
+        Err(lake::Error::NoLake { .. }) => {}
+        lake => {
+            if let Ok(found) = lake?.person(text, &home.rules()).await? {
+                keys.extend(found.keys);
+            }
+        }
+    }
+    Ok(live.engine.erase(&keys).await?)
 }
 
 /// Takes back the link between two keys.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::CHARTER;
-use crate::support::{Running, ask, desireline};
+use crate::support::{Place, Running, ask, desireline};
 
 /// Files under a folder that hold these bytes.
 fn files_with(folder: &Path, bytes: &[u8]) -> Vec<std::path::PathBuf> {
@@ -55,4 +55,30 @@ fn who_is_erased_is_in_no_file_and_who_is_taken_apart_is_two_everywhere() {
     running.stop();
     let links = run(&["--json", "customer", "user_id:stays"]);
     assert!(links.contains("taken_back"), "{links}");
+}
+
+#[test]
+fn who_is_known_live_alone_is_erased_with_a_receipt() {
+    for has_lake in [true, false] {
+        let place = Place::new(CHARTER);
+        let running = place.start();
+        if has_lake {
+            let visit = r#"{"userId":"stays","event":"Visit"}"#;
+            assert_eq!(ask(&running.address, "POST /v1/track", "", visit).expect("it answers").0, 200);
+        }
+        let said = running.admin("PUT /api/v1/customers/user_id:u9/consent", r#"{"marketing": true}"#);
+        assert_eq!(said.0, 200, "{said:?}");
+        running.stop();
+        assert_eq!(place.home.join("lake").exists(), has_lake);
+        let receipt = place.json(&["erase", "user_id:u9"]);
+        assert_eq!((&receipt["live"]["keys"], &receipt["live"]["entries"]), (&1.into(), &1.into()), "{receipt}");
+        assert_eq!((&receipt["events"], &receipt["keys"]), (&0.into(), &serde_json::json!({})), "{receipt}");
+        let (code, _, why) = place.run(&["erase", "user_id:u9"]);
+        assert_eq!(code, 4, "{why}");
+        assert!(why.contains("no event came with `user_id:u9`"), "{why}");
+        let running = place.start();
+        assert_eq!(running.admin("GET /api/v1/customers/user_id:u9", "").0, 404);
+        assert_eq!(running.admin("GET /api/v1/customers/user_id:stays", "").0, if has_lake { 200 } else { 404 });
+        running.stop();
+    }
 }
