@@ -121,26 +121,23 @@ impl Live {
             // Where nobody else writes to the log, the lake has all of it, so nothing of it has to go there. Otherwise what was
             // told goes there, too, and is recognised.
             let until = if first && !self.shared { Some(self.keep.log_span().await?.end) } else { None };
-            if told.is_some() && !first {
+            if let Some(Told::Before(seq)) = told {
                 // Before the lake: what it takes for told is what live state knows, unless that is set back.
-                self.say_told(told, None).await?;
+                self.say(&told_of(&lake)?, &seq.to_string(), None).await?;
             }
             if told.is_some() || until.is_some() {
                 self.history.note(Origin::Live { until }, told).await?;
             }
-            if first {
-                self.say_told(told, Some(Version::NONE)).await?;
-            }
-        } else if first {
-            self.say_told(None, Some(Version::NONE)).await?;
+        }
+        if first {
+            self.say(TOLD, BY_LAKE, Some(Version::NONE)).await?;
         }
         Ok(learnt)
     }
 
-    /// Notes in live state how much it was told.
-    async fn say_told(&self, told: Option<Told>, expected: Option<Version>) -> Result<(), Error> {
-        let before_seq = if let Some(Told::Before(seq)) = told { seq } else { 0 };
-        let record = RecordChange { name: TOLD.to_owned(), expected, bytes: Some(before_seq.to_string().into_bytes()) };
+    /// Notes in live state what it was told.
+    async fn say(&self, name: &str, text: &str, expected: Option<Version>) -> Result<(), Error> {
+        let record = RecordChange { name: name.to_owned(), expected, bytes: Some(text.as_bytes().to_vec()) };
         let now_us = self.engine.clock().now_us();
         match self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await {
             // Somebody else has said so by now.
@@ -152,12 +149,15 @@ impl Live {
     /// Where live state was set back, it has been told less than the lake knows: then it is told that again.
     async fn lacks_nothing(&self) -> Result<(), Error> {
         let Some(lake) = self.history.lake().await? else { return Ok(()) };
-        let in_lake = lake.told_before().await.map_err(unavailable)?;
-        let Some(record) = self.keep.records(TOLD, None, 1).await?.pop() else { return Ok(()) };
-        let Some(known) = String::from_utf8(record.bytes).ok().and_then(|text| text.parse().ok()) else {
-            // It was noted by a program that did not say how much.
-            return self.say_told(Some(Told::Before(in_lake)), Some(record.version)).await;
+        let (in_lake, own) = (lake.told_before().await.map_err(unavailable)?, told_of(&lake)?);
+        let known = match (said(&*self.keep, &own).await?, said(&*self.keep, TOLD).await?) {
+            (Some(known), _) => known.parse().ok(),
+            (None, Some(text)) if text == BY_LAKE => Some(0),
+            // An older program noted one number for all lakes, or that alone that anything was told.
+            (None, Some(known)) if !self.shared => known.parse().ok(),
+            (None, _) => None,
         };
+        let Some(known) = known else { return self.say(&own, &in_lake.to_string(), Some(Version::NONE)).await };
         if known >= in_lake {
             return Ok(());
         }
@@ -297,12 +297,26 @@ impl Live {
     }
 }
 
-/// The record that says that live state was told what had been imported, and before which arrival number that was.
+/// The record that says that live state was told what had been imported. Before which arrival number that was is noted beside
+/// it for each lake, because homes that share live state count what arrives each for itself.
 const TOLD: &str = "told what was imported";
+/// What it says: of a lake for which nothing is noted, nothing was told.
+const BY_LAKE: &str = "by lake";
+
+/// The record that says before which arrival number all was told that was imported into a lake.
+fn told_of(lake: &Lake) -> Result<String, Error> {
+    Ok(format!("{TOLD} {}", lake.id().map_err(unavailable)?))
+}
+
+/// What a record says.
+async fn said(keep: &dyn Keep, name: &str) -> Result<Option<String>, Error> {
+    let first = keep.records(name, None, 1).await?.pop();
+    Ok(first.filter(|record| record.name == name).map(|record| String::from_utf8_lossy(&record.bytes).into_owned()))
+}
 
 /// Whether live state was told what had been imported; what the lake knows of a log was of another one before.
 pub(crate) async fn is_told(keep: &dyn Keep) -> Result<bool, Error> {
-    Ok(!keep.records(TOLD, None, 1).await?.is_empty())
+    Ok(said(keep, TOLD).await?.is_some())
 }
 
 /// How often a server looks whether anything was imported, or its charter changed.
@@ -326,6 +340,7 @@ impl From<lake::Error> for Stopped {
 #[cfg(test)]
 mod tests {
     use event::{Event, Key, Timestamp};
+    use lake::ImportOptions;
 
     use super::*;
 
@@ -335,6 +350,56 @@ mod tests {
         let mut inbox = node.engine.inbox();
         inbox.event(&Event::new("Visit", Timestamp::from_micros(at_s * 1_000_000), &keys)).expect("it fits");
         node.engine.take(inbox).await.expect("taken in");
+    }
+
+    /// Imports so many events into the lake of a home.
+    async fn import(home: &Home, events: u32) {
+        let lake = Lake::open_or_create(&home.path).await.expect("a lake");
+        let options = ImportOptions { rules: home.rules(), ..ImportOptions::default() };
+        let mut importer = lake.importer(options).await.expect("it starts");
+        importer.begin_file("events").expect("it begins");
+        for n in 0..events {
+            let (user, message_id) = (format!("u{n}"), format!("m{}-{n}", home.path.display()));
+            let keys = [Key { kind: "user_id", value: &user }];
+            let event = Event::new("Visit", Timestamp::from_micros(i64::from(n)), &keys);
+            importer.event(&Event { message_id: Some(&message_id), ..event }).expect("it is taken");
+        }
+        importer.finish().await.expect("imported");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_told_of_one_home_says_nothing_of_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = |name: &str| {
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+            Home::new(&folder.path().join(name), None).expect("a home")
+        };
+        let keep = Embedded::open(folder.path().join(LIVE), EmbeddedOptions::default()).expect("it opens");
+        let keep: Arc<dyn Keep> = Arc::new(keep);
+        let (large, small) = (home("large"), home("small"));
+        let node = async |home: &Home| Live::over(Arc::clone(&keep), home, true).await.expect("a node");
+        let (_stop, stop) = watch::channel(false);
+        import(&large, 200).await;
+        import(&small, 10).await;
+        let [of_large, of_small] = [node(&large).await, node(&small).await];
+        let learn = async |node: &Live| node.learn(&stop).await.expect("learnt");
+        assert_eq!([learn(&of_large).await, learn(&of_small).await], [200, 10]);
+        assert_eq!([learn(&of_large).await, learn(&of_small).await], [0, 0], "each was told");
+        // Live state is put back to when it did not know the smaller one.
+        let records = keep.records(TOLD, None, 9).await.expect("records");
+        let change = |record: &keep::Record, bytes: Option<&str>| {
+            let bytes = bytes.map(|text| text.as_bytes().to_vec());
+            let records = vec![RecordChange { name: record.name.clone(), expected: None, bytes }];
+            keep.commit(Commit { records, ..Commit::default() })
+        };
+        let of_ten = records.iter().find(|record| record.bytes == b"10").expect("it was noted");
+        change(of_ten, None).await.expect("committed");
+        assert_eq!([learn(&of_large).await, learn(&of_small).await], [0, 10], "what it lacks");
+        // An older program noted but one number, of whichever home.
+        for record in &records {
+            change(record, (record.name == TOLD).then_some("10")).await.expect("committed");
+        }
+        assert_eq!([learn(&of_large).await, learn(&of_small).await], [0, 0], "nothing is known of what it lacks");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -136,6 +136,14 @@ impl Lake {
         &self.home
     }
 
+    /// What it is called among others, wherever it lies: by chance when it was made.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn id(&self) -> Result<String, Error> {
+        self.events.id()
+    }
+
     /// Commits that a power cut tore, and that were put aside: nobody was told that they were done.
     pub fn torn(&self) -> Vec<PathBuf> {
         torn::put_aside(&self.home.join("lake"))
