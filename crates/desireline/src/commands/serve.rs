@@ -9,6 +9,7 @@ use evidence::counted;
 use keep::Keep;
 use serve::{Given, Role, Server, Traces};
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::args::{LogForm, ServeArgs};
 use crate::backup::{BACKUPS, Shelf, Whole};
@@ -90,27 +91,39 @@ async fn serve(
         let _ = learning.send(false);
         greet(&greeting);
     }
-    let background = [
-        tokio::spawn(Arc::clone(&engine).run(stopping.clone())),
-        tokio::spawn(targets::watch(Arc::clone(&outbox), targets::of(&home.charter), stopping.clone())),
-        tokio::spawn(outbox.run(stopping.clone())),
-        tokio::spawn(Arc::clone(&engine).export(history, stopping.clone())),
-        tokio::spawn(follow(engine, stopping.clone())),
-        tokio::spawn(live.clone().keep_time(stopping.clone())),
-    ];
+    let mut background = JoinSet::new();
+    background.spawn(Arc::clone(&engine).run(stopping.clone()));
+    background.spawn(targets::watch(Arc::clone(&outbox), targets::of(&home.charter), stopping.clone()));
+    background.spawn(outbox.run(stopping.clone()));
+    background.spawn(Arc::clone(&engine).export(history, stopping.clone()));
+    background.spawn(follow(engine, stopping.clone()));
+    background.spawn(live.clone().keep_time(stopping.clone()));
     let until = async {
         let next = tokio::select! {
-            _ = ending.wait_for(|end| *end) => None,
-            next = changed(home) => Some(next),
+            _ = ending.wait_for(|end| *end) => Ok(None),
+            next = changed(home) => Ok(Some(next)),
+            panic = panicked(&mut background) => Err(panic),
         };
         let _ = stop.send(true);
         next
     };
     let (next, listener, ()) = tokio::join!(until, serving, live.keep_learning(stopping));
-    for task in background {
-        let _ = task.await;
+    while let Some(done) = background.join_next().await {
+        done.expect(PANICKED);
     }
-    Ok((next, listener.expect("a panic there is one here, too")))
+    Ok((next.expect(PANICKED), listener.expect(PANICKED)))
+}
+
+const PANICKED: &str = "a panic there is one here, too";
+
+/// Waits until one of these panics. A server in which something is done no more has to end: nobody would notice it.
+async fn panicked(background: &mut JoinSet<()>) -> JoinError {
+    while let Some(done) = background.join_next().await {
+        if let Err(panic) = done {
+            return panic;
+        }
+    }
+    std::future::pending().await
 }
 
 /// The home with its charter, once that is another one and has no errors.
@@ -205,5 +218,20 @@ fn greet(Greeting { address, first_keys, has_admin_key }: &Greeting) {
     if !has_admin_key {
         let text = "there is no admin key, so nobody can make keys or targets: start once with --api-key";
         draw::remark("no_admin_key", text, &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_what_is_done_beside_a_server_only_a_panic_ends_it() {
+        let mut background = JoinSet::new();
+        background.spawn(async {});
+        background.spawn(async { panic!("the disk is made of cheese") });
+        background.spawn(std::future::pending());
+        assert!(panicked(&mut background).await.is_panic());
+        assert_eq!(background.len(), 1);
     }
 }

@@ -248,20 +248,44 @@ impl History for LakeHistory {
 
     async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
         let lake = self.clone();
-        let (taken, taking) = tokio::sync::oneshot::channel();
-        // Sorting and writing would keep requests waiting: it is done beside them, and after them as long as it keeps up. In a
-        // runtime of its own, because threads that are started for it give way as it does.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name(HANDING_OVER).build();
-        let runtime = runtime.map_err(|error| Error::Unavailable(Arc::new(error)))?;
-        let work = move || {
+        let work = async move || {
             if part.until().saturating_sub(part.from()) < BEHIND {
                 keep::give_way();
             }
-            // Who waits for it may have gone.
-            let _ = taken.send(runtime.block_on(lake.take_in(&part)));
+            lake.take_in(&part).await
         };
         let thread = std::thread::Builder::new().name(HANDING_OVER.to_owned());
-        thread.spawn(work).map_err(|error| Error::Unavailable(Arc::new(error)))?;
-        taking.await.map_err(|error| Error::Damaged(error.to_string()))?.map_err(unavailable)
+        apart(work, |work| thread.spawn(work).map(drop)).await
+    }
+}
+
+/// Does it in a thread that `start` starts. Sorting and writing would keep requests waiting: it is done beside them, and after them
+/// as long as it keeps up. In a runtime of its own, because threads that are started for it give way as it does.
+async fn apart(
+    work: impl AsyncFnOnce() -> Result<(), lake::Error> + Send + 'static,
+    start: impl FnOnce(Box<dyn FnOnce() + Send>) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let (taken, taking) = tokio::sync::oneshot::channel();
+    let work = move || {
+        // Made here: where no thread can be started this is dropped by a worker of the server, on which no runtime may be.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name(HANDING_OVER).build();
+        let done = runtime.map_err(|error| Error::Unavailable(Arc::new(error)));
+        // Who waits for it may have gone.
+        let _ = taken.send(done.and_then(|runtime| runtime.block_on(work()).map_err(unavailable)));
+    };
+    start(Box::new(work)).map_err(|error| Error::Unavailable(Arc::new(error)))?;
+    taking.await.map_err(|error| Error::Damaged(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn where_no_thread_can_be_started_it_can_be_tried_again() {
+        let none = |_| Err(std::io::ErrorKind::WouldBlock.into());
+        let done = apart(async || Ok(()), none).await;
+        assert!(matches!(done, Err(Error::Unavailable(_))), "{done:?}");
+        apart(async || Ok(()), |work| std::thread::Builder::new().spawn(work).map(drop)).await.expect("done");
     }
 }
