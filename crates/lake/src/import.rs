@@ -50,7 +50,7 @@ pub struct ImportOptions {
 
 impl ImportOptions {
     fn is_live(&self) -> bool {
-        matches!(self.origin, Origin::Live { .. })
+        matches!(self.origin, Origin::Live { .. } | Origin::LiveUnfinished { .. })
     }
 
     /// How long it waits for whoever writes to the lake.
@@ -403,9 +403,8 @@ impl Importer {
     async fn build(&mut self, customers: &Customers, work: &mut Work, waiting: &Waiting) -> Result<Vec<Built>, Error> {
         let Stock { lake, identity, .. } = &self.stock;
         let root = lake.events.root().to_owned();
-        // What came from this log is in the lake once, by its position. It may be there from a file, too.
-        let from_files_before = match self.options.origin {
-            Origin::Live { until: Some(_) } => lake.events.transaction(number::IMPORTED_SEQ).await?.unwrap_or_default(),
+        let there_before = match self.options.origin {
+            Origin::Live { until: Some(_) } => lake.imported_before().await?,
             _ => i64::MAX,
         };
         let mut moved = Spill::new(&lake.home().join("tmp").join("moved"), BUCKETS)?;
@@ -425,7 +424,7 @@ impl Importer {
             runs.merge_due(spill.rows(*bucket) + moved.rows(*bucket));
         }
         let work = &*work;
-        let there = work.there(&root, waiting, from_files_before);
+        let there = work.there(&root, waiting, there_before);
         let version = lake.events.version() + 1;
         run_on_buckets(&self.options.interrupted, |bucket, bytes| {
             if spill.rows(bucket) == 0 && moved.rows(bucket) == 0 {

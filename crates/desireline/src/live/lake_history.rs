@@ -138,9 +138,10 @@ impl LakeHistory {
             Ok::<(), lake::Error>(())
         })?;
         // The position may only be there once all is; without it the same part comes again, and changes nothing.
-        let position = Some(part.until());
-        let live = |until| self.options(Origin::Live { until }, None);
-        let mut importer = writer.importer(live(position.filter(|_| said.is_empty()))).await?;
+        let until = part.until();
+        let whole = Origin::Live { until: Some(until) };
+        let origin = if said.is_empty() { whole } else { Origin::LiveUnfinished { until } };
+        let mut importer = writer.importer(self.options(origin, None)).await?;
         // It may be of somebody who was erased since it was gathered: the log has that no more.
         if importer.erasures().await? != part.erasures() {
             return Err(lake::Error::Overtaken);
@@ -164,7 +165,7 @@ impl LakeHistory {
                 Err(error) => return Err(error),
             }
         }
-        let importer = writer.importer(live(position)).await?;
+        let importer = writer.importer(self.options(whole, None)).await?;
         writer.finish(importer).await
     }
 }

@@ -75,13 +75,18 @@ pub(crate) async fn import_by(home: &Path, rows: &[Row], rules: &Rules) -> lake:
 
 /// Imports rows of a live log up to a position.
 pub(crate) async fn export(writer: &mut Writer, rows: &[Row], rules: &Rules, position: usize) {
-    take_from_live(writer, rows, rules, Some(position as u64)).await;
+    take_from_live(writer, rows, rules, position as u64).await;
     assert_eq!(writer.log_position().await.expect("a position"), position as u64);
 }
 
-/// The same, where it may be that the position is not known yet.
-pub(crate) async fn take_from_live(writer: &mut Writer, rows: &[Row], rules: &Rules, until: Option<u64>) {
-    let options = ImportOptions { rules: rules.clone(), origin: Origin::Live { until }, ..ImportOptions::default() };
+/// The same, where the position may be behind what the lake has already.
+pub(crate) async fn take_from_live(writer: &mut Writer, rows: &[Row], rules: &Rules, until: u64) {
+    take_from(writer, rows, rules, Origin::Live { until: Some(until) }).await;
+}
+
+/// Imports rows of a live log.
+pub(crate) async fn take_from(writer: &mut Writer, rows: &[Row], rules: &Rules, origin: Origin) {
+    let options = ImportOptions { rules: rules.clone(), origin, ..ImportOptions::default() };
     let mut importer = writer.importer(options).await.expect("an importer");
     take_in(&mut importer, rows);
     writer.finish(importer).await.expect("committed");
