@@ -368,6 +368,7 @@ fn portions<T>(mut all: &[T], bytes: impl Fn(&T) -> usize) -> impl Iterator<Item
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::ROW_GROUP_BYTES;
     use crate::portions::text_bytes;
 
     #[test]
@@ -388,5 +389,34 @@ mod tests {
             batches.map(rows).sum()
         };
         assert_eq!((rows(&mut of_keys.into_iter()), rows(&mut of_links.into_iter())), (40, 39));
+    }
+
+    #[tokio::test]
+    async fn keys_that_are_large_are_read_a_few_at_a_time() {
+        let mut identity = Identity::new(Rules::default());
+        let large = "x".repeat(1 << 20);
+        let keys: Vec<Node> = (0..40).map(|n| identity.graph.restore("user_id", &format!("{n}{large}"))).collect();
+        // Of one large key with many small ones the file has its text once, and each row that is read has it.
+        let small: Vec<Node> = (0..200).map(|n| identity.graph.restore("phone", &n.to_string())).collect();
+        let links: Vec<(Node, Node, i64)> = small.iter().map(|small| (keys[0], *small, 1)).collect();
+        let numbers: Vec<u32> = keys.iter().map(|key| key.0).collect();
+        let folder = tempfile::tempdir().expect("a folder");
+        let (roots, rows) = ([folder.path().join("keys"), folder.path().join("links")], [40, 200]);
+        let mut of_keys = Table::create(&roots[0], CUSTOMERS, false).await.expect("made");
+        let batches = identity.customers_batches(&numbers, |_| 0);
+        append(&mut of_keys, CUSTOMERS, batches, rows[0]).await.expect("written");
+        let mut of_links = Table::create(&roots[1], LINKS, false).await.expect("made");
+        append(&mut of_links, LINKS, identity.links_batches(&links, false), rows[1]).await.expect("written");
+        for (table, rows, bytes_max) in [(of_keys, rows[0], BATCH_BYTES), (of_links, rows[1], ROW_GROUP_BYTES)] {
+            let mut read = 0;
+            let each = |batch: RecordBatch| {
+                let bytes = text_bytes(&batch, 0..batch.num_rows());
+                assert!(bytes <= bytes_max, "{bytes} bytes in {} rows", batch.num_rows());
+                read += batch.num_rows();
+                Ok(())
+            };
+            read_each(Some(&table), None, each).await.expect("read");
+            assert_eq!(read, rows);
+        }
     }
 }

@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::limits::{BATCH_BYTES, BATCH_ROWS, COMPRESSED_FROM, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::open_file::OpenFile;
 use crate::portions::{portions, text_bytes};
-use crate::schema::{EVENTS, arrow_schema, event_column};
+use crate::schema::{Column, EVENTS, arrow_schema, event_column};
 
 /// Columns that many folds read: not compressed, because decompressing them would cost more than the fold.
 const HOT: [&str; 5] = ["customer", "at", "seq", "event", "channel"];
@@ -58,16 +58,52 @@ fn properties(bytes: u64) -> WriterProperties {
     builder.build()
 }
 
+/// Writes row groups of which none has more text than a column has room for when it is read, however often a text is repeated.
+pub(crate) struct GroupWriter {
+    writer: ArrowWriter<File>,
+    /// Text in the row group that is being written.
+    group_bytes: usize,
+}
+
+impl GroupWriter {
+    /// Starts to write rows of these columns into a new file.
+    pub(crate) fn create(path: &Path, columns: &[Column], properties: WriterProperties) -> Result<Self, Error> {
+        let file = File::create(path).map_err(Error::file("make", path))?;
+        // Without the embedded Arrow schema every Delta reader copes with the file.
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, arrow_schema(columns), options)?;
+        Ok(Self { writer, group_bytes: 0 })
+    }
+
+    /// Appends rows.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        for portion in portions(batch, BATCH_BYTES) {
+            self.group_bytes += text_bytes(&portion, 0..portion.num_rows());
+            self.writer.write(&portion)?;
+            if self.writer.in_progress_rows() == 0 {
+                self.group_bytes = 0;
+            } else if self.group_bytes > ROW_GROUP_BYTES - BATCH_BYTES {
+                self.writer.flush()?;
+                self.group_bytes = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the file and makes it durable.
+    pub(crate) fn finish(self, path: &Path) -> Result<(), Error> {
+        self.writer.into_inner()?.sync_all().map_err(Error::file("sync", path))
+    }
+}
+
 /// Writes one run.
 pub(crate) struct RunWriter {
-    writer: ArrowWriter<File>,
+    writer: GroupWriter,
     rows: u64,
     customers: Option<(i64, i64)>,
     at_us: Option<(i64, i64)>,
     seq_min: i64,
     last: Option<(i64, i64)>,
-    /// Text in the row group that is being written.
-    group_bytes: usize,
 }
 
 impl RunWriter {
@@ -76,11 +112,8 @@ impl RunWriter {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
         }
-        let file = File::create(path).map_err(Error::file("make", path))?;
-        // Without the embedded Arrow schema every Delta reader copes with the file.
-        let options = ArrowWriterOptions::new().with_properties(properties(bytes)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, arrow_schema(EVENTS), options)?;
-        Ok(Self { writer, rows: 0, customers: None, at_us: None, seq_min: i64::MAX, last: None, group_bytes: 0 })
+        let writer = GroupWriter::create(path, EVENTS, properties(bytes))?;
+        Ok(Self { writer, rows: 0, customers: None, at_us: None, seq_min: i64::MAX, last: None })
     }
 
     /// Appends rows, which continue the order.
@@ -101,23 +134,12 @@ impl RunWriter {
         let last = customers[customers.len() - 1];
         self.customers = Some((self.customers.map_or(customers[0], |(first, _)| first), last));
         self.rows += batch.num_rows() as u64;
-        for portion in portions(batch, BATCH_BYTES) {
-            self.group_bytes += text_bytes(&portion, 0..portion.num_rows());
-            self.writer.write(&portion)?;
-            if self.writer.in_progress_rows() == 0 {
-                self.group_bytes = 0;
-            } else if self.group_bytes > ROW_GROUP_BYTES - BATCH_BYTES {
-                self.writer.flush()?;
-                self.group_bytes = 0;
-            }
-        }
-        Ok(())
+        self.writer.write(batch)
     }
 
     /// Closes the file and makes it durable; gives its statistics as Delta's JSON and its number of rows.
     pub(crate) fn finish(self, path: &Path) -> Result<(String, u64), Error> {
-        let file = self.writer.into_inner()?;
-        file.sync_all().map_err(Error::file("sync", path))?;
+        self.writer.finish(path)?;
         let (low, high) = self.customers.unwrap_or_default();
         let (first, last) = self.at_us.unwrap_or_default();
         let time = |us| Timestamp::from_micros(us).to_string();
@@ -288,6 +310,23 @@ impl Places {
             .with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load(file, options).map_err(file.unreadable())?;
         Ok(Self { metadata, file: file.clone() })
+    }
+
+    /// The same of a file of any columns, which are read as they are.
+    pub(crate) fn of_any(file: &OpenFile) -> Result<Self, Error> {
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Skip);
+        let metadata = ArrowReaderMetadata::load(file, options).map_err(file.unreadable())?;
+        Ok(Self { metadata, file: file.clone() })
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> i64 {
+        self.metadata.metadata().file_metadata().num_rows()
+    }
+
+    /// How many columns there are.
+    pub(crate) fn columns(&self) -> usize {
+        self.metadata.schema().fields().len()
     }
 
     /// Reads these columns, of these rows or of all. Pages in which no such row lies are not looked at.

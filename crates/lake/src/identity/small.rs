@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use deltalake_core::kernel::Add;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::error::Error;
+use crate::open_file::OpenFile;
+use crate::run_file::{GroupReader, GroupWriter, Places};
 use crate::schema::{Column, arrow_schema};
 use crate::table::{Purpose, Table, add_entry, due};
 
@@ -69,7 +67,7 @@ pub(crate) async fn append(
     let later = files.get(1..).unwrap_or_default();
     let due = &later[later.len() - due(later, rows as u64)..];
     let old = due.iter().map(|file| read_file(&table.root().join(&file.path), None)).collect::<Result<Vec<_>, _>>()?;
-    let all = old.into_iter().flatten().map(|batch| Ok(batch?)).chain(batches);
+    let all = old.into_iter().flatten().chain(batches);
     // The schema that they were read by is that of the file, not ours.
     let ours = |batch: Result<_, Error>| {
         let batch: RecordBatch = batch?;
@@ -80,15 +78,11 @@ pub(crate) async fn append(
     Ok(due.iter().map(|file| table.root().join(&file.path)).collect())
 }
 
-/// The rows of a file of a small table, or these columns of them.
-fn read_file(path: &Path, columns: Option<&[usize]>) -> Result<ParquetRecordBatchReader, Error> {
-    let file = std::fs::File::open(path).map_err(Error::file("open", path))?;
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-    if let Some(columns) = columns {
-        let mask = ProjectionMask::leaves(builder.parquet_schema(), columns.iter().copied());
-        builder = builder.with_projection(mask);
-    }
-    Ok(builder.build()?)
+/// The rows of a file of a small table, or these columns of them, in batches that have room for them.
+fn read_file(path: &Path, columns: Option<&[usize]>) -> Result<GroupReader, Error> {
+    let places = Places::of_any(&OpenFile::open(path)?)?;
+    let all: Vec<usize> = (0..places.columns()).collect();
+    Ok(places.read(columns.unwrap_or(&all), None))
 }
 
 /// Writes rows that will take the place of all others of a small table, once a commit of the events has named the version
@@ -110,8 +104,7 @@ pub(crate) async fn complete(table: &mut Table, version: i64) -> Result<(), Erro
     }
     let name = name_of(version);
     let path = table.root().join(&name);
-    let file = std::fs::File::open(&path).map_err(Error::file("open", &path))?;
-    let rows = ParquetRecordBatchReaderBuilder::try_new(file)?.metadata().file_metadata().num_rows();
+    let rows = Places::of_any(&OpenFile::open(&path)?)?.rows();
     let add = add_entry(table.root(), name, None, serde_json::json!({"numRecords": rows}).to_string(), true)?;
     let old = table.files().await?;
     table.commit(Purpose::Erase, vec![add], old.iter().map(|file| file.remove.clone()).collect(), &[]).await?;
@@ -136,19 +129,17 @@ fn write_small(
 ) -> Result<Add, Error> {
     let name = name_of(table.next_version());
     let path = table.root().join(&name);
-    let file = std::fs::File::create(&path).map_err(Error::file("make", &path))?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd")))
         .set_statistics_enabled(EnabledStatistics::None)
         .build();
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(file, arrow_schema(columns), options)?;
+    let mut writer = GroupWriter::create(&path, columns, properties)?;
     let mut rows = 0;
     for batch in batches {
         let batch = batch?;
         rows += batch.num_rows();
         writer.write(&batch)?;
     }
-    writer.into_inner()?.sync_all().map_err(Error::file("sync", &path))?;
+    writer.finish(&path)?;
     add_entry(table.root(), name, None, serde_json::json!({"numRecords": rows}).to_string(), true)
 }
