@@ -187,7 +187,8 @@ fn says_nothing(file: &OpenFile, metadata: &ParquetMetaData, column: usize) -> R
             return Ok(false);
         }
         let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-        let first = SerializedPageReader::new(Arc::clone(&file), group.column(column), rows, None)?.get_next_page()?;
+        let pages = SerializedPageReader::new(Arc::clone(&file), group.column(column), rows, None);
+        let first = pages.and_then(|mut pages| pages.get_next_page()).map_err(file.unreadable())?;
         if !matches!(first, Some(Page::DictionaryPage { num_values: 0, .. })) {
             return Ok(false);
         }
@@ -396,6 +397,20 @@ mod tests {
         let run = OpenFile::open(&path).expect("a file");
         let said = Places::of(&run, false).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(said.contains("damaged.parquet"), "{said}");
+        // Damaged where it is looked whether a column says anything.
+        let mut writer = RunWriter::create(&path, 0).expect("a run");
+        writer.write(&batch(2, false)).expect("written");
+        writer.finish(&path).expect("finished");
+        let channel = event_column("channel");
+        let places = Places::of(&OpenFile::open(&path).expect("a file"), false).expect("a footer");
+        let (start, _) = places.metadata.metadata().row_group(0).column(channel).byte_range();
+        let start = usize::try_from(start).expect("a short file");
+        let mut bytes = std::fs::read(&path).expect("a file");
+        bytes[start..start + 8].fill(0xff);
+        std::fs::write(&path, bytes).expect("a file");
+        let run = OpenFile::open(&path).expect("a file");
+        let said = read_run(&run, &[channel], false, BATCH_ROWS).err().map(|error| error.to_string());
+        assert!(said.as_ref().is_some_and(|said| said.contains("damaged.parquet")), "{said:?}");
     }
 
     #[test]
