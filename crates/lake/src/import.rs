@@ -117,7 +117,7 @@ impl Lake {
     /// # Errors
     /// [`Error::Locked`] when another process writes; file and table errors.
     pub async fn importer(mut self, options: ImportOptions) -> Result<Importer, Error> {
-        let lock = self.lock_within(options.waits()).await?;
+        let lock = self.lock().await?;
         let (customers_table, links_table) = self.identity_tables(&lock).await?;
         let (identity, knows_all) = self.identity_now(options.rules.clone()).await?;
         // Whoever goes on after others have written, or after a restart, knows who is who as if it had always written.

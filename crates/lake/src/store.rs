@@ -80,6 +80,8 @@ pub(crate) const EVIDENCE: Small = Small { name: "links", columns: LINKS, replac
 pub struct Lake {
     home: PathBuf,
     pub(crate) events: Table,
+    /// How long it waits for whoever writes to it.
+    pub(crate) waits: Duration,
 }
 
 /// The right to write to a home; one process has it at a time.
@@ -100,17 +102,22 @@ impl Lake {
     /// # Errors
     /// [`Error::NoLake`] when there is none, [`Error::NewerFormat`] when a newer program wrote it.
     pub async fn open(home: &Path) -> Result<Self, Error> {
-        let lake = home.join("lake");
-        if torn::is_torn(&lake)? {
-            let _lock = lock(home, LOCK_WAITED).await?;
-            torn::mend(&lake)?;
-        }
-        Self::open_whole(home).await
+        Self::open_within(home, LOCK_WAITED).await
     }
 
-    async fn open_whole(home: &Path) -> Result<Self, Error> {
+    /// The same, and waits so long for whoever writes to it.
+    pub(crate) async fn open_within(home: &Path, most: Duration) -> Result<Self, Error> {
+        let lake = home.join("lake");
+        if torn::is_torn(&lake)? {
+            let _lock = lock(home, most).await?;
+            torn::mend(&lake)?;
+        }
+        Self::open_whole(home, most).await
+    }
+
+    async fn open_whole(home: &Path, waits: Duration) -> Result<Self, Error> {
         match Table::open(&folder(home, "events")).await? {
-            Some(events) => Ok(Self { home: home.to_owned(), events }),
+            Some(events) => Ok(Self { home: home.to_owned(), events, waits }),
             None => Err(Error::NoLake { path: home.to_owned() }),
         }
     }
@@ -120,16 +127,21 @@ impl Lake {
     /// # Errors
     /// As [`open`](Self::open), when the folder cannot be written, and [`Error::Locked`] when another process makes one.
     pub async fn open_or_create(home: &Path) -> Result<Self, Error> {
-        match Self::open(home).await {
+        Self::open_or_create_within(home, LOCK_WAITED).await
+    }
+
+    /// The same, and waits so long for whoever writes to it.
+    pub(crate) async fn open_or_create_within(home: &Path, waits: Duration) -> Result<Self, Error> {
+        match Self::open_within(home, waits).await {
             Err(Error::NoLake { .. }) => {}
             other => return other,
         }
         // Of two first imports at once, one makes the tables.
-        let _lock = lock(home, LOCK_WAITED).await?;
-        match Self::open_whole(home).await {
+        let _lock = lock(home, waits).await?;
+        match Self::open_whole(home, waits).await {
             Err(Error::NoLake { .. }) => {
                 let events = Table::create(&folder(home, "events"), EVENTS, true).await?;
-                Ok(Self { home: home.to_owned(), events })
+                Ok(Self { home: home.to_owned(), events, waits })
             }
             other => other,
         }
@@ -239,15 +251,10 @@ impl Lake {
 
     /// Takes the right to write; completes and clears away what a process that was killed has left.
     pub(crate) async fn lock(&mut self) -> Result<Lock, Error> {
-        self.lock_within(LOCK_WAITED).await
-    }
-
-    /// The same, and waits so long for whoever has it.
-    pub(crate) async fn lock_within(&mut self, most: Duration) -> Result<Lock, Error> {
-        let lock = lock(&self.home, most).await?;
+        let lock = lock(&self.home, self.waits).await?;
         torn::mend(&self.home.join("lake"))?;
         // Whoever had the lock before may have committed since this lake was opened.
-        self.events = Self::open_whole(&self.home).await?.events;
+        self.events = Self::open_whole(&self.home, self.waits).await?.events;
         // Before the small tables follow: if a power cut took that commit from the events, these could not be read any more.
         self.events.settle().await?;
         let (mut customers, mut links) = self.identity_tables(&lock).await?;

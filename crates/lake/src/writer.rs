@@ -8,6 +8,7 @@ use listen::stitch::Customers;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::import::{ImportOptions, Importer};
+use crate::limits::LOCK_WAITED_LIVE;
 use crate::store::{Lake, fingerprint, lock};
 use crate::table::Table;
 use crate::waiting::Waiting;
@@ -41,7 +42,7 @@ impl Writer {
                 return Importer::begin(stock, lock, options).await;
             }
         }
-        Lake::open_or_create(&self.home).await?.importer(options).await
+        Lake::open_or_create_within(&self.home, options.waits()).await?.importer(options).await
     }
 
     /// Sorts everything that an import took in, writes it and commits it.
@@ -74,6 +75,15 @@ impl Writer {
             },
         };
         Ok(!self.seen.insert(lake).untold().await?.is_empty())
+    }
+
+    /// The lake for whoever hands over to it from a live log, and waits less for others that write than a command does: it can be
+    /// handed over again.
+    ///
+    /// # Errors
+    /// As [`Lake::open`].
+    pub async fn lake(&self) -> Result<Lake, Error> {
+        Lake::open_within(&self.home, LOCK_WAITED_LIVE).await
     }
 
     /// The position of a live log before which everything is here; 0 where nothing came from one.
@@ -110,5 +120,26 @@ impl Stock {
     pub(crate) fn is_latest(&self) -> Result<bool, Error> {
         let Stock { lake, customers_table, links_table, .. } = self;
         Ok(lake.events.is_latest()? && customers_table.is_latest()? && links_table.is_latest()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use listen::stitch::Rules;
+
+    #[tokio::test]
+    async fn words_of_people_wait_as_long_as_who_hands_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut holder = Lake::open_or_create(folder.path()).await.expect("a lake");
+        let _held = holder.hold().await.expect("nobody writes");
+        let mut lake = Writer::new(folder.path()).lake().await.expect("it is there");
+        assert_eq!(lake.waits, LOCK_WAITED_LIVE);
+        lake.waits = Duration::ZERO;
+        let (a, b, by) = (("user_id", "a"), ("user_id", "b"), Rules::default());
+        assert!(matches!(lake.merge(a, b, &by).await, Err(Error::Locked { .. })));
+        assert!(matches!(lake.unmerge(a, b, &by).await, Err(Error::Locked { .. })));
     }
 }

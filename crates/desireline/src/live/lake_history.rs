@@ -155,7 +155,7 @@ impl LakeHistory {
         if said.is_empty() {
             return Ok(());
         }
-        let mut lake = Lake::open(&self.home).await?;
+        let mut lake = writer.lake().await?;
         for Word { linked, a, b } in &said {
             let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
             let rules = &self.rules;
