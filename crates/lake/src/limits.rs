@@ -29,7 +29,7 @@ pub(crate) const WAITING_FILES: i64 = 64;
 /// Rows in a row group of the events table: what a reader holds of one bucket at a time.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 
-/// Bytes of a run from which on it is compressed. Whoever writes every second makes one for each bucket, soon to be merged with
+/// Bytes of a run from which on it is compressed, as is one that a compressed one goes into. Whoever writes every second makes one for each bucket, soon to be merged with
 /// others: making ready to compress the columns of each would take longer than writing them.
 pub(crate) const COMPRESSED_FROM: u64 = 256 << 10;
 

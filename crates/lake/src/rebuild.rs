@@ -17,10 +17,10 @@ use parquet::file::reader::Length;
 use self::new_rows::NewRows;
 pub(crate) use self::seen_ids::SeenIds;
 use crate::error::Error;
-use crate::limits::WRITE_BATCH_ROWS;
+use crate::limits::{COMPRESSED_FROM, WRITE_BATCH_ROWS};
 use crate::message_id;
 use crate::open_file::OpenFile;
-use crate::run_file::{RunWriter, read_run};
+use crate::run_file::{RunReader, RunWriter, read_run};
 use crate::scan::{Projection, merge};
 use crate::schema::EVENTS;
 use crate::sorted::{damaged, piece_bytes};
@@ -71,18 +71,19 @@ pub(crate) fn build_run(
     }
     let path = format!("bucket={bucket}/{version:012}.parquet");
     let full = root.join(&path);
-    let expected = all + merged.iter().map(Length::len).sum::<u64>();
-    let mut writer = RunWriter::create(&full, expected)?;
+    let columns = Projection { columns: (0..EVENTS.len()).collect(), dictionaries: false };
+    let read = |run| read_run(run, &columns.columns, false, WRITE_BATCH_ROWS);
+    let runs = merged.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    // How large a compressed run is says little of its rows.
+    let is_large = all + merged.iter().map(Length::len).sum::<u64>() >= COMPRESSED_FROM;
+    let mut writer = RunWriter::create(&full, is_large || runs.iter().any(RunReader::is_compressed))?;
     let mut all_new = first.into_iter().chain(&mut new);
-    if merged.is_empty() {
+    if runs.is_empty() {
         all_new.try_for_each(|batch| writer.write(&batch?))?;
     } else {
-        let all = Projection { columns: (0..EVENTS.len()).collect(), dictionaries: false };
         let mut sources: Vec<Box<dyn Iterator<Item = Result<RecordBatch, Error>> + '_>> = vec![Box::new(all_new)];
-        for run in merged {
-            sources.push(Box::new(read_run(run, &all.columns, false, WRITE_BATCH_ROWS)?));
-        }
-        merge(sources, &all, &all, |batch| writer.write(batch))?;
+        sources.extend(runs.into_iter().map(|run| Box::new(run) as _));
+        merge(sources, &columns, &columns, |batch| writer.write(batch))?;
     }
     let (stats, _) = writer.finish(&full)?;
     let add = Some(add_entry(root, path, Some(bucket), stats, true)?);

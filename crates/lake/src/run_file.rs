@@ -26,7 +26,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::Error;
-use crate::limits::{BATCH_BYTES, BATCH_ROWS, COMPRESSED_FROM, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+use crate::limits::{BATCH_BYTES, BATCH_ROWS, ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::open_file::OpenFile;
 use crate::portions::{portions, text_bytes};
 use crate::schema::{Column, EVENTS, arrow_schema, event_column};
@@ -34,10 +34,10 @@ use crate::schema::{Column, EVENTS, arrow_schema, event_column};
 /// Columns that many folds read: not compressed, because decompressing them would cost more than the fold.
 const HOT: [&str; 5] = ["customer", "at", "seq", "event", "channel"];
 
-fn properties(bytes: u64) -> WriterProperties {
+fn properties(compressed: bool) -> WriterProperties {
     let zstd = Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd"));
     let mut builder = WriterProperties::builder()
-        .set_compression(if bytes < COMPRESSED_FROM { Compression::UNCOMPRESSED } else { zstd })
+        .set_compression(if compressed { zstd } else { Compression::UNCOMPRESSED })
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         // Text in statistics would keep a copy of personal data in every footer.
         .set_statistics_enabled(EnabledStatistics::None)
@@ -107,12 +107,12 @@ pub(crate) struct RunWriter {
 }
 
 impl RunWriter {
-    /// Starts a run in a new file, of rows that take about so many bytes before they are written.
-    pub(crate) fn create(path: &Path, bytes: u64) -> Result<Self, Error> {
+    /// Starts a run in a new file, whose columns are compressed or not: see [`COMPRESSED_FROM`](crate::limits::COMPRESSED_FROM).
+    pub(crate) fn create(path: &Path, compressed: bool) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(Error::file("make the folder", folder))?;
         }
-        let writer = GroupWriter::create(path, EVENTS, properties(bytes))?;
+        let writer = GroupWriter::create(path, EVENTS, properties(compressed))?;
         Ok(Self { writer, rows: 0, customers: None, at_us: None, seq_min: i64::MAX, last: None })
     }
 
@@ -210,6 +210,14 @@ pub(crate) struct RunReader {
     empty: Vec<bool>,
     /// By column: what stands for it then, made once.
     nothing: Vec<Option<ArrayRef>>,
+}
+
+impl RunReader {
+    /// Whether it was written compressed.
+    pub(crate) fn is_compressed(&self) -> bool {
+        let mut columns = self.rows.places.metadata.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+        columns.any(|column| column.compression() != Compression::UNCOMPRESSED)
+    }
 }
 
 impl Iterator for RunReader {
@@ -398,7 +406,7 @@ mod tests {
         let said = Places::of(&run, false).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(said.contains("damaged.parquet"), "{said}");
         // Damaged where it is looked whether a column says anything.
-        let mut writer = RunWriter::create(&path, 0).expect("a run");
+        let mut writer = RunWriter::create(&path, false).expect("a run");
         writer.write(&batch(2, false)).expect("written");
         writer.finish(&path).expect("finished");
         let channel = event_column("channel");
@@ -418,7 +426,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for (distinct, bytes_max) in [(true, BATCH_BYTES), (false, ROW_GROUP_BYTES)] {
             let path = folder.path().join(format!("{distinct}.parquet"));
-            let mut writer = RunWriter::create(&path, u64::MAX).expect("a run");
+            let mut writer = RunWriter::create(&path, true).expect("a run");
             writer.write(&batch(200, distinct)).expect("written");
             assert_eq!(writer.finish(&path).expect("finished").1, 200);
             let all: Vec<usize> = (0..EVENTS.len()).collect();

@@ -7,6 +7,8 @@ use lake::{ExportFormat, ImportOptions, Lake};
 use listen::Sink as _;
 use listen::stitch::Rules;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::metadata::RowGroupMetaData;
 
 use crate::home::runtime;
 
@@ -14,10 +16,15 @@ const ROW_BYTES: usize = 100 << 10;
 
 /// Imports events with these numbers, of two accounts and in no order of time.
 async fn bring(home: &Path, numbers: std::ops::Range<i64>) {
+    bring_rows(home, numbers, ROW_BYTES).await;
+}
+
+/// The same of rows that have so many bytes.
+async fn bring_rows(home: &Path, numbers: std::ops::Range<i64>, row_bytes: usize) {
     let lake = Lake::open_or_create(home).await.expect("a lake");
     let mut importer = lake.importer(ImportOptions::default()).await.expect("an importer");
     importer.begin_file("large").expect("a file");
-    let filling = "x".repeat(ROW_BYTES);
+    let filling = "x".repeat(row_bytes);
     for n in numbers {
         let (account, name) = (format!("a{}", n % 2), format!("e{n}"));
         let keys = [Key { kind: "user_id", value: &account }];
@@ -29,20 +36,41 @@ async fn bring(home: &Path, numbers: std::ops::Range<i64>) {
     importer.finish().await.expect("committed");
 }
 
-/// By row group of the files of a bucket: how many bytes its columns are, not compressed.
-fn group_bytes(bucket: &Path) -> Vec<i64> {
+/// The row groups of the files of a bucket.
+fn groups(bucket: &Path) -> Vec<RowGroupMetaData> {
     let files = std::fs::read_dir(bucket).expect("a folder").map(|entry| entry.expect("an entry").path());
     let groups = |path| {
         let file = std::fs::File::open(path).expect("a file");
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
-        builder
-            .metadata()
-            .row_groups()
-            .iter()
-            .map(parquet::file::metadata::RowGroupMetaData::total_byte_size)
-            .collect::<Vec<_>>()
+        builder.metadata().row_groups().to_vec()
     };
     files.flat_map(groups).collect()
+}
+
+/// How many bytes the columns of each are, not compressed.
+fn group_bytes(bucket: &Path) -> Vec<i64> {
+    groups(bucket).iter().map(RowGroupMetaData::total_byte_size).collect()
+}
+
+#[test]
+fn what_is_compressed_stays_so_when_it_is_merged() {
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (home, bucket) = (folder.path(), folder.path().join("lake/events/bucket=0"));
+        let is_compressed = |group: &RowGroupMetaData| {
+            group.columns().iter().any(|column| column.compression() != Compression::UNCOMPRESSED)
+        };
+        let compressed = || groups(&bucket).iter().map(is_compressed).collect::<Vec<_>>();
+        bring_rows(home, 0..10, 1_000).await;
+        assert_eq!(compressed(), [false], "it is small");
+        for n in 1..8 {
+            bring_rows(home, n * 500..(n + 1) * 500, 1_000).await;
+        }
+        assert_eq!(compressed().iter().filter(|compressed| **compressed).count(), 7);
+        // With this one it is time to make one of them all, whose files are small.
+        bring_rows(home, 4_000..4_010, 1_000).await;
+        assert_eq!(compressed(), [true]);
+    });
 }
 
 #[test]
