@@ -261,7 +261,7 @@ impl Automaton {
     /// The moments, by their position in [`Pattern::moments`](super::Pattern::moments), that every journey has in which the
     /// pattern occurs: without the states that are one of them, no way leads to the end.
     pub fn needed(&self) -> impl Iterator<Item = u8> + '_ {
-        let named = self.by_symbol.iter().skip(1).zip(0u8..);
+        let named = self.by_symbol.iter().skip(1).zip(0..=u8::MAX);
         named.map(|(_, symbol)| symbol).filter(|symbol| {
             let others = |state: usize| self.tests[state - 1].moment != MomentTest::Is(*symbol);
             let (mut met, mut ways) = (START, vec![0]);

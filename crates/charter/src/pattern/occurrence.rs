@@ -232,6 +232,10 @@ mod tests {
         {
             assert_eq!(needed(text), wanted, "{text}");
         }
+        // As many as a pattern may name, in one step.
+        let names: Vec<String> = (0..256).map(|n| format!("m{n}")).collect();
+        assert_eq!(needed(&format!("last !({})", names[..255].join(" | "))), "last");
+        assert_eq!(needed(&format!("!({})", names.join(" | "))), "");
     }
 
     #[test]
