@@ -180,12 +180,13 @@ fn incomplete(error: lake::Error) -> Error {
     Error::Lake(error)
 }
 
-/// The same when its end was written: its links come before its events.
+/// The same when its end was written: its links come before its events, and something may still fail when all is there.
 fn unfinished(error: lake::Error) -> Error {
     if !matches!(error, lake::Error::Interrupted) {
+        draw::note("the import may not be complete: once the cause is gone, the same command completes it");
         draw::note("keys that came together in it may count as one customer's already; `unmerge` takes that back");
     }
-    incomplete(error)
+    Error::Lake(error)
 }
 
 fn progress_bar(source: &Source) -> ProgressBar {
