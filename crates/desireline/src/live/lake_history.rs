@@ -80,7 +80,9 @@ impl LakeHistory {
         let mut is_said = false;
         let say = || {
             if !std::mem::replace(&mut is_said, true) {
-                draw::note("a server learns from what was imported, or somebody else is erased: this waits until it is done");
+                draw::note(
+                    "a server learns from what was imported, or somebody else is erased: this waits until it is done",
+                );
             }
             true
         };

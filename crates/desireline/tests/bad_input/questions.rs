@@ -1,7 +1,8 @@
 //! Questions, conditions, charters and lakes that are not as they should be.
 
 use std::fs::File;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::home::{Ended, Home, PROGRAM, many};
 
@@ -139,16 +140,16 @@ fn a_home_in_which_somebody_else_writes() {
     lock.lock().unwrap();
     let more = home.file("more.csv", many(10, 2));
     let commands = [&["import", &more][..], &["compact"], &["erase", "user_id:c1"]];
-    std::thread::scope(|scope| {
-        for command in commands {
-            // Each waits for a minute.
-            let (home, said) = (&home, ["another desireline works on", "wait until it is done"]);
-            scope.spawn(move || home.run(command).expect(5, &said));
-        }
-        assert_eq!(home.events(), 300, "reading goes on");
-    });
+    let start = |command| home.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut waiting = commands.map(start);
+    assert_eq!(home.events(), 300, "reading goes on");
+    // Longer than each takes to want to write.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(waiting.iter_mut().all(|command| command.try_wait().unwrap().is_none()), "all wait");
     drop(lock);
-    home.import(&more, &[]);
+    for command in waiting {
+        Ended::from(command.wait_with_output().unwrap()).expect(0, &[]);
+    }
 }
 
 #[test]
