@@ -45,6 +45,22 @@ pub(crate) fn last_checkpoint(log: &Path) -> Option<u64> {
     serde_json::from_slice::<serde_json::Value>(&text).ok()?.get("version")?.as_u64()
 }
 
+/// The latest version of a log, where no commit after this one says a number of this name; `None` where one does, or may have gone
+/// again.
+pub(crate) fn unsaid_until(log: &Path, mut version: u64, number: &str) -> Result<Option<u64>, Error> {
+    loop {
+        let next = log.join(format!("{:020}.json", version + 1));
+        match std::fs::read_to_string(&next) {
+            Ok(commit) if commit.contains(&format!("\"{number}\"")) => return Ok(None),
+            Ok(_) => version += 1,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(is_latest(log, version)?.then_some(version));
+            }
+            Err(error) => return Err(Error::file("read", &next)(error)),
+        }
+    }
+}
+
 /// Whether nobody has committed to a log after this version.
 pub(crate) fn is_latest(log: &Path, version: u64) -> Result<bool, Error> {
     let next = log.join(format!("{:020}.json", version + 1));

@@ -9,8 +9,9 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::import::{ImportOptions, Importer};
 use crate::limits::LOCK_WAITED_LIVE;
-use crate::store::{Lake, fingerprint, lock};
+use crate::store::{Lake, fingerprint, folder, lock, number};
 use crate::table::Table;
+use crate::torn;
 use crate::waiting::Waiting;
 
 /// Starts one import after the other into a lake, which is made where there is none.
@@ -19,14 +20,14 @@ pub struct Writer {
     home: PathBuf,
     /// With the fingerprint of the rules by which rows lie.
     known: Option<(Stock, i64)>,
-    /// As it was when it was looked at, and somebody else had written.
-    seen: Option<Lake>,
+    /// A commit of the events, where nothing was untold by then.
+    all_told: Option<u64>,
 }
 
 impl Writer {
     /// Nothing is known of the lake in this home yet.
     pub fn new(home: &Path) -> Self {
-        Self { home: home.to_owned(), known: None, seen: None }
+        Self { home: home.to_owned(), known: None, all_told: None }
     }
 
     /// Starts an import; see [`Lake::importer`].
@@ -56,25 +57,32 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether files have brought something of which [nobody has said](ImportOptions::told) that live state was told. Where nobody
-    /// has written since this was asked or something was written, that costs nothing.
+    /// Whether files have brought something of which [nobody has said](ImportOptions::told) that live state was told. As long as
+    /// nothing is, that costs reading the commits that others have made since this was asked or something was written.
     ///
     /// # Errors
     /// When the lake cannot be read.
     pub async fn has_untold(&mut self) -> Result<bool, Error> {
+        let all_told =
+            async |lake: &Lake| Ok::<_, Error>(lake.untold().await?.is_empty().then(|| lake.events.version()));
         if let Some((stock, _)) = &self.known
             && stock.lake.events.is_latest()?
         {
-            return Ok(!stock.lake.untold().await?.is_empty());
+            self.all_told = all_told(&stock.lake).await?;
+            return Ok(self.all_told.is_none());
         }
-        let lake = match self.seen.take() {
-            Some(lake) if lake.events.is_latest()? => lake,
-            _ => match Lake::open(&self.home).await {
+        // Where two nodes write in turn, neither knows the latest commit, and to read the whole log each time takes long.
+        if let Some(version) = self.all_told.take() {
+            let log = folder(&self.home, "events").join("_delta_log");
+            self.all_told = torn::unsaid_until(&log, version, number::UNTOLD)?;
+        }
+        if self.all_told.is_none() {
+            self.all_told = match Lake::open(&self.home).await {
                 Err(Error::NoLake { .. }) => return Ok(false),
-                lake => lake?,
-            },
-        };
-        Ok(!self.seen.insert(lake).untold().await?.is_empty())
+                lake => all_told(&lake?).await?,
+            };
+        }
+        Ok(self.all_told.is_none())
     }
 
     /// The lake for whoever hands over to it from a live log, and waits less for others that write than a command does: it can be

@@ -229,6 +229,31 @@ fn only_the_latest_that_was_told_is_remembered() {
 }
 
 #[test]
+fn where_two_write_in_turn_neither_reads_the_whole_log_to_know_that_all_is_told() {
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (home, by) = (folder.path(), Rules::default());
+        let row = |id: &str| Row::new(vec![("user_id", "u".to_owned())], id, 1);
+        let (mut one, mut other) = (Writer::new(home), Writer::new(home));
+        take_from_live(&mut one, &[row("a")], &by, 1).await;
+        take_from_live(&mut other, &[row("b")], &by, 2).await;
+        assert!(!one.has_untold().await.expect("read"), "all came from live state");
+        take_from_live(&mut other, &[row("c")], &by, 3).await;
+        // Whoever reads all of the log needs its first commit.
+        let first = home.join(format!("lake/events/_delta_log/{:020}.json", 0));
+        std::fs::rename(&first, home.join("away")).expect("renamed");
+        assert!(!one.has_untold().await.expect("no more is read than the commit since"));
+        std::fs::rename(home.join("away"), &first).expect("renamed");
+        import(home, &[row("d")]).await;
+        take_from_live(&mut other, &[row("e")], &by, 4).await;
+        assert!(one.has_untold().await.expect("read"), "some came from a file");
+        let (told, _) = tell(&Lake::open(home).await.expect("a lake")).await;
+        note(&mut other, Origin::Live { until: None }, told).await;
+        assert!(!one.has_untold().await.expect("read"), "all was told");
+    });
+}
+
+#[test]
 fn a_commit_says_each_number_once() {
     runtime().block_on(async {
         let home = tempfile::tempdir().expect("a folder");
