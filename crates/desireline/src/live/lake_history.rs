@@ -271,7 +271,11 @@ async fn apart(
     let (taken, taking) = tokio::sync::oneshot::channel();
     let work = move || {
         // Made here: where no thread can be started this is dropped by a worker of the server, on which no runtime may be.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name(HANDING_OVER).build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .thread_name(HANDING_OVER)
+            .build();
         let done = runtime.map_err(|error| Error::Unavailable(Arc::new(error)));
         // Who waits for it may have gone.
         let _ = taken.send(done.and_then(|runtime| runtime.block_on(work()).map_err(unavailable)));
