@@ -130,24 +130,36 @@ impl Part {
     /// # Errors
     /// The error of `hear`.
     pub fn tell<E>(&self, hear: &mut dyn FnMut(Telling<'_>) -> Result<(), E>) -> Result<(), E> {
-        for told in &self.told {
-            match told {
-                Told::Event(carried) => carried.with(|event| hear(Telling::Event(event)))?,
-                Told::Refused(refused) => {
-                    let Refused { position, at_us, reason, detail, text } = &**refused;
-                    hear(Telling::Refused { position: *position, at_us: *at_us, reason, detail, text })?;
-                }
-                Told::Linked(pair) => {
-                    let StoredPair { a, b } = &**pair;
-                    hear(Telling::Linked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?;
-                }
-                Told::Unlinked(pair) => {
-                    let StoredPair { a, b } = &**pair;
-                    hear(Telling::Unlinked { a: (&a.0, &a.1), b: (&b.0, &b.1) })?;
-                }
+        self.told.iter().try_for_each(|told| told.tell(hear))
+    }
+
+    /// The same of all that is no event: nearly all are, and are passed over at once.
+    ///
+    /// # Errors
+    /// The error of `hear`.
+    pub fn tell_but_events<E>(&self, hear: &mut dyn FnMut(Telling<'_>) -> Result<(), E>) -> Result<(), E> {
+        let mut others = self.told.iter().filter(|told| !matches!(told, Told::Event(_)));
+        others.try_for_each(|told| told.tell(hear))
+    }
+}
+
+impl Told {
+    fn tell<E>(&self, hear: &mut dyn FnMut(Telling<'_>) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Told::Event(carried) => carried.with(|event| hear(Telling::Event(event))),
+            Told::Refused(refused) => {
+                let Refused { position, at_us, reason, detail, text } = &**refused;
+                hear(Telling::Refused { position: *position, at_us: *at_us, reason, detail, text })
+            }
+            Told::Linked(pair) => {
+                let StoredPair { a, b } = &**pair;
+                hear(Telling::Linked { a: (&a.0, &a.1), b: (&b.0, &b.1) })
+            }
+            Told::Unlinked(pair) => {
+                let StoredPair { a, b } = &**pair;
+                hear(Telling::Unlinked { a: (&a.0, &a.1), b: (&b.0, &b.1) })
             }
         }
-        Ok(())
     }
 }
 

@@ -239,7 +239,6 @@ impl Lake {
                 let again_until = self.number(number::AGAIN_UNTIL).await?.max(until.cast_signed());
                 numbers.extend([(number::AGAIN_SEQ.into(), next), (number::AGAIN_UNTIL.into(), again_until)]);
             }
-            Origin::LiveUnfinished { .. } => {}
             Origin::Files if brings && !is_new => {
                 let begun = self.number(number::NEXT_SEQ).await?;
                 let mut untold = self.untold().await?;
@@ -249,7 +248,7 @@ impl Lake {
                 }
                 numbers.extend(imported(&untold, next));
             }
-            Origin::Files => {}
+            Origin::Files | Origin::LiveUnfinished { .. } => {}
         }
         Ok(numbers)
     }

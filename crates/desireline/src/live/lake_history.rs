@@ -130,7 +130,7 @@ impl LakeHistory {
             return Ok(());
         }
         let mut said: Vec<Word> = Vec::new();
-        part.tell(&mut |telling| {
+        part.tell_but_events(&mut |telling| {
             let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());
             match telling {
                 Telling::Linked { a, b } => said.push(Word { linked: true, a: owned(a), b: owned(b) }),
@@ -152,7 +152,7 @@ impl LakeHistory {
         part.tell(&mut |telling| take_event(&mut importer, &telling))?;
         // A file for each day, whatever events it comes between: two that are equal are two only in one file.
         let mut day = String::new();
-        part.tell(&mut |telling| put_aside(&mut importer, &telling, &mut day))?;
+        part.tell_but_events(&mut |telling| put_aside(&mut importer, &telling, &mut day))?;
         writer.finish(importer).await?;
         if said.is_empty() {
             return Ok(());
