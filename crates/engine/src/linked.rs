@@ -52,9 +52,9 @@ const SECOND_US: i64 = 1_000_000;
 
 /// Where a pair is, if it is remembered. Numbers are given by us, so nobody can choose pairs of one hash.
 fn place((low, high): Pair) -> usize {
-    let hash = (u64::from(low.0) << 32 | u64::from(high.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let hash = hash ^ hash >> 32;
-    let place = u128::from(hash.wrapping_mul(0xD6E8_FEB8_6659_FD93)) * (LINKS_REMEMBERED / SET_PAIRS) as u128 >> 64;
+    let hash = ((u64::from(low.0) << 32) | u64::from(high.0)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = (hash ^ (hash >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let place = (u128::from(hash) * (LINKS_REMEMBERED / SET_PAIRS) as u128) >> 64;
     usize::try_from(place).expect("less than there are")
 }
 

@@ -151,7 +151,9 @@ mod tests {
         let room = u32::try_from(bytes).expect("few") / 20;
         let keys: Vec<Slice> = (0..room / 100 * 95).map(|n| Slice::from(n.to_be_bytes())).collect();
         let row = Slice::from([7; ROW_BYTES]);
-        keys.iter().for_each(|key| cache.put(Table::Keys, key, &row));
+        for key in &keys {
+            cache.put(Table::Keys, key, &row);
+        }
         let found = keys.iter().filter(|key| cache.get(Table::Keys, key).is_some()).count();
         assert!(found > keys.len() / 100 * 97, "{found} of {}", keys.len());
         cache.remove(Table::Keys, keys.iter());
