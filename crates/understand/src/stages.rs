@@ -28,6 +28,7 @@ use crate::{Comparison, Error, Table};
 mod answer;
 mod goals;
 mod measure;
+mod moments;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ mod visits;
 pub use answer::{Answer, Stage, Transition};
 use goals::{Asked, Valued, asked, valued};
 pub use measure::Measure;
+use moments::Told;
 use visits::{Counts, HALVES, Halves, Stay, Tally, Visits, WINDOWS};
 
 /// The stage board has no options of its own.
@@ -90,7 +92,6 @@ impl Question for Options {
         for survey in &charter.surveys {
             at(&mut told, index(&survey.moment)).asks = true;
         }
-        let alone = |told: &Told| told.stage.filter(|_| !told.succeeds && !told.asks).map_or(0, |stage| stage + 1);
         let mut durations = Durations::new(EXACT_TIMES_BYTES);
         durations.grow(stages * stages + 2 * stages);
         let halves = Halves::of(setting);
@@ -98,7 +99,7 @@ impl Question for Options {
             charter: Arc::clone(charter),
             halves,
             to_us: setting.to_us,
-            alone: told.iter().map(alone).collect(),
+            alone: told.iter().map(Told::alone).collect(),
             told,
             ends_by_success: !succeeds.is_empty(),
             valued_flags: valued.iter().map(|valued| flag::wanted(valued.condition)).fold(0, |all, flag| all | flag),
@@ -129,16 +130,6 @@ impl Question for Options {
 /// The moments that have a stage.
 pub(crate) fn staged(charter: &Charter) -> Vec<String> {
     charter.moments.iter().filter(|moment| moment.stage.is_some()).map(|moment| moment.name.clone()).collect()
-}
-
-/// What is to be known of a moment.
-#[derive(Debug, Clone, Copy, Default)]
-struct Told {
-    stage: Option<usize>,
-    /// Whether a journey succeeds with it.
-    succeeds: bool,
-    /// Whether it answers a survey.
-    asks: bool,
 }
 
 /// What the stage board counts.

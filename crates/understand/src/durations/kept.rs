@@ -120,6 +120,8 @@ impl Durations {
         }
         drop(all);
         self.forget();
+        // Others have use for the room, and whoever ends the program gives it back for longer.
+        self.blocks = Vec::new();
         Kept::Exact(lists)
     }
 }
