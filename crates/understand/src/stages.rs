@@ -28,7 +28,6 @@ use crate::{Comparison, Error, Table};
 mod answer;
 mod goals;
 mod measure;
-mod moments;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -37,7 +36,6 @@ mod visits;
 pub use answer::{Answer, Stage, Transition};
 use goals::{Asked, Valued, asked, valued};
 pub use measure::Measure;
-use moments::Told;
 use visits::{Counts, HALVES, Halves, Stay, Tally, Visits, WINDOWS};
 
 /// The stage board has no options of its own.
@@ -99,7 +97,6 @@ impl Question for Options {
             charter: Arc::clone(charter),
             halves,
             to_us: setting.to_us,
-            alone: told.iter().map(Told::alone).collect(),
             told,
             ends_by_success: !succeeds.is_empty(),
             valued_flags: valued.iter().map(|valued| flag::wanted(valued.condition)).fold(0, |all, flag| all | flag),
@@ -132,6 +129,16 @@ pub(crate) fn staged(charter: &Charter) -> Vec<String> {
     charter.moments.iter().filter(|moment| moment.stage.is_some()).map(|moment| moment.name.clone()).collect()
 }
 
+/// What is to be known of a moment.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    stage: Option<usize>,
+    /// Whether a journey succeeds with it.
+    succeeds: bool,
+    /// Whether it answers a survey.
+    asks: bool,
+}
+
 /// What the stage board counts.
 #[derive(Debug)]
 pub struct StagesFold {
@@ -141,8 +148,6 @@ pub struct StagesFold {
     to_us: Option<i64>,
     /// By moment, as far as the charter knows them.
     told: Vec<Told>,
-    /// By moment: one more than its stage, where nothing else is to be said of it; 0 of all others.
-    alone: Vec<usize>,
     valued: Vec<Valued>,
     /// The flags of events that are worth something.
     valued_flags: u64,
@@ -207,28 +212,13 @@ impl StagesFold {
         let bounds = [0, start, middle, end, journey.moments.len()];
         for part in 0..4 {
             let windows = || [whole, Some(part).filter(|part| HALVES.contains(part))].into_iter().flatten();
-            let mut next = bounds[part];
-            while next < bounds[part + 1] {
-                // Most moments are of the same stage as the one before.
-                if let (Some(stay), Some((_, last_us, _))) = (&mut stay, &mut before)
-                    && stay.part == part
-                {
-                    let alike = self.of_stage_alone(stay.stage, &journey.moments[next..bounds[part + 1]], flags, next);
-                    if alike > 0 {
-                        next += alike;
-                        *last_us = journey.at_us[next - 1];
-                        stay.go_on(alike as u64, *last_us);
-                        continue;
-                    }
-                }
-                let i = next;
-                next += 1;
+            for i in bounds[part]..bounds[part + 1] {
                 let (moment, at_us) = (journey.moments[i], journey.at_us[i]);
                 let Some(told) = self.told.get(moment.index()).copied() else { continue };
                 if let Some(stage) = told.stage {
                     match (&mut stay, &mut before) {
                         (Some(stay), Some((_, last_us, _))) if stay.stage == stage && stay.part == part => {
-                            stay.go_on(1, at_us);
+                            stay.go_on(at_us);
                             *last_us = at_us;
                         }
                         _ => {
@@ -269,18 +259,6 @@ impl StagesFold {
         if let Some(at_us) = journey.at_us.get(middle).filter(|_| self.halves.is_some()) {
             self.visits.later_us = Some(self.visits.later_us.map_or(*at_us, |later_us| later_us.min(*at_us)));
         }
-    }
-
-    /// With how many moments of this stage some begin of which nothing else is to be said; `flags` are those of the journey, of
-    /// which they begin at `from`.
-    #[inline]
-    fn of_stage_alone(&self, stage: usize, moments: &[Moment], flags: &[u64], from: usize) -> usize {
-        let is_alone = |moment: &Moment| self.alone.get(moment.index()).is_some_and(|alone| *alone == stage + 1);
-        let alone = moments.iter().take_while(|moment| is_alone(moment)).count();
-        // Without flags nothing is worth anything.
-        let flags = flags.get(from..).unwrap_or_default().iter().take(alone);
-        let valued = flags.clone().position(|flags| flags & self.valued_flags != 0);
-        valued.unwrap_or(alone)
     }
 
     /// Takes in what an event of a stage is worth, and what it says.

@@ -185,11 +185,11 @@ impl Stay {
         Self { stage, part, changed, first_us: at_us, last_us: at_us, moments: 1 }
     }
 
-    /// Some more, the last of them at this time.
+    /// One more.
     #[inline]
-    pub(super) fn go_on(&mut self, moments: u64, last_us: i64) {
-        self.last_us = last_us;
-        self.moments += moments;
+    pub(super) fn go_on(&mut self, at_us: i64) {
+        self.last_us = at_us;
+        self.moments += 1;
     }
 }
 
