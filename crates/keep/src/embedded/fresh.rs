@@ -1,10 +1,11 @@
 //! Rows that are in the journal and not in the tables of the store yet. They are found before those of the tables.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::hash::Hash;
 use std::iter::from_fn;
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds as _};
 
 use fjall::Slice;
 use hashbrown::HashMap;
@@ -28,92 +29,138 @@ const MARK_BYTES: usize = 32;
 /// Room for so many rows is not worth giving back, since it grows by doubling.
 const SPARE_ROWS: usize = 1 << 15;
 
-/// The rows of one table. Apart are those of a table in which rows are looked up one by one, and hardly ever in order.
+/// Rows by their keys.
+#[derive(Debug)]
+enum Map<K, V> {
+    /// Of a table in which they are looked up one by one, and hardly ever in order.
+    Apart(HashMap<K, V>),
+    InOrder(BTreeMap<K, V>),
+}
+
+impl<K: Hash + Ord, V> Map<K, V> {
+    fn is_empty(&self) -> bool {
+        match self {
+            Map::Apart(rows) => rows.is_empty(),
+            Map::InOrder(rows) => rows.is_empty(),
+        }
+    }
+
+    /// None, with room for as many where they lie apart.
+    fn room_for_as_many(&self) -> Option<Self> {
+        let Map::Apart(rows) = self else { return None };
+        Some(Map::Apart(HashMap::with_capacity(rows.len())))
+    }
+
+    /// How many there is room for and none of; none where room is not made beforehand.
+    fn spare(&self) -> usize {
+        let Map::Apart(rows) = self else { return 0 };
+        rows.capacity() - rows.len()
+    }
+
+    fn shrink(&mut self) {
+        if let Map::Apart(rows) = self {
+            rows.shrink_to_fit();
+        }
+    }
+
+    fn insert(&mut self, key: K, row: V) -> Option<V> {
+        match self {
+            Map::Apart(rows) => rows.insert(key, row),
+            Map::InOrder(rows) => rows.insert(key, row),
+        }
+    }
+
+    fn get<Q: Hash + Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        match self {
+            Map::Apart(rows) => rows.get(key),
+            Map::InOrder(rows) => rows.get(key),
+        }
+    }
+
+    /// All in order, from one on.
+    fn from(&self, from: Bound<K>) -> Box<dyn Iterator<Item = (&K, &V)> + '_> {
+        let rows = match self {
+            Map::InOrder(rows) => return Box::new(rows.range((from, Bound::Unbounded))),
+            Map::Apart(rows) => rows,
+        };
+        if from == Bound::Unbounded {
+            let mut rows: Vec<_> = rows.iter().collect();
+            rows.sort_unstable_by_key(|(key, _)| *key);
+            return Box::new(rows.into_iter());
+        }
+        // Whoever reads a page takes the first of them: these are found without sorting the others.
+        let rest = rows.keys().filter(|key| (from.as_ref(), Bound::Unbounded).contains(*key));
+        let mut rest: BinaryHeap<_> = rest.map(Reverse).collect();
+        Box::new(from_fn(move || rest.pop().map(|Reverse(key)| (key, &rows[key]))))
+    }
+}
+
+/// The rows of one table.
 #[derive(Debug)]
 enum Rows {
-    Apart(HashMap<Slice, Row>),
-    InOrder(BTreeMap<Slice, Row>),
+    Whole(Map<Slice, Row>),
     /// Of a table in which nothing is beside a key: whether it is there.
-    MarksApart(HashMap<Mark, bool>),
-    MarksInOrder(BTreeMap<Mark, bool>),
+    Marks(Map<Mark, bool>),
+}
+
+/// Does the same with whichever rows there are.
+macro_rules! with_map {
+    ($rows:expr, $map:ident => $what:expr) => {
+        match $rows {
+            Rows::Whole($map) => $what,
+            Rows::Marks($map) => $what,
+        }
+    };
 }
 
 impl Rows {
     fn of(table: Table) -> Self {
         match table {
-            Table::Seen(_) => Rows::MarksApart(HashMap::new()),
-            Table::LogOf => Rows::MarksInOrder(BTreeMap::new()),
-            Table::States(_) | Table::Keys | Table::Numbers => Rows::Apart(HashMap::new()),
-            _ => Rows::InOrder(BTreeMap::new()),
+            Table::Seen(_) => Rows::Marks(Map::Apart(HashMap::new())),
+            Table::LogOf => Rows::Marks(Map::InOrder(BTreeMap::new())),
+            Table::States(_) | Table::Keys | Table::Numbers => Rows::Whole(Map::Apart(HashMap::new())),
+            _ => Rows::Whole(Map::InOrder(BTreeMap::new())),
         }
     }
 
-    fn is_empty(&self) -> bool {
-        match self {
-            Rows::Apart(rows) => rows.is_empty(),
-            Rows::InOrder(rows) => rows.is_empty(),
-            Rows::MarksApart(marks) => marks.is_empty(),
-            Rows::MarksInOrder(marks) => marks.is_empty(),
-        }
-    }
-
-    /// None of the table, with room for as many where rows lie apart.
     fn room_for_as_many(&self) -> Option<Self> {
         match self {
-            Rows::Apart(rows) => Some(Rows::Apart(HashMap::with_capacity(rows.len()))),
-            Rows::MarksApart(marks) => Some(Rows::MarksApart(HashMap::with_capacity(marks.len()))),
-            Rows::InOrder(_) | Rows::MarksInOrder(_) => None,
-        }
-    }
-
-    /// How many rows there is room for and none of; none where room is not made beforehand.
-    fn spare(&self) -> usize {
-        match self {
-            Rows::Apart(rows) => rows.capacity() - rows.len(),
-            Rows::MarksApart(marks) => marks.capacity() - marks.len(),
-            Rows::InOrder(_) | Rows::MarksInOrder(_) => 0,
-        }
-    }
-
-    fn shrink(&mut self) {
-        match self {
-            Rows::Apart(rows) => rows.shrink_to_fit(),
-            Rows::MarksApart(marks) => marks.shrink_to_fit(),
-            Rows::InOrder(_) | Rows::MarksInOrder(_) => {}
+            Rows::Whole(rows) => rows.room_for_as_many().map(Rows::Whole),
+            Rows::Marks(marks) => marks.room_for_as_many().map(Rows::Marks),
         }
     }
 
     /// Puts in a row; gives by how many bytes they become more, and fewer.
     fn put(&mut self, key: Slice, row: Row) -> (usize, usize) {
         let (key_bytes, row_bytes) = (key.len(), bytes(&row));
-        let before = match self {
-            Rows::Apart(rows) => rows.insert(key, row),
-            Rows::InOrder(rows) => rows.insert(key, row),
-            Rows::MarksApart(marks) => {
-                let before = marks.insert(mark(&key).expect(MARKED), row.is_some());
-                return (if before.is_none() { MARK_BYTES } else { 0 }, 0);
-            }
-            Rows::MarksInOrder(marks) => {
-                let before = marks.insert(mark(&key).expect(MARKED), row.is_some());
-                return (if before.is_none() { MARK_BYTES } else { 0 }, 0);
-            }
-        };
-        match before {
-            Some(before) => (row_bytes, bytes(&before)),
-            None => (key_bytes + ROW_BYTES + row_bytes, 0),
-        }
-    }
-
-    /// What is new about a row; nothing where it is as it is in the tables.
-    fn get(&self, key: &[u8]) -> Option<Row> {
-        let marked = |there: &bool| there.then(|| Slice::from([]));
         match self {
-            Rows::Apart(rows) => rows.get(key).cloned(),
-            Rows::InOrder(rows) => rows.get(key).cloned(),
-            Rows::MarksApart(marks) => marks.get(&mark(key)?).map(marked),
-            Rows::MarksInOrder(marks) => marks.get(&mark(key)?).map(marked),
+            Rows::Whole(rows) => match rows.insert(key, row) {
+                Some(before) => (row_bytes, bytes(&before)),
+                None => (key_bytes + ROW_BYTES + row_bytes, 0),
+            },
+            Rows::Marks(marks) => {
+                let before = marks.insert(mark(&key).expect("it is a key of this table"), row.is_some());
+                (if before.is_none() { MARK_BYTES } else { 0 }, 0)
+            }
         }
     }
+}
+
+/// The row of a mark that is there or not.
+fn marked(there: bool) -> Row {
+    there.then(|| Slice::from([]))
+}
+
+/// Where marks begin that are no less than a key: what is longer than a mark comes behind the one that it begins with, and what is
+/// shorter before all that begin with it.
+fn first_mark(from: &[u8]) -> Bound<Mark> {
+    let mut first = Mark::default();
+    let len = from.len().min(first.len());
+    first[..len].copy_from_slice(&from[..len]);
+    if from.len() > len { Bound::Excluded(first) } else { Bound::Included(first) }
 }
 
 fn bytes(row: &Row) -> usize {
@@ -123,8 +170,6 @@ fn bytes(row: &Row) -> usize {
 fn mark(key: &[u8]) -> Option<Mark> {
     key.try_into().ok()
 }
-
-const MARKED: &str = "keys of such tables are as long as marks";
 
 /// Whether a row can be one of a table.
 fn fits(table: Table, key: &Slice, row: &Row) -> bool {
@@ -151,7 +196,7 @@ impl Fresh {
     }
 
     pub(super) fn tables(&self) -> impl Iterator<Item = Table> {
-        self.tables.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| *table)
+        self.tables.iter().filter(|(_, rows)| !with_map!(rows, map => map.is_empty())).map(|(table, _)| *table)
     }
 
     /// Takes all rows out. Where as much comes next there is `room` for it at once, because whoever writes would hold up
@@ -164,12 +209,12 @@ impl Fresh {
 
     /// Whether there is room for many rows of which there are none.
     pub(super) fn has_room_to_spare(&self) -> bool {
-        self.tables.values().any(|rows| rows.spare() > SPARE_ROWS)
+        self.tables.values().any(|rows| with_map!(rows, map => map.spare()) > SPARE_ROWS)
     }
 
     /// Gives back the room of which nothing is there.
     pub(super) fn shrink(&mut self) {
-        self.tables.values_mut().for_each(Rows::shrink);
+        self.tables.values_mut().for_each(|rows| with_map!(rows, map => map.shrink()));
     }
 
     pub(super) fn put(&mut self, table: Table, changed: impl IntoIterator<Item = (Slice, Row)>) {
@@ -182,26 +227,25 @@ impl Fresh {
 
     /// What is new about a row; nothing where it is as it is in the tables.
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Option<Row> {
-        self.tables.get(&table)?.get(key)
+        match self.tables.get(&table)? {
+            Rows::Whole(rows) => rows.get(key).cloned(),
+            Rows::Marks(marks) => marks.get(&mark(key)?).copied().map(marked),
+        }
     }
 
     /// The rows of a table in order, from a key on.
     pub(super) fn from<'a>(&'a self, table: Table, from: &[u8]) -> InOrder<'a> {
-        let rows = |(key, row): (&Slice, &Row)| (key.clone(), row.clone());
-        let marks = |(mark, there): (&Mark, &bool)| (Slice::from(mark), there.then(|| Slice::from([])));
+        let is_all = from.is_empty();
         match self.tables.get(&table) {
             None => Box::new(std::iter::empty()),
-            Some(Rows::InOrder(in_order)) => Box::new(in_order.range(Slice::from(from)..).map(rows)),
-            Some(Rows::MarksInOrder(in_order)) => {
-                // What is longer than a mark comes behind the one that it begins with, and what is shorter before all that do.
-                let mut first = Mark::default();
-                let len = from.len().min(first.len());
-                first[..len].copy_from_slice(&from[..len]);
-                let first = if from.len() > len { Bound::Excluded(first) } else { Bound::Included(first) };
-                Box::new(in_order.range((first, Bound::Unbounded)).map(marks))
+            Some(Rows::Whole(rows)) => {
+                let first = if is_all { Bound::Unbounded } else { Bound::Included(Slice::from(from)) };
+                Box::new(rows.from(first).map(|(key, row)| (key.clone(), row.clone())))
             }
-            Some(Rows::Apart(apart)) => Box::new(sorted(apart, from).map(rows)),
-            Some(Rows::MarksApart(apart)) => Box::new(sorted(apart, from).map(marks)),
+            Some(Rows::Marks(marks)) => {
+                let first = if is_all { Bound::Unbounded } else { first_mark(from) };
+                Box::new(marks.from(first).map(|(mark, there)| (Slice::from(mark), marked(*there))))
+            }
         }
     }
 
@@ -224,22 +268,6 @@ impl Fresh {
         }
         Ok(())
     }
-}
-
-/// Rows that lie apart in order, from a key on.
-fn sorted<'a, K: Hash + Ord + AsRef<[u8]>, V>(
-    rows: &'a HashMap<K, V>,
-    from: &[u8],
-) -> Box<dyn Iterator<Item = (&'a K, &'a V)> + 'a> {
-    if from.is_empty() {
-        let mut rows: Vec<_> = rows.iter().collect();
-        rows.sort_unstable_by_key(|(key, _)| *key);
-        return Box::new(rows.into_iter());
-    }
-    // Whoever reads a page takes the first of them: these are found without sorting the others.
-    let rest = rows.keys().filter(|key| (*key).as_ref() >= from);
-    let mut rest: BinaryHeap<_> = rest.map(Reverse).collect();
-    Box::new(from_fn(move || rest.pop().map(|Reverse(key)| (key, &rows[key]))))
 }
 
 /// Writes changes as a record of the journal holds them.
