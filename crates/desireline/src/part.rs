@@ -33,8 +33,8 @@ pub(crate) struct Known {
 /// Something with its position among the views of an asking.
 pub(crate) type Placed<T> = (usize, T);
 
-/// Finds out the answer to a view, and gives it with the position of the view.
-pub(crate) type Finish = Box<dyn FnOnce() -> Result<Placed<Box<dyn Answered>>, Error> + Send>;
+/// Finds out the answer to a view.
+pub(crate) type Finish = Box<dyn FnOnce() -> Result<Box<dyn Answered>, Error> + Send>;
 
 /// Views of an asking that look at the same journeys.
 pub(crate) struct Part {
@@ -185,22 +185,22 @@ impl Part {
     }
 
     /// What is left to do for each view once everything has been counted.
-    pub(crate) fn finishes(self, mut folds: impl Iterator<Item = Folds>) -> Vec<Finish> {
+    pub(crate) fn finishes(self, mut folds: impl Iterator<Item = Folds>) -> Vec<Placed<Finish>> {
         let moments = &self.setting.moments;
         let shared = self.asked.may_share_customers();
         let longer = self.asked.followed_longer(self.setting.until_us);
         let first = self.views.into_iter().zip(folds.next().expect("a question has at least one group"));
         let Some([a, b]) = self.asked.groups else {
-            let finish = |((place, view), fold): (Placed<View>, _)| -> Finish {
+            let finish = |((place, view), fold): (Placed<View>, _)| -> Placed<Finish> {
                 let moments = moments.clone();
-                Box::new(move || Ok((place, view.finish(fold, &moments)?)))
+                (place, Box::new(move || Ok(view.finish(fold, &moments)?)))
             };
             return first.map(finish).collect();
         };
         let both = first.zip(folds.next().expect("a comparison has two groups"));
-        let compare = |(((place, view), x), y): ((Placed<View>, _), _)| -> Finish {
+        let compare = |(((place, view), x), y): ((Placed<View>, _), _)| -> Placed<Finish> {
             let (x, y, moments, longer) = ((a.clone(), x), (b.clone(), y), moments.clone(), longer.clone());
-            Box::new(move || {
+            let finish = move || {
                 let mut answer = view.compare(x, y, &moments)?;
                 if shared {
                     answer.doubt(Doubt::InBothGroups);
@@ -208,8 +208,9 @@ impl Part {
                 if let Some(longer) = longer {
                     answer.doubt(longer);
                 }
-                Ok((place, answer))
-            })
+                Ok(answer)
+            };
+            (place, Box::new(finish))
         };
         both.map(compare).collect()
     }

@@ -3,6 +3,7 @@
 use event::{Period, Periods};
 use lake::{Keeping, Lake, LeftOut, Of};
 use listen::stitch::Rules;
+use tokio::runtime::Handle;
 use understand::{Answered, View, extent as reach, quality};
 
 use crate::args::SelectArgs;
@@ -94,22 +95,26 @@ impl Pass<'_> {
         };
         let (mut groups, mut left_out) = (answered.groups.into_iter(), answered.left_out.into_iter());
         drop(questions);
-        let (mut finishes, mut places) = (Vec::new(), Vec::new());
+        let mut finishes = Vec::new();
         for (asking, parts) in parts.into_iter().enumerate() {
             for part in parts {
                 let (folds, left_out) = groups.next().zip(left_out.next()).expect("every part was asked");
-                for finish in part.finishes(folds.into_iter()) {
-                    finishes.push(finish);
-                    places.push((asking, left_out.clone()));
-                }
+                let all = part.finishes(folds.into_iter()).into_iter();
+                finishes.extend(all.map(|(view, finish)| ((asking, view), left_out.clone(), finish)));
             }
         }
+        // What has to read something is not to be the last that others wait for.
+        finishes.sort_by_key(|((asking, view), ..)| !matches!(askings[*asking].0.views[*view], View::Quality(_)));
+        let handle = Handle::current();
+        let finished = lake::each_on_all_cores(finishes, |((asking, view), left_out, finish)| {
+            let answer = handle.block_on(self.complete(finish()?, left_out, askings[asking].0))?;
+            Ok::<_, Error>(((asking, view), answer))
+        });
         let mut answers: Vec<Vec<Option<Box<dyn Answered>>>> =
             askings.iter().map(|(asking, _)| asking.views.iter().map(|_| None).collect()).collect();
-        let finished = lake::each_on_all_cores(finishes, |finish| finish());
-        for ((asking, left_out), finished) in places.into_iter().zip(finished) {
-            let (view, answer) = finished?;
-            answers[asking][view] = Some(self.complete(answer, left_out, askings[asking].0).await?);
+        for finished in finished {
+            let ((asking, view), answer) = finished?;
+            answers[asking][view] = Some(answer);
         }
         let every = |answers: Vec<Option<Box<dyn Answered>>>| {
             answers.into_iter().map(|answer| answer.expect("every view was asked")).collect()

@@ -42,6 +42,12 @@ pub trait Fold: Send + 'static {
     /// The answer, in an order that depends on the journeys alone; `moments` has the names.
     fn finish(self, moments: &Moments) -> Self::Answer;
 
+    /// How many things it has told apart, about, where that may be many: putting those together takes longest, and so begins
+    /// first.
+    fn size(&self) -> usize {
+        0
+    }
+
     /// Puts itself in order once it has seen everything, so that `keep` and `finish`, of which nothing else is asked afterwards,
     /// have little left to do. `hands` do what can be done apart.
     fn settle(&mut self, hands: &dyn Hands) {
@@ -114,6 +120,9 @@ pub trait AnyFold: Send {
     /// When `other` is a fold of another kind.
     fn merge(&mut self, other: Box<dyn AnyFold>);
 
+    /// As [`Fold::size`].
+    fn size(&self) -> usize;
+
     /// As [`Fold::settle`].
     fn settle(&mut self, hands: &dyn Hands);
 
@@ -149,6 +158,10 @@ impl<F: Fold> AnyFold for F {
     fn merge(&mut self, other: Box<dyn AnyFold>) {
         let other = other.into_any().downcast::<F>().expect("only folds of one question are merged");
         Fold::merge(self, *other);
+    }
+
+    fn size(&self) -> usize {
+        Fold::size(self)
     }
 
     fn settle(&mut self, hands: &dyn Hands) {

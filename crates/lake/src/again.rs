@@ -62,7 +62,9 @@ pub(crate) fn go_on<'q>(
             let Going { number, question, before, mut counted, .. } = going;
             let again = Again { bytes: before.kept.bytes(), events };
             // What cannot be kept cannot be trusted to be complete either.
-            if keeping.keep(&question.names, &question.vocabulary, &mut counted, Some(again)) == [true] {
+            let folds = counted.groups.iter_mut().flatten();
+            let besides = (counted.left_out.as_slice(), &counted.dues);
+            if keeping.keep(&question.names[0], &question.vocabulary, folds, besides, Some(again)) {
                 answers[number] = Some(counted);
             }
         })?;

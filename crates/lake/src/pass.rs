@@ -10,7 +10,7 @@ use event::Due;
 use journey::{AnyFold, Dues, Ending, Run, Runs, Selection};
 
 use crate::ask::{LeftOut, MakeFolds, Taken, Vocabulary};
-use crate::cores::{AllCores, each_on_all_cores, run_on_all_cores};
+use crate::cores::{each_on_all_cores, run_on_all_cores};
 use crate::error::Error;
 use crate::lens::{Lens, Looking};
 use crate::scan::{Projection, read_part};
@@ -49,8 +49,8 @@ impl Seen {
     }
 }
 
-/// Shows all journeys of the lake; gives what was seen in the order of `asked`, and how many events were read.
-pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Seen>, u64), Error> {
+/// Shows all journeys of the lake; gives by core what was seen in the order of `asked`, and how many events were read.
+pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Vec<Seen>>, u64), Error> {
     let Some(projection) = projection(asked) else { return Ok((Vec::new(), 0)) };
     let (next, events) = (AtomicUsize::new(0), AtomicU64::new(0));
     let done = Mutex::new(Vec::new());
@@ -68,15 +68,7 @@ pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Seen>,
         done.lock().expect("no holder of this lock panics").push(showing.into_seen());
         Ok(())
     })?;
-    let done = done.into_inner().expect("no holder of this lock panics");
-    let mut seen = merged(done).expect("there is at least one core");
-    settle(&mut seen);
-    Ok((seen, events.into_inner()))
-}
-
-/// Lets folds that have seen everything put themselves in order, one after the other, each with all cores.
-pub(crate) fn settle(seen: &mut [Seen]) {
-    seen.iter_mut().flat_map(|seen| &mut seen.groups).flatten().for_each(|fold| fold.settle(&AllCores));
+    Ok((done.into_inner().expect("no holder of this lock panics"), events.into_inner()))
 }
 
 /// What several cores have seen, as one. Different folds merge on different cores.

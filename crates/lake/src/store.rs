@@ -189,16 +189,16 @@ impl Lake {
         Ok(self.events.files().await?.iter().filter_map(|file| file.at_min_us).min())
     }
 
-    /// The time of the earliest event, where so many runs begin within a day of it that it can hardly be a wrong date: as
+    /// The time of the earliest event, where so many runs begin within a week of it that it can hardly be a wrong date: as
     /// many as half of all buckets have. Customers are in buckets as chance has it.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn begins_us(&self) -> Result<Option<i64>, Error> {
-        const DAY_US: u64 = 86_400_000_000;
+        const WEEK_US: u64 = 7 * 86_400_000_000;
         let begins: Vec<i64> = self.events.files().await?.iter().filter_map(|file| file.at_min_us).collect();
         let first_us = begins.iter().copied().min();
-        let soon = |first_us: &i64| begins.iter().filter(|at_us| at_us.abs_diff(*first_us) <= DAY_US).count();
+        let soon = |first_us: &i64| begins.iter().filter(|at_us| at_us.abs_diff(*first_us) <= WEEK_US).count();
         Ok(first_us.filter(|first_us| soon(first_us) >= BUCKETS as usize / 2))
     }
 

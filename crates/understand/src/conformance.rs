@@ -357,6 +357,10 @@ impl Fold for ConformanceFold {
         self.pending.merge(other.pending);
     }
 
+    fn size(&self) -> usize {
+        self.known.len()
+    }
+
     fn settle(&mut self, hands: &dyn Hands) {
         self.align(hands);
         self.times.settle(hands);

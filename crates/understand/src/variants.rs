@@ -153,6 +153,10 @@ impl Fold for VariantsFold {
         self.sequences.merge(other.sequences);
     }
 
+    fn size(&self) -> usize {
+        self.sequences.len()
+    }
+
     fn settle(&mut self, _: &dyn Hands) {
         self.sequences.add_waiting(&mut self.waiting);
     }
