@@ -118,6 +118,11 @@ impl Rules {
         self.rule(kind).priority
     }
 
+    /// How many keys of a kind one person may have; `None` where that is not said.
+    pub fn most(&self, kind: &str) -> Option<u32> {
+        self.rule(kind).most()
+    }
+
     /// Whether a key of one kind that came with so many of another is shared by several people, and so glues nobody.
     pub fn is_too_many(&self, kind: &str, of: &str, count: u32) -> bool {
         !self.rule(kind).unique && self.rule(of).most().is_some_and(|most| count > most)
