@@ -1,8 +1,8 @@
 //! How fast a home is: `rates embedded FOLDER`, `rates postgres URL`, `rates open FOLDER` (how long a start takes).
 //!
-//! A million customers with states of 110 to 300 bytes; batches of 100 events of 500 bytes that touch 100 of them, loaded, changed
-//! and committed with their message ids, as the engine does; single decisions; a backlog of a million due timers worked off beside
-//! them.
+//! A million customers with two keys each, states of 110 to 300 bytes, and every other one with a timer; batches of 100 events of 500
+//! bytes that touch 100 of them, found by their keys, changed and committed with their message ids and now and then a timer, as the
+//! engine does; customers who are new; single decisions; a backlog of a million due timers worked off beside them.
 #![expect(clippy::print_stdout, reason = "this program is there to print what it measures")]
 #![expect(clippy::unwrap_used, reason = "whatever goes wrong ends the measurement")]
 
@@ -11,12 +11,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use keep::{
-    Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Error, Fired, Keep, MessageId, Postgres, StateChange,
-    Take, Timer, Version, Wanted,
+    Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Error, Fired, Keep, Key, KeyNumber, Link, MessageId,
+    Postgres, StateChange, Take, Timer, Version, Wanted,
 };
 
 const STATE_BYTES: std::ops::Range<u64> = 110..300;
 const NOW_US: i64 = 1_790_000_000_000_000;
+
+/// Who comes while it is measured has numbers from here on.
+const NEWCOMERS: i64 = 1 << 40;
+
+const DAY_US: i64 = 24 * 3600 * 1_000_000;
+
+/// Where a state says for when a timer is set; 0 where none is.
+const TIMER: std::ops::Range<usize> = 8..16;
 
 /// How much is done, from the environment: CUSTOMERS, SECONDS, TIMERS.
 fn number(name: &str, otherwise: u64) -> u64 {
@@ -37,6 +45,7 @@ impl Random {
         let mut bytes = vec![7; usize::try_from(length).unwrap()];
         let half = bytes.len() / 2;
         bytes[..half].fill_with(|| self.next().to_le_bytes()[2]);
+        bytes[TIMER].fill(0);
         bytes
     }
 }
@@ -50,6 +59,25 @@ fn event(customer: i64, n: u64) -> Vec<u8> {
         n % 24
     );
     text.into_bytes()
+}
+
+/// The two keys of a customer.
+fn keys(customer: i64) -> [Vec<u8>; 2] {
+    ["user_id", "anonymous_id"].map(|kind| format!("{kind}\0{kind}-{customer:09}").into_bytes())
+}
+
+/// What is new with a customer whose keys have these numbers.
+fn add_keys(commit: &mut Commit, customer: i64, numbers: [u32; 2]) {
+    let [low, high] = numbers.map(KeyNumber);
+    let each = keys(customer).into_iter().zip([low, high]);
+    commit.keys.extend(each.map(|(bytes, number)| Key { number, customer: Customer(customer), bytes }));
+    commit.links.push(Link { low, high, undo: false, at_us: NOW_US });
+}
+
+/// Sets the timer of a customer, and says so in the state.
+fn set_timer(commit: &mut Commit, customer: i64, due_us: i64, state: &mut [u8]) {
+    state[TIMER].copy_from_slice(&due_us.to_le_bytes());
+    commit.timers.push(Timer { customer: Customer(customer), id: b"wake".to_vec(), due_us, bytes: Vec::new() });
 }
 
 fn put(customer: i64, expected: Version, bytes: Vec<u8>) -> StateChange {
@@ -79,8 +107,17 @@ async fn fill(keep: &Arc<dyn Keep>, customers: u64) {
     let mut random = Random(1);
     let customers = i64::try_from(customers).unwrap();
     for from in (0..customers).step_by(2_000) {
-        let states = (from..(from + 2_000).min(customers)).map(|n| put(n, Version::NONE, random.state())).collect();
-        keep.commit(Commit { now_us: NOW_US, states, ..Commit::default() }).await.unwrap();
+        let mut commit = Commit { now_us: NOW_US, ..Commit::default() };
+        for n in from..(from + 2_000).min(customers) {
+            let mut state = random.state();
+            let numbers = keep.reserve(2, None).await.unwrap();
+            add_keys(&mut commit, n, [numbers.start, numbers.start + 1]);
+            if n % 2 == 0 {
+                set_timer(&mut commit, n, NOW_US + DAY_US, &mut state);
+            }
+            commit.states.push(put(n, Version::NONE, state));
+        }
+        keep.commit(commit).await.unwrap();
     }
     println!("fill: {customers} states in {:.1} s, {} MiB resident", began.elapsed().as_secs_f64(), usage().1);
 }
@@ -89,6 +126,37 @@ struct Times {
     load: Vec<Duration>,
     commit: Vec<Duration>,
     conflicts: u64,
+}
+
+fn entry(customer: i64, n: u64) -> Entry {
+    Entry { customer: Customer(customer), kind: 0, at_us: NOW_US, bytes: event(customer, n) }
+}
+
+/// Batches of 100 events of customers of whom nothing is known, above all others.
+async fn newcomers(keep: &Arc<dyn Keep>) {
+    let (began, cpu) = (Instant::now(), usage().0);
+    let (mut random, mut count) = (Random(5), 0);
+    while began.elapsed() < Duration::from_secs(number("SECONDS", 10)) {
+        let numbers = keep.reserve(200, None).await.unwrap();
+        let each: Vec<[u32; 2]> = numbers.collect::<Vec<_>>().as_chunks().0.to_vec();
+        let whose = |numbers: &[u32; 2]| NEWCOMERS + i64::from(numbers[0]);
+        let messages: Vec<_> = each.iter().map(|[n, _]| MessageId::of(&n.to_be_bytes())).collect();
+        let keys = each.iter().map(whose).flat_map(keys).collect();
+        let loaded = keep.load(&Wanted { messages: messages.clone(), keys, ..Wanted::default() }).await.unwrap();
+        let mut commit = Commit { now_us: NOW_US, as_of: loaded.as_of, messages, ..Commit::default() };
+        for numbers in each {
+            let (customer, mut state) = (whose(&numbers), random.state());
+            add_keys(&mut commit, customer, numbers);
+            set_timer(&mut commit, customer, NOW_US + DAY_US, &mut state);
+            commit.states.push(put(customer, Version::NONE, state));
+            commit.entries.push(entry(customer, numbers[0].into()));
+            count += 1;
+        }
+        keep.commit(commit).await.unwrap();
+    }
+    let (took, cpu_us) = (began.elapsed().as_secs_f64(), (usage().0 - cpu) * 1e6);
+    let count = f64::from(count);
+    println!("newcomers (1 task, batches of 100): {:.0} events/s; {:.2} CPU us/event", count / took, cpu_us / count);
 }
 
 /// One who loads, changes and commits batches until the time is over.
@@ -105,31 +173,22 @@ async fn batches(keep: Arc<dyn Keep>, task: u64, tasks: u64, size: u64, customer
         let messages: Vec<_> = touched.iter().zip(n..).map(|(_, n)| MessageId::of(&n.to_le_bytes())).collect();
         let wanted = Wanted {
             messages: messages.clone(),
-            customers: touched.iter().copied().map(Customer).collect(),
+            keys: touched.iter().flat_map(|customer| keys(*customer)).collect(),
             ..Wanted::default()
         };
         let began = Instant::now();
         let loaded = keep.load(&wanted).await.unwrap();
         times.load.push(began.elapsed());
-        let states = loaded.states.into_iter().map(|stored| {
-            let mut bytes = stored.bytes;
-            bytes[0] = bytes[0].wrapping_add(1);
-            put(stored.customer.0, stored.version, bytes)
-        });
-        let entries = touched.iter().zip(n..).map(|(customer, n)| Entry {
-            customer: Customer(*customer),
-            kind: 0,
-            at_us: NOW_US,
-            bytes: event(*customer, n),
-        });
-        let commit = Commit {
-            now_us: NOW_US,
-            as_of: loaded.as_of,
-            messages,
-            entries: entries.collect(),
-            states: states.collect(),
-            ..Commit::default()
-        };
+        let mut commit = Commit { now_us: NOW_US, as_of: loaded.as_of, messages, ..Commit::default() };
+        for (stored, n) in loaded.states.into_iter().zip(n..) {
+            let (customer, mut state) = (stored.customer.0, stored.bytes);
+            state[0] = state[0].wrapping_add(1);
+            if n % 10 < 3 {
+                set_timer(&mut commit, customer, NOW_US + DAY_US + i64::try_from(n % 1_000).unwrap(), &mut state);
+            }
+            commit.states.push(put(customer, stored.version, state));
+        }
+        commit.entries.extend(touched.iter().zip(n..).map(|(customer, n)| entry(*customer, n)));
         n += size;
         let began = Instant::now();
         match keep.commit(commit).await {
@@ -163,14 +222,14 @@ async fn run(keep: &Arc<dyn Keep>, what: &str, tasks: u64, size: u64, customers:
     let rate = commit.len() as f64 / took;
     let (cpu_after, resident) = usage();
     println!(
-        "{what} ({tasks} tasks, batches of {size}): {rate:.0} commits/s, {:.0} events/s; load p50 {:.2} p99 {:.2} ms; commit p50 {:.2} p99 {:.2} max {:.2} ms; {:.2} CPU s/s, {resident} MiB resident; {conflicts} conflicts",
+        "{what} ({tasks} tasks, batches of {size}): {rate:.0} commits/s, {:.0} events/s; load p50 {:.2} p99 {:.2} ms; commit p50 {:.2} p99 {:.2} max {:.2} ms; {:.2} CPU us/event, {resident} MiB resident; {conflicts} conflicts",
         rate * size as f64,
         quantile(&load, 0.5),
         quantile(&load, 0.99),
         quantile(&commit, 0.5),
         quantile(&commit, 0.99),
         quantile(&commit, 1.0),
-        (cpu_after - cpu) / took,
+        (cpu_after - cpu) * 1e6 / (commit.len() as f64 * size as f64),
     );
 }
 
@@ -264,6 +323,7 @@ async fn main() {
     run(&keep, "batches", 4, 1000, customers, seed % 1000 + 2).await;
     run(&keep, "singles", 1, 1, customers, seed % 1000 + 3).await;
     run(&keep, "singles", 64, 1, customers, seed % 1000 + 4).await;
+    newcomers(&keep).await;
     backlog(&keep, number("TIMERS", 1_000_000), customers).await;
     keep.close().await;
 }
