@@ -26,7 +26,7 @@ const DAY_US: i64 = 24 * 3600 * 1_000_000;
 /// Where a state says for when a timer is set; 0 where none is.
 const TIMER: std::ops::Range<usize> = 8..16;
 
-/// How much is done, from the environment: CUSTOMERS, SECONDS, TIMERS.
+/// How much is done, from the environment: CUSTOMERS, SECONDS of each part, SINGLES (seconds of those), TIMERS.
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
 }
@@ -95,6 +95,14 @@ fn usage() -> (f64, u64) {
     (ticks as f64 / 100.0, kib / 1024)
 }
 
+/// CPU seconds of the thread that writes.
+fn of_writer() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let writers = tasks.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "keep\n"));
+    let ran = writers.filter_map(|task| std::fs::read_to_string(task.join("schedstat")).ok());
+    ran.filter_map(|ran| ran.split_whitespace().next()?.parse::<f64>().ok()).sum::<f64>() / 1e9
+}
+
 fn quantile(sorted: &[Duration], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1) as f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index between 0 and the length")]
@@ -134,7 +142,7 @@ fn entry(customer: i64, n: u64) -> Entry {
 
 /// Batches of 100 events of customers of whom nothing is known, above all others.
 async fn newcomers(keep: &Arc<dyn Keep>) {
-    let (began, cpu) = (Instant::now(), usage().0);
+    let (began, cpu, writer) = (Instant::now(), usage().0, of_writer());
     let (mut random, mut count) = (Random(5), 0);
     while began.elapsed() < Duration::from_secs(number("SECONDS", 10)) {
         let numbers = keep.reserve(200, None).await.unwrap();
@@ -155,8 +163,13 @@ async fn newcomers(keep: &Arc<dyn Keep>) {
         keep.commit(commit).await.unwrap();
     }
     let (took, cpu_us) = (began.elapsed().as_secs_f64(), (usage().0 - cpu) * 1e6);
-    let count = f64::from(count);
-    println!("newcomers (1 task, batches of 100): {:.0} events/s; {:.2} CPU us/event", count / took, cpu_us / count);
+    let (count, writer_us) = (f64::from(count), (of_writer() - writer) * 1e6);
+    println!(
+        "newcomers (1 task, batches of 100): {:.0} events/s; {:.2} CPU us/event, {:.2} of them to write",
+        count / took,
+        cpu_us / count,
+        writer_us / count
+    );
 }
 
 /// One who loads, changes and commits batches until the time is over.
@@ -201,8 +214,8 @@ async fn batches(keep: Arc<dyn Keep>, task: u64, tasks: u64, size: u64, customer
 }
 
 async fn run(keep: &Arc<dyn Keep>, what: &str, tasks: u64, size: u64, customers: u64, seed: u64) {
-    let seconds = number("SECONDS", 10);
-    let (began, cpu) = (Instant::now(), usage().0);
+    let seconds = if size == 1 { number("SINGLES", 10) } else { number("SECONDS", 10) };
+    let (began, cpu, writer) = (Instant::now(), usage().0, of_writer());
     let until = began + Duration::from_secs(seconds);
     let mut running = tokio::task::JoinSet::new();
     for task in 0..tasks {
@@ -222,7 +235,7 @@ async fn run(keep: &Arc<dyn Keep>, what: &str, tasks: u64, size: u64, customers:
     let rate = commit.len() as f64 / took;
     let (cpu_after, resident) = usage();
     println!(
-        "{what} ({tasks} tasks, batches of {size}): {rate:.0} commits/s, {:.0} events/s; load p50 {:.2} p99 {:.2} ms; commit p50 {:.2} p99 {:.2} max {:.2} ms; {:.2} CPU us/event, {resident} MiB resident; {conflicts} conflicts",
+        "{what} ({tasks} tasks, batches of {size}): {rate:.0} commits/s, {:.0} events/s; load p50 {:.2} p99 {:.2} ms; commit p50 {:.2} p99 {:.2} max {:.2} ms; {:.2} CPU us/event, {:.2} of them to write; {resident} MiB resident; {conflicts} conflicts",
         rate * size as f64,
         quantile(&load, 0.5),
         quantile(&load, 0.99),
@@ -230,6 +243,7 @@ async fn run(keep: &Arc<dyn Keep>, what: &str, tasks: u64, size: u64, customers:
         quantile(&commit, 0.99),
         quantile(&commit, 1.0),
         (cpu_after - cpu) * 1e6 / (commit.len() as f64 * size as f64),
+        (of_writer() - writer) * 1e6 / (commit.len() as f64 * size as f64),
     );
 }
 
