@@ -173,11 +173,12 @@ impl Ledger {
             }
             head.version += 1;
             let committed = Committed { position: head.next, version: Version(head.version) };
-            check::note(&mut self.recent, &prepared.commit, head.version);
+            check::note(&mut self.recent, &prepared.commit);
             apply::apply(&mut draft, &mut leases, &prepared, &mut head, self.known_us)?;
             answers.push(Ok(committed));
         }
         drop(leases);
+        self.recent.end_group(head.version);
         if !draft.writes.is_empty() {
             head.number = self.shared.numbers.load(Ordering::Relaxed);
             head.write(&mut draft);

@@ -79,9 +79,12 @@ pub(crate) const STATES_FILES_MAX: usize = 64;
 /// Room that there has to be on the disk again before writing goes on after it was full.
 pub(crate) const ROOM_BYTES: usize = 16 << 20;
 
-/// Rows of which it is remembered which commit changed them last: 16 bytes each. A commit that was loaded before all of them is
+/// Rows of which it is remembered which group of commits changed them: 16 bytes each. A commit that was loaded before all of them is
 /// checked by reading.
 pub(crate) const RECENT_ROWS: usize = 1 << 17;
+
+/// The same of groups: a question is looked up in each that came since.
+pub(crate) const RECENT_GROUPS: usize = 64;
 
 /// Connections of a node to `PostgreSQL` for reading, besides the one that commits.
 pub(crate) const READERS: usize = 3;

@@ -63,13 +63,13 @@ pub(super) fn check(draft: &Draft<'_>, leases: &Leases, recent: &Recent, commit:
 }
 
 /// Takes note of what a commit changes of what others may stand on.
-pub(super) fn note(recent: &mut Recent, commit: &Commit, version: u64) {
+pub(super) fn note(recent: &mut Recent, commit: &Commit) {
     let states = Table::States(commit.generation);
     let changed = commit.states.iter().map(|change| Row::of(states, &keys::customer(change.customer)));
     let seen = commit.messages.iter().map(|message| Row::of(Table::Seen(0), &message.0));
     let by_bytes = commit.keys.iter().map(|key| Row::of(Table::Keys, &key.bytes));
     let by_number = commit.keys.iter().map(|key| Row::of(Table::Numbers, &keys::number(key.number)));
-    changed.chain(seen).chain(by_bytes).chain(by_number).for_each(|row| recent.note(row, version));
+    changed.chain(seen).chain(by_bytes).chain(by_number).for_each(|row| recent.note(row));
 }
 
 /// The version of a state or record, with which its row begins.
