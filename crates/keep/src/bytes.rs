@@ -3,6 +3,11 @@
 
 use crate::error::Error;
 
+/// A signed number, such that smaller ones come first.
+pub(crate) fn in_order(value: i64) -> [u8; 8] {
+    (value.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
 /// Writes a key or value.
 #[derive(Debug, Default)]
 pub(crate) struct Pen(Vec<u8>);
@@ -32,9 +37,9 @@ impl Pen {
         self
     }
 
-    /// A signed number, such that smaller ones come first.
+    /// A signed number, as [`in_order`].
     pub(crate) fn i64(self, value: i64) -> Self {
-        self.u64(value.cast_unsigned() ^ (1 << 63))
+        self.rest(&in_order(value))
     }
 
     /// Bytes with their length: what follows is not taken for a part of them.

@@ -10,6 +10,7 @@ mod commit;
 mod error;
 pub mod limits;
 mod loaded;
+mod map;
 
 mod bytes;
 mod ledger;

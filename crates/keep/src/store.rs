@@ -3,11 +3,17 @@
 //! Everything above this line is the same code for both, so that a simulation in memory tries what runs on a disk.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::hash::Hash;
+use std::ops::{Bound, ControlFlow};
 
 use fjall::Slice;
+use hashbrown::HashMap;
 
 use crate::error::Error;
+use crate::map::Map;
+
+/// What a row becomes; `None` where it is deleted.
+pub(crate) type Row = Option<Slice>;
 
 /// A table. Some come and go: one for each generation, one for each span of time in which message ids are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +53,14 @@ pub(crate) enum Table {
 }
 
 impl Table {
+    /// None of its rows.
+    pub(crate) fn map<K: Hash + Ord, V>(self) -> Map<K, V> {
+        match self {
+            Table::Seen(_) | Table::States(_) | Table::Keys | Table::Numbers => Map::Apart(HashMap::new()),
+            _ => Map::InOrder(BTreeMap::new()),
+        }
+    }
+
     /// Its name on a disk.
     pub(crate) fn name(self) -> String {
         match self {
@@ -130,8 +144,8 @@ pub(crate) fn scan_prefix(
     })
 }
 
-/// What is to change, by table and key, in order; `None` deletes. Sorted, because neighbours are cheaper to insert.
-pub(crate) type Writes = BTreeMap<Table, BTreeMap<Slice, Option<Slice>>>;
+/// What is to change, by table and key. In order where it is looked up so, and because neighbours are cheaper to insert then.
+pub(crate) type Writes = BTreeMap<Table, Map<Slice, Row>>;
 
 /// Changes that are not written yet, on top of what is there, so that a commit sees those that go to disk with it.
 pub(crate) struct Draft<'a> {
@@ -144,7 +158,7 @@ impl<'a> Draft<'a> {
         Self { base, writes: Writes::new() }
     }
 
-    fn written(&self, table: Table, key: &[u8]) -> Option<&Option<Slice>> {
+    fn written(&self, table: Table, key: &[u8]) -> Option<&Row> {
         self.writes.get(&table)?.get(key)
     }
 
@@ -157,11 +171,15 @@ impl<'a> Draft<'a> {
     }
 
     pub(crate) fn put(&mut self, table: Table, key: impl Into<Slice>, value: impl Into<Slice>) {
-        self.writes.entry(table).or_default().insert(key.into(), Some(value.into()));
+        self.rows_of(table).insert(key.into(), Some(value.into()));
     }
 
     pub(crate) fn remove(&mut self, table: Table, key: impl Into<Slice>) {
-        self.writes.entry(table).or_default().insert(key.into(), None);
+        self.rows_of(table).insert(key.into(), None);
+    }
+
+    fn rows_of(&mut self, table: Table) -> &mut Map<Slice, Row> {
+        self.writes.entry(table).or_insert_with(|| table.map())
     }
 
     /// All rows whose key begins with `prefix`: for what belongs to one customer.
@@ -171,7 +189,8 @@ impl<'a> Draft<'a> {
             rows.insert(Slice::from(key), Slice::from(value));
             Ok(ControlFlow::Continue(()))
         })?;
-        let written = self.writes.get(&table).into_iter().flat_map(|rows| rows.range(Slice::from(prefix)..));
+        let first = || Bound::Included(Slice::from(prefix));
+        let written = self.writes.get(&table).into_iter().flat_map(|rows| rows.from(first()));
         for (key, value) in written.take_while(|(key, _)| key.starts_with(prefix)) {
             match value {
                 Some(value) => rows.insert(key.clone(), value.clone()),

@@ -1,6 +1,5 @@
 //! A copy of a home while it is in use.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -21,13 +20,13 @@ pub(super) fn copy(files: &Files, still: Beneath, folder: &Path) -> Result<(), E
     let options = EmbeddedOptions { cache_bytes: COPY_CACHE_BYTES, ..EmbeddedOptions::default() };
     let target = Files::open(folder, &options)?;
     for table in view.tables() {
-        let mut rows = BTreeMap::new();
+        let mut rows = table.map();
         let mut bytes = 0;
         view.scan(table, &[], &mut |key, value| {
             bytes += key.len() + value.len();
             rows.insert(Slice::from(key), Some(Slice::from(value)));
             if bytes >= GROUP_BYTES_MAX {
-                target.write(Writes::from([(table, std::mem::take(&mut rows))]))?;
+                target.write(Writes::from([(table, std::mem::replace(&mut rows, table.map()))]))?;
                 target.go_on()?;
                 bytes = 0;
             }

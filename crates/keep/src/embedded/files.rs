@@ -139,7 +139,7 @@ impl Files {
         self.writing().journal.append(|record| fresh::encode(&writes, record))?;
         let mut active = self.shared.active.write().expect("nothing panics while it writes");
         for (table, rows) in writes {
-            self.shared.cache.remove(table, rows.keys());
+            self.shared.cache.remove(table, rows.iter().map(|(key, _)| key));
             active.put(table, rows);
         }
         Ok(())
@@ -428,6 +428,7 @@ impl Read for View<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::map::Map;
 
     #[test]
     fn whoever_rests_puts_away_what_is_worth_it() {
@@ -435,7 +436,9 @@ mod tests {
         let options = EmbeddedOptions { fresh_bytes: 200 * RESTING_SHARE, ..EmbeddedOptions::default() };
         let files = Files::open(folder.path(), &options).expect("a home");
         let row = |n: u8| (Slice::from([n]), Some(Slice::from([n; 40])));
-        let write = |n: u8| files.write(Writes::from([(Table::Records, BTreeMap::from([row(n)]))])).expect("room");
+        let write = |n: u8| {
+            files.write(Writes::from([(Table::Records, Map::InOrder(BTreeMap::from([row(n)])))])).expect("room")
+        };
         let rest = || files.rest().and_then(|()| files.writing().folded()).expect("room");
         write(1);
         rest();

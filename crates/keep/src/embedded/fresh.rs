@@ -1,21 +1,14 @@
 //! Rows that are in the journal and not in the tables of the store yet. They are found before those of the tables.
 
-use std::borrow::Borrow;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
-use std::hash::Hash;
-use std::iter::from_fn;
-use std::ops::{Bound, RangeBounds as _};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use fjall::Slice;
-use hashbrown::HashMap;
 
 use crate::bytes::{Eye, Pen};
 use crate::error::Error;
-use crate::store::{Table, Writes};
-
-/// A row that is new; `None` where it was deleted.
-type Row = Option<Slice>;
+use crate::map::Map;
+use crate::store::{Row, Table, Writes};
 
 /// What a row costs besides its bytes, about.
 const ROW_BYTES: usize = 80;
@@ -28,75 +21,6 @@ const MARK_BYTES: usize = 32;
 
 /// Room for so many rows is not worth giving back, since it grows by doubling.
 const SPARE_ROWS: usize = 1 << 15;
-
-/// Rows by their keys.
-#[derive(Debug)]
-enum Map<K, V> {
-    /// Of a table in which they are looked up one by one, and hardly ever in order.
-    Apart(HashMap<K, V>),
-    InOrder(BTreeMap<K, V>),
-}
-
-impl<K: Hash + Ord, V> Map<K, V> {
-    fn is_empty(&self) -> bool {
-        match self {
-            Map::Apart(rows) => rows.is_empty(),
-            Map::InOrder(rows) => rows.is_empty(),
-        }
-    }
-
-    /// None, with room for as many where they lie apart.
-    fn room_for_as_many(&self) -> Option<Self> {
-        let Map::Apart(rows) = self else { return None };
-        Some(Map::Apart(HashMap::with_capacity(rows.len())))
-    }
-
-    /// How many there is room for and none of; none where room is not made beforehand.
-    fn spare(&self) -> usize {
-        let Map::Apart(rows) = self else { return 0 };
-        rows.capacity() - rows.len()
-    }
-
-    fn shrink(&mut self) {
-        if let Map::Apart(rows) = self {
-            rows.shrink_to_fit();
-        }
-    }
-
-    fn insert(&mut self, key: K, row: V) -> Option<V> {
-        match self {
-            Map::Apart(rows) => rows.insert(key, row),
-            Map::InOrder(rows) => rows.insert(key, row),
-        }
-    }
-
-    fn get<Q: Hash + Ord + ?Sized>(&self, key: &Q) -> Option<&V>
-    where
-        K: Borrow<Q>,
-    {
-        match self {
-            Map::Apart(rows) => rows.get(key),
-            Map::InOrder(rows) => rows.get(key),
-        }
-    }
-
-    /// All in order, from one on.
-    fn from(&self, from: Bound<K>) -> Box<dyn Iterator<Item = (&K, &V)> + '_> {
-        let rows = match self {
-            Map::InOrder(rows) => return Box::new(rows.range((from, Bound::Unbounded))),
-            Map::Apart(rows) => rows,
-        };
-        if from == Bound::Unbounded {
-            let mut rows: Vec<_> = rows.iter().collect();
-            rows.sort_unstable_by_key(|(key, _)| *key);
-            return Box::new(rows.into_iter());
-        }
-        // Whoever reads a page takes the first of them: these are found without sorting the others.
-        let rest = rows.keys().filter(|key| (from.as_ref(), Bound::Unbounded).contains(*key));
-        let mut rest: BinaryHeap<_> = rest.map(Reverse).collect();
-        Box::new(from_fn(move || rest.pop().map(|Reverse(key)| (key, &rows[key]))))
-    }
-}
 
 /// The rows of one table.
 #[derive(Debug)]
@@ -119,10 +43,8 @@ macro_rules! with_map {
 impl Rows {
     fn of(table: Table) -> Self {
         match table {
-            Table::Seen(_) => Rows::Marks(Map::Apart(HashMap::new())),
-            Table::LogOf => Rows::Marks(Map::InOrder(BTreeMap::new())),
-            Table::States(_) | Table::Keys | Table::Numbers => Rows::Whole(Map::Apart(HashMap::new())),
-            _ => Rows::Whole(Map::InOrder(BTreeMap::new())),
+            Table::Seen(_) | Table::LogOf => Rows::Marks(table.map()),
+            _ => Rows::Whole(table.map()),
         }
     }
 
@@ -276,7 +198,7 @@ pub(super) fn encode(writes: &Writes, record: &mut Vec<u8>) {
     for (table, rows) in writes {
         let count = u32::try_from(rows.len()).expect("a group of commits has far fewer rows");
         pen = pen.sized(table.name().as_bytes()).u32(count);
-        for (key, row) in rows {
+        for (key, row) in rows.iter() {
             pen = pen.sized(key);
             pen = match row {
                 None => pen.u8(0),
@@ -312,7 +234,8 @@ mod tests {
     #[test]
     fn a_record_with_a_row_that_is_none_of_its_table_is_damaged() {
         let mut record = Vec::new();
-        encode(&[(Table::LogOf, [(Slice::from([1; 15]), Some(Slice::from([])))].into())].into(), &mut record);
+        let rows = BTreeMap::from([(Slice::from([1; 15]), Some(Slice::from([])))]);
+        encode(&[(Table::LogOf, Map::InOrder(rows))].into(), &mut record);
         assert!(Fresh::default().put_all(&record).is_err());
     }
 

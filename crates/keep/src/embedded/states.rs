@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use fjall::Slice;
 
-use crate::bytes::{Eye, Pen};
+use crate::bytes::{Eye, in_order};
 use crate::embedded::files::explain;
 use crate::embedded::journal::{numbered, sync};
 use crate::error::Error;
@@ -203,7 +203,7 @@ impl States {
         let places = first_from(from).map(|first| self.places.from(first));
         places.into_iter().flatten().filter_map(|(customer, place)| {
             let state = self.read(customer, place).transpose()?;
-            Some(state.map(|state| (Slice::from(Pen::with_capacity(8).i64(customer).done()), state)))
+            Some(state.map(|state| (Slice::from(in_order(customer)), state)))
         })
     }
 

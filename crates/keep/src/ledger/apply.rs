@@ -1,6 +1,10 @@
 //! What a commit that stands changes in the tables.
 
-use crate::bytes::{Eye, Pen};
+use std::io::Read as _;
+
+use fjall::Slice;
+
+use crate::bytes::{Eye, Pen, in_order};
 use crate::commit::{Change, Commit, Link, Outcome, Settled, Timer};
 use crate::error::Error;
 use crate::ledger::lease::Leases;
@@ -79,8 +83,9 @@ fn apply_messages(draft: &mut Draft<'_>, commit: &Commit, known_us: i64) {
     }
 }
 
-fn versioned(version: u64, bytes: &[u8]) -> Vec<u8> {
-    Pen::with_capacity(8 + bytes.len()).u64(version).rest(bytes).done()
+fn versioned(version: u64, bytes: &[u8]) -> Slice {
+    let row = Slice::from_reader(&mut version.to_be_bytes().chain(bytes), 8 + bytes.len());
+    row.expect("there are as many bytes")
 }
 
 fn apply_states(draft: &mut Draft<'_>, commit: &Commit, version: u64) {
@@ -112,7 +117,7 @@ fn apply_link(draft: &mut Draft<'_>, link: Link) -> Result<(), Error> {
     let there = draft.get(Table::Links, &keys::link(link.low, link.high, link.undo))?;
     let earlier = there.map(|row| Eye::new(&row).i64()).transpose()?.map_or(link.at_us, |at_us| at_us.min(link.at_us));
     for (this, other) in [(link.low, link.high), (link.high, link.low)] {
-        draft.put(Table::Links, keys::link(this, other, link.undo), Pen::with_capacity(8).i64(earlier).done());
+        draft.put(Table::Links, keys::link(this, other, link.undo), in_order(earlier));
     }
     Ok(())
 }
@@ -161,8 +166,7 @@ fn clear(draft: &mut Draft<'_>, leases: &mut Leases, generation: u32, timer: &Ti
 
 fn set(draft: &mut Draft<'_>, leases: &mut Leases, generation: u32, timer: &Timer) -> Result<(), Error> {
     clear(draft, leases, generation, &TimerId { customer: timer.customer, id: timer.id.clone() })?;
-    let due = Pen::with_capacity(8).i64(timer.due_us).done();
-    draft.put(Table::Timers(generation), keys::timer(timer.customer, &timer.id), due);
+    draft.put(Table::Timers(generation), keys::timer(timer.customer, &timer.id), in_order(timer.due_us));
     let key = keys::timer_due(timer.due_us, timer.customer, &timer.id);
     draft.put(Table::TimersDue(generation), key, timer.bytes.clone());
     Ok(())

@@ -1,11 +1,11 @@
 //! The keys of the tables.
 
-use crate::bytes::{Eye, Pen};
+use crate::bytes::{Eye, Pen, in_order};
 use crate::error::Error;
 use crate::loaded::{Customer, KeyNumber};
 
-pub(super) fn position(position: u64) -> Vec<u8> {
-    Pen::with_capacity(8).u64(position).done()
+pub(super) fn position(position: u64) -> [u8; 8] {
+    position.to_be_bytes()
 }
 
 pub(super) fn position_of(key: &[u8]) -> Result<u64, Error> {
@@ -13,8 +13,11 @@ pub(super) fn position_of(key: &[u8]) -> Result<u64, Error> {
 }
 
 /// Of [`LogOf`](crate::store::Table::LogOf).
-pub(super) fn log_of(customer: Customer, position: u64) -> Vec<u8> {
-    Pen::with_capacity(16).i64(customer.0).u64(!position).done()
+pub(super) fn log_of(of: Customer, position: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&customer(of));
+    key[8..].copy_from_slice(&(!position).to_be_bytes());
+    key
 }
 
 pub(super) fn log_of_position(key: &[u8]) -> Result<u64, Error> {
@@ -23,16 +26,16 @@ pub(super) fn log_of_position(key: &[u8]) -> Result<u64, Error> {
     Ok(!eye.u64()?)
 }
 
-pub(super) fn customer(customer: Customer) -> Vec<u8> {
-    Pen::with_capacity(8).i64(customer.0).done()
+pub(super) fn customer(customer: Customer) -> [u8; 8] {
+    in_order(customer.0)
 }
 
 pub(super) fn customer_of(key: &[u8]) -> Result<Customer, Error> {
     Ok(Customer(Eye::new(key).i64()?))
 }
 
-pub(super) fn number(number: KeyNumber) -> Vec<u8> {
-    Pen::with_capacity(4).u32(number.0).done()
+pub(super) fn number(number: KeyNumber) -> [u8; 4] {
+    number.0.to_be_bytes()
 }
 
 /// Of [`Timers`](crate::store::Table::Timers).
@@ -50,13 +53,20 @@ pub(super) fn timer_due_of(key: &[u8]) -> Result<(i64, Customer, Vec<u8>), Error
     Ok((eye.i64()?, Customer(eye.i64()?), eye.rest().to_vec()))
 }
 
-pub(super) fn key_of(customer: Customer, number: KeyNumber) -> Vec<u8> {
-    Pen::with_capacity(12).i64(customer.0).u32(number.0).done()
+pub(super) fn key_of(of: Customer, number: KeyNumber) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&customer(of));
+    key[8..].copy_from_slice(&number.0.to_be_bytes());
+    key
 }
 
 /// Of [`Links`](crate::store::Table::Links): seen from its first key.
-pub(super) fn link(this: KeyNumber, other: KeyNumber, undo: bool) -> Vec<u8> {
-    Pen::with_capacity(9).u32(this.0).u32(other.0).u8(u8::from(undo)).done()
+pub(super) fn link(this: KeyNumber, other: KeyNumber, undo: bool) -> [u8; 9] {
+    let mut key = [0; 9];
+    key[..4].copy_from_slice(&number(this));
+    key[4..8].copy_from_slice(&number(other));
+    key[8] = u8::from(undo);
+    key
 }
 
 /// Begins all keys of [`OutboxDue`](crate::store::Table::OutboxDue) and [`OutboxDead`](crate::store::Table::OutboxDead) of a

@@ -58,7 +58,7 @@ impl Chance {
 }
 
 fn key(customer: i64) -> Slice {
-    Slice::from(Pen::default().i64(customer).done())
+    Slice::from(in_order(customer))
 }
 
 fn row(customer: i64, state: &[u8]) -> Rows {
