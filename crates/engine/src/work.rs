@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use act::{Consent, Effects, Input, Lesson, step};
 use event::Timestamp;
-use keep::{Change as StateBecomes, Commit, Customer, Entry, Loaded, StateChange, Stored, Timer, TimerId, Version};
+use keep::{
+    Change as StateBecomes, Commit, Customer, Entry, Loaded, StateChange, Stored, Timer, TimerId, Version, Was,
+};
 
 use crate::carried::Carried;
 use crate::changes::{Change, Told};
@@ -23,7 +25,7 @@ pub(crate) const WAKE: &[u8] = b"wake";
 pub(crate) struct Person {
     version: Version,
     /// The timer that is set in what is kept.
-    timer_us: Option<i64>,
+    timer: Was,
     pub(crate) profile: Profile,
     /// It was found to be another one.
     gone: bool,
@@ -106,14 +108,21 @@ impl<'e> Work<'e> {
             return;
         }
         let plan = &self.engine.plan;
+        // A timer is only ever set together with a state that says so.
+        let mut timer = Was::Unset;
         let profile = match Kept::read(&stored.bytes, plan) {
-            Kept::Profile(profile) => *profile,
+            Kept::Profile(profile) => {
+                timer = profile.wake_us.map_or(Was::Unset, Was::Due);
+                *profile
+            }
             Kept::Nobody => Profile::new(plan),
             Kept::Moved => {
+                timer = Was::Unknown;
                 self.anew.insert(stored.customer, self.now_us);
                 Profile::new(plan)
             }
             Kept::Stale(stale) => {
+                timer = Was::Unknown;
                 self.anew.insert(stored.customer, stale.told_until_us(self.now_us));
                 let mut profile = Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) };
                 for consent in &stale.consents {
@@ -122,8 +131,7 @@ impl<'e> Work<'e> {
                 profile
             }
         };
-        let timer_us = profile.wake_us;
-        let person = Person { version: stored.version, timer_us, profile, gone: false, touched: false };
+        let person = Person { version: stored.version, timer, profile, gone: false, touched: false };
         self.people.insert(stored.customer, Box::new(person));
     }
 
@@ -132,7 +140,7 @@ impl<'e> Work<'e> {
         let plan = &self.engine.plan;
         self.people.entry(customer).or_insert_with(|| {
             let profile = Profile::new(plan);
-            Box::new(Person { version: Version::NONE, timer_us: None, profile, gone: false, touched: false })
+            Box::new(Person { version: Version::NONE, timer: Was::Unset, profile, gone: false, touched: false })
         })
     }
 
@@ -151,7 +159,7 @@ impl<'e> Work<'e> {
     pub(crate) fn wake(&mut self, customer: Customer, due_us: i64) {
         let now_us = self.now_us;
         let person = self.person(customer);
-        person.timer_us = None;
+        person.timer = Was::Unknown;
         let due = person.profile.state.postponed().iter().take_while(|postponed| postponed.until_us <= now_us);
         let again: Vec<u64> = due.map(|postponed| postponed.occasion).collect();
         let is_news = self.step(customer, Input::Wake);
@@ -313,15 +321,16 @@ impl<'e> Work<'e> {
                 self.commit.cleared.push(id());
                 Kept::MOVED_BYTES.to_vec()
             } else {
-                match (person.timer_us, person.profile.wake_us) {
+                match (person.timer, person.profile.wake_us) {
                     // One that goes off early sets the right one. Most events only put off what is due, so that setting it
                     // each time would cost more than the state itself.
-                    (Some(set_us), Some(due_us)) if set_us <= due_us => person.profile.wake_us = Some(set_us),
-                    (_, Some(due_us)) => {
-                        self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes: Vec::new() });
+                    (Was::Due(set_us), Some(due_us)) if set_us <= due_us => person.profile.wake_us = Some(set_us),
+                    (was, Some(due_us)) => {
+                        self.commit.timers.push(Timer { customer, id: WAKE.to_vec(), due_us, bytes: Vec::new(), was });
                     }
-                    (Some(_), None) => self.commit.cleared.push(id()),
-                    (None, None) => {}
+                    (Was::Unset, None) => {}
+                    // Otherwise one might stay of which the state does not know.
+                    (_, None) => self.commit.cleared.push(id()),
                 }
                 person.profile.to_bytes(plan)
             };

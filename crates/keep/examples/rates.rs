@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use keep::{
     Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Error, Fired, Keep, Key, KeyNumber, Link, MessageId,
-    Postgres, StateChange, Take, Timer, Version, Wanted,
+    Postgres, StateChange, Take, Timer, Version, Wanted, Was,
 };
 
 const STATE_BYTES: std::ops::Range<u64> = 110..300;
@@ -76,8 +76,10 @@ fn add_keys(commit: &mut Commit, customer: i64, numbers: [u32; 2]) {
 
 /// Sets the timer of a customer, and says so in the state.
 fn set_timer(commit: &mut Commit, customer: i64, due_us: i64, state: &mut [u8]) {
+    let was_us = i64::from_le_bytes(state[TIMER].try_into().unwrap());
+    let was = if was_us == 0 { Was::Unset } else { Was::Due(was_us) };
     state[TIMER].copy_from_slice(&due_us.to_le_bytes());
-    commit.timers.push(Timer { customer: Customer(customer), id: b"wake".to_vec(), due_us, bytes: Vec::new() });
+    commit.timers.push(Timer { customer: Customer(customer), id: b"wake".to_vec(), due_us, bytes: Vec::new(), was });
 }
 
 fn put(customer: i64, expected: Version, bytes: Vec<u8>) -> StateChange {
@@ -252,7 +254,14 @@ async fn backlog(keep: &Arc<dyn Keep>, timers: u64, customers: u64) {
     let began = Instant::now();
     let count = i64::try_from(timers).unwrap();
     for from in (0..count).step_by(5_000) {
-        let timer = |n| Timer { customer: Customer(n), id: b"late".to_vec(), due_us: NOW_US - n, bytes: vec![1; 20] };
+        let (id, bytes) = (b"late".to_vec(), vec![1; 20]);
+        let timer = |n| Timer {
+            customer: Customer(n),
+            id: id.clone(),
+            due_us: NOW_US - n,
+            bytes: bytes.clone(),
+            was: Was::Unset,
+        };
         let timers = (from..(from + 5_000).min(count)).map(timer).collect();
         keep.commit(Commit { now_us: NOW_US, timers, ..Commit::default() }).await.unwrap();
     }

@@ -13,8 +13,8 @@ pub struct Commit {
     /// What time it is: decides for how long the messages are known.
     pub now_us: i64,
     /// The [`as_of`](crate::Loaded::as_of) of the first load that it stands on, where all of its messages, states and keys were
-    /// looked up by then or later: homes that can tell what changed since need not read them again. [`Version::NONE`] where
-    /// that is not so.
+    /// looked up by then or later, and so was what it says of timers: homes that can tell what changed since need not read them
+    /// again. [`Version::NONE`] where that is not so.
     pub as_of: Version,
     /// The generation of `states`, `fired`, `cleared` and `timers`.
     pub generation: u32,
@@ -110,6 +110,21 @@ pub struct Timer {
     pub due_us: i64,
     /// What the engine has to know when it is.
     pub bytes: Vec<u8>,
+    /// What it replaces.
+    pub was: Was,
+}
+
+/// What is known of the timer that one replaces, as of [`Commit::as_of`] or later: a home that can tell that this has not changed
+/// since need not look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Was {
+    /// Nothing is known.
+    #[default]
+    Unknown,
+    /// There is none.
+    Unset,
+    /// It is due at this time.
+    Due(i64),
 }
 
 /// A timer that went off; see [`Due`](crate::Due).

@@ -30,7 +30,7 @@ pub(crate) use read::{
     chunks, dead, every_key, every_link, evidence, keys_by_number, keys_of, links, load, log, log_of, log_span,
     records, states, waiting,
 };
-use recent::Recent;
+use recent::{Recent, Row};
 
 /// The key of the only row of its table.
 const HEAD: [u8; 1] = [0];
@@ -174,10 +174,13 @@ impl Ledger {
             head.version += 1;
             let committed = Committed { position: head.next, version: Version(head.version) };
             check::note(&mut self.recent, &prepared.commit);
-            apply::apply(&mut draft, &mut leases, &prepared, &mut head, self.known_us)?;
+            apply::apply(&mut draft, &mut leases, &self.recent, &prepared, &mut head, self.known_us)?;
             answers.push(Ok(committed));
         }
         drop(leases);
+        for (table, rows) in draft.writes.iter().filter(|(table, _)| matches!(table, Table::Timers(_))) {
+            rows.iter().for_each(|(key, _)| self.recent.note(Row::of(*table, key)));
+        }
         self.recent.end_group(head.version);
         if !draft.writes.is_empty() {
             head.number = self.shared.numbers.load(Ordering::Relaxed);

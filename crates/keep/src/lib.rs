@@ -21,7 +21,7 @@ mod give_way;
 mod memory;
 mod postgres;
 
-pub use commit::{Change, Commit, Entry, Fired, Link, Outcome, Post, RecordChange, Settled, StateChange, Timer};
+pub use commit::{Change, Commit, Entry, Fired, Link, Outcome, Post, RecordChange, Settled, StateChange, Timer, Was};
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use error::{Conflict, Error};
 pub use give_way::give_way;

@@ -18,7 +18,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Config, Row};
 
 use crate::Keep;
-use crate::commit::{Commit, Link, Post, Timer};
+use crate::commit::{Commit, Link, Post, Timer, Was};
 use crate::error::Error;
 use crate::ledger::chunk::Chunk;
 use crate::ledger::{Prepared, chunk};
@@ -345,7 +345,8 @@ impl Keep for Postgres {
         let rows =
             self.rows(queries::DUE, &[&generation.cast_signed(), &take.now_us, &limit(take.limit), &until_us]).await?;
         let due = |row: &Row| {
-            let timer = Timer { customer: Customer(row.get(0)), id: row.get(1), due_us: row.get(2), bytes: row.get(3) };
+            let (customer, id, due_us, bytes) = (Customer(row.get(0)), row.get(1), row.get(2), row.get(3));
+            let timer = Timer { customer, id, due_us, bytes, was: Was::Unknown };
             Due { timer, lease: lease(row, 4) }
         };
         let mut all: Vec<_> = rows.iter().map(due).collect();

@@ -162,6 +162,10 @@ impl<'a> Draft<'a> {
         self.writes.get(&table)?.get(key)
     }
 
+    pub(crate) fn is_written(&self, table: Table, key: &[u8]) -> bool {
+        self.written(table, key).is_some()
+    }
+
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, Error> {
         self.written(table, key).map_or_else(|| self.base.get(table, key), |written| Ok(written.clone()))
     }

@@ -5,10 +5,11 @@ use std::io::Read as _;
 use fjall::Slice;
 
 use crate::bytes::{Eye, Pen, in_order};
-use crate::commit::{Change, Commit, Link, Outcome, Settled, Timer};
+use crate::commit::{Change, Commit, Link, Outcome, Settled, Timer, Was};
 use crate::error::Error;
 use crate::ledger::lease::Leases;
 use crate::ledger::parcel::{Parcel, shortened};
+use crate::ledger::recent::{Recent, Row};
 use crate::ledger::{Head, Prepared, keys, last_of_each};
 use crate::limits::MESSAGE_BUCKETS;
 use crate::loaded::{Customer, Key, TimerId};
@@ -17,6 +18,7 @@ use crate::store::{Draft, Table};
 pub(super) fn apply(
     draft: &mut Draft<'_>,
     leases: &mut Leases,
+    recent: &Recent,
     prepared: &Prepared,
     head: &mut Head,
     known_us: i64,
@@ -38,7 +40,7 @@ pub(super) fn apply(
     for link in &commit.links {
         apply_link(draft, *link)?;
     }
-    apply_timers(draft, leases, commit)?;
+    apply_timers(draft, leases, recent, commit)?;
     for settled in &commit.settled {
         leases.release_delivery(&settled.id);
         settle(draft, settled)?;
@@ -122,7 +124,7 @@ fn apply_link(draft: &mut Draft<'_>, link: Link) -> Result<(), Error> {
     Ok(())
 }
 
-fn apply_timers(draft: &mut Draft<'_>, leases: &mut Leases, commit: &Commit) -> Result<(), Error> {
+fn apply_timers(draft: &mut Draft<'_>, leases: &mut Leases, recent: &Recent, commit: &Commit) -> Result<(), Error> {
     let generation = commit.generation;
     for fired in &commit.fired {
         clear(draft, leases, generation, &TimerId { customer: fired.customer, id: fired.id.clone() })?;
@@ -134,7 +136,8 @@ fn apply_timers(draft: &mut Draft<'_>, leases: &mut Leases, commit: &Commit) -> 
         clear(draft, leases, generation, timer)?;
     }
     for timer in &commit.timers {
-        set(draft, leases, generation, timer)?;
+        leases.release_timer(generation, &TimerId { customer: timer.customer, id: timer.id.clone() });
+        set(draft, recent, commit, timer)?;
     }
     Ok(())
 }
@@ -154,21 +157,39 @@ pub(super) fn unset(
 }
 
 fn clear(draft: &mut Draft<'_>, leases: &mut Leases, generation: u32, timer: &TimerId) -> Result<(), Error> {
-    leases.release_timer(generation, timer);
+    // One that goes off is gone by what was taken, whatever else is said of it.
+    let taken_us = leases.release_timer(generation, timer);
     let key = keys::timer(timer.customer, &timer.id);
-    if let Some(row) = draft.get(Table::Timers(generation), &key)? {
-        let due_us = Eye::new(&row).i64()?;
+    let due_us = due_us(draft, Table::Timers(generation), &key)?;
+    if due_us.is_some() {
         draft.remove(Table::Timers(generation), key);
+    }
+    for due_us in due_us.into_iter().chain(taken_us) {
         draft.remove(Table::TimersDue(generation), keys::timer_due(due_us, timer.customer, &timer.id));
     }
     Ok(())
 }
 
-fn set(draft: &mut Draft<'_>, leases: &mut Leases, generation: u32, timer: &Timer) -> Result<(), Error> {
-    clear(draft, leases, generation, &TimerId { customer: timer.customer, id: timer.id.clone() })?;
-    draft.put(Table::Timers(generation), keys::timer(timer.customer, &timer.id), in_order(timer.due_us));
-    let key = keys::timer_due(timer.due_us, timer.customer, &timer.id);
-    draft.put(Table::TimersDue(generation), key, timer.bytes.clone());
+/// When a timer is due; nothing where there is none.
+fn due_us(draft: &Draft<'_>, table: Table, key: &[u8]) -> Result<Option<i64>, Error> {
+    draft.get(table, key)?.map(|row| Eye::new(&row).i64()).transpose()
+}
+
+fn set(draft: &mut Draft<'_>, recent: &Recent, commit: &Commit, timer: &Timer) -> Result<(), Error> {
+    let table = Table::Timers(commit.generation);
+    let key = keys::timer(timer.customer, &timer.id);
+    let is_as_loaded = || !draft.is_written(table, &key) && recent.is_as_of(Row::of(table, &key), commit.as_of);
+    let was_us = match timer.was {
+        Was::Unset if is_as_loaded() => None,
+        Was::Due(due_us) if is_as_loaded() => Some(due_us),
+        _ => due_us(draft, table, &key)?,
+    };
+    let due = Table::TimersDue(commit.generation);
+    if let Some(was_us) = was_us {
+        draft.remove(due, keys::timer_due(was_us, timer.customer, &timer.id));
+    }
+    draft.put(table, key, in_order(timer.due_us));
+    draft.put(due, keys::timer_due(timer.due_us, timer.customer, &timer.id), timer.bytes.clone());
     Ok(())
 }
 

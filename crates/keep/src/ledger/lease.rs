@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use crate::commit::{Post, Timer};
+use crate::commit::{Post, Timer, Was};
 use crate::error::Error;
 use crate::ledger::keys;
 use crate::ledger::parcel::Parcel;
@@ -14,6 +14,8 @@ use crate::store::{Read, Table, Writes, scan_prefix};
 struct Held {
     lease: Lease,
     until_us: i64,
+    /// For when it was due.
+    due_us: i64,
     /// Whether it is decided that it is given back, and not written yet: whoever reads sees it wait still. It is nobody's, and
     /// nobody may take it.
     leaving: bool,
@@ -80,16 +82,18 @@ impl Leases {
         self.deliveries.get(id).is_some_and(|held| held.is_by(lease))
     }
 
-    /// Decides that a timer is given back; it is when that [is written](Self::let_go).
-    pub(super) fn release_timer(&mut self, generation: u32, timer: &TimerId) {
+    /// Decides that a timer is given back; it is when that [is written](Self::let_go). Says for when the one was due that is
+    /// given back.
+    pub(super) fn release_timer(&mut self, generation: u32, timer: &TimerId) -> Option<i64> {
         if self.timers.is_empty() {
-            return;
+            return None;
         }
         let timer = (generation, timer.clone());
-        if let Some(held) = self.timers.get_mut(&timer) {
-            held.leaving = true;
-            self.leaving_timers.push(timer);
-        }
+        let held = self.timers.get_mut(&timer)?;
+        held.leaving = true;
+        let due_us = held.due_us;
+        self.leaving_timers.push(timer);
+        Some(due_us)
     }
 
     /// Decides that a delivery is given back; it is when that [is written](Self::let_go).
@@ -150,7 +154,7 @@ impl Leases {
             }
             let timer = (generation, TimerId { customer, id });
             if self.timers.get(&timer).is_none_or(|held| held.is_free(take.now_us)) {
-                found.push(Timer { customer, id: timer.1.id, due_us, bytes: bytes.to_vec() });
+                found.push(Timer { customer, id: timer.1.id, due_us, bytes: bytes.to_vec(), was: Was::Unknown });
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -162,7 +166,7 @@ impl Leases {
         for timer in found {
             let lease = self.next();
             let id = TimerId { customer: timer.customer, id: timer.id.clone() };
-            self.timers.insert((generation, id), Held { lease, until_us, leaving: false });
+            self.timers.insert((generation, id), Held { lease, until_us, due_us: timer.due_us, leaving: false });
             taken.push(Due { timer, lease });
         }
         Ok(taken)
@@ -205,7 +209,7 @@ impl Leases {
             let row = row.ok_or_else(|| Error::corrupt("a delivery that waits is not there"))?;
             let Parcel { post, attempts, .. } = Parcel::decode(&id, &row)?;
             let lease = self.next();
-            self.deliveries.insert(id, Held { lease, until_us, leaving: false });
+            self.deliveries.insert(id, Held { lease, until_us, due_us: post.due_us, leaving: false });
             taken.push(Delivery { post: Post { ..post }, attempts, lease });
         }
         Ok(taken)

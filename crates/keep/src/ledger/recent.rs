@@ -22,6 +22,7 @@ impl Row {
             Table::Keys => 1,
             Table::Numbers => 2,
             Table::States(generation) => u64::from(generation) + 4,
+            Table::Timers(generation) => u64::from(generation) + (1 << 40),
             // Rows of these are not asked for, and may share one.
             _ => 3,
         };

@@ -56,6 +56,7 @@ contract! {
     numbers_are_given_once
     timers_fall_due_in_order_and_fire_once
     a_timer_is_replaced_by_its_id
+    what_a_timer_replaces_is_believed_until_somebody_changes_it
     a_timer_that_was_replaced_does_not_fire
     a_timer_that_fired_may_be_set_again_in_the_same_commit
     what_a_dead_node_had_taken_is_free_when_its_lease_ends

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keep::{
     Change, Commit, Conflict, Customer, Error, Fired, Keep, Key, KeyNumber, Link, MessageId, Outcome, Post, Queue,
-    Record, RecordChange, Settled, StateChange, Stored, Timer, TimerId, Version, Wanted,
+    Record, RecordChange, Settled, StateChange, Stored, Timer, TimerId, Version, Wanted, Was,
 };
 
 use crate::homes::Home;
@@ -162,6 +162,7 @@ impl Model {
                 id: timer_id(random),
                 due_us: NOW_US + i64::try_from(random.below(100_000)).unwrap(),
                 bytes: random.bytes(),
+                was: Was::Unknown,
             }),
             posts: random.few(2, |random| Post {
                 target: format!("t{}", random.below(2)),
@@ -188,6 +189,10 @@ impl Model {
         let Conflict { messages, keys, .. } = self.conflict(&commit);
         commit.messages.retain(|message| !messages.contains(message));
         commit.keys.retain(|key| !keys.contains(&key.bytes));
+        for timer in &mut commit.timers {
+            let there = self.timers.get(&TimerId { customer: timer.customer, id: timer.id.clone() });
+            timer.was = there.map_or(Was::Unset, |(due_us, _)| Was::Due(*due_us));
+        }
         commit
     }
 
@@ -330,6 +335,7 @@ impl Model {
             id: timer.id.clone(),
             due_us: *due_us,
             bytes: bytes.clone(),
+            was: Was::Unknown,
         };
         due.into_iter().map(timer).collect()
     }

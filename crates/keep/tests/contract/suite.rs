@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use keep::{
     Change, Commit, Conflict, Customer, Entry, Error, Fate, Keep, Key, KeyNumber, Loaded, MessageId, StateChange, Take,
-    Timer, Version, Wanted,
+    Timer, Version, Wanted, Was,
 };
 
 /// Some time in 2026.
@@ -48,7 +48,7 @@ pub(crate) fn key(number: u32, customer: i64, bytes: &str) -> Key {
 
 pub(crate) fn timer(customer: i64, id: &str, due_us: i64) -> Timer {
     let bytes = format!("{customer} {id}").into_bytes();
-    Timer { customer: Customer(customer), id: id.as_bytes().to_vec(), due_us, bytes }
+    Timer { customer: Customer(customer), id: id.as_bytes().to_vec(), due_us, bytes, was: Was::Unknown }
 }
 
 pub(crate) fn take(now_us: i64, limit: usize) -> Take {

@@ -38,7 +38,13 @@ fn of(customer: i64, number: u32, name: &str, expected: Version) -> Commit {
         entries: vec![Entry { customer, kind: 0, at_us: NOW_US, bytes: bytes.clone() }],
         states: vec![StateChange { customer, expected, change: Change::Put(bytes.clone()) }],
         keys: vec![Key { number, customer, bytes: bytes.clone() }],
-        timers: vec![Timer { customer, id: bytes.clone(), due_us: NOW_US, bytes: bytes.clone() }],
+        timers: vec![Timer {
+            customer,
+            id: bytes.clone(),
+            due_us: NOW_US,
+            bytes: bytes.clone(),
+            was: keep::Was::Unset,
+        }],
         posts: vec![Post { target: "crm".to_owned(), id: bytes.clone(), customer, due_us: NOW_US, bytes }],
         ..Commit::default()
     }

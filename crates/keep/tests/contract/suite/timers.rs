@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use keep::{Commit, Customer, Due, Fired, Keep, Lease, TimerId};
+use keep::{Commit, Customer, Due, Fired, Keep, Lease, Timer, TimerId, Version, Was};
 
-use super::{NOW_US, SECOND_US, commit, conflict, take, timer};
+use super::{NOW_US, SECOND_US, commit, conflict, load_customers, take, timer};
 use crate::homes::Home;
 
 fn fired(due: &[Due]) -> Vec<Fired> {
@@ -51,6 +51,30 @@ pub(crate) async fn a_timer_is_replaced_by_its_id(home: &mut Home) {
     keep.commit(Commit { unset: vec![Customer(1)], timers: vec![timer(1, "new", NOW_US)], ..commit() }).await.unwrap();
     let due = keep.due(0, take(NOW_US + 200 * SECOND_US, 10)).await.unwrap();
     assert_eq!(names(&due), ["1 new", "2 a", "10 x"]);
+}
+
+pub(crate) async fn what_a_timer_replaces_is_believed_until_somebody_changes_it(home: &mut Home) {
+    let (keep, other) = (home.keep(), home.another());
+    let as_of = load_customers(&*keep, &[1, 2, 3]).await.as_of;
+    let set_since = async |node: &dyn Keep, as_of: Version, set: &[(i64, i64, Was)]| {
+        let set = set.iter().map(|(n, due_us, was)| Timer { was: *was, ..timer(*n, "a", NOW_US + due_us) });
+        node.commit(Commit { as_of, timers: set.collect(), ..commit() }).await.unwrap();
+    };
+    // Two who know of none, one after the other, and one who says the same of one timer twice.
+    set_since(&*keep, as_of, &[(1, 10, Was::Unset), (2, 20, Was::Unset)]).await;
+    set_since(&*other, as_of, &[(1, 5, Was::Unset), (3, 30, Was::Unset), (3, 31, Was::Unset)]).await;
+    let as_of = load_customers(&*keep, &[1, 2, 3]).await.as_of;
+    // Of two who know of the same one, the second replaces that of the first; who cleared it is found out, too.
+    set_since(&*other, as_of, &[(1, 6, Was::Due(NOW_US + 5)), (2, 21, Was::Due(NOW_US + 20))]).await;
+    set_since(&*keep, as_of, &[(1, 7, Was::Due(NOW_US + 5))]).await;
+    let cleared = vec![TimerId { customer: Customer(3), id: b"a".to_vec() }];
+    keep.commit(Commit { as_of, cleared, ..commit() }).await.unwrap();
+    set_since(&*other, as_of, &[(3, 32, Was::Due(NOW_US + 31))]).await;
+    let due = keep.due(0, take(NOW_US + 100, 10)).await.unwrap();
+    let found: Vec<_> = due.iter().map(|due| (due.timer.customer.0, due.timer.due_us - NOW_US)).collect();
+    assert_eq!(found, [(1, 7), (2, 21), (3, 32)], "each once");
+    keep.commit(Commit { fired: fired(&due), ..commit() }).await.unwrap();
+    assert_eq!(keep.due(0, take(NOW_US + 100 * SECOND_US, 10)).await.unwrap(), vec![]);
 }
 
 pub(crate) async fn a_timer_that_was_replaced_does_not_fire(home: &mut Home) {
