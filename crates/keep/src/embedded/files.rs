@@ -437,7 +437,8 @@ mod tests {
         let files = Files::open(folder.path(), &options).expect("a home");
         let row = |n: u8| (Slice::from([n]), Some(Slice::from([n; 40])));
         let write = |n: u8| {
-            files.write(Writes::from([(Table::Records, Map::InOrder(BTreeMap::from([row(n)])))])).expect("room")
+            let rows = Map::InOrder(BTreeMap::from([row(n)]));
+            files.write(Writes::from([(Table::Records, rows)])).expect("room");
         };
         let rest = || files.rest().and_then(|()| files.writing().folded()).expect("room");
         write(1);
