@@ -198,6 +198,11 @@ impl Around {
         Some(customer_named_by(self.keys.get(root.0 as usize)?.number))
     }
 
+    /// Whether all about a key was looked at: its customer is known, and so are all other keys of theirs.
+    pub(crate) fn has_inside(&self, key: KeyNumber) -> bool {
+        self.node_of.get(&key).is_some_and(|node| self.keys[node.0 as usize].inside)
+    }
+
     /// Whether all about a customer was looked at. Of others some keys may be here, too, as neighbours.
     pub(crate) fn covers(&self, customer: Customer) -> bool {
         let is_theirs = |key: &Known| key.before == customer || self.owner(key.number) == Some(customer);

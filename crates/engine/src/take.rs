@@ -366,8 +366,10 @@ impl Batch<'_> {
 
     /// Whose a message is.
     fn whose(&self, fresh: &Fresh<'_>, around: Option<&Around>) -> Customer {
-        let numbers: Vec<KeyNumber> = fresh.keys.iter().map(|key| self.places[*key].number).collect();
-        let customer = around.filter(|_| numbers.len() > 1).and_then(|around| around.whose_of(&numbers));
+        let numbers = || fresh.keys.iter().map(|key| self.places[*key].number);
+        // With others nothing changes: they are in it by some of their keys at most, as neighbours of a key that many share.
+        let around = around.filter(|around| fresh.keys.len() > 1 && numbers().all(|number| around.has_inside(number)));
+        let customer = around.and_then(|around| around.whose_of(&numbers().collect::<Vec<_>>()));
         customer.unwrap_or_else(|| self.places[fresh.keys[0]].customer)
     }
 

@@ -290,6 +290,22 @@ fn a_shared_device_glues_nobody_and_those_whom_it_had_glued_come_apart() {
 }
 
 #[test]
+fn what_comes_together_with_a_message_of_a_shared_device_is_whose_it_was() {
+    let shop = Shop::new();
+    shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
+    let own = track("Visit", r#""userId":"u1","anonymousId":"a1""#, "");
+    let shared =
+        ["u1", "u2", "u3"].map(|user| track("Visit", &format!(r#""userId":"{user}","anonymousId":"kiosk""#), ""));
+    for (minute, message) in [&own, &shared[0], &shared[1]].into_iter().enumerate() {
+        shop.at(&format!("2026-03-02T09:0{minute}")).send(message);
+    }
+    // The device is looked at because of who is new there, and not all about those who were there before.
+    assert_eq!(shop.at("2026-03-02T10:00").send(&[shared[2].as_str(), &own].join(",")), [Took::Stored, Took::Stored]);
+    assert_eq!(shop.customer("user_id", "u1").expect("known").features["visits"], 4);
+    shop.is_its_replay();
+}
+
+#[test]
 fn a_link_that_is_taken_back_never_was() {
     let shop = Shop::new();
     shop.send(&track("Visit", r#""anonymousId":"a1""#, ""));
