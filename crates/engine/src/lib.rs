@@ -31,6 +31,7 @@ mod linked;
 mod links;
 mod message;
 mod models;
+mod newcomers;
 mod profile;
 mod rebuild;
 mod redecide;

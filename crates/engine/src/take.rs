@@ -13,7 +13,8 @@ use crate::engine::Engine;
 use crate::entry::{self, StoredRefusal, kind};
 use crate::identity::{Around, Most, Seed, customer_named_by};
 use crate::limits::{COLLISIONS_MAX, REBUILT_AT_ONCE};
-use crate::message::{Ids, Item, Parsed, Ranked, Took};
+use crate::message::{Ids, Item, Parsed, Ranked, Took, key_of};
+use crate::newcomers::{Came, newcomers};
 use crate::work::{Aftermath, Work};
 
 /// Nobody: whose messages are that were refused.
@@ -273,9 +274,33 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Messages of which it has to be found out whose they are: their keys are several customers', or there is evidence.
-    fn unclear<'f>(&self, fresh: &[Fresh<'f>]) -> BTreeSet<&'f usize> {
-        let evident: HashSet<KeyNumber> = self.links.iter().flat_map(|link| [link.low, link.high]).collect();
+    /// Has all keys of somebody new be one customer's, who is named by the oldest of them, and gives those keys.
+    fn admit_newcomers(&mut self, fresh: &[Fresh<'_>]) -> HashSet<KeyNumber> {
+        let keys = self.places.iter().zip(&self.wanted.keys);
+        let came: Vec<Came<'_>> = keys
+            .map(|(place, bytes)| Came { kind: key_of(bytes).map_or("", |(kind, _)| kind), is_new: place.new })
+            .collect();
+        let messages: Vec<&[usize]> = fresh.iter().map(|fresh| fresh.keys).collect();
+        let mut theirs = HashSet::new();
+        for keys in newcomers(&came, &messages) {
+            let oldest = keys.iter().map(|key| self.places[*key].customer).min().expect("there are several");
+            for key in keys {
+                let place = &mut self.places[*key];
+                theirs.insert(place.number);
+                let alone = std::mem::replace(&mut place.customer, oldest);
+                if alone != oldest {
+                    self.work.is_another(alone);
+                }
+            }
+        }
+        theirs
+    }
+
+    /// Messages of which it has to be found out whose they are: their keys are several customers', or there is evidence about others
+    /// than `newcomers`.
+    fn unclear<'f>(&self, fresh: &[Fresh<'f>], newcomers: &HashSet<KeyNumber>) -> BTreeSet<&'f usize> {
+        let ends = self.links.iter().flat_map(|link| [link.low, link.high]);
+        let evident: HashSet<KeyNumber> = ends.filter(|number| !newcomers.contains(number)).collect();
         let is_unclear = |keys: &[usize]| {
             let places = || keys.iter().map(|key| self.places[*key]);
             let first = places().next().map(|place| place.customer);
@@ -287,7 +312,8 @@ impl Batch<'_> {
     /// Who is who now, and every message to its customer.
     async fn resolve_and_take(&mut self, fresh: &[Fresh<'_>]) -> Result<(), Undone> {
         self.work.admit_all(&self.loaded);
-        let unclear = self.unclear(fresh);
+        let newcomers = self.admit_newcomers(fresh);
+        let unclear = self.unclear(fresh, &newcomers);
         let around = if unclear.is_empty() { None } else { self.look(&unclear).await? };
         if around.is_none() && !unclear.is_empty() {
             if fresh.len() > 1 {

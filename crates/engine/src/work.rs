@@ -300,6 +300,12 @@ impl<'e> Work<'e> {
         self.anew.remove(&customer);
     }
 
+    /// A customer nobody knew before, who is another one from the beginning.
+    pub(crate) fn is_another(&mut self, customer: Customer) {
+        let change = StateBecomes::Put(Kept::MOVED_BYTES.to_vec());
+        self.commit.states.push(StateChange { customer, expected: Version::NONE, change });
+    }
+
     /// The state of a customer as it was built anew.
     pub(crate) fn replace(&mut self, customer: Customer, profile: Profile) {
         let person = self.person(customer);
