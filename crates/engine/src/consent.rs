@@ -25,8 +25,8 @@ impl Engine {
         if !is_short(kind, value) {
             return Err(Error::Invalid(too_long()));
         }
-        let named = self.rules.comparable(kind, value);
-        let value = named.ok_or_else(|| Error::Invalid(format!("the {kind} names nobody")))?;
+        let named = Ranked::new(kind, value, &self.rules);
+        let key = named.ok_or_else(|| Error::Invalid(format!("the {kind} names nobody")))?;
         if said.is_empty() || said.len() > CONSENTS_MAX {
             return Err(Error::Invalid(format!("there are 1 to {CONSENTS_MAX} purposes: {{\"marketing\": true}}")));
         }
@@ -36,7 +36,6 @@ impl Engine {
         let at_us = self.clock.now_us();
         let each = said.iter().map(|(purpose, granted)| Consent { purpose: purpose.clone(), at_us, granted: *granted });
         let consents: Vec<Consent> = each.collect();
-        let key = Ranked { priority: self.rules.priority(kind), kind: kind.to_owned(), value };
         self.refuse_misspelt(std::slice::from_ref(&key)).await?;
         let mut collisions = 0;
         loop {
@@ -57,7 +56,7 @@ impl Engine {
         consents: &[Consent],
         now_us: i64,
     ) -> Result<Customer, keep::Error> {
-        let wanted = Wanted { generation: self.generation, keys: vec![key.bytes()], ..Wanted::default() };
+        let wanted = Wanted { generation: self.generation, keys: vec![key.bytes().to_vec()], ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
         let (customer, filed) = self.whose(&mut work, &loaded, key).await?;

@@ -187,9 +187,7 @@ impl Engine {
             if !is_short(kind, value) {
                 return Err(Error::Invalid(too_long()));
             }
-            if let Some(value) = self.rules.comparable(kind, value) {
-                keys.push(Ranked { priority: self.rules.priority(kind), kind: kind.clone(), value });
-            }
+            keys.extend(Ranked::new(kind, value, &self.rules));
         }
         keys.sort_unstable();
         if keys.is_empty() {
@@ -220,23 +218,22 @@ impl Engine {
     /// it is a mistake in writing.
     pub(crate) async fn refuse_misspelt(&self, keys: &[Ranked]) -> Result<(), Error> {
         let named: Vec<&str> = self.rules.named().collect();
-        let is_heard_of =
-            |key: &Ranked| named.contains(&key.kind.as_str()) || KINDS_OF_SENDERS.contains(&key.kind.as_str());
+        let is_heard_of = |key: &Ranked| named.contains(&key.kind()) || KINDS_OF_SENDERS.contains(&key.kind());
         let Some(first) = keys.first().filter(|_| !named.is_empty() && !keys.iter().any(is_heard_of)) else {
             return Ok(());
         };
-        let wanted = Wanted { keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
+        let wanted = Wanted { keys: keys.iter().map(|key| key.bytes().to_vec()).collect(), ..Wanted::default() };
         if self.keep.load(&wanted).await?.keys.iter().any(Option::is_some) {
             return Ok(());
         }
         let all: BTreeSet<&str> = named.into_iter().chain(KINDS_OF_SENDERS).collect();
         let all: Vec<&str> = all.into_iter().collect();
-        Err(Error::Invalid(format!("nobody has a key `{}`: there are {}", first.kind, all.join(", "))))
+        Err(Error::Invalid(format!("nobody has a key `{}`: there are {}", first.kind(), all.join(", "))))
     }
 
     pub(crate) async fn try_decide(&self, keys: &[Ranked], occasion: u64, now_us: i64) -> Result<Decided, keep::Error> {
-        let wanted =
-            Wanted { generation: self.generation, keys: keys.iter().map(Ranked::bytes).collect(), ..Wanted::default() };
+        let bytes = keys.iter().map(|key| key.bytes().to_vec()).collect();
+        let wanted = Wanted { generation: self.generation, keys: bytes, ..Wanted::default() };
         let loaded = self.keep.load(&wanted).await?;
         let mut work = Work::new(self, now_us);
         let (customer, filed) = self.whose(&mut work, &loaded, &keys[0]).await?;
@@ -245,7 +242,7 @@ impl Engine {
         }
         let decision = self.consider(&mut work, customer, occasion);
         let stored = self.stored(&mut work, customer, decision, true);
-        carry_out(&mut work, customer, &stored, Named { filed, subject: &keys[0].value });
+        carry_out(&mut work, customer, &stored, Named { filed, subject: keys[0].value() });
         let told = in_words(customer, &stored, &self.terms.own, &self.last_words);
         work.aftermath.count(told.action.is_some());
         let (commit, aftermath) = work.finish();
@@ -274,7 +271,7 @@ impl Engine {
         }
         let number = self.new_numbers(1).await?[0];
         let customer = customer_named_by(number);
-        work.commit.keys.push(Key { number, customer, bytes: first.bytes() });
+        work.commit.keys.push(Key { number, customer, bytes: first.bytes().to_vec() });
         Ok((customer, customer))
     }
 

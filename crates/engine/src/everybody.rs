@@ -179,7 +179,7 @@ impl WhoIsWho for Everybody {
     }
 
     fn whose(&self, keys: &[Ranked]) -> Option<Customer> {
-        let known = keys.iter().filter_map(|key| self.graph.restored(&key.kind, &key.value));
+        let known = keys.iter().filter_map(|key| self.graph.restored(key.kind(), key.value()));
         self.named_by(self.graph.customer(&known.collect::<Vec<_>>(), &self.customers)?)
     }
 

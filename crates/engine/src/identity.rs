@@ -236,7 +236,7 @@ impl WhoIsWho for Around {
     }
 
     fn whose(&self, keys: &[Ranked]) -> Option<Customer> {
-        let around = keys.iter().filter_map(|key| self.by_bytes.get(&key.bytes()).copied());
+        let around = keys.iter().filter_map(|key| self.by_bytes.get(key.bytes()).copied());
         self.whose_of(&around.collect::<Vec<_>>())
     }
 }

@@ -32,18 +32,36 @@ pub enum Took {
     },
 }
 
-/// A key of a message: how it is compared, and how it ranks.
+/// A key of a message: how it ranks, and how it is compared. Of the same priority, that of the first kind comes first, then that of the
+/// first value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ranked {
-    pub(crate) priority: u32,
-    pub(crate) kind: String,
-    pub(crate) value: String,
+    priority: u32,
+    /// The kind, a zero byte, which no kind contains, and the value.
+    key: Box<str>,
+    /// How long the kind is.
+    kind_len: usize,
 }
 
 impl Ranked {
+    /// A key by these rules; `None` where its value names nobody.
+    pub(crate) fn new(kind: &str, value: &str, rules: &Rules) -> Option<Self> {
+        let value = rules.comparable(kind, value)?;
+        let key = [kind, "\0", &value].concat().into_boxed_str();
+        Some(Self { priority: rules.priority(kind), key, kind_len: kind.len() })
+    }
+
+    pub(crate) fn kind(&self) -> &str {
+        self.key.get(..self.kind_len).expect("it ends where the zero byte is")
+    }
+
+    pub(crate) fn value(&self) -> &str {
+        self.key.get(self.kind_len + 1..).expect("it begins behind the zero byte")
+    }
+
     /// As `keep` has it.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        key_bytes(&self.kind, &self.value)
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.key.as_bytes()
     }
 }
 
@@ -102,7 +120,7 @@ impl Parsed {
     /// customer may be found to be another one before it comes again.
     fn of_first(&self, id: &str) -> Vec<u8> {
         let key = self.keys.first().expect("a message without keys is refused").bytes();
-        [&key.len().to_le_bytes(), key.as_slice(), id.as_bytes()].concat()
+        [&key.len().to_le_bytes(), key, id.as_bytes()].concat()
     }
 }
 
@@ -213,19 +231,17 @@ pub(crate) fn too_long() -> String {
 }
 
 /// What names the customer, the highest rank first, each once.
-fn ranked<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, rules: &Rules) -> Result<Vec<Ranked>, Unfit> {
-    let (mut found, mut named) = (Vec::new(), Vec::new());
-    for (kind, value) in keys.take(KEYS_MAX) {
+fn ranked<'a>(keys: impl Iterator<Item = (&'a str, &'a str)> + Clone, rules: &Rules) -> Result<Vec<Ranked>, Unfit> {
+    let keys = keys.take(KEYS_MAX);
+    let mut found = Vec::new();
+    for (kind, value) in keys.clone() {
         if !is_short(kind, value) {
             return Err(Unfit::Other(Reason::BadField, too_long()));
         }
-        named.push((kind, value));
-        if let Some(value) = rules.comparable(kind, value) {
-            found.push(Ranked { priority: rules.priority(kind), kind: kind.to_owned(), value });
-        }
+        found.extend(Ranked::new(kind, value, rules));
     }
     if found.is_empty() {
-        let named: Vec<String> = named.iter().map(|(kind, value)| format!("{kind} `{value}`")).collect();
+        let named: Vec<String> = keys.map(|(kind, value)| format!("{kind} `{value}`")).collect();
         return Err(Unfit::Nobody(named.join(", ")));
     }
     found.sort_unstable();
@@ -250,7 +266,7 @@ impl Item {
     /// Its keys, by their hashes.
     pub(crate) fn key_hashes(&self) -> impl Iterator<Item = u64> {
         let keys = if let Item::Fit { parsed, .. } = self { parsed.keys.as_slice() } else { &[] };
-        keys.iter().map(|key| rapidhash_v3(key.value.as_bytes()))
+        keys.iter().map(|key| rapidhash_v3(key.value().as_bytes()))
     }
 
     /// A message that was taken in before, as it came; `None` where it says nothing, or nothing any more.
@@ -352,7 +368,12 @@ impl Sink for Inbox<'_> {
 
 impl Receiver for Inbox<'_> {
     fn accepted(&mut self, accepted: &Accepted<'_>) -> Result<(), Stop> {
-        let message_id = accepted.message_id.map(str::to_owned);
+        let refused = |reason, detail| Item::Refused {
+            message_id: accepted.message_id.map(str::to_owned),
+            reason,
+            detail,
+            text: accepted.text.to_owned(),
+        };
         let rules = &self.engine.rules;
         let read = match accepted.event {
             Some(event) => Parsed::new(event, accepted.text, rules),
@@ -364,14 +385,13 @@ impl Receiver for Inbox<'_> {
                 return Err(Stop::new(NamesNobody { detail, row: accepted.text.to_owned() }));
             }
             Err(Unfit::Other(reason, detail)) => {
-                self.put(accepted.index, Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
+                self.put(accepted.index, refused(reason, detail));
                 return Ok(());
             }
         };
         if parsed.at_us > self.received.as_micros().saturating_add(AHEAD_US_MAX) {
             // No event could come after it for as long as that.
-            let (reason, detail) = (Reason::YearOutOfRange, "it lies in the future".to_owned());
-            self.put(accepted.index, Item::Refused { message_id, reason, detail, text: accepted.text.to_owned() });
+            self.put(accepted.index, refused(Reason::YearOutOfRange, "it lies in the future".to_owned()));
             return Ok(());
         }
         Counts::add(&self.engine.counts.unreadable_times, usize::from(accepted.doubts.unreadable_time));

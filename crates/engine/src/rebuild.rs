@@ -241,7 +241,7 @@ impl Engine {
         let mut strange: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
         for (at, logged) in entries.iter().enumerate() {
             let mut note =
-                |keys: &[Ranked]| keys.iter().for_each(|key| strange.entry(key.bytes()).or_default().push(at));
+                |keys: &[Ranked]| keys.iter().for_each(|key| strange.entry(key.bytes().to_vec()).or_default().push(at));
             let recalled = self.recall(who, logged, &mut note);
             each.push(match recalled.map_err(|error| keep::Error::Corrupt { what: error.to_string() })? {
                 Some((whose, recalled)) => (whose, Some(recalled)),

@@ -286,11 +286,7 @@ impl Life {
     /// The key by whose number an entry is filed; `None` where it names nobody by the rules of this life.
     async fn key_of(&self, logged: &Logged) -> Result<Option<Ranked>, Error> {
         let named = self.engine.name_of(logged.customer.0).await?;
-        let rules = &self.engine.rules;
-        Ok(named.split_once(':').and_then(|(kind, value)| {
-            let value = rules.comparable(kind, value)?;
-            Some(Ranked { priority: rules.priority(kind), kind: kind.to_owned(), value })
-        }))
+        Ok(named.split_once(':').and_then(|(kind, value)| Ranked::new(kind, value, &self.engine.rules)))
     }
 
     /// Works off the timers that fall due until a time, each on its time.

@@ -124,15 +124,15 @@ impl Engine {
                 Item::Refused { .. } => None,
             })
         };
-        let (mut positions, mut keys): (HashMap<Vec<u8>, usize>, Vec<Vec<u8>>) = (HashMap::new(), Vec::new());
-        let mut position = |key: &Ranked| {
-            *positions.entry(key.bytes()).or_insert_with_key(|bytes| {
-                keys.push(bytes.clone());
+        let (mut positions, mut keys): (HashMap<&[u8], usize>, Vec<Vec<u8>>) = (HashMap::new(), Vec::new());
+        let position = |key| {
+            *positions.entry(key).or_insert_with_key(|bytes| {
+                keys.push(bytes.to_vec());
                 keys.len() - 1
             })
         };
-        let keys_of: Vec<Vec<usize>> =
-            fit().map(|(_, _, parsed)| parsed.keys.iter().map(&mut position).collect()).collect();
+        let places: Vec<usize> =
+            fit().flat_map(|(_, _, parsed)| &parsed.keys).map(Ranked::bytes).map(position).collect();
         let messages = fit().flat_map(|(ids, ..)| ids.all()).collect();
         let wanted = Wanted { generation: self.generation, messages, keys, customers: Vec::new() };
         let loaded = self.keep.load(&wanted).await?;
@@ -144,9 +144,13 @@ impl Engine {
             is_new
         };
         let new: Vec<bool> = fit().map(|(ids, ..)| is_new(ids)).collect();
-        let each = fit().zip(&keys_of).zip(&new).filter(|(_, new)| **new);
-        let fresh: Vec<Fresh<'_>> =
-            each.map(|(((ids, text, parsed), keys), _)| Fresh { ids, text, parsed, keys }).collect();
+        let mut places = places.as_slice();
+        let each = fit().map(|(ids, text, parsed)| {
+            let (keys, others) = places.split_at(parsed.keys.len());
+            places = others;
+            Fresh { ids, text, parsed, keys }
+        });
+        let fresh: Vec<Fresh<'_>> = each.zip(&new).filter_map(|(fresh, new)| new.then_some(fresh)).collect();
         let mut work = Work::new(self, now_us);
         refuse(&mut work.commit, items, now_us);
         if !fresh.is_empty() {
@@ -254,21 +258,25 @@ impl Batch<'_> {
                 Place { number, customer: customer_named_by(number), new: *used }
             });
         }
-        let mut pairs: BTreeMap<(KeyNumber, KeyNumber), i64> = BTreeMap::new();
+        let mut links: Vec<Link> = Vec::with_capacity(fresh.len());
         for Fresh { parsed, keys, .. } in fresh {
             // The first is the one of the highest rank.
             let [first, others @ ..] = *keys else { continue };
-            let first = self.places[*first].number;
-            for other in others.iter().map(|other| self.places[*other].number) {
-                let evidence_us = said::evidence_us(parsed.at_us);
-                let at_us = pairs.entry((first.min(other), first.max(other))).or_insert(evidence_us);
-                *at_us = evidence_us.min(*at_us);
-            }
+            let (first, at_us) = (self.places[*first].number, said::evidence_us(parsed.at_us));
+            let others = others.iter().map(|other| self.places[*other].number);
+            links.extend(others.map(|other| Link {
+                low: first.min(other),
+                high: first.max(other),
+                undo: false,
+                at_us,
+            }));
         }
+        // Of each pair the earliest evidence.
+        links.sort_unstable_by_key(|link| (link.low, link.high, link.at_us));
+        links.dedup_by_key(|link| (link.low, link.high));
         let new: HashSet<KeyNumber> = self.places.iter().filter(|place| place.new).map(|place| place.number).collect();
-        let links = pairs.into_iter().map(|((low, high), at_us)| Link { low, high, undo: false, at_us });
         let (mut links, known): (Vec<Link>, Vec<Link>) =
-            links.partition(|link| new.contains(&link.low) || new.contains(&link.high));
+            links.into_iter().partition(|link| new.contains(&link.low) || new.contains(&link.high));
         links.append(&mut self.engine.not_kept(known).await?);
         self.links = links;
         Ok(())
@@ -420,7 +428,7 @@ impl Batch<'_> {
         // The first that is the customer's: one of a higher rank may be shared by too many.
         let theirs = keys.iter().position(|key| self.places[*key].customer == customer).unwrap_or_default();
         let filed = customer_named_by(self.places[keys[theirs]].number);
-        let subject = parsed.keys.get(theirs).map_or("", |key| &key.value);
+        let subject = parsed.keys.get(theirs).map_or("", Ranked::value);
         let named = Named { filed, subject };
         self.engine.decide_after(&mut self.work, customer, named, occasion_of(&ids.own.0), parsed.at_us);
     }

@@ -96,11 +96,11 @@ impl Rules {
     }
 
     /// A key as it is compared with others; `None` when the value names nobody: it is junk, or not of its kind.
-    pub fn comparable(&self, kind: &str, value: &str) -> Option<String> {
+    pub fn comparable<'v>(&self, kind: &str, value: &'v str) -> Option<Cow<'v, str>> {
         if self.is_junk(value) {
             return None;
         }
-        self.rule(kind).normalise.apply(value).map(Cow::into_owned)
+        self.rule(kind).normalise.apply(value)
     }
 
     /// The kinds of key that the charter names.
