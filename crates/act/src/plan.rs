@@ -19,6 +19,7 @@ pub(crate) use features::{FeaturePlan, Reads, SeriesKind};
 pub(crate) use roles::{Requested, Role};
 
 use crate::digest::Digest;
+use crate::known::Known;
 use crate::news::What;
 use crate::value::Kept;
 
@@ -35,6 +36,8 @@ pub struct Plan {
     charter: Arc<Charter>,
     /// The first bytes of the hash of the charter, by which a state knows whose it is.
     pub(crate) fingerprint: [u8; 8],
+    /// What is kept of a customer without events, see [`Known`]: that of most before the latest few.
+    pub(crate) nothing: Vec<u8>,
     /// The names of moments, by number: those of the charter, or where it lists none, all that something refers to.
     pub(crate) names: Vec<Box<str>>,
     /// By moment. Where the charter lists no moments there is one more, for events that nothing refers to.
@@ -128,7 +131,8 @@ impl Plan {
             by_feature.insert(feature.name.as_str().into(), number(i));
         }
         let actions = actions::compile(&charter);
-        Self {
+        let mut plan = Self {
+            nothing: Vec::new(),
             fingerprint: fingerprint(&charter),
             by_event: by_event(&charter, &names),
             latest: actions::latest(&charter),
@@ -143,7 +147,9 @@ impl Plan {
             by_feature,
             actions,
             charter,
-        }
+        };
+        plan.nothing = postcard::to_allocvec(&Known::new(&plan)).expect("memory takes what is written");
+        plan
     }
 
     /// The charter that it was compiled from.

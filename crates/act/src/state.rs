@@ -13,7 +13,7 @@ pub use history::{History, Noted};
 pub use replay::replay;
 pub use stored::StateError;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Place};
 use crate::known::{Known, Series};
 use crate::limits::{CONSENTS_MAX, LATE_EVENTS_MAX, PURPOSE_BYTES_MAX};
 use crate::news::{News, Teller, differences};
@@ -30,8 +30,8 @@ use crate::value::{Kept, cut};
 pub struct State {
     /// Up to when has been told what follows from time alone, in microseconds since 1970.
     seen_us: i64,
-    /// What follows from all events but the latest.
-    settled: Known,
+    /// What follows from all events but the latest; `None` where there are no others, as with most customers.
+    settled: Option<Box<Known>>,
     /// The latest events, in their order.
     late: Vec<Digest>,
     /// What follows from all events: a function of `settled` and `late`, and not stored.
@@ -136,12 +136,11 @@ pub fn step(state: &mut State, input: Input<'_>, plan: &Plan, now: Timestamp) ->
 impl State {
     /// A customer of whom nothing is known.
     pub fn new(plan: &Plan) -> Self {
-        let known = Known::new(plan);
         Self {
             seen_us: i64::MIN,
-            settled: known.clone(),
+            settled: None,
             late: Vec::new(),
-            known,
+            known: Known::new(plan),
             latest: Vec::new(),
             consents: Vec::new(),
             decided: Vec::new(),
@@ -182,6 +181,11 @@ impl State {
         self.late.last().is_some_and(|last| last.at_us > now_us)
     }
 
+    /// Whether an event belongs before the latest that are kept as they came.
+    fn is_settled(&self, place: Place) -> bool {
+        self.settled.as_ref().and_then(|settled| settled.last).is_some_and(|last| place <= last)
+    }
+
     /// The latest events up to a time.
     fn until(&self, now_us: i64) -> &[Digest] {
         &self.late[..self.late.partition_point(|digest| digest.at_us <= now_us)]
@@ -189,7 +193,7 @@ impl State {
 
     /// What follows from the events up to a time; of those that are not kept apart any more, from all.
     pub(crate) fn known_by(&self, now_us: i64, plan: &Plan) -> Known {
-        stored::follows(&self.settled, self.until(now_us), plan)
+        stored::follows(self.settled.as_deref(), self.until(now_us), plan)
     }
 
     /// The latest value of a series up to a time, and of when it is.
@@ -208,15 +212,14 @@ impl State {
                 return Some((digest.at_us, value));
             }
         }
-        in_series(&self.settled, series)
+        in_series(self.settled.as_deref()?, series)
     }
 
     /// Takes in what another customer's state knows, who turned out to be the same one. Where that takes the history of
     /// either, [`Effects::replay`] says so, and nothing was changed.
     pub fn join(&mut self, other: &State, plan: &Plan, now: Timestamp) -> Effects {
         let mut effects = Effects::default();
-        let fits = other.settled.events == 0
-            && other.late.iter().all(|digest| self.settled.last.is_none_or(|last| last < digest.place()));
+        let fits = other.settled.is_none() && other.late.iter().all(|digest| !self.is_settled(digest.place()));
         if !fits {
             return Effects { replay: true, ..effects };
         }
@@ -251,7 +254,7 @@ impl State {
     /// Takes in an event; `latest` are its columns that are kept if it is the latest.
     fn take(&mut self, digest: Digest, latest: impl FnOnce() -> Vec<Kept>, plan: &Plan, effects: &mut Effects) {
         let place = digest.place();
-        if self.settled.last.is_some_and(|last| place <= last) {
+        if self.is_settled(place) {
             effects.replay = true;
             return;
         }
@@ -280,14 +283,15 @@ impl State {
         }
         if self.late.len() > LATE_EVENTS_MAX {
             let first = self.late.remove(0);
-            self.settled.apply(&first, plan, &mut Teller::mute());
+            let settled = self.settled.get_or_insert_with(|| Box::new(Known::new(plan)));
+            settled.apply(&first, plan, &mut Teller::mute());
         }
     }
 
     /// All that follows from the latest events, and all that is told of it up to now.
     fn tell(&self, plan: &Plan) -> (Known, Vec<News>) {
         let mut teller = Teller::afresh();
-        let mut known = self.settled.clone();
+        let mut known = stored::follows(self.settled.as_deref(), &[], plan);
         self.late.iter().for_each(|digest| known.apply(digest, plan, &mut teller));
         known.pass(self.seen_us, plan, &mut teller);
         (known, teller.news)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Effects, State};
 use crate::decide::{Arm, How};
 use crate::digest::Digest;
+use crate::known::Came;
 use crate::limits::DECISIONS_MAX;
 use crate::plan::{Plan, index};
 
@@ -195,7 +196,7 @@ impl State {
     /// last one that brought it.
     fn came(&self, outcome: usize, after_us: i64, until_us: i64) -> bool {
         let in_time = |at_us: i64| after_us < at_us && at_us <= until_us;
-        let settled = self.settled.outcomes[outcome];
+        let settled = self.settled.as_ref().map_or_else(Came::default, |settled| settled.outcomes[outcome]);
         let is = |digest: &&Digest| digest.outcomes.iter().any(|of| index(*of) == outcome);
         (settled.times > 0 && in_time(settled.last_us)) || self.late.iter().filter(is).any(|late| in_time(late.at_us))
     }

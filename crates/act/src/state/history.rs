@@ -69,13 +69,13 @@ impl History {
         self.events.dedup_by_key(|noted| noted.digest.place());
         let latest = self.events.last_mut().map(|noted| std::mem::take(&mut noted.latest)).unwrap_or_default();
         let mut events = self.events.into_iter().map(|noted| noted.digest);
-        let mut settled = Known::new(plan);
+        let mut settled: Option<Box<Known>> = None;
         let before = events.len().saturating_sub(LATE_EVENTS_MAX);
         for digest in events.by_ref().take(before) {
-            settled.apply(&digest, plan, &mut Teller::mute());
+            settled.get_or_insert_with(|| Box::new(Known::new(plan))).apply(&digest, plan, &mut Teller::mute());
         }
         let late: Vec<Digest> = events.collect();
-        let known = follows(&settled, &late, plan);
+        let known = follows(settled.as_deref(), &late, plan);
         let mut state = State { settled, late, known, latest, ..State::new(plan) };
         self.consents.iter().for_each(|consent| state.consent(consent));
         self.drawn.iter().for_each(|drawn| state.draw(drawn));

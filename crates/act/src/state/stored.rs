@@ -1,11 +1,12 @@
 //! A state as bytes: the same state gives the same bytes, and what cannot be read is an error.
 
 use std::borrow::Cow;
+use std::iter;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Consent, Drawn, Postponed, State, Taken};
-use crate::digest::Digest;
+use crate::digest::{Digest, Place};
 use crate::known::Known;
 use crate::limits::{CONSENTS_MAX, DECISIONS_MAX, LATE_EVENTS_MAX};
 use crate::news::Teller;
@@ -37,17 +38,44 @@ pub enum StateError {
     Damaged,
 }
 
-/// What is kept: borrowed where it is written, owned where it is read.
+/// What is kept before what follows from all events but the latest: borrowed where it is written, owned where it is read.
 #[derive(Serialize, Deserialize)]
-struct Stored<'a> {
+struct Before<'a> {
     seen_us: i64,
     consents: Cow<'a, [Consent]>,
-    settled: Cow<'a, Known>,
-    late: Vec<StoredEvent<'a>>,
+}
+
+/// What is kept behind that, with the latest events.
+#[derive(Serialize, Deserialize)]
+struct Behind<'a, L> {
+    late: L,
     latest: Cow<'a, [Kept]>,
     decided: Cow<'a, [Taken]>,
     drawn: Option<Drawn>,
     postponed: Cow<'a, [Postponed]>,
+}
+
+/// The latest events, as they are written one by one.
+struct Late<'a>(&'a State);
+
+impl Serialize for Late<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let State { settled, late, .. } = self.0;
+        let before = iter::once(last_of(settled.as_deref())).chain(late.iter().map(Digest::place));
+        serializer.collect_seq(late.iter().zip(before).map(|(digest, (before_us, before_seq))| StoredEvent {
+            after_us: digest.at_us.wrapping_sub(before_us),
+            seq_more: digest.seq.wrapping_sub(before_seq).cast_signed(),
+            received_more: digest.received_us.wrapping_sub(digest.at_us),
+            moment: digest.moment,
+            outcomes: Cow::Borrowed(&digest.outcomes),
+            values: Cow::Borrowed(&digest.values),
+        }))
+    }
+}
+
+/// The place of the last event before the latest.
+fn last_of(settled: Option<&Known>) -> Place {
+    settled.and_then(|settled| settled.last).unwrap_or_default()
 }
 
 /// An event, by how it differs from the one before.
@@ -69,32 +97,24 @@ impl State {
 
     /// The state as bytes, after these.
     pub fn append_to(&self, mut bytes: Vec<u8>, plan: &Plan) -> Vec<u8> {
-        let (mut before_us, mut before_seq) = self.settled.last.unwrap_or_default();
-        let late = self.late.iter().map(|digest| {
-            let stored = StoredEvent {
-                after_us: digest.at_us.wrapping_sub(before_us),
-                seq_more: digest.seq.wrapping_sub(before_seq).cast_signed(),
-                received_more: digest.received_us.wrapping_sub(digest.at_us),
-                moment: digest.moment,
-                outcomes: Cow::Borrowed(&digest.outcomes),
-                values: Cow::Borrowed(&digest.values),
-            };
-            (before_us, before_seq) = digest.place();
-            stored
-        });
-        let stored = Stored {
-            seen_us: self.seen_us,
-            consents: Cow::Borrowed(&self.consents),
-            settled: Cow::Borrowed(&self.settled),
-            late: late.collect(),
+        fn written<T: Serialize>(part: &T, bytes: Vec<u8>) -> Vec<u8> {
+            postcard::to_extend(part, bytes).expect("memory takes what is written")
+        }
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&plan.fingerprint);
+        bytes = written(&Before { seen_us: self.seen_us, consents: Cow::Borrowed(&self.consents) }, bytes);
+        match &self.settled {
+            Some(settled) => bytes = written(settled, bytes),
+            None => bytes.extend_from_slice(&plan.nothing),
+        }
+        let behind = Behind {
+            late: Late(self),
             latest: Cow::Borrowed(&self.latest),
             decided: Cow::Borrowed(&self.decided),
             drawn: self.drawn,
             postponed: Cow::Borrowed(&self.postponed),
         };
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&plan.fingerprint);
-        postcard::to_extend(&stored, bytes).expect("memory takes what is written")
+        written(&behind, bytes)
     }
 
     /// Up to when a state was looked at, by its bytes, of whatever charter and version it is; the rest of them may be damaged.
@@ -117,9 +137,7 @@ impl State {
     /// When the bytes are no state of this charter that this version of the program reads.
     pub fn from_bytes(bytes: &[u8], plan: &Plan) -> Result<Self, StateError> {
         let rest = of(bytes, plan)?;
-        let (stored, rest): (Stored<'_>, _) = postcard::take_from_bytes(rest).map_err(|_| StateError::Damaged)?;
-        let state = stored.state(plan).filter(|_| rest.is_empty());
-        state.ok_or(StateError::Damaged)
+        state(rest, plan).ok_or(StateError::Damaged)
     }
 }
 
@@ -137,8 +155,8 @@ fn of<'a>(bytes: &'a [u8], plan: &Plan) -> Result<&'a [u8], StateError> {
 }
 
 /// What follows from all events.
-pub(super) fn follows(settled: &Known, late: &[Digest], plan: &Plan) -> Known {
-    let mut known = settled.clone();
+pub(super) fn follows(settled: Option<&Known>, late: &[Digest], plan: &Plan) -> Known {
+    let mut known = settled.map_or_else(|| Known::new(plan), Known::clone);
     let mut teller = Teller::mute();
     for digest in late {
         known.apply(digest, plan, &mut teller);
@@ -146,51 +164,59 @@ pub(super) fn follows(settled: &Known, late: &[Digest], plan: &Plan) -> Known {
     known
 }
 
-impl Stored<'_> {
-    fn state(self, plan: &Plan) -> Option<State> {
-        let mut place = self.settled.last.unwrap_or_default();
-        let mut late: Vec<Digest> = Vec::with_capacity(self.late.len());
-        for stored in self.late {
-            let at_us = place.0.wrapping_add(stored.after_us);
-            let digest = Digest {
-                at_us,
-                seq: place.1.wrapping_add(stored.seq_more.cast_unsigned()),
-                received_us: at_us.wrapping_add(stored.received_more),
-                moment: stored.moment,
-                outcomes: stored.outcomes.into_owned(),
-                values: stored.values.into_owned(),
-            };
-            place = digest.place();
-            late.push(digest);
-        }
-        let outcomes = plan.charter().outcomes.len();
-        let fits = |digest: &Digest| {
-            let role = plan.roles.get(index(digest.moment));
-            role.is_some_and(|role| role.takes.len() + role.promises.len() == digest.values.len())
-                && digest.outcomes.iter().all(|outcome| index(*outcome) < outcomes)
+/// The state that is kept in these bytes; `None` where it is none of this charter.
+fn state(bytes: &[u8], plan: &Plan) -> Option<State> {
+    let (Before { seen_us, consents }, rest) = postcard::take_from_bytes(bytes).ok()?;
+    let (settled, rest): (Option<Box<Known>>, _) = match rest.strip_prefix(plan.nothing.as_slice()) {
+        Some(rest) => (None, rest),
+        None => postcard::take_from_bytes(rest).map(|(settled, rest)| (Some(settled), rest)).ok()?,
+    };
+    let (behind, rest): (Behind<'_, Vec<StoredEvent<'_>>>, _) = postcard::take_from_bytes(rest).ok()?;
+    let Behind { late, latest, decided, drawn, postponed } = behind;
+    let mut place = last_of(settled.as_deref());
+    let digest = |stored: StoredEvent<'_>| {
+        let at_us = place.0.wrapping_add(stored.after_us);
+        let digest = Digest {
+            at_us,
+            seq: place.1.wrapping_add(stored.seq_more.cast_unsigned()),
+            received_us: at_us.wrapping_add(stored.received_more),
+            moment: stored.moment,
+            outcomes: stored.outcomes.into_owned(),
+            values: stored.values.into_owned(),
         };
-        let in_order = late.is_sorted_by(|a, b| a.place() < b.place())
-            && late.first().is_none_or(|first| self.settled.last.is_none_or(|last| last < first.place()));
-        let bounded = late.len() <= LATE_EVENTS_MAX
-            && self.consents.len() <= CONSENTS_MAX
-            && self.decided.len() <= DECISIONS_MAX * 2 * (plan.actions.len() + 1);
-        let actions = self.decided.iter().all(|taken| index(taken.action) < plan.actions.len());
-        let latest = self.latest.is_empty() || self.latest.len() == plan.latest.len();
-        let again = self.postponed.is_sorted_by(|a, b| a < b)
-            && self.postponed.first().is_none_or(|first| first.until_us > self.seen_us);
-        if !(self.settled.fits(plan) && late.iter().all(fits) && in_order && bounded && actions && latest && again) {
-            return None;
-        }
-        Some(State {
-            seen_us: self.seen_us,
-            known: follows(&self.settled, &late, plan),
-            settled: self.settled.into_owned(),
-            late,
-            latest: self.latest.into_owned(),
-            consents: self.consents.into_owned(),
-            decided: self.decided.into_owned(),
-            drawn: self.drawn,
-            postponed: self.postponed.into_owned(),
-        })
+        place = digest.place();
+        digest
+    };
+    let late: Vec<Digest> = late.into_iter().map(digest).collect();
+    let outcomes = plan.charter().outcomes.len();
+    let fits = |digest: &Digest| {
+        let role = plan.roles.get(index(digest.moment));
+        role.is_some_and(|role| role.takes.len() + role.promises.len() == digest.values.len())
+            && digest.outcomes.iter().all(|outcome| index(*outcome) < outcomes)
+    };
+    let last = settled.as_ref().and_then(|settled| settled.last);
+    let in_order = late.is_sorted_by(|a, b| a.place() < b.place())
+        && late.first().is_none_or(|first| last.is_none_or(|last| last < first.place()));
+    let bounded = late.len() <= LATE_EVENTS_MAX
+        && consents.len() <= CONSENTS_MAX
+        && decided.len() <= DECISIONS_MAX * 2 * (plan.actions.len() + 1);
+    let actions = decided.iter().all(|taken| index(taken.action) < plan.actions.len());
+    let columns = latest.is_empty() || latest.len() == plan.latest.len();
+    let again = postponed.is_sorted_by(|a, b| a < b) && postponed.first().is_none_or(|first| first.until_us > seen_us);
+    let settled_fits = settled.as_ref().is_none_or(|settled| settled.fits(plan));
+    let whole = rest.is_empty();
+    if !(whole && settled_fits && late.iter().all(fits) && in_order && bounded && actions && columns && again) {
+        return None;
     }
+    Some(State {
+        seen_us,
+        known: follows(settled.as_deref(), &late, plan),
+        settled,
+        late,
+        latest: latest.into_owned(),
+        consents: consents.into_owned(),
+        decided: decided.into_owned(),
+        drawn,
+        postponed: postponed.into_owned(),
+    })
 }
