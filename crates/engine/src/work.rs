@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use act::{Consent, Effects, Input, Lesson, step};
 use event::Timestamp;
+use hashbrown::HashMap;
 use keep::{
     Change as StateBecomes, Commit, Customer, Entry, Loaded, StateChange, Stored, Timer, TimerId, Version, Was,
 };
@@ -26,7 +27,7 @@ pub(crate) struct Person {
     version: Version,
     /// The timer that is set in what is kept.
     timer: Was,
-    pub(crate) profile: Profile,
+    pub(crate) profile: Box<Profile>,
     /// It was found to be another one.
     gone: bool,
     touched: bool,
@@ -48,8 +49,8 @@ pub(crate) struct Woken {
 pub(crate) struct Work<'e> {
     pub(crate) engine: &'e Engine,
     pub(crate) now_us: i64,
-    /// Each in a place of its own: a node of the map has room for eleven, and most batches are about one.
-    people: BTreeMap<Customer, Box<Person>>,
+    /// In no order, because they are looked for again and again.
+    people: HashMap<Customer, Person>,
     /// Customers whose state has to be built anew from their history, each up to when all that fell due was told of it.
     pub(crate) anew: BTreeMap<Customer, i64>,
     /// What customers who fell apart refused as long as they were one: each of them refuses it still, whoever said it.
@@ -113,18 +114,18 @@ impl<'e> Work<'e> {
         let profile = match Kept::read(&stored.bytes, plan) {
             Kept::Profile(profile) => {
                 timer = profile.wake_us.map_or(Was::Unset, Was::Due);
-                *profile
+                profile
             }
-            Kept::Nobody => Profile::new(plan),
+            Kept::Nobody => Box::new(Profile::new(plan)),
             Kept::Moved => {
                 timer = Was::Unknown;
                 self.anew.insert(stored.customer, self.now_us);
-                Profile::new(plan)
+                Box::new(Profile::new(plan))
             }
             Kept::Stale(stale) => {
                 timer = Was::Unknown;
                 self.anew.insert(stored.customer, stale.told_until_us(self.now_us));
-                let mut profile = Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) };
+                let mut profile = Box::new(Profile { elsewhere: stale.elsewhere, ..Profile::new(plan) });
                 for consent in &stale.consents {
                     step(&mut profile.state, Input::Consent(consent), plan, Timestamp::from_micros(i64::MIN));
                 }
@@ -132,15 +133,15 @@ impl<'e> Work<'e> {
             }
         };
         let person = Person { version: stored.version, timer, profile, gone: false, touched: false };
-        self.people.insert(stored.customer, Box::new(person));
+        self.people.insert(stored.customer, person);
     }
 
     /// A customer of the batch; somebody of whom nothing is kept is new.
     pub(crate) fn person(&mut self, customer: Customer) -> &mut Person {
         let plan = &self.engine.plan;
         self.people.entry(customer).or_insert_with(|| {
-            let profile = Profile::new(plan);
-            Box::new(Person { version: Version::NONE, timer: Was::Unset, profile, gone: false, touched: false })
+            let profile = Box::new(Profile::new(plan));
+            Person { version: Version::NONE, timer: Was::Unset, profile, gone: false, touched: false }
         })
     }
 
@@ -149,7 +150,8 @@ impl<'e> Work<'e> {
     pub(crate) fn wake_overdue(&mut self) {
         let here = self.people.iter().filter(|(_, person)| !person.gone);
         let set = here.filter_map(|(customer, person)| Some((*customer, person.profile.wake_us?)));
-        let overdue: Vec<(Customer, i64)> = set.filter(|(_, due_us)| *due_us <= self.now_us).collect();
+        let mut overdue: Vec<(Customer, i64)> = set.filter(|(_, due_us)| *due_us <= self.now_us).collect();
+        overdue.sort_unstable();
         for (customer, due_us) in overdue {
             self.wake(customer, due_us);
         }
@@ -194,6 +196,7 @@ impl<'e> Work<'e> {
         let person = self.person(customer);
         person.touched = true;
         let effects = step(&mut person.profile.state, input, &engine.plan, now);
+        person.profile.wake_us = effects.wake_us;
         let seen_us = person.profile.state.seen_us();
         if effects.replay {
             self.build_anew(customer, seen_us);
@@ -219,7 +222,6 @@ impl<'e> Work<'e> {
     fn follow(&mut self, customer: Customer, effects: Effects) {
         let engine = self.engine;
         self.lessons.extend(effects.lessons);
-        self.person(customer).profile.wake_us = effects.wake_us;
         if engine.is_watched() && !(effects.news.is_empty() && effects.withdrawn.is_empty()) {
             self.aftermath.changes.push(Change {
                 customer: customer.0,
@@ -253,7 +255,7 @@ impl<'e> Work<'e> {
         let until_us = self.told_until_us(to).min(self.told_until_us(from));
         let is_anew = self.anew.remove(&from).is_some() || self.anew.contains_key(&to);
         let leaving = self.person(from);
-        let other = std::mem::replace(&mut leaving.profile, Profile::new(plan));
+        let other = std::mem::replace(&mut leaving.profile, Box::new(Profile::new(plan)));
         leaving.gone = true;
         leaving.touched = true;
         let person = self.person(to);
@@ -274,6 +276,7 @@ impl<'e> Work<'e> {
             }
             person.profile.state = longer;
         }
+        person.profile.wake_us = effects.wake_us;
         self.follow(to, effects);
     }
 
@@ -283,7 +286,7 @@ impl<'e> Work<'e> {
         let plan = &self.engine.plan;
         let until_us = self.told_until_us(customer).min(told_until_us);
         let person = self.person(customer);
-        let before = std::mem::replace(&mut person.profile, Profile::new(plan));
+        let before = std::mem::replace(&mut person.profile, Box::new(Profile::new(plan)));
         self.refused.entry(customer).or_default().extend(before.refused());
         let person = self.person(customer);
         let all: BTreeSet<i64> = before.elsewhere.iter().chain(elsewhere).copied().collect();
@@ -309,7 +312,7 @@ impl<'e> Work<'e> {
     /// The state of a customer as it was built anew.
     pub(crate) fn replace(&mut self, customer: Customer, profile: Profile) {
         let person = self.person(customer);
-        person.profile = profile;
+        *person.profile = profile;
         person.touched = true;
         Counts::add(&self.engine.counts.rebuilt, 1);
     }
@@ -317,10 +320,10 @@ impl<'e> Work<'e> {
     /// All that there is to commit, and what follows from it.
     pub(crate) fn finish(mut self) -> (Commit, Aftermath) {
         let plan = &self.engine.plan;
-        for (customer, mut person) in self.people {
-            if !person.touched {
-                continue;
-            }
+        let mut people: Vec<(Customer, Person)> =
+            self.people.into_iter().filter(|(_, person)| person.touched).collect();
+        people.sort_unstable_by_key(|(customer, _)| *customer);
+        for (customer, mut person) in people {
             let id = || TimerId { customer, id: WAKE.to_vec() };
             let bytes = if person.gone {
                 // One that was to be built anew does not know whether it is set.
