@@ -263,8 +263,8 @@ impl Identity {
         self.filed.extend(rest.map(|n| i64::from(customers.of(Node(n)).0)));
     }
 
-    /// Writes these links, whose first evidence is new or earlier, and keys that are new, so that a later crash finds them known.
-    /// Gives the files to delete once the events are committed.
+    /// Writes these links, whose first evidence is new or earlier, and those that were taken back, and keys that are new, so that
+    /// a later crash finds them known. Gives the files to delete once the events are committed.
     ///
     /// Links go first. Whoever finds links that the events do not know works out anew whose rows are; a key without the link
     /// because of which it is filed under somebody else would seem to be right.
@@ -273,11 +273,12 @@ impl Identity {
         customers_table: &mut Table,
         links_table: &mut Table,
         customers: &Customers,
-        news: &[(Node, Node, i64)],
+        (links, undone): (&[(Node, Node, i64)], &[(Node, Node, i64)]),
     ) -> Result<Vec<PathBuf>, Error> {
-        let mut merged = Vec::new();
-        if !news.is_empty() {
-            merged.extend(append(links_table, LINKS, self.links_batches(news, false), news.len()).await?);
+        let (mut merged, rows) = (Vec::new(), links.len() + undone.len());
+        if rows > 0 {
+            let batches = self.links_batches(links, false).chain(self.links_batches(undone, true));
+            merged.extend(append(links_table, LINKS, batches, rows).await?);
         }
         let new: Vec<u32> =
             (self.filed.len()..self.graph.len()).map(|n| u32::try_from(n).expect("nodes have 32 bits")).collect();

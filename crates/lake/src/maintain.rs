@@ -3,22 +3,22 @@
 //! Compaction and [erasing](crate::erase) are [`rebuild`](crate::rebuild) with other rows in; only what is committed besides
 //! differs.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use listen::stitch::{Graph, Node, Rules};
 use serde::Serialize;
 
 use crate::erase::Gone;
 use crate::error::Error;
-use crate::identity::{Identity, append, complete};
+use crate::identity::{Identity, complete, is_erased};
 use crate::import::run_on_buckets;
 use crate::limits::BUCKETS;
 use crate::rebuild::{Known, SeenIds, build_run, filed_under, unfile};
-use crate::schema::LINKS;
 use crate::spill::{Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
-use crate::table::{DataFile, Purpose, Table};
+use crate::table::{DataFile, Purpose};
+use crate::told::Said;
 use crate::waiting;
 use crate::words::Words;
 
@@ -132,62 +132,94 @@ impl Lake {
     /// [`Error::NotFound`] when one of the keys is unknown or nothing links them directly; the message says what does.
     pub async fn unmerge(&mut self, a: (&str, &str), b: (&str, &str), rules: &Rules) -> Result<(), Error> {
         let lock = self.lock().await?;
-        let mut identity = self.identity(rules.clone()).await?;
-        let graph = &mut identity.graph;
-        let (a, b) = (find(graph, a)?, find(graph, b)?);
-        let taken_back = graph.is_undone(a, b);
-        if !taken_back && !graph.neighbours(a).contains(&b) {
-            let name = |node: Node| format!("{}:{}", graph.key(node).0, graph.key(node).1);
-            let linked = |node: Node| match graph.neighbours(node).as_slice() {
-                [] => format!("nothing is linked with {}", name(node)),
-                all => {
-                    let all: Vec<String> = all.iter().map(|n| name(*n)).collect();
-                    format!("{} is linked with {}", name(node), all.join(", "))
-                }
-            };
-            let what = format!("{} and {} are not linked directly: {}; {}", name(a), name(b), linked(a), linked(b));
-            return Err(Error::NotFound { what });
-        }
-        let (_, mut links) = self.identity_tables(&lock).await?;
-        let mut merged = Vec::new();
-        // Once is enough, but a process that was killed may not have come further than this.
-        if !taken_back {
-            graph.undo(a, b);
-            let last = graph.undone().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            merged =
-                append(&mut links, LINKS, identity.links_batches(last.as_slice(), true), last.iter().len()).await?;
-        }
-        self.links_are(&links, &merged).await
+        self.hear(&lock, rules, |graph| take_back(graph, a, b)).await
     }
 
-    /// Takes in that two keys are one customer's because a person says so, whatever the rules have to say about it. Rows stay
-    /// where they are; whose they are is resolved when they are read, and by the next compaction.
+    /// Takes in what people said of keys, one word after the other, whatever the rules have to say about it: a key may come to be
+    /// known by that alone. What is said already changes nothing, and neither does a word against a link that nothing here tells
+    /// of, or about a value that names nobody. Rows stay where they are; whose they are is resolved when they are read, and by the
+    /// next compaction.
+    ///
+    /// `erasures` is what [the lake said of them](Self::erasures) when it was known last that nobody of these is erased.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when one of the keys is unknown.
-    pub async fn merge(&mut self, a: (&str, &str), b: (&str, &str), rules: &Rules) -> Result<(), Error> {
+    /// [`Error::Overtaken`] when somebody was erased since: it may be one of these. File and table errors; then the same call
+    /// does everything.
+    pub async fn say(&mut self, words: &[Said], erasures: u64, rules: &Rules) -> Result<(), Error> {
         let lock = self.lock().await?;
-        let mut identity = self.identity(rules.clone()).await?;
-        let graph = &mut identity.graph;
-        let (a, b) = (find(graph, a)?, find(graph, b)?);
-        let (_, mut links) = self.identity_tables(&lock).await?;
-        let mut merged = Vec::new();
-        // Once is enough, but a process that was killed may not have come further than this.
-        if a != b && !graph.is_said(a, b) {
-            graph.say(a, b);
-            let last = graph.links().into_iter().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b)));
-            merged =
-                append(&mut links, LINKS, identity.links_batches(last.as_slice(), false), last.iter().len()).await?;
+        if self.erasures().await? != erasures {
+            return Err(Error::Overtaken);
         }
-        self.links_are(&links, &merged).await
+        self.hear(&lock, rules, |graph| {
+            for Said { linked, a, b } in words {
+                let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
+                if *linked {
+                    join(graph, a, b);
+                } else {
+                    // There may be no evidence here for what is taken back.
+                    let _ = take_back(graph, a, b);
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
-    /// Has the events know all links that have been written, and deletes the files in whose place others came.
-    async fn links_are(&mut self, links: &Table, merged: &[PathBuf]) -> Result<(), Error> {
-        let version = i64::try_from(links.version()).unwrap_or(i64::MAX);
-        self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await?;
+    /// Writes what `say` says of keys and links, and has the events know it.
+    async fn hear(
+        &mut self,
+        lock: &Lock,
+        rules: &Rules,
+        say: impl FnOnce(&mut Graph) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut identity = self.identity(rules.clone()).await?;
+        let undone: BTreeSet<_> = identity.graph.undone().collect();
+        say(&mut identity.graph)?;
+        let said = identity.graph.take_news();
+        let taken_back: Vec<_> = identity.graph.undone().filter(|link| !undone.contains(link)).collect();
+        let (mut customers_table, mut links_table) = self.identity_tables(lock).await?;
+        let customers = identity.graph.resolve();
+        let merged = identity.save(&mut customers_table, &mut links_table, &customers, (&said, &taken_back)).await?;
+        // Where nothing is new, a process that was killed may not have come further than this.
+        let version = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
+        if self.events.transaction(number::LINKS).await? != Some(version) {
+            self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[(number::LINKS, version)]).await?;
+        }
         merged.iter().try_for_each(|path| std::fs::remove_file(path).map_err(Error::file("delete", path)))
     }
+}
+
+/// Has two keys be one customer's, where they name somebody.
+fn join(graph: &mut Graph, a: (&str, &str), b: (&str, &str)) {
+    let mut node = |(kind, value)| graph.find(kind, value).or_else(|| graph.admit(kind, value));
+    if let (Some(a), Some(b)) = (node(a), node(b))
+        && a != b
+        && !graph.is_said(a, b)
+    {
+        graph.say(a, b);
+    }
+}
+
+/// Takes back the link of two keys.
+fn take_back(graph: &mut Graph, a: (&str, &str), b: (&str, &str)) -> Result<(), Error> {
+    let (a, b) = (find(graph, a)?, find(graph, b)?);
+    if graph.is_undone(a, b) {
+        return Ok(());
+    }
+    if !graph.neighbours(a).contains(&b) {
+        let name = |node: Node| format!("{}:{}", graph.key(node).0, graph.key(node).1);
+        let linked = |node: Node| match graph.neighbours(node).as_slice() {
+            [] => format!("nothing is linked with {}", name(node)),
+            all => {
+                let all: Vec<String> = all.iter().map(|n| name(*n)).collect();
+                format!("{} is linked with {}", name(node), all.join(", "))
+            }
+        };
+        let what = format!("{} and {} are not linked directly: {}; {}", name(a), name(b), linked(a), linked(b));
+        return Err(Error::NotFound { what });
+    }
+    graph.undo(a, b);
+    Ok(())
 }
 
 /// What becomes of rows that are put into new runs.
@@ -201,10 +233,14 @@ pub(crate) struct Change<'a> {
 }
 
 /// The node of a key that somebody asks for.
-pub(crate) fn find(graph: &Graph, (kind, value): (&str, &str)) -> Result<Node, Error> {
-    graph.find(kind, value).ok_or_else(|| Error::NotFound {
-        what: format!("no event came with {kind} `{value}`: give a key as KIND:VALUE, such as user_id:u17"),
-    })
+pub(crate) fn find(graph: &Graph, key: (&str, &str)) -> Result<Node, Error> {
+    graph.find(key.0, key.1).filter(|node| !is_erased(graph, *node)).ok_or_else(|| unknown(key))
+}
+
+/// The error for a key that nobody has.
+pub(crate) fn unknown((kind, value): (&str, &str)) -> Error {
+    let what = format!("no event came with {kind} `{value}`: give a key as KIND:VALUE, such as user_id:u17");
+    Error::NotFound { what }
 }
 
 /// Deletes files that no commit names any more, because what they hold must be gone.

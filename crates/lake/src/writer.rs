@@ -146,8 +146,6 @@ mod tests {
         let mut lake = Writer::new(folder.path()).lake().await.expect("it is there");
         assert_eq!(lake.waits, LOCK_WAITED_LIVE);
         lake.waits = Duration::ZERO;
-        let (a, b, by) = (("user_id", "a"), ("user_id", "b"), Rules::default());
-        assert!(matches!(lake.merge(a, b, &by).await, Err(Error::Locked { .. })));
-        assert!(matches!(lake.unmerge(a, b, &by).await, Err(Error::Locked { .. })));
+        assert!(matches!(lake.say(&[], 0, &Rules::default()).await, Err(Error::Locked { .. })));
     }
 }

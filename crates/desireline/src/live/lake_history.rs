@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use engine::{Error, History, Part, Reached, Telling};
 use evidence::counted;
-use lake::{ImportOptions, Importer, Lake, Origin, Told, Writer};
+use lake::{ImportOptions, Importer, Lake, Origin, Said, Told, Writer};
 use listen::stitch::Rules;
 use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use tokio::sync::watch;
@@ -30,13 +30,6 @@ pub(crate) struct LakeHistory {
     home: PathBuf,
     pub(super) rules: Rules,
     writer: Arc<tokio::sync::Mutex<Writer>>,
-}
-
-/// What a person said of two keys, each as kind and value: whether they are one customer's.
-struct Word {
-    linked: bool,
-    a: (String, String),
-    b: (String, String),
 }
 
 impl LakeHistory {
@@ -129,12 +122,12 @@ impl LakeHistory {
             say_set_back(part.from() - part.until());
             return Ok(());
         }
-        let mut said: Vec<Word> = Vec::new();
+        let mut said: Vec<Said> = Vec::new();
         part.tell_but_events(&mut |telling| {
             let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());
             match telling {
-                Telling::Linked { a, b } => said.push(Word { linked: true, a: owned(a), b: owned(b) }),
-                Telling::Unlinked { a, b } => said.push(Word { linked: false, a: owned(a), b: owned(b) }),
+                Telling::Linked { a, b } => said.push(Said { linked: true, a: owned(a), b: owned(b) }),
+                Telling::Unlinked { a, b } => said.push(Said { linked: false, a: owned(a), b: owned(b) }),
                 Telling::Event(_) | Telling::Refused { .. } => {}
             }
             Ok::<(), lake::Error>(())
@@ -157,16 +150,7 @@ impl LakeHistory {
         if said.is_empty() {
             return Ok(());
         }
-        let mut lake = writer.lake().await?;
-        for Word { linked, a, b } in &said {
-            let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
-            let rules = &self.rules;
-            match if *linked { lake.merge(a, b, rules).await } else { lake.unmerge(a, b, rules).await } {
-                // No event came with one of the keys, or there was no evidence here for what was taken back.
-                Ok(()) | Err(lake::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        writer.lake().await?.say(&said, part.erasures(), &self.rules).await?;
         let importer = writer.importer(self.options(whole, None)).await?;
         writer.finish(importer).await
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use lake::{Error, Lake, Writer};
 use listen::stitch::Rules;
 
-use crate::home::{Row, Told, export, import, runtime, sequences, spread, without_ballast};
+use crate::home::{Row, Told, export, import, linked, runtime, sequences, spread, without_ballast};
 
 fn row(keys: &[(&'static str, &str)], event: &str, at: i64) -> Row {
     Row::new(keys.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(), event, at)
@@ -123,6 +123,7 @@ enum Step {
     Import,
     Compact,
     Unmerge,
+    Say,
     Erase,
 }
 
@@ -137,6 +138,11 @@ async fn carry_out(home: &Path, step: Step) -> Result<(), Error> {
         Step::Import => {}
         Step::Compact => drop(lake.compact(&rules).await?),
         Step::Unmerge => lake.unmerge(("user_id", "v"), ("email", "v@x.org"), &rules).await?,
+        Step::Say => {
+            // No event came with the key in between.
+            let said = ["u", "v"].map(|user| linked(("user_id", user), ("phone", "+4930123456")));
+            lake.say(&said, 0, &rules).await?;
+        }
         Step::Erase => drop(lake.erase(("user_id", "v"), &rules, "now").await?),
     }
     Ok(())
@@ -181,6 +187,7 @@ fn a_process_killed_between_two_commits_loses_nothing_and_the_same_command_compl
         let linked = check(home.path(), Step::Import, &["links", "events", "customers"]).await;
         let apart = check(linked.path(), Step::Unmerge, &["links", "events"]).await;
         check(apart.path(), Step::Compact, &["events", "customers"]).await;
+        check(linked.path(), Step::Say, &["links", "customers", "events"]).await;
         check(linked.path(), Step::Erase, &["events", "customers", "links"]).await;
     });
 }
@@ -233,7 +240,8 @@ fn what_is_said_of_rows_that_wait_goes_where_the_log_was_put_back() {
         assert!(files(before.path()).iter().any(|path| path.starts_with(before.path().join("lake/waiting"))));
         // The links get the number that they had in what was put back.
         let mut lake = Lake::open(before.path()).await.expect("a lake");
-        lake.merge(("email", "v@x.org"), ("anonymous_id", "x"), &Rules::default()).await.expect("merged");
+        let said = [linked(("email", "v@x.org"), ("anonymous_id", "x"))];
+        lake.say(&said, 0, &Rules::default()).await.expect("merged");
         let sequence = |names: &str, at: &[i64]| (names.chars().map(String::from).zip(at.iter().copied()).collect(), 1);
         assert_eq!(told(before.path()).await, [sequence("a", &[1]), sequence("bcde", &[2, 3, 4, 5])].into());
     });

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use event::{Event, Key, Timestamp};
 use journey::{AnyFold, Fold, Journey, Moments, Selection};
-use lake::{ImportOptions, Importer, Lake, Lens, Origin, Question, Told as HowMuch, Vocabulary, Writer};
+use lake::{ImportOptions, Importer, Lake, Lens, Origin, Question, Said, Told as HowMuch, Vocabulary, Writer};
 use listen::Sink;
 use listen::stitch::{Graph, Node, Rules};
 
@@ -96,6 +96,11 @@ pub(crate) async fn take_from(writer: &mut Writer, rows: &[Row], rules: &Rules, 
 pub(crate) async fn note(writer: &mut Writer, origin: Origin, told: Option<HowMuch>) {
     let importer = writer.importer(ImportOptions { origin, told, ..ImportOptions::default() }).await;
     writer.finish(importer.expect("an importer")).await.expect("committed");
+}
+
+/// That a person says that two keys are one customer's.
+pub(crate) fn linked(a: (&str, &str), b: (&str, &str)) -> Said {
+    Said { linked: true, a: own(a), b: own(b) }
 }
 
 fn take_in(importer: &mut Importer, rows: &[Row]) {

@@ -1,14 +1,15 @@
 //! What live state is told: what came from files, once, and never what it handed over itself.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 
 use event::Event;
-use lake::{Error, Lake, Origin, Told, Writer};
+use lake::{Error, Lake, Origin, Said, Told, Writer};
 use listen::stitch::Rules;
 use proptest::prelude::*;
 
-use crate::home::{Row, import, note, runtime, take_from, take_from_live};
+use crate::home::{Row, import, linked, note, runtime, take_from, take_from_live};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -250,6 +251,81 @@ fn where_two_write_in_turn_neither_reads_the_whole_log_to_know_that_all_is_told(
         let (told, _) = tell(&Lake::open(home).await.expect("a lake")).await;
         note(&mut other, Origin::Live { until: None }, told).await;
         assert!(!one.has_untold().await.expect("read"), "all was told");
+    });
+}
+
+#[test]
+fn what_people_said_of_keys_without_an_event_is_known_when_one_comes() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let (user, email, phone) = (("user_id", "u"), ("email", "u@x.org"), ("phone", "+4930123456"));
+        let row = |(kind, value): (&'static str, &str), at| Row::new(vec![(kind, value.to_owned())], "a", at);
+        import(home.path(), &[row(user, 1)]).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let apart = |a, b| Said { linked: false, ..linked(a, b) };
+        let words = [
+            apart(email, phone),
+            linked(user, email),
+            linked(user, phone),
+            apart(user, phone),
+            linked(("email", "names nobody"), user),
+            linked(user, phone),
+            apart(user, phone),
+        ];
+        lake.say(&words, 0, &by).await.expect("taken in");
+        let mut writer = Writer::new(home.path());
+        take_from_live(&mut writer, &[row(email, 2), row(phone, 3)], &by, 1).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let customers = async |lake: &Lake| lake.size(&by).await.expect("a size").1;
+        assert_eq!(customers(&lake).await, 2, "the telephone is somebody else's");
+        lake.compact(&by).await.expect("compacted");
+        assert_eq!(customers(&lake).await, 2);
+        let expected = [linked(email, user), apart(user, phone)];
+        let mut said = lake.said(&by).await.expect("read");
+        said.sort_by_key(|said| !said.linked);
+        let sorted = |Said { linked, a, b }: Said| (linked, BTreeSet::from([a, b]));
+        assert_eq!(said.into_iter().map(sorted).collect::<Vec<_>>(), expected.map(sorted));
+    });
+}
+
+#[test]
+fn many_words_of_people_are_one_commit_and_what_is_said_already_is_none() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let key = |n: i64| ("user_id", format!("u{n}"));
+        let rows: Vec<Row> = (0..20).map(|n| Row::new(vec![key(n)], "a", n)).collect();
+        import(home.path(), &rows).await;
+        let commits = || {
+            let commits = |table: &str| {
+                let log = std::fs::read_dir(home.path().join("lake").join(table).join("_delta_log"));
+                log.map_or(0, Iterator::count)
+            };
+            ["events", "links", "customers"].map(commits)
+        };
+        let words: Vec<Said> = (1..20).map(|n| linked(("user_id", &key(n - 1).1), ("user_id", &key(n).1))).collect();
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let before = commits();
+        lake.say(&words, 0, &by).await.expect("taken in");
+        assert_eq!(lake.size(&by).await.expect("a size"), (20, 1));
+        let after = commits();
+        assert_eq!(after, [before[0] + 1, before[1] + 1, before[2]]);
+        lake.say(&words, 0, &by).await.expect("taken in");
+        assert_eq!(commits(), after);
+    });
+}
+
+#[test]
+fn what_was_said_of_who_is_erased_since_is_not_taken_in() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let (user, email) = (("user_id", "u"), ("email", "gone@x.org"));
+        import(home.path(), &[Row::new(vec![("user_id", "u".to_owned())], "a", 1)]).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let erasures = lake.erasures().await.expect("read");
+        drop(lake.erase(email, &by, "now").await);
+        let said = lake.say(&[linked(user, email)], erasures, &by).await;
+        assert!(matches!(said, Err(Error::Overtaken)), "{said:?}");
+        assert!(lake.said(&by).await.expect("read").is_empty());
     });
 }
 
