@@ -404,13 +404,14 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_another_node_took_in_before_an_erasure_is_not_handed_over_after_it() {
-        // Of whom the lake has something by then, and of whom it has nothing.
-        for first in ["gone", "stays"] {
-            is_not_handed_over_after_an_erasure(first).await;
+        // Of whom the lake has something by then, and of whom it has nothing; also where whoever erased them came no further than
+        // live state, and all that says so is that it is done again.
+        for (first, again) in [("gone", false), ("stays", false), ("stays", true)] {
+            is_not_handed_over_after_an_erasure(first, again).await;
         }
     }
 
-    async fn is_not_handed_over_after_an_erasure(first: &str) {
+    async fn is_not_handed_over_after_an_erasure(first: &str, again: bool) {
         let folder = tempfile::tempdir().expect("a folder");
         let home = Home::new(folder.path(), None).expect("a home");
         let keep = Embedded::open(home.path.join(LIVE), EmbeddedOptions::default()).expect("it opens");
@@ -423,9 +424,16 @@ mod tests {
         // What comes now goes to history from memory.
         take(&node, "gone", 2).await;
         take(&node, "stays", 3).await;
-        other.engine.erase(&[("user_id".to_owned(), "gone".to_owned())]).await.expect("erased");
+        let forget = async |keys: &[(String, String)]| {
+            let forgotten = other.engine.erase(keys).await.expect("erased");
+            Ok::<_, lake::Error>(forgotten.keys)
+        };
+        if again {
+            forget(&[("user_id".to_owned(), "gone".to_owned())]).await.expect("erased");
+        }
         let mut lake = Lake::open(&home.path).await.expect("a lake");
-        lake.erase_with_live(("user_id", "gone"), true, &home.rules(), "now").await.expect("erased");
+        let receipt = lake.erase_with_live(("user_id", "gone"), &home.rules(), "now", forget).await.expect("erased");
+        assert_eq!(receipt.is_of_nobody(), first == "stays");
         for _ in 0..3 {
             if node.engine.export_some(&*node.history, &mut reached).await.is_err() {
                 reached = None;

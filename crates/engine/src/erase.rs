@@ -15,10 +15,37 @@ use crate::entry::{self, StoredPair, kind};
 use crate::error::Error;
 use crate::identity::{Around, Most, Seed};
 use crate::limits::{COLLISIONS_MAX, LOG_AT_ONCE};
-use crate::message::key_bytes;
+use crate::message::{key_bytes, key_of};
 use crate::rebuild::filed;
 use crate::take::NOBODY;
 use crate::work::Work;
+
+/// What an erasure deleted, and by which keys those were known who were erased.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// How much of what.
+    pub erased: Erased,
+    /// Their keys, each as kind and value.
+    pub keys: BTreeSet<(String, String)>,
+}
+
+impl Forgotten {
+    /// Adds what was erased after it.
+    pub fn add(&mut self, more: Self) {
+        self.add_erased(more.erased);
+        self.keys.extend(more.keys);
+    }
+
+    fn add_erased(&mut self, more: Erased) {
+        let erased = &mut self.erased;
+        erased.states += more.states;
+        erased.timers += more.timers;
+        erased.deliveries += more.deliveries;
+        erased.keys += more.keys;
+        erased.links += more.links;
+        erased.entries += more.entries;
+    }
+}
 
 /// Customers who are to be erased.
 struct Gone {
@@ -52,16 +79,6 @@ impl Gone {
     }
 }
 
-/// Adds what was erased to what was before.
-fn add(erased: &mut Erased, now: Erased) {
-    erased.states += now.states;
-    erased.timers += now.timers;
-    erased.deliveries += now.deliveries;
-    erased.keys += now.keys;
-    erased.links += now.links;
-    erased.entries += now.entries;
-}
-
 impl Engine {
     /// Erases the customers whose these keys are, each as kind and value: states, timers, deliveries, keys, links, and what
     /// the log has of them, whatever number it is filed under. Messages that were refused go with them, whoever sent them,
@@ -71,7 +88,7 @@ impl Engine {
     ///
     /// # Errors
     /// When what is kept cannot be reached. It may be repeated.
-    pub async fn erase(&self, keys: &[(String, String)]) -> Result<Erased, Error> {
+    pub async fn erase(&self, keys: &[(String, String)]) -> Result<Forgotten, Error> {
         let comparable = |(kind, value): &(String, String)| Some(key_bytes(kind, &self.rules.comparable(kind, value)?));
         let keys = keys.iter().filter_map(comparable).collect();
         let mut wanted = Wanted { generation: self.generation, keys, ..Wanted::default() };
@@ -80,9 +97,9 @@ impl Engine {
         // Other rules may not have reached them yet.
         self.read_again(&known.into_iter().collect::<Vec<_>>(), false).await?;
         let _alone = self.together.write().await;
-        let (mut collisions, mut erased) = (0, Erased::default());
+        let (mut collisions, mut forgotten) = (0, Forgotten::default());
         loop {
-            match self.try_erase(&mut wanted, &mut erased).await {
+            match self.try_erase(&mut wanted, &mut forgotten).await {
                 Err(keep::Error::Conflict(_)) if collisions < COLLISIONS_MAX => {
                     collisions += 1;
                     Counts::add(&self.counts.collisions, 1);
@@ -91,25 +108,27 @@ impl Engine {
             }
         }
         self.tail.clear();
-        Ok(erased)
+        Ok(forgotten)
     }
 
     /// Erases whomever these keys lead to, and adds what that was. Where another node has found them to be one with somebody
     /// meanwhile, it is a conflict: then they are to be looked for once more, by all keys that were found to be theirs.
-    async fn try_erase(&self, wanted: &mut Wanted, erased: &mut Erased) -> Result<(), keep::Error> {
+    async fn try_erase(&self, wanted: &mut Wanted, forgotten: &mut Forgotten) -> Result<(), keep::Error> {
         let gone = self.gone(wanted).await?;
         let numbers: Vec<Customer> = gone.numbers.iter().copied().collect();
         let under: BTreeSet<Customer> = &(&gone.numbers | &gone.elsewhere) | &BTreeSet::from([NOBODY]);
         let end = self.keep.log_span().await?.end;
         let fates = self.fates(&under.into_iter().collect::<Vec<_>>(), 0, &gone).await?;
-        erased.entries += self.settle_others(&gone, &fates).await?;
+        forgotten.erased.entries += self.settle_others(&gone, &fates).await?;
         // The log first, which takes long: whether they are who they were is asked just before they go.
-        erased.entries += self.keep.erase(&[], &fates).await?.entries;
+        forgotten.erased.entries += self.keep.erase(&[], &fates).await?.entries;
         let keys_now = self.keep.keys_of(&gone.customers).await?;
         if keys_now.iter().map(|key| key.number).collect::<BTreeSet<_>>() != gone.keys {
             return Err(keep::Error::Conflict(Box::default()));
         }
-        add(erased, self.keep.erase(&numbers, &BTreeMap::new()).await?);
+        forgotten.add_erased(self.keep.erase(&numbers, &BTreeMap::new()).await?);
+        let named = keys_now.iter().filter_map(|key| key_of(&key.bytes));
+        forgotten.keys.extend(named.map(|(kind, value)| (kind.to_owned(), value.to_owned())));
         // What another node has taken in since the log was read; now it knows them no more.
         let mut fates = self.fates(&[NOBODY], end, &gone).await?;
         loop {
@@ -117,7 +136,7 @@ impl Engine {
             if fates.is_empty() {
                 break;
             }
-            erased.entries += self.keep.erase(&[], &std::mem::take(&mut fates)).await?.entries;
+            forgotten.erased.entries += self.keep.erase(&[], &std::mem::take(&mut fates)).await?.entries;
         }
         // A key of theirs that is there, by its number, became somebody else's in that moment. One of another number is of somebody new.
         wanted.keys = gone.bytes.into_iter().collect();

@@ -54,6 +54,7 @@ pub use clock::{Clock, HomeClock, SystemClock};
 pub use counts::Counts;
 pub use decide::{Ask, Decided, Occasion, decision_of};
 pub use engine::{Engine, Options};
+pub use erase::Forgotten;
 pub use error::Error;
 pub use evaluated::Evaluated;
 pub use export::{History, Part, Reached, Telling};

@@ -17,13 +17,14 @@ use serde::Serialize;
 
 use crate::cores::each_on_all_cores;
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::identity::{ERASED, Identity};
 use crate::kept;
 use crate::lens::{Row as BatchRow, column_of};
 use crate::limits::BATCH_ROWS;
-use crate::maintain::{Change, find};
+use crate::maintain::{Change, find, unknown};
 use crate::objects::{Mentions, mentions_of, without_member};
 use crate::open_file::OpenFile;
+use crate::person::{Key, number_of};
 use crate::quarantine;
 use crate::rebuild::{keys_without, nodes_of_keys};
 use crate::run_file::read_run;
@@ -33,7 +34,7 @@ use crate::store::{Lake, Lock, bucket_of, number};
 use crate::table::{DataFile, Purpose};
 use crate::words::Words;
 
-/// What erasing a customer did, and where: to be kept as proof.
+/// What erasing a customer did, and where: to be kept as proof. Keys, events and links are those of the lake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// The SHA-256 of the key that was asked for, as `kind:value`: names the request without repeating the person.
@@ -52,6 +53,13 @@ pub struct Receipt {
     pub at: String,
 }
 
+impl Receipt {
+    /// Whether nothing in the lake or among rejected rows named the key.
+    pub fn is_of_nobody(&self) -> bool {
+        self.keys.is_empty() && self.quarantined_rows == 0
+    }
+}
+
 impl Lake {
     /// Erases a customer: every event, key, link and rejected row that names it, from every file. Events of others that came
     /// with one of its keys as well stay, without that key.
@@ -59,90 +67,115 @@ impl Lake {
     /// `now` is the time to put on the receipt.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the key is unknown; file and table errors. One that comes before the commit leaves the lake
-    /// as it was, and the same call does everything; after one that comes later, whatever is left goes when the next call
-    /// that writes begins.
+    /// [`Error::NotFound`] when nothing names the key; file and table errors. After one that comes before the commit the same call
+    /// does everything; after one that comes later, whatever is left goes when the next call that writes begins.
     pub async fn erase(&mut self, key: (&str, &str), rules: &Rules, now: &str) -> Result<Receipt, Error> {
-        let lock = self.lock().await?;
-        let identity = self.identity(rules.clone()).await?;
-        let node = find(&identity.graph, key)?;
-        self.erase_found(&lock, &identity, node, rules, (key, now)).await
+        let receipt = self.erase_with_live(key, rules, now, async |_| Ok::<_, Error>(BTreeSet::new())).await?;
+        if receipt.is_of_nobody() { Err(unknown(key)) } else { Ok(receipt) }
     }
 
-    /// The same where live state has forgotten them by now; it may be that it alone knew them (`were_known`). Where no event came with
-    /// the key, rejected rows that name it go all the same. It counts as an erasure in any case, so that whoever still has something
-    /// of them in memory does not hand it over.
+    /// The same together with live state: while nobody else writes to the lake, `forget` has live state forget whose these keys are,
+    /// and gives all by which it knew them. Whoever has one of those is erased here, too; where the lake has more keys of theirs,
+    /// `forget` is asked once more. It counts as an erasure in any case, so that whoever still has something of them in memory does
+    /// not hand it over.
     ///
     /// # Errors
-    /// As [`erase`](Self::erase); [`Error::NotFound`] only where live state did not know them either.
-    pub async fn erase_with_live(
+    /// As [`erase`](Self::erase), but a key that nothing names gives a receipt [of nobody](Receipt::is_of_nobody); the error of
+    /// `forget`, which leaves the lake as it was.
+    pub async fn erase_with_live<E: From<Error>>(
         &mut self,
         key: (&str, &str),
-        were_known: bool,
         rules: &Rules,
         now: &str,
-    ) -> Result<Receipt, Error> {
+        mut forget: impl AsyncFnMut(&[Key]) -> Result<BTreeSet<Key>, E>,
+    ) -> Result<Receipt, E> {
         let lock = self.lock().await?;
         let identity = self.identity(rules.clone()).await?;
-        let unknown = match find(&identity.graph, key) {
-            Ok(node) => return self.erase_found(&lock, &identity, node, rules, (key, now)).await,
-            Err(unknown) => unknown,
+        let (graph, customers) = (&identity.graph, identity.graph.resolve());
+        let owned = |(kind, value): (&str, &str)| (kind.to_owned(), value.to_owned());
+        let comparable = rules.comparable(key.0, key.1).map(|value| (key.0.to_owned(), value));
+        let mut keys: BTreeSet<Key> = comparable.into_iter().chain([owned(key)]).collect();
+        let (mut told, mut known_live) = (BTreeSet::new(), false);
+        let gone = loop {
+            let nodes = keys.iter().filter_map(|(kind, value)| find(graph, (kind, value)).ok());
+            let gone = Gone::of(graph, &customers, rules, nodes);
+            keys.extend(gone.keys.iter().map(|node| owned(graph.key(*node))));
+            if keys.is_subset(&told) {
+                break gone;
+            }
+            let theirs = forget(&keys.iter().cloned().collect::<Vec<_>>()).await?;
+            known_live |= !theirs.is_empty();
+            keys.extend(theirs);
+            told.clone_from(&keys);
         };
-        let (mut places, mut quarantined_rows) = (Vec::new(), 0);
-        if were_known {
-            quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &[key], &mut places)?;
+        if gone.keys.is_empty() && !known_live && !may_be_a_key(graph, rules, key) {
+            keys.clear();
         }
-        let erased = (number::ERASED, self.events.next_version());
-        self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[erased]).await?;
-        if !were_known {
-            return Err(unknown);
+        let mut receipt = Receipt {
+            request_sha256: sha256(&format!("{}:{}", key.0, key.1)),
+            keys: BTreeMap::new(),
+            events: 0,
+            links: 0,
+            quarantined_rows: 0,
+            places: Vec::new(),
+            at: now.to_owned(),
+        };
+        if gone.keys.is_empty() {
+            self.erase_rejected(&keys, &mut receipt)?;
+            let erased = (number::ERASED, self.events.next_version());
+            self.events.commit(Purpose::Append, Vec::new(), Vec::new(), &[erased]).await?;
+        } else {
+            self.erase_found(&lock, (&identity, gone, rules), &keys, &mut receipt).await?;
         }
-        let (request_sha256, at) = (sha256(&format!("{}:{}", key.0, key.1)), now.to_owned());
-        Ok(Receipt { request_sha256, keys: BTreeMap::new(), events: 0, links: 0, quarantined_rows, places, at })
+        Ok(receipt)
     }
 
-    /// Erases the customer whose this key is, as the key and the time are to be on the receipt.
+    /// Erases rejected rows that name one of these keys.
+    fn erase_rejected(&self, keys: &BTreeSet<Key>, receipt: &mut Receipt) -> Result<(), Error> {
+        let values: Vec<&str> = keys.iter().map(|(_, value)| value.as_str()).collect();
+        let folder = self.home().join("quarantine");
+        receipt.quarantined_rows = quarantine::erase(&folder, &values, &mut receipt.places)?;
+        Ok(())
+    }
+
+    /// Erases whoever is gone, and rejected rows that name one of these keys.
     async fn erase_found(
         &mut self,
         lock: &Lock,
-        identity: &Identity,
-        node: Node,
-        rules: &Rules,
-        (key, now): ((&str, &str), &str),
-    ) -> Result<Receipt, Error> {
-        let mut gone = Gone::of(identity, rules, node);
+        (identity, mut gone, rules): (&Identity, Gone<'_>, &Rules),
+        keys: &BTreeSet<Key>,
+        receipt: &mut Receipt,
+    ) -> Result<(), Error> {
         let (root, all) = (self.events.root().to_owned(), self.events.files().await?);
         let found = gone.look(&root, &all)?;
         let mut after = identity.without(&gone.keys, &found.beside, rules.clone());
         gone.link_anew(&root, &all, &found.beside, &mut after.graph)?;
         let files = gone.files_concerned(&root, all, &found.naming, (identity, &after))?;
-        let mut places: Vec<String> = files.iter().map(|file| format!("lake/events/{}", file.path)).collect();
+        receipt.places.extend(files.iter().map(|file| format!("lake/events/{}", file.path)));
         let (customers_table, links_table) = self.identity_tables(lock).await?;
         for (folder, table) in [("customers", &customers_table), ("links", &links_table)] {
-            places.extend(table.files().await?.into_iter().map(|file| format!("lake/{folder}/{}", file.path)));
+            receipt.places.extend(table.files().await?.into_iter().map(|file| format!("lake/{folder}/{}", file.path)));
         }
-        let theirs: Vec<(&str, &str)> = gone.keys.iter().map(|n| identity.graph.key(*n)).collect();
-        let quarantined_rows = quarantine::erase(&self.home().join("quarantine"), &theirs, &mut places)?;
-        places.extend(kept::names(self.home()));
+        self.erase_rejected(keys, receipt)?;
+        receipt.places.extend(kept::names(self.home()));
         let change = Change { before: identity, gone: Some(&gone), after: &after };
-        let events = self.rebuild(lock, &change, rules, files).await?;
+        receipt.events = self.rebuild(lock, &change, rules, files).await?;
         kept::sweep(self.home(), self.events.version(), self.events.transaction(number::REFILED).await?)?;
-        let mut by_kind: BTreeMap<String, u64> = BTreeMap::new();
-        for (kind, _) in &theirs {
-            *by_kind.entry((*kind).to_owned()).or_default() += 1;
+        for node in &gone.keys {
+            *receipt.keys.entry(identity.graph.key(*node).0.to_owned()).or_default() += 1;
         }
         let links = identity.graph.links();
         let is_theirs = |(a, b, _): &&(Node, Node, i64)| gone.keys.contains(a) || gone.keys.contains(b);
-        Ok(Receipt {
-            request_sha256: sha256(&format!("{}:{}", key.0, key.1)),
-            keys: by_kind,
-            events,
-            links: links.iter().filter(is_theirs).count() as u64,
-            quarantined_rows,
-            places,
-            at: now.to_owned(),
-        })
+        receipt.links = links.iter().filter(is_theirs).count() as u64;
+        Ok(())
     }
+}
+
+/// Whether what nobody is known by may be a key all the same. A value with a colon, one that names nobody and the number of a
+/// customer, which `customer:NUMBER` is where no key is of that kind, stand in rejected rows of anybody.
+fn may_be_a_key(graph: &Graph, rules: &Rules, (kind, value): (&str, &str)) -> bool {
+    let is_number = number_of(kind, value).is_some() && (0..).take(graph.len()).all(|n| graph.key(Node(n)).0 != kind);
+    !is_number && kind != ERASED && graph.has_kind(kind) && rules.names_somebody(kind, value)
 }
 
 /// The SHA-256 of a text, in hexadecimal digits.
@@ -155,12 +188,12 @@ pub(crate) fn sha256(text: &str) -> String {
     hex
 }
 
-/// The customer who goes.
+/// The customers who go.
 pub(crate) struct Gone<'a> {
     graph: &'a Graph,
     rules: &'a Rules,
-    customers: Customers,
-    customer: Node,
+    customers: &'a Customers,
+    theirs: BTreeSet<Node>,
     keys: BTreeSet<Node>,
     /// How rows of others name the customer besides.
     mentions: Mentions,
@@ -175,12 +208,11 @@ struct Found {
 }
 
 impl<'a> Gone<'a> {
-    fn of(identity: &'a Identity, rules: &'a Rules, node: Node) -> Self {
-        let graph = &identity.graph;
-        let customers = graph.resolve();
-        let customer = customers.of(node);
+    /// The customers of these keys.
+    fn of(graph: &'a Graph, customers: &'a Customers, rules: &'a Rules, nodes: impl IntoIterator<Item = Node>) -> Self {
+        let theirs: BTreeSet<Node> = nodes.into_iter().map(|node| customers.of(node)).collect();
         let all = || (0u32..).take(graph.len()).map(Node);
-        let mut keys: BTreeSet<Node> = all().filter(|node| customers.of(*node) == customer).collect();
+        let mut keys: BTreeSet<Node> = all().filter(|node| theirs.contains(&customers.of(*node))).collect();
         // A key as other rules once wrote it, under which no row is found any more: these find the customer's in its place.
         let kinds: BTreeSet<&str> = keys.iter().map(|node| graph.key(*node).0).collect();
         let is_another_form = |node: &Node| {
@@ -189,12 +221,12 @@ impl<'a> Gone<'a> {
         };
         let other_forms: Vec<Node> = all().filter(is_another_form).collect();
         keys.extend(other_forms);
-        Self { graph, rules, customers, customer, keys, mentions: Mentions::default() }
+        Self { graph, rules, customers, theirs, keys, mentions: Mentions::default() }
     }
 
     /// Whether a row that came with these keys goes.
     pub(crate) fn takes(&self, keys: &[Node]) -> bool {
-        self.graph.customer(keys, &self.customers) == Some(self.customer)
+        self.graph.customer(keys, self.customers).is_some_and(|customer| self.theirs.contains(&customer))
     }
 
     /// Whether a column that keys of a kind are taken from says one of the customer's.
@@ -315,7 +347,7 @@ impl<'a> Gone<'a> {
         naming: &[bool],
         (before, after): (&Identity, &Identity),
     ) -> Result<Vec<DataFile>, Error> {
-        let moves = [before.moves(&self.customers), after.moves(&after.graph.resolve())];
+        let moves = [before.moves(self.customers), after.moves(&after.graph.resolve())];
         let moving = moves.iter().flat_map(|moves| moves.renamed.keys().chain(&moves.split));
         let moving: BTreeSet<u32> = moving.map(|customer| bucket_of(*customer)).collect();
         let with_theirs: Vec<DataFile> =

@@ -92,6 +92,11 @@ impl PersonEvent {
 /// Keys that may have been meant, of a lake with a million of them.
 const CANDIDATES_MAX: usize = 1_000_000;
 
+/// The number of a customer, given as `customer:NUMBER`.
+pub(crate) fn number_of(kind: &str, value: &str) -> Option<u32> {
+    value.parse().ok().filter(|_| kind == "customer")
+}
+
 impl Lake {
     /// All that is known of the person of a key, given as `KIND:VALUE`, or as its value alone where only one kind has it; or
     /// of the customer with a number, given as `customer:NUMBER`, unless there are keys of that kind.
@@ -123,7 +128,7 @@ impl Lake {
         });
         // A customer's number is that of the oldest key.
         let node = node.or_else(|| {
-            let number = text.strip_prefix("customer:")?.parse::<u32>().ok()?;
+            let number = text.split_once(':').and_then(|(kind, value)| number_of(kind, value))?;
             (0u32..)
                 .take(graph.len())
                 .map(Node)

@@ -219,10 +219,10 @@ fn same_bytes(one: &Path, other: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Takes every line that names one of these keys, as (kind, value), out of the files of a folder; gives how many, and adds the
-/// files to `places`.
-pub(crate) fn erase(folder: &Path, keys: &[(&str, &str)], places: &mut Vec<String>) -> Result<u64, Error> {
-    let names: Vec<Name> = keys.iter().map(|(_, value)| Name::new(value)).collect();
+/// Takes every line in which one of these values of keys stands out of the files of a folder; gives how many, and adds the files
+/// to `places`.
+pub(crate) fn erase(folder: &Path, values: &[&str], places: &mut Vec<String>) -> Result<u64, Error> {
+    let names: Vec<Name> = values.iter().copied().map(Name::new).collect();
     let mut gone = 0;
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(0) };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
@@ -354,7 +354,7 @@ mod tests {
         let text: Vec<String> = theirs.iter().chain(&others).map(|row| line(row)).collect();
         let path = folder.path().join("a.csv.jsonl");
         std::fs::write(&path, text.join("\n")).expect("written");
-        let keys = [("user_id", "7"), ("email", "ann@example.com"), ("phone", "+4930123456"), ("user_id", "O\"Hara")];
+        let keys = ["7", "ann@example.com", "+4930123456", "O\"Hara"];
         let mut places = Vec::new();
         assert_eq!(erase(folder.path(), &keys, &mut places).expect("erased"), theirs.len() as u64);
         let left = std::fs::read_to_string(&path).expect("a file");

@@ -119,6 +119,11 @@ impl Graph {
         self.links.len()
     }
 
+    /// Whether a key of this kind is known, or the rules name it.
+    pub fn has_kind(&self, kind: &str) -> bool {
+        self.kinds.iter().any(|rule| rule.kind == kind)
+    }
+
     fn known_kind(&self, kind: &str) -> Option<u8> {
         let known = self.kinds.iter().position(|rule| rule.kind == kind);
         // Beyond the limit, kinds share the last number.

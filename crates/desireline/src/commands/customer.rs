@@ -1,9 +1,11 @@
 //! `customer`, `erase`, `unmerge`, `compact`: one person, and keeping the lake right.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
+use engine::Forgotten;
 use evidence::counted;
-use lake::{Lake, Standing};
+use lake::{Lake, Receipt, Standing};
 use listen::stitch::said;
 use serde_json::json;
 use understand::person::{self, LinkStanding};
@@ -20,6 +22,11 @@ fn key(text: &str) -> Result<(&str, &str), Error> {
     text.split_once(':').filter(|(kind, value)| !kind.is_empty() && !value.is_empty()).ok_or_else(wrong)
 }
 
+/// A key as people write it.
+fn shown((kind, value): &(String, String)) -> String {
+    format!("{kind}:{value}")
+}
+
 /// Shows a person: the timeline, the keys, and the evidence that joins them.
 pub(crate) async fn show(home: &Home, args: &CustomerArgs, as_json: bool) -> Result<ExitCode, Error> {
     let text = args.key.key.as_str();
@@ -30,7 +37,6 @@ pub(crate) async fn show(home: &Home, args: &CustomerArgs, as_json: bool) -> Res
     };
     let events: Vec<_> = found.events.iter().map(lake::PersonEvent::event).collect();
     let mut answer = person::timeline(&home.charter, &events, lake.ends().await?.until_us);
-    let shown = |(kind, value): &(String, String)| format!("{kind}:{value}");
     answer.keys = found.keys.iter().map(shown).collect();
     let mut links: Vec<_> = found.links.iter().collect();
     links.sort_by_key(|link| (link.at_us, &link.a, &link.b));
@@ -96,33 +102,26 @@ async fn misspelt(lake: &Lake, home: &Home, keys: &[&str], error: lake::Error) -
 /// Erases a customer and prints the receipt.
 pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Error> {
     let text = args.key.key.as_str();
-    let (kind, value) = key(text)?;
-    let now = jiff::Timestamp::now().to_string();
+    let key = key(text)?;
     let live = Live::existing(home, args.live.keep.as_deref()).await?;
-    let (mut nobody_tells, mut from_live) = (None, None);
+    let done = erase_everywhere(home, live.as_ref(), key).await;
     if let Some(live) = &live {
-        // Until the lake has forgotten them, too: other nodes may be learning from it.
-        nobody_tells = Some(live.history.nobody_tells().await?);
-        live.export().await?;
-        let erased = erase_live(home, live, text).await;
         live.keep.close().await;
-        from_live = Some(erased?);
     }
-    // Who was only asked about, or has only said what they consent to, is known live alone, and there need not even be a lake.
-    let were_known_live = from_live.as_ref().is_some_and(|erased| erased.keys > 0 || erased.states > 0);
-    let mut lake =
-        if were_known_live { Lake::open_or_create(&home.path).await? } else { Lake::open(&home.path).await? };
-    let receipt = if from_live.is_some() {
-        lake.erase_with_live((kind, value), were_known_live, &home.rules(), &now).await
-    } else {
-        lake.erase((kind, value), &home.rules(), &now).await
-    };
-    let receipt = match receipt {
-        Err(error @ lake::Error::NotFound { .. }) => return Err(misspelt(&lake, home, &[text], error).await?),
-        done => done?,
-    };
-    drop(nobody_tells);
-    let mut shown = json!({
+    let (lake, receipt, from_live) = done?;
+    // Who was only asked about, or has only said what they consent to, is known live alone.
+    let were_known_live = from_live.is_some_and(|erased| erased.keys > 0 || erased.states > 0);
+    if receipt.is_of_nobody() && !were_known_live {
+        return Err(match lake.person(text, &home.rules()).await? {
+            Err(alike) => nobody(text, &alike),
+            // Found by less than a key.
+            Ok(found) => {
+                let keys: Vec<String> = found.keys.iter().take(3).map(shown).collect();
+                Error::NotFound(format!("no event came with `{text}`: did you mean `{}`?", keys.join("`, `")))
+            }
+        });
+    }
+    let mut receipt = json!({
         "request_sha256": receipt.request_sha256,
         "at": receipt.at,
         "keys": receipt.keys,
@@ -132,7 +131,7 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
         "places": receipt.places,
     });
     if let Some(erased) = from_live {
-        shown["live"] = json!({
+        receipt["live"] = json!({
             "states": erased.states,
             "timers": erased.timers,
             "deliveries": erased.deliveries,
@@ -141,7 +140,7 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
             "entries": erased.entries,
         });
     }
-    draw::data(&format!("{shown:#}"));
+    draw::data(&format!("{receipt:#}"));
     let backups = home.path.join(BACKUPS);
     if std::fs::read_dir(&backups).is_ok_and(|mut there| there.next().is_some()) {
         draw::note(&format!("backups still hold what was erased: those in {}, and all others", backups.display()));
@@ -149,20 +148,36 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
     Ok(ExitCode::SUCCESS)
 }
 
-/// Erases a customer from live state, also by those of their keys that the lake knows. Before the lake, where there is one: whoever
-/// repeats this after a crash finds them there again.
-async fn erase_live(home: &Home, live: &Live, text: &str) -> Result<keep::Erased, Error> {
-    let (kind, value) = key(text)?;
-    let mut keys = vec![(kind.to_owned(), value.to_owned())];
-    match Lake::open(&home.path).await {
-        Err(lake::Error::NoLake { .. }) => {}
-        lake => {
-            if let Ok(found) = lake?.person(text, &home.rules()).await? {
-                keys.extend(found.keys);
-            }
+/// Erases a customer from live state, if there is any, and from the lake, by the keys by which either knows them; gives the lake,
+/// what it says of that, and what live state had.
+async fn erase_everywhere(
+    home: &Home,
+    live: Option<&Live>,
+    key: (&str, &str),
+) -> Result<(Lake, Receipt, Option<keep::Erased>), Error> {
+    // Until the lake has forgotten them, too: other nodes may be learning from it.
+    let _nobody_tells = match live {
+        Some(live) => Some(live.history.nobody_tells().await?),
+        None => None,
+    };
+    let mut lake = match live {
+        Some(live) => {
+            live.export().await?;
+            // What is known live alone need not have come to a lake yet.
+            Lake::open_or_create(&home.path).await?
         }
-    }
-    Ok(live.engine.erase(&keys).await?)
+        None => Lake::open(&home.path).await?,
+    };
+    let mut forgotten = None::<Forgotten>;
+    let forget = async |keys: &[(String, String)]| {
+        let Some(live) = live else { return Ok(BTreeSet::new()) };
+        let more = live.engine.erase(keys).await?;
+        let theirs = more.keys.clone();
+        forgotten.get_or_insert_default().add(more);
+        Ok::<_, Error>(theirs)
+    };
+    let receipt = lake.erase_with_live(key, &home.rules(), &jiff::Timestamp::now().to_string(), forget).await?;
+    Ok((lake, receipt, forgotten.map(|forgotten| forgotten.erased)))
 }
 
 /// Takes back the link between two keys.

@@ -1,6 +1,7 @@
 //! Who is erased, and who is taken apart, with a server and without.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::CHARTER;
 use crate::support::{Place, Running, ask, desireline};
@@ -81,4 +82,92 @@ fn who_is_known_live_alone_is_erased_with_a_receipt() {
         assert_eq!(running.admin("GET /api/v1/customers/user_id:stays", "").0, if has_lake { 200 } else { 404 });
         running.stop();
     }
+}
+
+#[test]
+fn who_is_erased_is_named_by_kind_and_value_in_either_place() {
+    let place = Place::new(CHARTER);
+    let running = place.start();
+    running.send(r#"{"userId":"auth0:abc","event":"Order"}"#);
+    let refused = ask(&running.address, "POST /v1/track", "", r#"{"userId":"abc 0"}"#).expect("it answers");
+    assert_eq!(refused.0, 400, "it says not what happened");
+    running.stop();
+    assert!(place.run(&["customer", "customer:0"]).0 == 0 && place.run(&["customer", "auth0:abc"]).0 == 0);
+    for other in ["auth0:abc", "customer:0", "user_id :auth0:abc"] {
+        let (code, out, why) = place.run(&["erase", other]);
+        assert_eq!(code, 4, "{other}: {out}");
+        assert!(why.contains("`user_id:auth0:abc`"), "{why}");
+    }
+    let running = place.start();
+    assert_eq!(running.admin("GET /api/v1/customers/user_id:auth0:abc", "").0, 200, "known live");
+    running.stop();
+    let receipt = place.json(&["erase", "user_id:auth0:abc"]);
+    assert_eq!((&receipt["events"], &receipt["live"]["keys"]), (&1.into(), &1.into()), "{receipt}");
+    assert_eq!(receipt["quarantined_rows"], 0, "that is somebody else's: {receipt}");
+    assert_eq!(files_with(&place.home, b"auth0"), [""; 0].map(std::path::PathBuf::from));
+}
+
+#[test]
+fn who_is_one_with_somebody_because_a_person_says_so_is_erased_by_either_key() {
+    // A key that no event came with before it was said, one with which one came after it, and one that has more.
+    for key in ["email:gone@x.org", "email:late@x.org", "user_id:gone-user"] {
+        let place = Place::new(CHARTER);
+        let running = place.start();
+        running.send(r#"{"userId":"gone-user","event":"Order"}"#);
+        for email in ["gone@x.org", "late@x.org"] {
+            let consent = format!("PUT /api/v1/customers/email:{email}/consent");
+            assert_eq!(running.admin(&consent, r#"{"marketing": true}"#).0, 200);
+            let pair = format!(
+                r#"{{"from":{{"kind":"email","value":"{email}"}},"to":{{"kind":"user_id","value":"gone-user"}}}}"#
+            );
+            assert_eq!(running.admin("POST /api/v1/links", &pair).1["changed"], true);
+        }
+        running.send(r#"{"context":{"traits":{"email":"late@x.org"}},"anonymousId":"gone-device","event":"Visit"}"#);
+        running.stop();
+        let known = place.json(&["customer", "user_id:gone-user"]);
+        assert_eq!(known["keys"].as_array().map(Vec::len), Some(4), "{known}");
+        let receipt = place.json(&["erase", key]);
+        assert_eq!((&receipt["events"], &receipt["live"]["keys"]), (&2.into(), &4.into()), "{key}: {receipt}");
+        for name in ["gone-", "gone@", "late@"] {
+            assert_eq!(files_with(&place.home, name.as_bytes()), [""; 0].map(std::path::PathBuf::from), "{name}");
+        }
+    }
+}
+
+#[test]
+fn rejected_rows_of_who_was_erased_before_go_with_a_receipt() {
+    let place = Place::new(CHARTER);
+    let refuse = || {
+        let running = place.start();
+        assert_eq!(ask(&running.address, "POST /v1/track", "", r#"{"userId":"u9"}"#).expect("it answers").0, 400);
+        running
+    };
+    let running = refuse();
+    assert_eq!(running.admin("PUT /api/v1/customers/user_id:u9/consent", r#"{"marketing": true}"#).0, 200);
+    running.stop();
+    assert_eq!(place.json(&["erase", "user_id:u9"])["quarantined_rows"], 1);
+    // As in a second home on the same live state.
+    refuse().stop();
+    let receipt = place.json(&["erase", "user_id:u9"]);
+    assert_eq!((&receipt["quarantined_rows"], &receipt["live"]["keys"]), (&1.into(), &0.into()), "{receipt}");
+    assert_eq!(place.run(&["erase", "user_id:u9"]).0, 4);
+}
+
+#[test]
+fn nobody_is_forgotten_live_while_another_writes_to_the_lake() {
+    let place = Place::new(CHARTER);
+    let running = place.start();
+    running.send(r#"{"userId":"u1","event":"Order"}"#);
+    running.stop();
+    let lock = std::fs::File::create(place.home.join("lock")).expect("a file");
+    lock.lock().expect("nobody writes");
+    let mut erasing =
+        desireline().arg("--home").arg(&place.home).args(["erase", "user_id:u1"]).spawn().expect("the program starts");
+    // By then it has come as far as it can.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(erasing.try_wait().expect("it can be asked").is_none(), "it waits");
+    erasing.kill().and_then(|()| erasing.wait()).expect("it is ended");
+    drop(lock);
+    let receipt = place.json(&["erase", "user_id:u1"]);
+    assert_eq!((&receipt["live"]["keys"], &receipt["events"]), (&1.into(), &1.into()), "{receipt}");
 }

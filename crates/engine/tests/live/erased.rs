@@ -18,9 +18,9 @@ fn visit(ids: &str) -> String {
 impl Shop {
     fn erase(&self, kind: &str, value: &str) -> Erased {
         let keys = [(kind.to_owned(), value.to_owned())];
-        let erased = block_on(self.engine.erase(&keys)).expect("memory is there");
+        let forgotten = block_on(self.engine.erase(&keys)).expect("memory is there");
         self.is_its_replay();
-        erased
+        forgotten.erased
     }
 
     fn events_of(&self, kind: &str, value: &str) -> u64 {
@@ -204,6 +204,7 @@ fn who_becomes_one_with_somebody_while_being_erased_goes_with_them() {
         assert!(watched.before_erasing.0.lock().expect("nobody panics").is_none(), "it has happened");
         for (kind, value) in [("user_id", "u1"), ("anonymous_id", "a1"), ("anonymous_id", "a9")] {
             assert!(shop.customer(kind, value).is_none(), "{value}: {erased:?}");
+            assert!(erased.keys.contains(&(kind.to_owned(), value.to_owned())), "{value}: {erased:?}");
             assert!(!shop.holds(value), "{value} at {time}");
         }
         assert_eq!(block_on(shop.keep.states(0, None, 9)).expect("memory is there").len(), 1, "that of u2");

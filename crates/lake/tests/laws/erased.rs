@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use charter::keys::{Key, Keys as KeysOfCharter};
 use event::{Column, Normalise};
-use lake::{ImportOptions, Lake, Writer};
+use lake::{Error, ImportOptions, Lake, Writer};
 use listen::stitch::{KeyRule, Rules};
 use listen::{Reason, Rejection, Sink as _};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -333,5 +333,84 @@ fn rows_that_waited_for_who_is_erased_stay_with_their_own_key() {
         lake.erase(user, &by, "now").await.expect("erased");
         let told = without_ballast(sequences_by(home.path(), &by).await);
         assert_eq!(told, [(vec![("b".to_owned(), 2), ("later".to_owned(), 4)], 1)].into());
+    });
+}
+
+/// Puts rows into the quarantine.
+async fn refuse(home: &Path, rows: &[&str]) {
+    let lake = Lake::open_or_create(home).await.expect("a lake");
+    let mut importer = lake.importer(ImportOptions::default()).await.expect("an importer");
+    importer.begin_file("bad.csv").expect("a file");
+    for (line, row) in (1..).zip(rows) {
+        let (reason, detail) = (Reason::MissingEvent, "it says not what happened".into());
+        importer.reject(&Rejection { line, reason, detail, row: row.as_bytes() }).expect("it is put aside");
+    }
+    importer.finish().await.expect("committed");
+}
+
+#[test]
+fn who_is_named_by_rejected_rows_alone_is_erased_from_them() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        refuse(home.path(), &["u9,never", "+49 (0)30 123-456,never", "abc,12,null,never"]).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        // Numbers of ours, values with a colon, and what names nobody.
+        for other in [("customer", "12"), ("auth0", "abc"), ("user_id", "null"), ("user_id ", "u9"), ("erased", "12")] {
+            let erased = lake.erase(other, &by, "now").await;
+            assert!(matches!(erased, Err(Error::NotFound { .. })), "{other:?}: {erased:?}");
+        }
+        for key in [("user_id", "u9"), ("phone", "0049 30 123456")] {
+            let receipt = lake.erase(key, &by, "now").await.expect("it is named");
+            assert_eq!((receipt.quarantined_rows, receipt.keys.len()), (1, 0), "{receipt:?}");
+            assert!(matches!(lake.erase(key, &by, "now").await, Err(Error::NotFound { .. })), "{key:?} is gone");
+        }
+    });
+}
+
+#[test]
+fn whoever_has_a_key_that_live_state_knew_is_erased_too() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let row = |of: &[(&'static str, &str)], event, at| Row::new(keys(of), event, at);
+        let rows = [
+            row(&[("user_id", "gone-1")], "a", 1),
+            row(&[("user_id", "gone-2"), ("email", "gone-2@x.org")], "b", 2),
+            row(&[("user_id", "stays")], "c", 3),
+        ];
+        import_by(home.path(), &spread(&rows), &by).await;
+        refuse(home.path(), &["gone-1", "gone-3", "stays"]).await;
+        let (mut lake, mut asked) = (Lake::open(home.path()).await.expect("a lake"), Vec::new());
+        let own = |(kind, value): (&str, &str)| (kind.to_owned(), value.to_owned());
+        let (device, email) = (own(("anonymous_id", "gone-3")), own(("email", "gone-2@x.org")));
+        // Live state knows by a device alone that the first two are one, and a third by what the lake says of the second.
+        let forget = async |keys: &[(String, String)]| {
+            asked.push(keys.to_vec());
+            let theirs = [device.clone(), own(("user_id", "gone-1")), own(("user_id", "gone-2"))];
+            Ok::<_, Error>(theirs.into_iter().filter(|_| asked.len() == 1).collect())
+        };
+        let receipt = lake.erase_with_live(("anonymous_id", "gone-3"), &by, "now", forget).await.expect("erased");
+        assert_eq!((receipt.events, receipt.quarantined_rows), (2, 2), "{receipt:?}");
+        assert_eq!(receipt.keys, [("email".to_owned(), 1), ("user_id".to_owned(), 2)].into());
+        assert_eq!((asked[0].as_slice(), asked.len()), ([device].as_slice(), 2));
+        assert!(asked[1].contains(&email), "what the lake knows besides: {asked:?}");
+        assert_eq!(named_in(home.path(), &BTreeSet::from(["gone".to_owned()])), []);
+        assert_eq!(events_of(home.path()).len(), 1);
+    });
+}
+
+#[test]
+fn what_cannot_be_forgotten_live_stays_in_the_lake_and_waits_for_nobody() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        import_by(home.path(), &[Row::new(keys(&[("user_id", "u")]), "a", 1)], &by).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let fails = async |_: &[(String, String)]| {
+            let lock = std::fs::File::open(home.path().join("lock")).expect("a lock");
+            assert!(lock.try_lock().is_err(), "nobody else writes meanwhile");
+            Err(Error::Interrupted)
+        };
+        let erased = lake.erase_with_live(("user_id", "u"), &by, "now", fails).await;
+        assert!(matches!(erased, Err(Error::Interrupted)), "{erased:?}");
+        assert_eq!(lake.size(&by).await.expect("a size").0, 1);
     });
 }
