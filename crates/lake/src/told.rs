@@ -166,6 +166,8 @@ impl Lake {
     /// What was not told until now and has been, as it rides in a commit: the latest takes the place of the oldest, or goes on
     /// where the one before it ends.
     async fn now_told(&self, before_seq: i64) -> Result<Numbers, Error> {
+        // Who was slower may say less than others have said by now.
+        let before_seq = before_seq.max(self.number(number::TOLD_SEQ).await?);
         let mut count = usize::try_from(self.number(number::TOLD).await?).unwrap_or_default();
         let mut last = match count.checked_sub(1) {
             Some(last) => Some(self.range(number::TOLD, last % TOLD_RANGES).await?),

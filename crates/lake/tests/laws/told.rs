@@ -255,6 +255,22 @@ fn where_two_write_in_turn_neither_reads_the_whole_log_to_know_that_all_is_told(
 }
 
 #[test]
+fn who_says_late_how_much_was_told_takes_nothing_back() {
+    runtime().block_on(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let row = |n: i64| Row::new(vec![("user_id", format!("u{n}"))], "a", n);
+        import(home.path(), &(0..5).map(row).collect::<Vec<_>>()).await;
+        let mut writer = Writer::new(home.path());
+        for seq in [5, 3] {
+            note(&mut writer, Origin::Live { until: None }, Some(Told::Before(seq))).await;
+        }
+        assert!(!writer.has_untold().await.expect("read"));
+        let lake = Lake::open(home.path()).await.expect("a lake");
+        assert_eq!(lake.told_before().await.expect("read"), 5);
+    });
+}
+
+#[test]
 fn what_people_said_of_keys_without_an_event_is_known_when_one_comes() {
     runtime().block_on(async {
         let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
