@@ -235,25 +235,25 @@ impl History for LakeHistory {
 
     async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
         let lake = self.clone();
-        let work = async move || {
-            if part.until().saturating_sub(part.from()) < BEHIND {
-                keep::give_way();
-            }
-            lake.take_in(&part).await
-        };
+        let gives_way = part.until().saturating_sub(part.from()) < BEHIND;
         let thread = std::thread::Builder::new().name(HANDING_OVER.to_owned());
-        apart(work, |work| thread.spawn(work).map(drop)).await
+        apart(gives_way, async move || lake.take_in(&part).await, |work| thread.spawn(work).map(drop)).await
     }
 }
 
 /// Does it in a thread that `start` starts. Sorting and writing would keep requests waiting: it is done beside them, and after them
-/// as long as it keeps up. In a runtime of its own, because threads that are started for it give way as it does.
+/// where it gives way. In a runtime of its own, because threads that are started for it give way as it does.
 async fn apart(
+    gives_way: bool,
     work: impl AsyncFnOnce() -> Result<(), lake::Error> + Send + 'static,
     start: impl FnOnce(Box<dyn FnOnce() + Send>) -> std::io::Result<()>,
 ) -> Result<(), Error> {
     let (taken, taking) = tokio::sync::oneshot::channel();
     let work = move || {
+        // First: making the runtime starts one of those threads.
+        if gives_way {
+            keep::give_way();
+        }
         // Made here: where no thread can be started this is dropped by a worker of the server, on which no runtime may be.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -275,8 +275,32 @@ mod tests {
     #[tokio::test]
     async fn where_no_thread_can_be_started_it_can_be_tried_again() {
         let none = |_| Err(std::io::ErrorKind::WouldBlock.into());
-        let done = apart(async || Ok(()), none).await;
+        let done = apart(false, async || Ok(()), none).await;
         assert!(matches!(done, Err(Error::Unavailable(_))), "{done:?}");
-        apart(async || Ok(()), |work| std::thread::Builder::new().spawn(work).map(drop)).await.expect("done");
+        apart(false, async || Ok(()), in_a_thread).await.expect("done");
+    }
+
+    fn in_a_thread(work: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
+        std::thread::Builder::new().spawn(work).map(drop)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn threads_that_are_started_for_it_give_way_as_it_does() {
+        let niceness = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("the system tells it");
+            let (_, fields) = stat.rsplit_once(')').expect("a name");
+            fields.split_whitespace().nth(16).expect("a niceness").parse::<i32>().expect("a number")
+        };
+        let (tell, told) = std::sync::mpsc::channel();
+        let work = async move || {
+            let beside = tokio::spawn(async move { niceness() }).await.expect("no panic");
+            let _ = tell.send([niceness(), beside]);
+            Ok(())
+        };
+        apart(true, work, in_a_thread).await.expect("done");
+        let [own, beside] = told.recv().expect("told");
+        assert!(own > niceness(), "{own}");
+        assert_eq!(beside, own);
     }
 }
