@@ -45,6 +45,17 @@ pub(crate) enum Error {
     File { doing: &'static str, path: PathBuf, source: std::io::Error },
 }
 
+/// What happened, with what lies behind it.
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut behind = error.source();
+    while let Some(source) = behind {
+        text = format!("{text}: {source}");
+        behind = source.source();
+    }
+    text
+}
+
 /// Exit codes, one per next step of the caller; listed in `docs/exit-codes.md`.
 mod code {
     pub(super) const FAILED: u8 = 1;
@@ -74,13 +85,7 @@ impl Error {
 
     /// What happened, with what lies behind it.
     pub(crate) fn in_full(&self) -> String {
-        let mut text = self.to_string();
-        let mut behind = std::error::Error::source(self);
-        while let Some(source) = behind {
-            text = format!("{text}: {source}");
-            behind = source.source();
-        }
-        text
+        in_full(self)
     }
 
     /// What the command ends with.

@@ -134,7 +134,7 @@ pub(crate) fn keys_json<'a>(keys: impl Iterator<Item = (&'a str, &'a str)>, out:
 
 /// The nodes of keys as [`keys_text`] wrote them; none of an event that is nobody's.
 pub(crate) fn nodes_of_keys(graph: &Graph, text: &str, nodes: &mut Vec<Node>) -> Result<(), Error> {
-    let bad = || Error::Corrupt { what: format!("keys {text:?} of an event are not a JSON object of known keys") };
+    let bad = || Error::Corrupt { what: "keys of an event are not a JSON object of known keys".to_owned() };
     nodes.clear();
     let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).map_err(|_| bad())?;
     for (kind, value) in &keys {
@@ -151,7 +151,7 @@ pub(crate) fn nodes_of_keys(graph: &Graph, text: &str, nodes: &mut Vec<Node>) ->
 
 /// Keys as [`keys_json`] wrote them, without these.
 pub(crate) fn keys_without(graph: &Graph, text: &str, gone: &BTreeSet<Node>) -> Result<String, Error> {
-    let bad = || Error::Corrupt { what: format!("keys {text:?} of an event are not a JSON object") };
+    let bad = || Error::Corrupt { what: "keys of an event are not a JSON object".to_owned() };
     let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).map_err(|_| bad())?;
     let values = |value: &'_ serde_json::Value| match value {
         serde_json::Value::Array(values) => values.clone(),

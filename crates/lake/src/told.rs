@@ -361,7 +361,7 @@ fn tell_batch<E>(batch: &RecordBatch, each: impl Fn(&[Event<'_>]) -> Result<(), 
 }
 
 fn keys_of(text: &str) -> Result<Vec<(String, String)>, Error> {
-    let bad = |_| Error::Corrupt { what: format!("keys {text:?} of an event are not a JSON object of texts") };
+    let bad = |_| Error::Corrupt { what: "keys of an event are not a JSON object of texts".to_owned() };
     let kinds: BTreeMap<String, Values> = serde_json::from_str(text).map_err(bad)?;
     let mut keys = Vec::new();
     for (kind, values) in kinds {

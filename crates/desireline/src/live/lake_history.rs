@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use listen::{NamesNobody, Reason, Rejection, Sink, Stop};
 use tokio::sync::watch;
 
 use crate::draw;
+use crate::error::in_full;
 
 /// How often it is tried to have the turn to hand over.
 pub(super) const TURN_EVERY: Duration = Duration::from_millis(100);
@@ -241,6 +242,51 @@ impl History for LakeHistory {
     }
 }
 
+/// The history of a server, which tries again and again where it takes nothing in: it says why, once, until something is taken in
+/// or it is for another reason.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    history: Arc<LakeHistory>,
+    why: Mutex<Option<String>>,
+}
+
+impl Watched {
+    pub(crate) fn new(history: Arc<LakeHistory>) -> Self {
+        Self { history, why: Mutex::new(None) }
+    }
+
+    fn say(&self, error: &Error) {
+        if is_anothers_turn(error) {
+            return;
+        }
+        let why = match error {
+            Error::Unavailable(cause) => in_full(cause),
+            other => in_full(other),
+        };
+        let mut said = self.why.lock().expect("no holder of this lock panics");
+        if said.as_ref() != Some(&why) {
+            let text = format!("the lake takes nothing in, and it is tried again every second: {why}");
+            draw::remark("lake_waits", &text, &[]);
+            *said = Some(why);
+        }
+    }
+}
+
+#[async_trait]
+impl History for Watched {
+    async fn reached(&self) -> Result<Reached, Error> {
+        self.history.reached().await.inspect_err(|error| self.say(error))
+    }
+
+    async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
+        let taken = self.history.take(part).await.inspect_err(|error| self.say(error));
+        if taken.is_ok() {
+            *self.why.lock().expect("no holder of this lock panics") = None;
+        }
+        taken
+    }
+}
+
 /// Does it in a thread that `start` starts. Sorting and writing would keep requests waiting: it is done beside them, and after them
 /// where it gives way. In a runtime of its own, because threads that are started for it give way as it does.
 async fn apart(
@@ -265,7 +311,8 @@ async fn apart(
         let _ = taken.send(done.and_then(|runtime| runtime.block_on(work()).map_err(unavailable)));
     };
     start(Box::new(work)).map_err(|error| Error::Unavailable(Arc::new(error)))?;
-    taking.await.map_err(|error| Error::Damaged(error.to_string()))?
+    // Nothing else keeps it from saying how it ended.
+    taking.await.map_err(|_| Error::Damaged("a panic ended the thread that hands over".to_owned()))?
 }
 
 #[cfg(test)]
@@ -302,5 +349,11 @@ mod tests {
         let [own, beside] = told.recv().expect("told");
         assert!(own > niceness(), "{own}");
         assert_eq!(beside, own);
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_handing_over_is_an_error() {
+        let done = apart(false, async || panic!("the disk is made of cheese"), in_a_thread).await;
+        assert!(matches!(&done, Err(Error::Damaged(why)) if why.contains("panic")), "{done:?}");
     }
 }

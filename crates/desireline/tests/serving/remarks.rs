@@ -1,7 +1,8 @@
 //! What the server says while it runs: by names that stay, and in time.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -84,4 +85,29 @@ fn whoever_gives_write_keys_alone_is_told_that_nobody_can_make_keys() {
     let mut remarks = Remarks::of(&place, &["--write-key", "wk_test"]);
     let said = remarks.next("no_admin_key");
     assert!(said["text"].as_str().is_some_and(|text| text.contains("--api-key")), "{said}");
+}
+
+#[test]
+fn why_nothing_is_handed_over_is_told_once() {
+    let place = Place::new(DELIVERING);
+    let mut remarks = Remarks::of(&place, &["--write-key", "wk_test", "--api-key", "ak_test"]);
+    let listening = remarks.next("listening");
+    let address = listening["address"].as_str().expect("an address").trim_start_matches("http://");
+    // Where the rows of an import are sorted.
+    let in_the_way = place.home.join("tmp");
+    std::fs::write(&in_the_way, "").expect("a file");
+    let visit = r#"{"userId":"u1","event":"Visit"}"#;
+    assert_eq!(ask(address, "POST /v1/track", "", visit).expect("it answers").0, 200);
+    let said = remarks.next("lake_waits");
+    let text = said["text"].as_str().expect("text");
+    assert!(text.contains(in_the_way.to_str().expect("text")) && !text.contains("u1"), "{text}");
+    // It is tried again by then.
+    std::thread::sleep(Duration::from_millis(2_500));
+    std::fs::remove_file(&in_the_way).expect("it is there");
+    let stopped = Command::new("sh").args(["-c", "kill -INT $0", &remarks.server.id().to_string()]).status();
+    assert!(stopped.expect("kill is there").success());
+    let more: Vec<String> = remarks.lines.by_ref().collect();
+    assert!(more.iter().any(|line| line.contains("stopped")), "{more:?}");
+    assert!(!more.iter().any(|line| line.contains("lake_waits")), "{more:?}");
+    assert!(place.json(&["sql", "select event from events"]).to_string().contains("Visit"));
 }
