@@ -9,7 +9,7 @@ use evidence::counted;
 use keep::Keep;
 use serve::{Given, Role, Server, Traces};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::args::{LogForm, ServeArgs};
 use crate::backup::{BACKUPS, Shelf, Whole};
@@ -98,23 +98,40 @@ async fn serve(
     background.spawn(Arc::clone(&engine).export(Arc::new(Watched::new(history)), stopping.clone()));
     background.spawn(follow(engine, stopping.clone()));
     background.spawn(live.clone().keep_time(stopping.clone()));
-    let until = async {
-        let next = tokio::select! {
+    let wanted = async {
+        tokio::select! {
             _ = ending.wait_for(|end| *end) => Ok(None),
             next = changed(home) => Ok(Some(next)),
             panic = panicked(&mut background) => Err(panic),
-        };
-        let _ = stop.send(true);
-        next
+        }
     };
-    let (next, listener, ()) = tokio::join!(until, serving, live.keep_learning(stopping));
+    let ((next, listener), ()) = tokio::join!(until(wanted, serving, stop), live.keep_learning(stopping));
     while let Some(done) = background.join_next().await {
         done.expect(PANICKED);
     }
-    Ok((next.expect(PANICKED), listener.expect(PANICKED)))
+    Ok((next.transpose().expect(PANICKED).flatten(), listener.expect(PANICKED)))
 }
 
 const PANICKED: &str = "a panic there is one here, too";
+
+/// Serves until something else is wanted, which is told by `stop`; gives what that is, and what the server ends with. One that ends
+/// by itself, as by a panic, is waited for no longer: nobody would be answered.
+async fn until<Next, Served>(
+    wanted: impl Future<Output = Next>,
+    mut serving: JoinHandle<Served>,
+    stop: watch::Sender<bool>,
+) -> (Option<Next>, Result<Served, JoinError>) {
+    let (next, served) = tokio::select! {
+        next = wanted => (Some(next), None),
+        served = &mut serving => (None, Some(served)),
+    };
+    let _ = stop.send(true);
+    let served = match served {
+        Some(served) => served,
+        None => serving.await,
+    };
+    (next, served)
+}
 
 /// Waits until one of these panics. A server in which something is done no more has to end: nobody would notice it.
 async fn panicked(background: &mut JoinSet<()>) -> JoinError {
@@ -233,5 +250,14 @@ mod tests {
         background.spawn(std::future::pending());
         assert!(panicked(&mut background).await.is_panic());
         assert_eq!(background.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_panics_is_waited_for_no_longer() {
+        let (stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn(async { panic!("the disk is made of cheese") });
+        let (next, served): (Option<()>, Result<(), _>) = until(std::future::pending(), serving, stop).await;
+        assert!(next.is_none() && served.is_err_and(|error| error.is_panic()));
+        assert!(*stopping.borrow(), "all others are told");
     }
 }
