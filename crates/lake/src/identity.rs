@@ -420,4 +420,22 @@ mod tests {
             assert_eq!(read, rows);
         }
     }
+
+    #[tokio::test]
+    async fn no_batch_of_keys_or_links_has_many_rows() {
+        let mut identity = Identity::new(Rules::default());
+        let keys: Vec<Node> = (0..5_000).map(|n| identity.graph.restore("user_id", &n.to_string())).collect();
+        let links: Vec<(Node, Node, i64)> = keys.iter().map(|key| (keys[0], *key, 1)).collect();
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut table = Table::create(folder.path(), LINKS, false).await.expect("made");
+        append(&mut table, LINKS, identity.links_batches(&links, false), links.len()).await.expect("written");
+        let mut rows = Vec::new();
+        let each = |batch: RecordBatch| {
+            rows.push(batch.num_rows());
+            Ok(())
+        };
+        read_each(Some(&table), None, each).await.expect("read");
+        assert!(rows.iter().all(|rows| *rows <= 1024), "{rows:?}");
+        assert_eq!(rows.iter().sum::<usize>(), links.len());
+    }
 }

@@ -29,12 +29,17 @@ pub(crate) const WAITING_FILES: i64 = 64;
 /// Rows in a row group of the events table: what a reader holds of one bucket at a time.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 20;
 
-/// Bytes of a run from which on it is compressed, as is one that a compressed one goes into. Whoever writes every second makes one for each bucket, soon to be merged with
-/// others: making ready to compress the columns of each would take longer than writing them.
+/// Bytes of a run from which on it is compressed, as is one that a compressed one goes into. Whoever writes every second makes
+/// one for each bucket, soon to be merged with others: making ready to compress the columns of each would take longer than
+/// writing them.
 pub(crate) const COMPRESSED_FROM: u64 = 256 << 10;
 
 /// Rows in a batch when a fold reads: its columns stay in the second-level cache.
 pub(crate) const BATCH_ROWS: usize = 16_384;
+
+/// Rows in a batch of keys or links. Those that programs wrote before have row groups of any size, and a text that is repeated
+/// takes up nothing there: a batch has room for keys of a mebibyte.
+pub(crate) const SMALL_BATCH_ROWS: usize = 1024;
 
 /// Bytes that one bucket's part of an import may take up in memory before it is written to its spill file.
 pub(crate) const SPILL_BUFFER_BYTES: usize = 256 << 10;

@@ -262,6 +262,11 @@ pub(crate) struct GroupReader {
 }
 
 impl GroupReader {
+    /// The same in batches of so many rows at most.
+    pub(crate) fn with_batch_rows(self, batch_rows: usize) -> Self {
+        Self { batch_rows, ..self }
+    }
+
     /// Starts to read the next group; whether there is one.
     fn open_next(&mut self) -> Result<bool, Error> {
         let Places { file, metadata } = &self.places;

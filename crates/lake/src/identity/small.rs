@@ -8,6 +8,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use crate::error::Error;
+use crate::limits::SMALL_BATCH_ROWS;
 use crate::open_file::OpenFile;
 use crate::run_file::{GroupReader, GroupWriter, Places};
 use crate::schema::{Column, arrow_schema};
@@ -82,7 +83,7 @@ pub(crate) async fn append(
 fn read_file(path: &Path, columns: Option<&[usize]>) -> Result<GroupReader, Error> {
     let places = Places::of_any(&OpenFile::open(path)?)?;
     let all: Vec<usize> = (0..places.columns()).collect();
-    Ok(places.read(columns.unwrap_or(&all), None))
+    Ok(places.read(columns.unwrap_or(&all), None).with_batch_rows(SMALL_BATCH_ROWS))
 }
 
 /// Writes rows that will take the place of all others of a small table, once a commit of the events has named the version
