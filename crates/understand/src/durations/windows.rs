@@ -83,7 +83,7 @@ fn places(first: u64, last: u64, below: u64) -> std::ops::RangeInclusive<usize> 
 }
 
 /// Durations around a window: all from the shortest on, which are so many longer at most, and how many are shorter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Near {
     from: u64,
     span: u64,
@@ -152,24 +152,28 @@ impl Room {
         self.near.iter_mut().for_each(Vec::clear);
         let [first, second] = &mut self.near;
         for part in parts {
-            if let [one, other] = all[..] {
-                for duration in part {
-                    if one.has(*duration) {
-                        first.push(*duration);
-                    }
-                    if other.has(*duration) {
-                        second.push(*duration);
+            match all[..] {
+                [one, other] if one != other => {
+                    for duration in part {
+                        if one.has(*duration) {
+                            first.push(*duration);
+                        }
+                        if other.has(*duration) {
+                            second.push(*duration);
+                        }
                     }
                 }
-            } else {
-                first.extend(part.iter().filter(|duration| all[0].has(**duration)));
+                // Where most are equal both windows lie among the same ones, which may be all of them.
+                _ => first.extend(part.iter().filter(|duration| all[0].has(**duration))),
             }
         }
-        let window = |((list, near), (first, last)): ((&mut Vec<u64>, &Near), &(u64, u64))| {
-            list.sort_unstable();
-            Window { below: *first, values: list[places(*first, *last, near.below)].to_vec() }
+        first.sort_unstable();
+        second.sort_unstable();
+        let window = |(near, (from, to)): (&Near, &(u64, u64))| {
+            let list = if *near == all[0] { &*first } else { &*second };
+            Window { below: *from, values: list[places(*from, *to, near.below)].to_vec() }
         };
-        self.near.iter_mut().zip(&all).zip(spans).map(window).collect()
+        all.iter().zip(spans).map(window).collect()
     }
 }
 
@@ -350,6 +354,21 @@ pub(super) fn unpacked(mut lists: Vec<List>) -> Vec<List> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn durations_that_are_alike_are_gathered_once() {
+        let mut list = vec![7; 100_000];
+        list[..1_000].fill(u64::MAX);
+        let mut room = Room::default();
+        let found = List::of([list.as_slice()].into_iter(), &mut room);
+        assert_eq!(room.near.each_ref().map(Vec::len), [99_000, 0]);
+        let spans = spans(100_000);
+        assert_eq!((found.windows.len(), spans.len()), (2, 2));
+        for (window, (first, last)) in found.windows.iter().zip(spans) {
+            let expected = vec![7; usize::try_from(last - first + 1).expect("few")];
+            assert_eq!((window.below, &window.values), (first, &expected));
+        }
+    }
 
     proptest! {
         #[test]
