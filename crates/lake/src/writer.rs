@@ -77,7 +77,7 @@ impl Writer {
             self.all_told = torn::unsaid_until(&log, version, number::UNTOLD)?;
         }
         if self.all_told.is_none() {
-            self.all_told = match Lake::open(&self.home).await {
+            self.all_told = match self.lake().await {
                 Err(Error::NoLake { .. }) => return Ok(false),
                 lake => all_told(&lake?).await?,
             };
@@ -104,7 +104,7 @@ impl Writer {
         {
             return stock.lake.log_position().await;
         }
-        match Lake::open(&self.home).await {
+        match self.lake().await {
             Err(Error::NoLake { .. }) => Ok(0),
             lake => lake?.log_position().await,
         }
