@@ -313,8 +313,9 @@ impl Table {
     }
 }
 
-/// How many of the latest files, of a bucket or of a small table, are merged with `new` rows. None, as long as there are few; then many at once, down
-/// to one that is much larger than all behind it: so every row is written again only a logarithmic number of times.
+/// How many of the latest files, of a bucket or of a small table, are merged with `new` rows. None, as long as there are few;
+/// then many at once, down to one that is much larger than all behind it: so every row is written again only a logarithmic
+/// number of times.
 pub(crate) fn due(runs: &[DataFile], new: u64) -> usize {
     if new == 0 || runs.len() < RUNS_MAX {
         return 0;

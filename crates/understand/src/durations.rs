@@ -180,7 +180,6 @@ impl Durations {
             self.pieces.push(Piece { slot, start: start as usize, len: (next - start) as usize });
         }
         self.cursors[slot] = Cursor { size, ..Cursor::default() };
-        self.cursors[slot].end = self.cursors[slot].next;
     }
 
     /// Notes that so many durations were added; beyond the budget they go into sketches.

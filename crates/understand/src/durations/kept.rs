@@ -120,7 +120,7 @@ impl Durations {
         }
         drop(all);
         self.forget();
-        // Others have use for the room, and whoever ends the program gives it back for longer.
+        // Others have use for the room, and a program that ends with it ends later.
         self.blocks = Vec::new();
         Kept::Exact(lists)
     }
