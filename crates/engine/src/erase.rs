@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keep::{Customer, Erased, Fate, KeyNumber, Logged, Wanted};
+use keep::{Customer, Erased, Fate, Key, KeyNumber, Logged, Wanted};
 use listen::stitch::Rules;
 
 use crate::counts::Counts;
@@ -41,7 +41,7 @@ impl Forgotten {
         erased.states += more.states;
         erased.timers += more.timers;
         erased.deliveries += more.deliveries;
-        erased.keys += more.keys;
+        erased.keys.extend(more.keys);
         erased.links += more.links;
         erased.entries += more.entries;
     }
@@ -114,7 +114,8 @@ impl Engine {
     /// Erases whomever these keys lead to, and adds what that was. Where another node has found them to be one with somebody
     /// meanwhile, it is a conflict: then they are to be looked for once more, by all keys that were found to be theirs.
     async fn try_erase(&self, wanted: &mut Wanted, forgotten: &mut Forgotten) -> Result<(), keep::Error> {
-        let gone = self.gone(wanted).await?;
+        let mut gone = self.gone(wanted).await?;
+        wanted.keys = gone.bytes.iter().cloned().collect();
         let numbers: Vec<Customer> = gone.numbers.iter().copied().collect();
         let under: BTreeSet<Customer> = &(&gone.numbers | &gone.elsewhere) | &BTreeSet::from([NOBODY]);
         let end = self.keep.log_span().await?.end;
@@ -126,9 +127,22 @@ impl Engine {
         if keys_now.iter().map(|key| key.number).collect::<BTreeSet<_>>() != gone.keys {
             return Err(keep::Error::Conflict(Box::default()));
         }
-        forgotten.add_erased(self.keep.erase(&numbers, &BTreeMap::new()).await?);
-        let named = keys_now.iter().filter_map(|key| key_of(&key.bytes));
+        let erased = self.keep.erase(&numbers, &BTreeMap::new()).await?;
+        let named = erased.keys.iter().filter_map(|key| key_of(&key.bytes));
         forgotten.keys.extend(named.map(|(kind, value)| (kind.to_owned(), value.to_owned())));
+        // Somebody may have become one with them in that moment: what is under the numbers of those keys is to go, too.
+        let late: Vec<&Key> = erased.keys.iter().filter(|key| !gone.keys.contains(&key.number)).collect();
+        let more: Vec<Customer> = late.iter().map(|key| Customer(key.number.0.into())).collect();
+        gone.keys.extend(late.iter().map(|key| key.number));
+        gone.numbers.extend(&more);
+        gone.bytes.extend(late.iter().map(|key| key.bytes.clone()));
+        wanted.keys = gone.bytes.iter().cloned().collect();
+        forgotten.add_erased(erased);
+        if !more.is_empty() {
+            forgotten.add_erased(self.keep.erase(&more, &BTreeMap::new()).await?);
+        }
+        let end = if more.is_empty() { end } else { 0 };
+        let numbers: Vec<Customer> = gone.numbers.iter().copied().collect();
         // What another node has taken in since the log was read; now it knows them no more.
         let mut fates = self.fates(&[NOBODY], end, &gone).await?;
         loop {
@@ -139,7 +153,6 @@ impl Engine {
             forgotten.erased.entries += self.keep.erase(&[], &std::mem::take(&mut fates)).await?.entries;
         }
         // A key of theirs that is there, by its number, became somebody else's in that moment. One of another number is of somebody new.
-        wanted.keys = gone.bytes.into_iter().collect();
         let mut there = self.keep.load(wanted).await?.keys.into_iter().flatten();
         if there.any(|(number, _)| gone.keys.contains(&number)) {
             return Err(keep::Error::Conflict(Box::default()));

@@ -222,7 +222,7 @@ pub enum Fate {
 }
 
 /// What an erasure deleted, for its receipt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Erased {
     /// States, of all generations.
     pub states: u64,
@@ -230,8 +230,8 @@ pub struct Erased {
     pub timers: u64,
     /// Deliveries, waiting and dead.
     pub deliveries: u64,
-    /// Keys.
-    pub keys: u64,
+    /// Keys, in no order: as they were when they went.
+    pub keys: Vec<Key>,
     /// Links and counter-links of those keys.
     pub links: u64,
     /// Entries of the log whose content was emptied.

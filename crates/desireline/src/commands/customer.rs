@@ -110,7 +110,7 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
     }
     let (lake, receipt, from_live) = done?;
     // Who was only asked about, or has only said what they consent to, is known live alone.
-    let were_known_live = from_live.is_some_and(|erased| erased.keys > 0 || erased.states > 0);
+    let were_known_live = from_live.as_ref().is_some_and(|erased| !erased.keys.is_empty() || erased.states > 0);
     if receipt.is_of_nobody() && !were_known_live {
         return Err(match lake.person(text, &home.rules()).await? {
             Err(alike) => nobody(text, &alike),
@@ -135,7 +135,7 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
             "states": erased.states,
             "timers": erased.timers,
             "deliveries": erased.deliveries,
-            "keys": erased.keys,
+            "keys": erased.keys.len(),
             "links": erased.links,
             "entries": erased.entries,
         });

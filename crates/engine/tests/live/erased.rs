@@ -58,7 +58,7 @@ fn who_is_erased_leaves_nothing() {
     shop.send(r#"{"type":"track","userId":"u1"}"#);
     let erased = shop.erase("anonymous_id", "a1");
     assert_eq!(
-        (erased.states, erased.timers, erased.keys, erased.links, erased.entries),
+        (erased.states, erased.timers, erased.keys.len(), erased.links, erased.entries),
         (2, 1, 2, 1, 2),
         "with the place where the device was"
     );
@@ -79,7 +79,7 @@ fn what_came_by_a_device_before_it_was_known_whose_it_is_goes_with_its_owner() {
     shop.send(r#"{"type":"identify","userId":"u1","anonymousId":"device"}"#);
     assert!(shop.holds("device") && shop.events_of("user_id", "u1") == 3);
     let erased = shop.erase("user_id", "u1");
-    assert_eq!((erased.keys, erased.links, erased.deliveries), (2, 1, 1));
+    assert_eq!((erased.keys.len(), erased.links, erased.deliveries), (2, 1, 1));
     assert!(!shop.holds("device") && !shop.holds("u1"));
     assert_eq!(block_on(shop.keep.states(0, None, 9)).expect("memory is there").len(), 1);
     let messages = block_on(shop.engine.messages(&|_| true, None, 10)).expect("the log can be read");
@@ -99,7 +99,7 @@ fn what_came_by_a_device_that_was_taken_from_somebody_stays() {
     assert!(block_on(shop.engine.unlink(("user_id", "u1"), ("anonymous_id", "a1"), &[])).expect("both are known"));
     let erased = shop.erase("user_id", "u1");
     // With the word that was said of both.
-    assert_eq!((erased.keys, erased.entries), (1, 3));
+    assert_eq!((erased.keys.len(), erased.entries), (1, 3));
     assert!(!shop.holds("u1") && shop.holds("a1"));
     assert_eq!(shop.events_of("anonymous_id", "a1"), 1);
     assert_eq!(shop.customer("anonymous_id", "a1").expect("known").timeline.len(), 1);
@@ -179,7 +179,7 @@ fn a_device_that_too_many_used_is_the_last_ones_when_the_others_are_erased() {
 #[test]
 fn who_becomes_one_with_somebody_while_being_erased_goes_with_them() {
     // The one who is both is named by the oldest key. Before the log is rewritten, and before what is known of them goes.
-    for (is_device_older, time) in [(true, 0), (false, 0), (true, 1)] {
+    for (is_device_older, time) in [(true, 0), (false, 0), (true, 1), (false, 1)] {
         let shop = Shop::new();
         let device = || drop(shop.send(&visit(r#""anonymousId":"a9""#)));
         if is_device_older {

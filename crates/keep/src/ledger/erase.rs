@@ -10,7 +10,7 @@ use crate::ledger::lease::Leases;
 use crate::ledger::parcel::Parcel;
 use crate::ledger::read::chunk_with;
 use crate::ledger::{chunk, keys};
-use crate::loaded::{Customer, Erased, Fate, KeyNumber};
+use crate::loaded::{Customer, Erased, Fate, Key, KeyNumber};
 use crate::store::{Draft, Read, Table, Writes};
 
 /// What erasing these customers writes, and what it deletes.
@@ -67,12 +67,12 @@ fn rewrite_log(read: &dyn Read, draft: &mut Draft<'_>, entries: &BTreeMap<u64, F
 fn erase_keys(draft: &mut Draft<'_>, customer: Customer, erased: &mut Erased) -> Result<(), Error> {
     for key_of in draft.rows(Table::KeysOf, &keys::customer(customer))?.into_keys() {
         let number = KeyNumber(Eye::new(&key_of[8..]).u32()?);
-        if let Some(row) = draft.get(Table::Numbers, &keys::number(number))? {
-            draft.remove(Table::Keys, row[8..].to_vec());
-        }
+        let row = draft.get(Table::Numbers, &keys::number(number))?;
+        let bytes = row.map(|row| row[8..].to_vec()).unwrap_or_default();
+        draft.remove(Table::Keys, bytes.clone());
         draft.remove(Table::Numbers, keys::number(number));
         draft.remove(Table::KeysOf, key_of);
-        erased.keys += 1;
+        erased.keys.push(Key { number, customer, bytes });
         for link in draft.rows(Table::Links, &keys::number(number))?.into_keys() {
             let mut eye = Eye::new(&link[4..]);
             let (other, undo) = (KeyNumber(eye.u32()?), eye.u8()? != 0);

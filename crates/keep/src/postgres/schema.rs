@@ -10,6 +10,7 @@ use crate::ledger::chunk;
 use crate::limits::SCHEMA_FORMAT;
 use crate::loaded::{Customer, Erased, Fate};
 use crate::postgres::connection::explain;
+use crate::postgres::key;
 
 const TABLES: &str = include_str!("schema.sql");
 
@@ -55,12 +56,13 @@ pub(super) async fn erase(
                  and keys.customer = any($1::bigint[])";
     // First, because it takes long, and the one who writes waits for whoever has deleted a state: with commits about others.
     let entries = rewrite_log(&transaction, entries).await?;
+    let keys = "delete from keys where customer = any($1::bigint[]) returning number, customer, bytes";
     let erased = Erased {
         states: delete("states").await?,
         timers: delete("timers").await?,
         deliveries: delete("outbox").await?,
         links: transaction.execute(links, &[&gone]).await.map_err(failed)?,
-        keys: delete("keys").await?,
+        keys: transaction.query(keys, &[&gone]).await.map_err(failed)?.iter().map(key).collect::<Result<_, _>>()?,
         entries,
     };
     transaction.commit().await.map_err(failed)?;

@@ -1,5 +1,7 @@
 //! Cases about everything at once.
 
+use std::collections::BTreeSet;
+
 use keep::{
     Change, Commit, Customer, Entry, Erased, Error, Keep, Key, KeyNumber, Link, MessageId, RecordChange, StateChange,
     Timer, Version, Wanted,
@@ -42,7 +44,9 @@ pub(crate) async fn erased_customers_are_nowhere(home: &mut Home) {
     .await
     .unwrap();
     let erased = keep.erase(&[Customer(10), Customer(77)], &all_of(&*keep, &[10]).await).await.unwrap();
-    assert_eq!(erased, Erased { states: 2, timers: 2, deliveries: 1, keys: 2, links: 2, entries: 2 });
+    let keys: BTreeSet<Key> = erased.keys.iter().cloned().collect();
+    assert_eq!(keys, everything(10).keys.into_iter().collect());
+    assert_eq!(erased, Erased { states: 2, timers: 2, deliveries: 1, keys: erased.keys.clone(), links: 2, entries: 2 });
     assert_eq!(keep.erase(&[Customer(10)], &all_of(&*keep, &[10]).await).await.unwrap(), Erased::default());
 
     assert_eq!(state(&*keep, 10).await.0, Version::NONE);
