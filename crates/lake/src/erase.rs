@@ -93,7 +93,7 @@ impl Lake {
         let identity = self.identity(rules.clone()).await?;
         let (graph, customers) = (&identity.graph, identity.graph.resolve());
         let owned = |(kind, value): (&str, &str)| (kind.to_owned(), value.to_owned());
-        let comparable = rules.comparable(key.0, key.1).map(|value| (key.0.to_owned(), value));
+        let comparable = rules.comparable(key.0, key.1).map(|value| (key.0.to_owned(), value.into_owned()));
         let mut keys: BTreeSet<Key> = comparable.into_iter().chain([owned(key)]).collect();
         let (mut told, mut known_live) = (BTreeSet::new(), false);
         let gone = loop {
