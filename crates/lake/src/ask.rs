@@ -144,6 +144,9 @@ impl Question<'_> {
     }
 }
 
+/// What a view has counted, by group, on each core.
+type OfCores = BTreeMap<usize, Vec<Box<dyn AnyFold>>>;
+
 /// What several cores have seen of these questions, as one; where `keeping` says so, it is kept for the next time. Every view is
 /// put together by itself, and what takes longest begins first, so that no core waits long for another.
 pub(crate) fn put_together(
@@ -157,8 +160,8 @@ pub(crate) fn put_together(
         dues: Dues::default(),
     };
     let mut all: Vec<Counted> = questions.iter().map(nothing).collect();
-    // By question and view, by group, by core.
-    let mut views: BTreeMap<[usize; 2], BTreeMap<usize, Vec<Box<dyn AnyFold>>>> = BTreeMap::new();
+    // By question and view.
+    let mut views: BTreeMap<[usize; 2], OfCores> = BTreeMap::new();
     for core in cores {
         let mut seen = core.into_iter();
         for (number, counted) in all.iter_mut().enumerate() {

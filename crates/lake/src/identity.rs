@@ -273,7 +273,8 @@ impl Identity {
         customers_table: &mut Table,
         links_table: &mut Table,
         customers: &Customers,
-        (links, undone): (&[(Node, Node, i64)], &[(Node, Node, i64)]),
+        links: &[(Node, Node, i64)],
+        undone: &[(Node, Node, i64)],
     ) -> Result<Vec<PathBuf>, Error> {
         let (mut merged, rows) = (Vec::new(), links.len() + undone.len());
         if rows > 0 {

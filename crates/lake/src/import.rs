@@ -275,7 +275,7 @@ impl Importer {
             ..Imported::default()
         };
         let Stock { customers_table, links_table, identity, .. } = &mut self.stock;
-        let merged = identity.save(customers_table, links_table, &customers, (&news, &[])).await?;
+        let merged = identity.save(customers_table, links_table, &customers, &news, &[]).await?;
         identity.are_filed(&customers, !work.moves.is_empty());
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
         let mut numbers: Numbers =

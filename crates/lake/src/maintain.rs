@@ -179,7 +179,7 @@ impl Lake {
         let taken_back: Vec<_> = identity.graph.undone().filter(|link| !undone.contains(link)).collect();
         let (mut customers_table, mut links_table) = self.identity_tables(lock).await?;
         let customers = identity.graph.resolve();
-        let merged = identity.save(&mut customers_table, &mut links_table, &customers, (&said, &taken_back)).await?;
+        let merged = identity.save(&mut customers_table, &mut links_table, &customers, &said, &taken_back).await?;
         // Where nothing is new, a process that was killed may not have come further than this.
         let version = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
         if self.events.transaction(number::LINKS).await? != Some(version) {
