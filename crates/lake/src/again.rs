@@ -62,9 +62,7 @@ pub(crate) fn go_on<'q>(
             let Going { number, question, before, mut counted, .. } = going;
             let again = Again { bytes: before.kept.bytes(), events };
             // What cannot be kept cannot be trusted to be complete either.
-            let folds = counted.groups.iter_mut().flatten();
-            let besides = (counted.left_out.as_slice(), &counted.dues);
-            if keeping.keep(&question.names[0], &question.vocabulary, folds, besides, Some(again)) {
+            if keeping.keep(&question.names, &question.vocabulary, &mut counted, Some(again)) == [true] {
                 answers[number] = Some(counted);
             }
         })?;

@@ -10,7 +10,6 @@ use journey::{AnyFold, Dues, Moments, Selection, Words, flag};
 use listen::stitch::Rules;
 
 use crate::again::go_on;
-use crate::cores::{AllCores, each_on_all_cores};
 use crate::error::Error;
 use crate::kept::{Counted, Keeping, Kept};
 use crate::lens::Lens;
@@ -142,74 +141,17 @@ impl Question<'_> {
             notes_dues: false,
         })
     }
-}
 
-/// What a view has counted, by group, on each core.
-type OfCores = BTreeMap<usize, Vec<Box<dyn AnyFold>>>;
-
-/// What several cores have seen of these questions, as one; where `keeping` says so, it is kept for the next time. Every view is
-/// put together by itself, and what takes longest begins first, so that no core waits long for another.
-pub(crate) fn put_together(
-    cores: Vec<Vec<Seen>>,
-    questions: &[&Question<'_>],
-    keeping: Option<&Keeping>,
-) -> Vec<Counted> {
-    let nothing = |question: &&Question<'_>| Counted {
-        groups: Vec::new(),
-        left_out: vec![LeftOut::new(); question.selected.len()],
-        dues: Dues::default(),
-    };
-    let mut all: Vec<Counted> = questions.iter().map(nothing).collect();
-    // By question and view.
-    let mut views: BTreeMap<[usize; 2], OfCores> = BTreeMap::new();
-    for core in cores {
-        let mut seen = core.into_iter();
-        for (number, counted) in all.iter_mut().enumerate() {
-            let mut group = 0;
-            for (left_out, seen) in counted.left_out.iter_mut().zip(seen.by_ref()) {
-                seen.left_out.into_iter().for_each(|(name, n)| *left_out.entry(name).or_default() += n);
-                counted.dues.merge(&seen.dues);
-                for folds in seen.groups {
-                    for (view, fold) in folds.into_iter().enumerate() {
-                        views.entry([number, view]).or_default().entry(group).or_default().push(fold);
-                    }
-                    group += 1;
-                }
-            }
+    /// What was seen by each of its selections, as one.
+    pub(crate) fn counted(&self, seen: impl Iterator<Item = Seen>) -> Counted {
+        let mut counted = Counted { groups: Vec::new(), left_out: Vec::new(), dues: Dues::default() };
+        for seen in seen.take(self.selected.len()) {
+            counted.groups.extend(seen.groups);
+            counted.left_out.push(seen.left_out);
+            counted.dues.merge(&seen.dues);
         }
+        counted
     }
-    let mut views: Vec<_> = views.into_iter().collect();
-    views.sort_by_cached_key(|(_, groups)| {
-        std::cmp::Reverse(groups.values().flatten().map(|fold| fold.size()).sum::<usize>())
-    });
-    let besides: Vec<(&[LeftOut], &Dues)> =
-        all.iter().map(|counted| (counted.left_out.as_slice(), &counted.dues)).collect();
-    let mut together = each_on_all_cores(views, |(place, groups)| {
-        let groups = groups.into_values().filter_map(|cores| cores.into_iter().reduce(merged));
-        (place, groups.collect::<Vec<_>>())
-    });
-    // One after the other, each with all cores: more threads than cores would be in each other's way.
-    together.iter_mut().flat_map(|(_, groups)| groups).for_each(|fold| fold.settle(&AllCores));
-    if let Some(keeping) = keeping {
-        each_on_all_cores(together.iter_mut().collect(), |([number, view], groups)| {
-            let (question, counted) = (questions[*number], &besides[*number]);
-            if let Some(name) = question.names.get(*view) {
-                keeping.keep(name, &question.vocabulary, groups.iter_mut(), *counted, None);
-            }
-        });
-    }
-    together.sort_by_key(|(place, _)| *place);
-    for ([number, _], folds) in together {
-        let groups = &mut all[number].groups;
-        groups.resize_with(folds.len(), Vec::new);
-        groups.iter_mut().zip(folds).for_each(|(group, fold)| group.push(fold));
-    }
-    all
-}
-
-fn merged(mut one: Box<dyn AnyFold>, other: Box<dyn AnyFold>) -> Box<dyn AnyFold> {
-    one.merge(other);
-    one
 }
 
 /// Whether every question asks no more of an event than there are flags.
@@ -250,10 +192,14 @@ impl Lake {
         let afresh: Vec<usize> = (0..questions.len()).filter(|n| counted[*n].is_none()).collect();
         if !afresh.is_empty() {
             let asked = asked(afresh.iter().map(|n| &questions[*n]));
-            let (cores, read) = show_all(&taken, &asked)?;
+            let (seen, read) = show_all(&taken, &asked)?;
             events += read;
-            let asked: Vec<&Question<'_>> = afresh.iter().map(|n| &questions[*n]).collect();
-            for (n, found) in afresh.into_iter().zip(put_together(cores, &asked, keeping)) {
+            let mut seen = seen.into_iter();
+            for n in afresh {
+                let mut found = questions[n].counted(seen.by_ref());
+                if let Some(keeping) = keeping {
+                    keeping.keep(&questions[n].names, &questions[n].vocabulary, &mut found, None);
+                }
                 counted[n] = Some(found);
             }
         }

@@ -16,6 +16,7 @@ use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{LeftOut, Taken, Vocabulary};
+use crate::cores::each_on_all_cores;
 use crate::error::Error;
 use crate::limits::{WRITTEN_MIN, WRITTEN_PER_EVENT};
 use crate::store::{Lake, number};
@@ -171,23 +172,40 @@ impl Keeping {
         Some(Kept { head, file, begins })
     }
 
-    /// Keeps what a view has counted in all groups, beside what else was seen by each selection; whether it can be kept. That
-    /// it could not be written does not matter here.
+    /// Keeps what each fold of a question has counted in all groups, different folds on different cores; by fold, whether it
+    /// can be kept. That it could not be written does not matter here.
     ///
     /// What went on from what was kept before is not written where that would take longer than reading once more what was
     /// read for it: then the next time goes on from what was kept before, too.
-    pub(crate) fn keep<'f>(
+    pub(crate) fn keep(
+        &self,
+        names: &[String],
+        vocabulary: &Vocabulary,
+        counted: &mut Counted,
+        again: Option<Again>,
+    ) -> Vec<bool> {
+        let mut by_fold: Vec<Vec<&mut dyn AnyFold>> = names.iter().map(|_| Vec::new()).collect();
+        for folds in &mut counted.groups {
+            by_fold.iter_mut().zip(folds).for_each(|(groups, fold)| groups.push(fold.as_mut()));
+        }
+        let (left_out, dues) = (&counted.left_out, &counted.dues);
+        each_on_all_cores(names.iter().zip(by_fold).collect(), |(name, groups)| {
+            self.keep_fold(name, vocabulary, groups, (left_out, dues), again)
+        })
+    }
+
+    fn keep_fold(
         &self,
         name: &str,
         vocabulary: &Vocabulary,
-        mut groups: impl Iterator<Item = &'f mut Box<dyn AnyFold>>,
+        groups: Vec<&mut dyn AnyFold>,
         (left_out, dues): (&[LeftOut], &Dues),
         again: Option<Again>,
     ) -> bool {
         if again.is_some_and(|again| !again.pays()) {
-            return groups.all(|fold| fold.can_keep());
+            return groups.into_iter().all(AnyFold::can_keep);
         }
-        let groups: Option<Vec<Vec<u8>>> = groups.map(|fold| fold.keep()).collect();
+        let groups: Option<Vec<Vec<u8>>> = groups.into_iter().map(AnyFold::keep).collect();
         let Some(groups) = groups else { return false };
         let head = Head {
             name: self.name(name),

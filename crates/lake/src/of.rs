@@ -19,13 +19,13 @@ use event::Column;
 
 use self::about::{About, Finder};
 use self::pile::{PartOfObjects, Pile};
-use crate::ask::{Answered, LeftOut, Question, asked, check, put_together};
+use crate::ask::{Answered, LeftOut, Question, asked, check};
 use crate::cores::run_on_all_cores;
 use crate::error::Error;
 use crate::lens::Looking;
 use crate::limits::{BATCH_ROWS, OF_BYTES_MAX, OF_PARTS};
 use crate::open_file::OpenFile;
-use crate::pass::{Asked, Seen, Shown, Through, lenses, merged, projection};
+use crate::pass::{Asked, Seen, Shown, Through, lenses, merged, projection, settle};
 use crate::run_file::read_run;
 use crate::scan::Projection;
 use crate::store::Lake;
@@ -80,8 +80,10 @@ impl Lake {
             }
             seen = merged(seen.into_iter().chain([more]).collect());
         }
-        let counted = put_together(seen.into_iter().collect(), &questions.iter().collect::<Vec<_>>(), None);
-        Ok(Answered::new(counted.into_iter(), events))
+        let mut seen = seen.expect("there is at least one pass");
+        settle(&mut seen);
+        let mut seen = seen.into_iter();
+        Ok(Answered::new(questions.iter().map(|question| question.counted(seen.by_ref())), events))
     }
 
     /// All files of events of one state of the lake.

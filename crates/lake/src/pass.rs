@@ -10,7 +10,7 @@ use event::Due;
 use journey::{AnyFold, Dues, Ending, Run, Runs, Selection};
 
 use crate::ask::{LeftOut, MakeFolds, Taken, Vocabulary};
-use crate::cores::{each_on_all_cores, run_on_all_cores};
+use crate::cores::{AllCores, each_on_all_cores, run_on_all_cores};
 use crate::error::Error;
 use crate::lens::{Lens, Looking};
 use crate::scan::{Projection, read_part};
@@ -49,8 +49,8 @@ impl Seen {
     }
 }
 
-/// Shows all journeys of the lake; gives by core what was seen in the order of `asked`, and how many events were read.
-pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Vec<Seen>>, u64), Error> {
+/// Shows all journeys of the lake; gives what was seen in the order of `asked`, and how many events were read.
+pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Seen>, u64), Error> {
     let Some(projection) = projection(asked) else { return Ok((Vec::new(), 0)) };
     let (next, events) = (AtomicUsize::new(0), AtomicU64::new(0));
     let done = Mutex::new(Vec::new());
@@ -68,7 +68,15 @@ pub(crate) fn show_all(taken: &Taken, asked: &[Asked<'_>]) -> Result<(Vec<Vec<Se
         done.lock().expect("no holder of this lock panics").push(showing.into_seen());
         Ok(())
     })?;
-    Ok((done.into_inner().expect("no holder of this lock panics"), events.into_inner()))
+    let done = done.into_inner().expect("no holder of this lock panics");
+    let mut seen = merged(done).expect("there is at least one core");
+    settle(&mut seen);
+    Ok((seen, events.into_inner()))
+}
+
+/// Lets folds that have seen everything put themselves in order, one after the other, each with all cores.
+pub(crate) fn settle(seen: &mut [Seen]) {
+    seen.iter_mut().flat_map(|seen| &mut seen.groups).flatten().for_each(|fold| fold.settle(&AllCores));
 }
 
 /// What several cores have seen, as one. Different folds merge on different cores.
@@ -82,7 +90,10 @@ pub(crate) fn merged(done: Vec<Vec<Seen>>) -> Option<Vec<Seen>> {
         others.iter_mut().zip(folds).for_each(|(others, fold)| others.push(fold));
     }
     let ours = all.iter_mut().flat_map(|seen| seen.groups.iter_mut().flatten());
-    each_on_all_cores(ours.zip(others).collect(), |(ours, others)| {
+    let mut pairs: Vec<_> = ours.zip(others).collect();
+    // What takes longest begins first, so that no core waits for another at the end.
+    pairs.sort_by_key(|(ours, _)| std::cmp::Reverse(ours.size()));
+    each_on_all_cores(pairs, |(ours, others)| {
         for other in others {
             ours.merge(other);
         }
