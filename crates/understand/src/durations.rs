@@ -42,12 +42,15 @@ pub(crate) struct Summary {
 /// Lists of durations in microseconds, by slot.
 ///
 /// A list is a chain of pieces, each twice as long as the one before, that lie in blocks shared by all lists. So a list
-/// that grows is never copied, many short lists take little room, and merging hands over whole blocks.
+/// that grows is never copied, many short lists take little room, and merging hands over whole blocks. Short durations, of
+/// less than 72 minutes, are most of all and lie apart from long ones: they take half as much room, and whoever looks for
+/// what lies among the one kind passes over the other.
 #[derive(Debug)]
 pub(crate) struct Durations {
-    /// By slot, where its next duration goes.
-    cursors: Vec<Cursor>,
-    blocks: Vec<Box<[u64; BLOCK]>>,
+    /// By slot, where its next short duration goes, and its next long one.
+    cursors: Vec<[Cursor; 2]>,
+    /// Each as far as pieces were begun in it, so that memory is touched for the first time when it is written soon.
+    blocks: Vec<Vec<u32>>,
     /// Where the part of `blocks` begins that no piece has.
     free: usize,
     /// All pieces but those that are being written.
@@ -66,23 +69,26 @@ pub(crate) struct Durations {
     exhausted: bool,
 }
 
-/// Durations in a block: 512 KiB.
-const BLOCK: usize = 1 << 16;
-/// Durations in the first piece of a list, and in the longest, of which the last one of every list is half empty.
-const PIECE_MIN: u32 = 4;
-const PIECE_MAX: u32 = 1 << 9;
+/// Numbers in a block, of which a short duration is one and a long one two: 512 KiB.
+const BLOCK: usize = 1 << 17;
+/// Numbers in the first piece of a list, and in the longest, of which the last one of every list is half empty.
+const PIECE_MIN: u32 = 8;
+const PIECE_MAX: u32 = 1 << 10;
 
 /// The piece that is being written, as positions counted over all blocks.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cursor {
     next: u32,
-    end: u32,
+    /// The last position of the piece, before which a duration has to begin: a short one is written like a long one.
+    last: u32,
     size: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Piece {
     slot: usize,
+    /// Whether its durations are long.
+    long: bool,
     start: usize,
     len: usize,
 }
@@ -91,7 +97,51 @@ struct Piece {
 #[derive(Debug, Clone, Copy)]
 struct Pieces<'a> {
     pieces: &'a [Piece],
-    blocks: &'a [Box<[u64; BLOCK]>],
+    blocks: &'a [Vec<u32>],
+}
+
+/// Durations in microseconds that lie one behind the other.
+#[derive(Debug, Clone, Copy)]
+enum Part<'a> {
+    Short(&'a [u32]),
+    /// The lower half of each first.
+    Long(&'a [[u32; 2]]),
+}
+
+impl Part<'_> {
+    fn len(self) -> usize {
+        match self {
+            Part::Short(durations) => durations.len(),
+            Part::Long(durations) => durations.len(),
+        }
+    }
+
+    /// Puts the durations behind those of a list.
+    fn join(self, list: &mut Vec<u64>) {
+        match self {
+            Part::Short(durations) => list.extend(durations.iter().copied().map(of_short)),
+            Part::Long(durations) => list.extend(durations.iter().copied().map(of_halves)),
+        }
+    }
+}
+
+/// A short duration as one of all.
+#[inline]
+fn of_short(duration: u32) -> u64 {
+    u64::from(duration)
+}
+
+/// The halves of a duration, the lower one first.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "a half each")]
+fn halves_of(duration_us: u64) -> [u32; 2] {
+    [duration_us as u32, (duration_us >> u32::BITS) as u32]
+}
+
+/// A duration of two halves.
+#[inline]
+fn of_halves([low, high]: [u32; 2]) -> u64 {
+    u64::from(low) | u64::from(high) << u32::BITS
 }
 
 impl Pieces<'_> {
@@ -100,16 +150,12 @@ impl Pieces<'_> {
     }
 
     /// The durations, piece by piece.
-    fn parts(&self) -> impl Iterator<Item = &[u64]> + Clone {
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> + Clone {
         let blocks = self.blocks;
-        self.pieces.iter().map(|Piece { start, len, .. }| &blocks[start / BLOCK][start % BLOCK..][..*len])
-    }
-
-    /// The durations one behind the other, in place of what is in `list`.
-    fn join<'l>(&self, list: &'l mut Vec<u64>) -> &'l mut [u64] {
-        list.clear();
-        self.parts().for_each(|part| list.extend_from_slice(part));
-        list
+        self.pieces.iter().map(|Piece { long, start, len, .. }| {
+            let numbers = &blocks[start / BLOCK][start % BLOCK..][..*len];
+            if *long { Part::Long(numbers.as_chunks().0) } else { Part::Short(numbers) }
+        })
     }
 }
 
@@ -138,48 +184,57 @@ impl Durations {
     /// Makes room for slots up to `len`.
     pub(crate) fn grow(&mut self, len: usize) {
         if self.cursors.len() < len {
-            self.cursors.resize(len, Cursor::default());
+            self.cursors.resize(len, <[Cursor; 2]>::default());
         }
     }
 
     /// Adds a duration to the list of a slot. Whoever adds says by [`added`](Self::added) how many, now and then.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a call for each event is what most views spend on it otherwise")]
     pub(crate) fn push(&mut self, slot: usize, duration_us: u64) {
-        if self.cursors[slot].next == self.cursors[slot].end {
-            self.next_piece(slot);
+        let halves = halves_of(duration_us);
+        // Long or short is no branch, since nobody could foretell it.
+        let long = halves[1] != 0;
+        if self.cursors[slot][usize::from(long)].next >= self.cursors[slot][usize::from(long)].last {
+            self.next_piece(slot, long);
         }
-        let cursor = &mut self.cursors[slot];
-        let position = cursor.next as usize;
-        cursor.next += 1;
-        self.blocks[position / BLOCK][position % BLOCK] = duration_us;
+        let cursor = &mut self.cursors[slot][usize::from(long)];
+        let (block, place) = (cursor.next as usize / BLOCK, cursor.next as usize % BLOCK);
+        cursor.next += 1 + u32::from(long);
+        self.blocks[block][place..][..2].copy_from_slice(&halves);
     }
 
     #[cold]
     #[inline(never)]
-    fn next_piece(&mut self, slot: usize) {
-        self.close(slot);
-        let size = (self.cursors[slot].size * 2).clamp(PIECE_MIN, PIECE_MAX);
+    fn next_piece(&mut self, slot: usize, long: bool) {
+        self.close(slot, long);
+        let cursor = &mut self.cursors[slot][usize::from(long)];
+        let size = (cursor.size * 2).clamp(PIECE_MIN, PIECE_MAX);
         // A piece lies in one block; what is left of a block that is too short for it stays empty.
         if self.free % BLOCK + size as usize > BLOCK {
             self.free = self.free.next_multiple_of(BLOCK);
         }
         if self.free / BLOCK == self.blocks.len() {
-            let block = vec![0; BLOCK].into_boxed_slice();
-            self.blocks.push(block.try_into().expect("as long as a block"));
+            self.blocks.push(Vec::with_capacity(BLOCK));
+        }
+        let (block, end) = (&mut self.blocks[self.free / BLOCK], self.free % BLOCK + size as usize);
+        if block.len() < end {
+            block.resize(end, 0);
         }
         let next = u32::try_from(self.free).expect("the budget is far below 2^32 durations");
-        self.cursors[slot] = Cursor { next, end: next + size, size };
+        *cursor = Cursor { next, last: next + size - 1, size };
         self.free += size as usize;
     }
 
     /// Puts what was written of the present piece of a list to the others.
-    fn close(&mut self, slot: usize) {
-        let Cursor { next, end, size } = self.cursors[slot];
-        let start = end - size;
+    fn close(&mut self, slot: usize, long: bool) {
+        let cursor = &mut self.cursors[slot][usize::from(long)];
+        let Cursor { next, last, size } = *cursor;
+        let start = (last + 1).saturating_sub(size);
         if next > start {
-            self.pieces.push(Piece { slot, start: start as usize, len: (next - start) as usize });
+            self.pieces.push(Piece { slot, long, start: start as usize, len: (next - start) as usize });
         }
-        self.cursors[slot] = Cursor { size, ..Cursor::default() };
+        *cursor = Cursor { size, ..Cursor::default() };
     }
 
     /// Notes that so many durations were added; beyond the budget they go into sketches.
@@ -193,26 +248,33 @@ impl Durations {
 
     /// The pieces of every list, one list after the other; whoever has looked at them [forgets](Self::forget) them.
     fn close_all(&mut self) -> Vec<Pieces<'_>> {
-        for slot in 0..self.cursors.len() {
-            self.close(slot);
-        }
-        self.pieces.sort_unstable_by_key(|piece| (piece.slot, piece.start));
+        self.close_each();
+        self.pieces.sort_unstable_by_key(|piece| (piece.slot, piece.long, piece.start));
         let blocks = &self.blocks;
         self.pieces.chunk_by(|a, b| a.slot == b.slot).map(|pieces| Pieces { pieces, blocks }).collect()
+    }
+
+    fn close_each(&mut self) {
+        for slot in 0..self.cursors.len() {
+            self.close(slot, false);
+            self.close(slot, true);
+        }
     }
 
     fn forget(&mut self) {
         self.pieces.clear();
         self.free = 0;
         self.held = 0;
-        self.cursors.fill(Cursor::default());
+        self.cursors.fill(<[Cursor; 2]>::default());
     }
 
     /// Hands out every list with its slot, joined, and forgets them.
     fn drain(&mut self, mut each: impl FnMut(usize, &mut [u64])) {
         let mut list = Vec::new();
         for pieces in self.close_all() {
-            each(pieces.slot(), pieces.join(&mut list));
+            list.clear();
+            pieces.parts().for_each(|part| part.join(&mut list));
+            each(pieces.slot(), &mut list);
         }
         self.forget();
     }
@@ -227,7 +289,7 @@ impl Durations {
         self.exact = false;
         self.held_max = WAITING_DURATIONS_MAX;
         // Pieces of a list start short again, so so many blocks are enough from now on.
-        self.blocks.truncate(2 * usize::try_from(WAITING_DURATIONS_MAX).map_or(0, |waiting| waiting / BLOCK));
+        self.blocks.truncate(4 * usize::try_from(WAITING_DURATIONS_MAX).map_or(0, |waiting| waiting / BLOCK));
     }
 
     /// Takes in other lists; `slots` says which of ours each of theirs is. There is room for them.
@@ -242,12 +304,10 @@ impl Durations {
             }
             return;
         }
-        for slot in 0..other.cursors.len() {
-            other.close(slot);
-        }
+        other.close_each();
         let before = self.blocks.len() * BLOCK;
         let moved = other.pieces.into_iter();
-        self.pieces.extend(moved.map(|p| Piece { slot: slots[p.slot], start: p.start + before, len: p.len }));
+        self.pieces.extend(moved.map(|p| Piece { slot: slots[p.slot], start: p.start + before, ..p }));
         self.blocks.append(&mut other.blocks);
         // What was free before the blocks that came is left so.
         self.free = self.blocks.len() * BLOCK;

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Summary, ranks, summary};
+use super::{Part, Summary, of_halves, of_short, ranks, summary};
 use crate::limits::{MARGIN_DURATIONS, MARGIN_ONE_IN};
 
 /// A list of which only some windows are known.
@@ -91,6 +91,14 @@ struct Near {
 }
 
 impl Near {
+    /// Whether any duration as short, or as long, as those of a part is one of them.
+    fn meets(self, part: Part<'_>) -> bool {
+        match part {
+            Part::Short(_) => u32::try_from(self.from).is_ok(),
+            Part::Long(_) => u32::try_from(self.from + self.span).is_err(),
+        }
+    }
+
     #[inline]
     fn has(self, duration: u64) -> bool {
         duration.wrapping_sub(self.from) <= self.span
@@ -99,33 +107,47 @@ impl Near {
 
 impl Room {
     /// Counts durations by size; gives their sum.
-    fn heap_up<'a>(&mut self, parts: impl Iterator<Item = &'a [u64]>) -> u128 {
+    fn heap_up<'a>(&mut self, parts: impl Iterator<Item = Part<'a>>) -> u128 {
         for heap in &mut self.heaps {
             heap.clear();
             heap.resize(SIZES, 0);
         }
-        let [even, odd] = &mut self.heaps;
-        // Halves of their 64 bits, of which the sums of four thousand million fit again.
-        let (mut low, mut high) = (0, 0);
-        let mut add = |duration: u64| {
-            low += duration & u64::from(u32::MAX);
-            high += duration >> 32;
-        };
+        let mut sums = [0; 2];
         for part in parts {
-            let (pairs, rest) = part.as_chunks::<2>();
-            for [first, second] in pairs {
-                even[size(*first)] += 1;
-                odd[size(*second)] += 1;
-                add(*first);
-                add(*second);
-            }
-            for duration in rest {
-                even[size(*duration)] += 1;
-                add(*duration);
+            match part {
+                Part::Short(durations) => self.heap_up_part(durations, of_short, &mut sums),
+                Part::Long(durations) => self.heap_up_part(durations, of_halves, &mut sums),
             }
         }
+        let [even, odd] = &mut self.heaps;
         even.iter_mut().zip(odd).for_each(|(all, more)| *all += *more);
-        u128::from(low) + (u128::from(high) << 32)
+        let [low, high] = sums.map(u128::from);
+        low + (high << u32::BITS)
+    }
+
+    /// The same of one part. Sums are those of the halves of their 64 bits, of which the sums of four thousand million fit
+    /// again.
+    #[inline]
+    fn heap_up_part<T: Copy>(&mut self, durations: &[T], of: impl Fn(T) -> u64, sums: &mut [u64; 2]) {
+        let [even, odd] = &mut self.heaps;
+        let [mut low, mut high] = *sums;
+        let mut add = |duration: u64| {
+            low += duration & u64::from(u32::MAX);
+            high += duration >> u32::BITS;
+        };
+        let (pairs, rest) = durations.as_chunks::<2>();
+        for [first, second] in pairs {
+            let (first, second) = (of(*first), of(*second));
+            even[size(first)] += 1;
+            odd[size(second)] += 1;
+            add(first);
+            add(second);
+        }
+        for duration in rest.iter().copied().map(of) {
+            even[size(duration)] += 1;
+            add(duration);
+        }
+        *sums = [low, high];
     }
 
     /// The durations of all sizes in which the ranks from the first to the last lie.
@@ -147,24 +169,17 @@ impl Room {
     }
 
     /// The windows of these ranks, of durations that were counted.
-    fn windows<'a>(&mut self, parts: impl Iterator<Item = &'a [u64]>, spans: &[(u64, u64)]) -> Vec<Window> {
+    fn windows<'a>(&mut self, parts: impl Iterator<Item = Part<'a>>, spans: &[(u64, u64)]) -> Vec<Window> {
         let all: Vec<Near> = spans.iter().map(|span| self.near(*span)).collect();
         self.near.iter_mut().for_each(Vec::clear);
         let [first, second] = &mut self.near;
+        // Where most are equal both windows lie among the same ones, which may be all of them.
+        let (one, other) = (all[0], all.get(1).copied().filter(|other| *other != all[0]));
         for part in parts {
-            match all[..] {
-                [one, other] if one != other => {
-                    for duration in part {
-                        if one.has(*duration) {
-                            first.push(*duration);
-                        }
-                        if other.has(*duration) {
-                            second.push(*duration);
-                        }
-                    }
-                }
-                // Where most are equal both windows lie among the same ones, which may be all of them.
-                _ => first.extend(part.iter().filter(|duration| all[0].has(**duration))),
+            let near = [Some(one), other].map(|near| near.filter(|near| near.meets(part)));
+            match part {
+                Part::Short(durations) => gather(durations.iter().copied().map(of_short), near, [first, second]),
+                Part::Long(durations) => gather(durations.iter().copied().map(of_halves), near, [first, second]),
             }
         }
         first.sort_unstable();
@@ -177,13 +192,33 @@ impl Room {
     }
 }
 
+/// Puts durations into the lists of those near which they are.
+#[inline]
+fn gather(durations: impl Iterator<Item = u64>, near: [Option<Near>; 2], [first, second]: [&mut Vec<u64>; 2]) {
+    match near {
+        [Some(one), Some(other)] => {
+            for duration in durations {
+                if one.has(duration) {
+                    first.push(duration);
+                }
+                if other.has(duration) {
+                    second.push(duration);
+                }
+            }
+        }
+        [Some(one), None] => first.extend(durations.filter(|duration| one.has(*duration))),
+        [None, Some(other)] => second.extend(durations.filter(|duration| other.has(*duration))),
+        [None, None] => {}
+    }
+}
+
 impl List {
     /// Of durations that lie in several parts.
-    pub(super) fn of<'a>(parts: impl Iterator<Item = &'a [u64]> + Clone, room: &mut Room) -> Self {
+    pub(super) fn of<'a>(parts: impl Iterator<Item = Part<'a>> + Clone, room: &mut Room) -> Self {
         let count = parts.clone().map(|part| part.len() as u64).sum();
         if count <= SORTED_MAX {
             room.list.clear();
-            parts.for_each(|part| room.list.extend_from_slice(part));
+            parts.for_each(|part| part.join(&mut room.list));
             room.list.sort_unstable();
             let sum = room.list.iter().map(|duration| u128::from(*duration)).sum();
             let window = |(first, last)| Window { below: first, values: room.list[places(first, last, 0)].to_vec() };
@@ -352,15 +387,26 @@ pub(super) fn unpacked(mut lists: Vec<List>) -> Vec<List> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::halves_of;
     use super::*;
     use proptest::prelude::*;
+
+    /// Of lists, each as a part of what is short and one of what is long in it.
+    fn of_lists(lists: &[&[u64]], room: &mut Room) -> List {
+        let short = |list: &&[u64]| list.iter().filter_map(|duration| u32::try_from(*duration).ok()).collect();
+        let is_long = |duration: &u64| u32::try_from(*duration).is_err();
+        let long = |list: &&[u64]| list.iter().copied().filter(is_long).map(halves_of).collect();
+        let halved: Vec<(Vec<u32>, Vec<[u32; 2]>)> = lists.iter().map(|list| (short(list), long(list))).collect();
+        let parts = halved.iter().flat_map(|(short, long)| [Part::Short(short), Part::Long(long)]);
+        List::of(parts, room)
+    }
 
     #[test]
     fn durations_that_are_alike_are_gathered_once() {
         let mut list = vec![7; 100_000];
         list[..1_000].fill(u64::MAX);
         let mut room = Room::default();
-        let found = List::of([list.as_slice()].into_iter(), &mut room);
+        let found = of_lists(&[&list], &mut room);
         assert_eq!(room.near.each_ref().map(Vec::len), [99_000, 0]);
         let spans = spans(100_000);
         assert_eq!((found.windows.len(), spans.len()), (2, 2));
@@ -389,7 +435,7 @@ mod tests {
             let mut list: Vec<u64> = values.into_iter().map(|(value, shift)| value >> shift).collect();
             list[..alike].fill(7);
             let (one, other) = list.split_at(cut.min(list.len()));
-            let found = List::of([one, other].into_iter(), &mut Room::default());
+            let found = of_lists(&[one, other], &mut Room::default());
             list.sort_unstable();
             prop_assert_eq!(found.count, list.len() as u64);
             prop_assert_eq!(found.sum, list.iter().map(|duration| u128::from(*duration)).sum());
