@@ -168,6 +168,52 @@ pub(crate) struct Interaction {
     about: [u64; 2],
 }
 
+/// The latest interaction of each identity. Most journeys have a few identities, which are looked through faster than hashed:
+/// every event asks.
+#[derive(Debug)]
+struct Latest {
+    few: Vec<(u64, u32)>,
+    /// All of them, once they are more than a few.
+    many: HashMap<u64, u32, SeedableState<'static>>,
+}
+
+/// So many identities are looked through.
+const FEW: usize = 8;
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self { few: Vec::with_capacity(FEW), many: HashMap::with_hasher(SeedableState::fixed()) }
+    }
+}
+
+impl Latest {
+    fn clear(&mut self) {
+        self.few.clear();
+        empty(&mut self.many);
+    }
+
+    #[inline]
+    fn of(&self, identity: u64) -> Option<u32> {
+        if self.many.is_empty() {
+            return self.few.iter().find(|(other, _)| *other == identity).map(|(_, number)| *number);
+        }
+        self.many.get(&identity).copied()
+    }
+
+    fn set(&mut self, identity: u64, number: u32) {
+        if let Some((_, other)) = self.few.iter_mut().find(|(other, _)| *other == identity) {
+            *other = number;
+        } else if self.few.len() < FEW {
+            self.few.push((identity, number));
+        } else if self.many.is_empty() {
+            self.many.extend(self.few.iter().copied());
+        }
+        if !self.many.is_empty() {
+            self.many.insert(identity, number);
+        }
+    }
+}
+
 /// Gathers the interactions of one journey after the other.
 #[derive(Debug)]
 pub(crate) struct Gatherer {
@@ -179,8 +225,11 @@ pub(crate) struct Gatherer {
     pub(crate) resolved_again: u64,
     /// By event, the next one of its interaction.
     next: Vec<u32>,
+    /// How many are open and were not given up, as far as events that ask for them came, and when any was joined last.
+    open: usize,
+    joined_us: i64,
     /// By identity, its latest interaction.
-    latest: HashMap<u64, u32, SeedableState<'static>>,
+    latest: Latest,
     /// By what a request is about, the interactions that have not seen a contact from elsewhere, as a list in `nodes`.
     waiting: HashMap<u64, u32, SeedableState<'static>>,
     nodes: Vec<(u32, u32)>,
@@ -193,7 +242,9 @@ impl Default for Gatherer {
             unopened: 0,
             resolved_again: 0,
             next: Vec::new(),
-            latest: HashMap::with_hasher(SeedableState::fixed()),
+            open: 0,
+            joined_us: i64::MIN,
+            latest: Latest::default(),
             waiting: HashMap::with_hasher(SeedableState::fixed()),
             nodes: Vec::new(),
         }
@@ -208,16 +259,21 @@ impl Gatherer {
         if !journey.moments.iter().any(|moment| kind.role(*moment) != 0) {
             return;
         }
-        empty(&mut self.latest);
+        self.latest.clear();
         empty(&mut self.waiting);
         self.nodes.clear();
         self.next.clear();
         self.next.resize(journey.moments.len(), NONE);
+        (self.open, self.joined_us) = (0, i64::MIN);
         let keys = kind.key.map(|position| journey.keys(position));
         let requests = kind.request.map(|position| journey.words(position));
         let topics = kind.topic.map(|position| journey.keys(position));
         for (event, i) in (0u32..).zip(0..journey.moments.len()) {
             let role = kind.role(journey.moments[i]);
+            // Most events come while there is nothing that they could join.
+            if role == 0 && self.nothing_is_open(kind, journey.at_us[i], until_us) {
+                continue;
+            }
             let key = keys.map_or(0, |keys| keys[i]);
             let request = requests.map_or(Word::NONE, |requests| requests[i]);
             let topic = topic(request, topics.map_or(0, |topics| topics[i]));
@@ -234,6 +290,7 @@ impl Gatherer {
             }
             if role & RESOLVES != 0 {
                 self.interactions[number as usize].state = State::Resolved;
+                self.open -= 1;
                 self.wait(number);
             }
         }
@@ -245,6 +302,14 @@ impl Gatherer {
         }
     }
 
+    /// Whether an event of this time that opens and resolves nothing cannot belong to any interaction: all are resolved, or
+    /// given up by then. What lies behind the end of what is known gives nothing up.
+    #[inline]
+    fn nothing_is_open(&self, kind: &Kind, at_us: i64, until_us: i64) -> bool {
+        // A key ties events together however long it takes.
+        self.open == 0 || kind.key.is_none() && at_us <= until_us && kind.silent(self.joined_us, at_us)
+    }
+
     /// The number of the interaction that an event belongs to, which it may open.
     fn join(
         &mut self,
@@ -254,17 +319,19 @@ impl Gatherer {
         event: u32,
         Asked { key, request, topic, role }: Asked,
     ) -> Option<u32> {
-        let latest = self.latest.get(&identity).copied();
+        let latest = self.latest.of(identity);
         if let Some(number) = latest {
             let interaction = &mut self.interactions[number as usize];
             let last_us = journey.at_us[interaction.last as usize];
             // A key ties events together however long it takes; a topic only as long as the charter says.
             if interaction.state == State::Open && key == 0 && kind.silent(last_us, journey.at_us[event as usize]) {
                 interaction.state = State::Abandoned;
+                self.open -= 1;
             }
             if interaction.state == State::Open {
                 self.next[interaction.last as usize] = event;
                 interaction.last = event;
+                self.joined_us = journey.at_us[event as usize];
                 return Some(number);
             }
         }
@@ -287,7 +354,9 @@ impl Gatherer {
             last_contact: NONE,
             about: kind.about(key, topic),
         });
-        self.latest.insert(identity, number);
+        self.latest.set(identity, number);
+        self.open += 1;
+        self.joined_us = journey.at_us[event as usize];
         self.wait(number);
         Some(number)
     }
@@ -344,5 +413,30 @@ impl Gatherer {
             event = self.next[here];
             Some(here)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn few_identities_and_many_are_known_alike(
+            set in prop::collection::vec((0u64..24, any::<u32>()), 0..40),
+            again in prop::collection::vec((0u64..4, any::<u32>()), 0..8),
+        ) {
+            let mut latest = Latest::default();
+            for set in [set, again] {
+                let mut known = std::collections::HashMap::new();
+                latest.clear();
+                for (identity, number) in set {
+                    latest.set(identity, number);
+                    known.insert(identity, number);
+                    (0..24).for_each(|identity| assert_eq!(latest.of(identity), known.get(&identity).copied()));
+                }
+            }
+        }
     }
 }
