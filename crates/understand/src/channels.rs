@@ -10,15 +10,13 @@ mod tests;
 use charter::Charter;
 use charter::journeys::Journey as Drawn;
 use event::Column;
-use hashbrown::HashMap;
 use journey::{Ending, Fold, Hands, Journey, Moment, Moments, Of, Setting, Wanted, Word, Words};
-use rapidhash::fast::SeedableState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use answer::{Answer, Channel, Context, Loss, Spread, Switch};
 
-use crate::count::{Customers, Seen, at};
+use crate::count::{Customers, Pairs, Seen, at};
 use crate::durations::Durations;
 use crate::interactions::gather::{self, Gatherer};
 use crate::kept;
@@ -81,7 +79,7 @@ impl Question for Options {
             total: Total::default(),
             numbers: Vec::new(),
             channels: Vec::new(),
-            slots: HashMap::with_hasher(SeedableState::fixed()),
+            slots: Pairs::default(),
             switches: Vec::new(),
             times: Durations::new(EXACT_TIMES_BYTES),
             spreads: Vec::new(),
@@ -183,7 +181,8 @@ pub struct ChannelsFold {
     /// By word, the number of the channel from 1; 0 for a word that is none yet.
     numbers: Vec<u32>,
     channels: Vec<(Word, Use)>,
-    slots: HashMap<(Word, Word), usize, SeedableState<'static>>,
+    /// Of pairs of channels, by their numbers in the place of moments.
+    slots: Pairs,
     switches: Vec<Going>,
     times: Durations,
     /// By number of channels.
@@ -226,10 +225,7 @@ impl Fold for ChannelsFold {
     }
 
     fn keep(&mut self) -> Option<Vec<u8>> {
-        let mut switches = vec![((Word::NONE, Word::NONE), Going::default()); self.switches.len()];
-        for (pair, slot) in &self.slots {
-            switches[*slot] = (*pair, self.switches[*slot]);
-        }
+        let switches: Vec<((Word, Word), Going)> = self.pairs().zip(self.switches.iter().copied()).collect();
         let counted = (&self.customers, self.total, &self.channels, switches, &self.spreads);
         kept::keep(&(counted, self.times.keep()?))
     }
@@ -242,8 +238,8 @@ impl Fold for ChannelsFold {
             let number = self.number(word);
             self.channels[number].1 = channel;
         }
-        for (pair, going) in switches {
-            let slot = self.slot(pair);
+        for ((from, to), going) in switches {
+            let slot = self.slot_of(from, to);
             self.switches[slot] = going;
         }
         self.times.resume(times);
@@ -281,9 +277,9 @@ impl ChannelsFold {
             ours.last_journey = 0;
         }
         let mut slots = vec![0; other.switches.len()];
-        for (pair, slot) in &other.slots {
-            slots[*slot] = self.slot(*pair);
-            let (ours, mut theirs) = (&mut self.switches[slots[*slot]], other.switches[*slot]);
+        for (((from, to), mut theirs), slot) in other.pairs().zip(other.switches.iter().copied()).zip(&mut slots) {
+            *slot = self.slot_of(from, to);
+            let ours = &mut self.switches[*slot];
             seen(&mut ours.customers, theirs.customers);
             ours.counts().into_iter().zip(theirs.counts()).for_each(|(ours, theirs)| count(ours, *theirs));
         }
@@ -309,14 +305,28 @@ impl ChannelsFold {
         *number as usize - 1
     }
 
-    fn slot(&mut self, pair: (Word, Word)) -> usize {
-        let next = self.switches.len();
-        let slot = *self.slots.entry(pair).or_insert(next);
-        if slot == next {
-            self.switches.push(Going::default());
-            self.times.grow(next + 1);
-        }
-        slot
+    /// The slot of two channels by their numbers.
+    #[inline]
+    fn slot(&mut self, from: usize, to: usize) -> usize {
+        let moment = |number| Moment(u32::try_from(number).expect("fewer channels than words"));
+        let (from, to) = (moment(from), moment(to));
+        self.slots.find(from, to).unwrap_or_else(|| {
+            let slot = self.slots.slot(from, to);
+            at(&mut self.switches, slot);
+            self.times.grow(slot + 1);
+            slot
+        })
+    }
+
+    fn slot_of(&mut self, from: Word, to: Word) -> usize {
+        let (from, to) = (self.number(from), self.number(to));
+        self.slot(from, to)
+    }
+
+    /// The pairs of channels, by slot.
+    fn pairs(&self) -> impl Iterator<Item = (Word, Word)> + '_ {
+        let word = |number: Moment| self.channels[number.index()].0;
+        self.slots.iter().map(move |(from, to)| (word(from), word(to)))
     }
 
     /// Follows a journey from channel to channel; whether it changes from one to another.
@@ -332,9 +342,9 @@ impl ChannelsFold {
             }
             let at_us = journey.at_us[i];
             if word != before {
-                number = self.number(word);
+                let from = std::mem::replace(&mut number, self.number(word));
                 if before != Word::NONE {
-                    let slot = self.slot((before, word));
+                    let slot = self.slot(from, number);
                     self.switches[slot].count += 1;
                     self.switches[slot].customers.note(turn);
                     self.times.push(slot, at_us.wrapping_sub(before_us).cast_unsigned());
@@ -397,7 +407,7 @@ impl ChannelsFold {
             if before != Word::NONE && channels[i] != before {
                 self.close(open.take());
                 let furthest = self.steps.next.saturating_sub(1);
-                open = Some((self.slot((before, channels[i])), furthest, false));
+                open = Some((self.slot_of(before, channels[i]), furthest, false));
             }
             before = channels[i];
             let moment = journey.moments[i];

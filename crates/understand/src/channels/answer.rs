@@ -170,6 +170,7 @@ fn context(switches: u64, carried: u64) -> Context {
 pub(super) fn answer(fold: ChannelsFold) -> Answer {
     let words = fold.words.names();
     let times = fold.times.times();
+    let of_pairs: Vec<_> = fold.pairs().collect();
     let summaries = fold.times.finish();
     let super::Total { journeys, events, nowhere, switching } = fold.total;
     let somewhere = events - nowhere;
@@ -196,14 +197,13 @@ pub(super) fn answer(fold: ChannelsFold) -> Answer {
     channels.sort_unstable_by(|a, b| (Reverse(a.events), &a.channel).cmp(&(Reverse(b.events), &b.channel)));
     let (mut within, mut carried) = (0, 0);
     let mut pairs = Vec::new();
-    for ((from, to), slot) in &fold.slots {
-        let (going, summary) = (fold.switches[*slot], summaries[*slot]);
+    for (((from, to), going), summary) in of_pairs.into_iter().zip(&fold.switches).zip(&summaries) {
         within += going.within;
         carried += going.carried;
         // Events without a channel lie between, or a customer's other request: a change inside of an interaction need not
         // be one of the journey.
-        let Some(summary) = summary else { continue };
-        pairs.push(switch(name(*from), name(*to), going, summary));
+        let Some(summary) = *summary else { continue };
+        pairs.push(switch(name(from), name(to), *going, summary));
     }
     pairs.sort_unstable_by(|a, b| (Reverse(a.count), &a.from, &a.to).cmp(&(Reverse(b.count), &b.from, &b.to)));
     let switching_share = Share::new(switching, journeys);
