@@ -33,7 +33,7 @@ pub use answer::{Answer, Feed};
 pub(crate) use findings::near;
 pub use findings::{Besides, Finding, Kind, Unknown, complete};
 
-use hours::{Hour, Hours, Offsets, is_new_year};
+use hours::{Hour, Hours, Offset, Offsets, is_new_year};
 use series::{Series, Summary};
 
 /// The options of the quality of data.
@@ -320,10 +320,12 @@ impl Fold for QualityFold {
         for moment in journey.moments {
             *at(&mut self.counts.moments, moment.index()) += 1;
         }
-        let mut from = 0;
+        let (mut from, mut offset) = (0, None);
         while let Some(first_us) = journey.at_us.get(from) {
-            // Most events come soon after the one before.
-            let hour = self.offsets.hour_of(*first_us);
+            // Most events come soon after the one before, and before the clocks change.
+            let now = offset.filter(|offset: &Offset| *first_us < offset.until_us);
+            let now = *offset.insert(now.unwrap_or_else(|| self.offsets.at(*first_us)));
+            let hour = now.hour_of(*first_us);
             let more = journey.at_us[from + 1..].iter().take_while(|at_us| **at_us < hour.until_us).count();
             self.clocks(journey, from..from + 1 + more, hour);
             from += 1 + more;

@@ -34,16 +34,36 @@ impl Offsets {
         offsets
     }
 
+    /// What holds at a time.
+    #[inline]
+    pub(super) fn at(&self, at_us: i64) -> Offset {
+        let after = self.from_us.partition_point(|(from_us, _)| *from_us <= at_us).max(1);
+        let until_us = self.from_us.get(after).map_or(i64::MAX, |(from_us, _)| *from_us);
+        Offset { us: self.from_us[after - 1].1, until_us }
+    }
+
     /// The hour of a time.
     #[inline]
     pub(super) fn hour_of(&self, at_us: i64) -> Hour {
-        let after = self.from_us.partition_point(|(from_us, _)| *from_us <= at_us).max(1);
-        let offset_us = self.from_us[after - 1].1;
-        let number = at_us.saturating_add(offset_us).div_euclid(HOUR_US);
-        let begins_us = number.saturating_mul(HOUR_US).saturating_sub(offset_us);
-        let changes_us = self.from_us.get(after).map_or(i64::MAX, |(from_us, _)| *from_us);
-        let until_us = begins_us.saturating_add(HOUR_US).min(changes_us);
-        Hour { number, begins_us, until_us }
+        self.at(at_us).hour_of(at_us)
+    }
+}
+
+/// What has to be added to UTC for a while.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offset {
+    us: i64,
+    /// When the clocks change next.
+    pub(super) until_us: i64,
+}
+
+impl Offset {
+    /// The hour of a time at which it holds.
+    #[inline]
+    pub(super) fn hour_of(self, at_us: i64) -> Hour {
+        let number = at_us.saturating_add(self.us).div_euclid(HOUR_US);
+        let begins_us = number.saturating_mul(HOUR_US).saturating_sub(self.us);
+        Hour { number, begins_us, until_us: begins_us.saturating_add(HOUR_US).min(self.until_us) }
     }
 }
 
