@@ -165,11 +165,12 @@ pub(crate) async fn unknown_members(
     select: &SelectArgs,
     answers: &[Box<dyn Answered>],
 ) -> Result<Vec<String>, Error> {
-    if !answers.iter().any(|answer| is_about_nothing(answer.as_ref())) {
+    let conditions = of_events(select, charter);
+    if conditions.is_empty() || !answers.iter().any(|answer| is_about_nothing(answer.as_ref())) {
         return Ok(Vec::new());
     }
     let mut said = Vec::new();
-    for (option, condition) in of_events(select, charter) {
+    for (option, condition) in conditions {
         let of_event = |fact: &Fact| if let Fact::Event(column) = fact { Some(column.clone()) } else { None };
         let columns: Vec<Column> = condition.columns().iter().filter_map(of_event).collect();
         for lake::Unknown { column, others } in lake.unknown_members(&columns).await? {
