@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keep::{Customer, Erased, Fate, Key, KeyNumber, Logged, Wanted};
+use keep::{Customer, Erased, Fate, KeyNumber, Logged, Wanted};
 use listen::stitch::Rules;
 
 use crate::counts::Counts;
@@ -49,7 +49,6 @@ impl Forgotten {
 
 /// Customers who are to be erased.
 struct Gone {
-    customers: Vec<Customer>,
     keys: BTreeSet<KeyNumber>,
     /// The same as bytes, and those that were asked for: whoever repeats this may find them no more.
     bytes: BTreeSet<Vec<u8>>,
@@ -91,15 +90,15 @@ impl Engine {
     pub async fn erase(&self, keys: &[(String, String)]) -> Result<Forgotten, Error> {
         let comparable = |(kind, value): &(String, String)| Some(key_bytes(kind, &self.rules.comparable(kind, value)?));
         let keys = keys.iter().filter_map(comparable).collect();
-        let mut wanted = Wanted { generation: self.generation, keys, ..Wanted::default() };
+        let wanted = Wanted { generation: self.generation, keys, ..Wanted::default() };
         let known: BTreeSet<Customer> =
             self.keep.load(&wanted).await?.keys.into_iter().flatten().map(|(_, customer)| customer).collect();
         // Other rules may not have reached them yet.
         self.read_again(&known.into_iter().collect::<Vec<_>>(), false).await?;
         let _alone = self.together.write().await;
-        let (mut collisions, mut forgotten) = (0, Forgotten::default());
+        let (mut collisions, mut forgotten, mut taken_for_them) = (0, Forgotten::default(), BTreeSet::new());
         loop {
-            match self.try_erase(&mut wanted, &mut forgotten).await {
+            match self.try_erase(&wanted, &mut taken_for_them, &mut forgotten).await {
                 Err(keep::Error::Conflict(_)) if collisions < COLLISIONS_MAX => {
                     collisions += 1;
                     Counts::add(&self.counts.collisions, 1);
@@ -112,52 +111,58 @@ impl Engine {
     }
 
     /// Erases whomever these keys lead to, and adds what that was. Where another node has found them to be one with somebody
-    /// meanwhile, it is a conflict: then they are to be looked for once more, by all keys that were found to be theirs.
-    async fn try_erase(&self, wanted: &mut Wanted, forgotten: &mut Forgotten) -> Result<(), keep::Error> {
-        let mut gone = self.gone(wanted).await?;
-        wanted.keys = gone.bytes.iter().cloned().collect();
+    /// meanwhile, or one of their keys to be somebody else's, it is a conflict: then they are to be looked for once more.
+    /// `taken_for_them` has the keys that were found to be theirs before, by which entries of the log may have gone.
+    async fn try_erase(
+        &self,
+        wanted: &Wanted,
+        taken_for_them: &mut BTreeSet<Vec<u8>>,
+        forgotten: &mut Forgotten,
+    ) -> Result<(), keep::Error> {
+        let gone = self.gone(wanted).await?;
+        self.build_others_anew(&*taken_for_them - &gone.bytes).await?;
+        taken_for_them.extend(gone.bytes.iter().cloned());
         let numbers: Vec<Customer> = gone.numbers.iter().copied().collect();
         let under: BTreeSet<Customer> = &(&gone.numbers | &gone.elsewhere) | &BTreeSet::from([NOBODY]);
         let end = self.keep.log_span().await?.end;
         let fates = self.fates(&under.into_iter().collect::<Vec<_>>(), 0, &gone).await?;
         forgotten.erased.entries += self.settle_others(&gone, &fates).await?;
-        // The log first, which takes long: whether they are who they were is asked just before they go.
-        forgotten.erased.entries += self.keep.erase(&[], &fates).await?.entries;
-        let keys_now = self.keep.keys_of(&gone.customers).await?;
-        if keys_now.iter().map(|key| key.number).collect::<BTreeSet<_>>() != gone.keys {
-            return Err(keep::Error::Conflict(Box::default()));
-        }
-        let erased = self.keep.erase(&numbers, &BTreeMap::new()).await?;
+        // The log first, which takes long; what names them last, so that whoever repeats this finds them.
+        let of_nobody = BTreeSet::new();
+        forgotten.erased.entries += self.keep.erase(&[], &of_nobody, &fates).await?.entries;
+        let erased = self.keep.erase(&numbers, &gone.keys, &BTreeMap::new()).await?;
         let named = erased.keys.iter().filter_map(|key| key_of(&key.bytes));
         forgotten.keys.extend(named.map(|(kind, value)| (kind.to_owned(), value.to_owned())));
-        // Somebody may have become one with them in that moment: what is under the numbers of those keys is to go, too.
-        let late: Vec<&Key> = erased.keys.iter().filter(|key| !gone.keys.contains(&key.number)).collect();
-        let more: Vec<Customer> = late.iter().map(|key| Customer(key.number.0.into())).collect();
-        gone.keys.extend(late.iter().map(|key| key.number));
-        gone.numbers.extend(&more);
-        gone.bytes.extend(late.iter().map(|key| key.bytes.clone()));
-        wanted.keys = gone.bytes.iter().cloned().collect();
         forgotten.add_erased(erased);
-        if !more.is_empty() {
-            forgotten.add_erased(self.keep.erase(&more, &BTreeMap::new()).await?);
-        }
-        let end = if more.is_empty() { end } else { 0 };
-        let numbers: Vec<Customer> = gone.numbers.iter().copied().collect();
         // What another node has taken in since the log was read; now it knows them no more.
         let mut fates = self.fates(&[NOBODY], end, &gone).await?;
         loop {
             fates.extend(self.fates(&numbers, 0, &gone).await?);
             if fates.is_empty() {
-                break;
+                return Ok(());
             }
-            forgotten.erased.entries += self.keep.erase(&[], &std::mem::take(&mut fates)).await?.entries;
+            let fates = std::mem::take(&mut fates);
+            forgotten.erased.entries += self.keep.erase(&[], &of_nobody, &fates).await?.entries;
         }
-        // A key of theirs that is there, by its number, became somebody else's in that moment. One of another number is of somebody new.
-        let mut there = self.keep.load(wanted).await?.keys.into_iter().flatten();
-        if there.any(|(number, _)| gone.keys.contains(&number)) {
-            return Err(keep::Error::Conflict(Box::default()));
+    }
+
+    /// Builds anew whoever has one of these keys: entries of the log may have gone that their states follow from.
+    async fn build_others_anew(&self, keys: BTreeSet<Vec<u8>>) -> Result<(), keep::Error> {
+        if keys.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let wanted = Wanted { generation: self.generation, keys: keys.into_iter().collect(), ..Wanted::default() };
+        let loaded = self.keep.load(&wanted).await?;
+        let mut work = Work::new(self, self.clock.now_us());
+        work.admit_all(&loaded);
+        for (_, customer) in loaded.keys.into_iter().flatten() {
+            let now_us = work.now_us;
+            work.empty(customer, &[], now_us);
+        }
+        let anew = std::mem::take(&mut work.anew);
+        self.rebuild(&mut work, anew, None).await?;
+        let (commit, aftermath) = work.finish();
+        self.commit(commit, aftermath).await.map(drop)
     }
 
     async fn gone(&self, wanted: &Wanted) -> Result<Gone, keep::Error> {
@@ -182,18 +187,9 @@ impl Engine {
         let seeds: Vec<Seed> = theirs.into_iter().map(Seed::from).chain(others.iter().cloned()).collect();
         let around = Around::look(&*self.keep, &self.rules, &seeds, &[], Most::ALL).await?;
         let around = around.expect("everything is looked at");
-        let customers: Vec<Customer> = customers.into_iter().collect();
         let own = keys.iter().map(|number| Customer(number.0.into()));
-        let numbers = own.chain(customers.iter().copied()).collect();
-        Ok(Gone {
-            customers,
-            keys,
-            bytes,
-            numbers,
-            elsewhere: elsewhere.into_iter().map(Customer).collect(),
-            others,
-            around,
-        })
+        let numbers = own.chain(customers).collect();
+        Ok(Gone { keys, bytes, numbers, elsewhere: elsewhere.into_iter().map(Customer).collect(), others, around })
     }
 
     /// What becomes of entries under these numbers, from this position of the log on. One of somebody else stays, and is filed under its own number where that
@@ -233,7 +229,7 @@ impl Engine {
         }
         // What is to go goes first, so that none of it finds its way into others; the keys go last, so that whoever repeats this
         // finds them.
-        let erased = self.keep.erase(&[], fates).await?;
+        let erased = self.keep.erase(&[], &BTreeSet::new(), fates).await?;
         let mut work = Work::new(self, self.clock.now_us());
         self.move_people(&mut work, &around, &moved).await?;
         work.commit.keys.extend(moved.into_iter().map(|moved| moved.key));

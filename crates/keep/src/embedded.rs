@@ -11,7 +11,7 @@ mod purge;
 mod states;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -306,9 +306,14 @@ impl Keep for Embedded {
         self.read(limit, move |read, _| ledger::records(read, &prefix, after.as_deref(), limit)).await
     }
 
-    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
-        let (customers, entries) = (customers.to_vec(), entries.clone());
-        let (files, erased) = self.between_commits(move |writer| writer.erase(&customers, &entries)).await?;
+    async fn erase(
+        &self,
+        customers: &[Customer],
+        keys: &BTreeSet<KeyNumber>,
+        entries: &BTreeMap<u64, Fate>,
+    ) -> Result<Erased, Error> {
+        let (customers, keys, entries) = (customers.to_vec(), keys.clone(), entries.clone());
+        let (files, erased) = self.between_commits(move |writer| writer.erase(&customers, &keys, &entries)).await?;
         // The bytes are in older files still; commits go on while those are rewritten.
         blocking(move || purge::purge(&files)).await?;
         Ok(erased)

@@ -1,6 +1,6 @@
 //! The trait: what a home of live state can do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
@@ -126,10 +126,17 @@ pub trait Keep: Send + Sync + std::fmt::Debug {
 
     /// Deletes everything of these customers but their entries in the log: states and timers of every generation, deliveries,
     /// keys, and links of those keys. What becomes of an entry is told by its position, because whose it is need not be the
-    /// one it was written under; those that were erased before, or are not there, are passed over. When it returns, no file
-    /// of an embedded home holds bytes of what is gone; see [`Postgres`](crate::Postgres) for what its server keeps, and for
-    /// how long.
-    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error>;
+    /// one it was written under; those that were erased before, or are not there, are passed over. `keys` are all keys that the
+    /// customers had when they were looked for: where they have others by now, somebody else became one with them or they lost
+    /// one to somebody else, it is a [`Conflict`](Error::Conflict) and nothing is written. When it returns, no file of an
+    /// embedded home holds bytes of what is gone; see [`Postgres`](crate::Postgres) for what its server keeps, and for how
+    /// long.
+    async fn erase(
+        &self,
+        customers: &[Customer],
+        keys: &BTreeSet<KeyNumber>,
+        entries: &BTreeMap<u64, Fate>,
+    ) -> Result<Erased, Error>;
 
     /// What has to be added to the caller's clock so that all nodes of this home agree, at least and at most: the longer the way to
     /// the home, the less is known. 0 where there is one node.

@@ -11,7 +11,7 @@ mod queues;
 mod read;
 mod recent;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -249,9 +249,10 @@ impl Ledger {
         &mut self,
         read: &dyn Read,
         customers: &[Customer],
+        keys: &BTreeSet<KeyNumber>,
         entries: &BTreeMap<u64, Fate>,
     ) -> Result<(Writes, Erased), Error> {
         self.changed();
-        erase::erase(read, &mut self.shared.leases(), customers, entries)
+        erase::erase(read, &mut self.shared.leases(), customers, keys, entries)
     }
 }

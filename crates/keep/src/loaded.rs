@@ -1,6 +1,10 @@
 //! What is asked for, and what comes back.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
+
+use crate::error::{Conflict, Error};
 
 /// The number of a customer: that of one of its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -236,4 +240,17 @@ pub struct Erased {
     pub links: u64,
     /// Entries of the log whose content was emptied.
     pub entries: u64,
+}
+
+impl Erased {
+    /// A conflict where these are not the keys that are to go.
+    pub(crate) fn are_of(&self, keys: &BTreeSet<KeyNumber>) -> Result<(), Error> {
+        let theirs: BTreeSet<KeyNumber> = self.keys.iter().map(|key| key.number).collect();
+        if theirs == *keys {
+            return Ok(());
+        }
+        let others = self.keys.iter().filter(|key| !keys.contains(&key.number));
+        let keys = others.map(|key| key.bytes.clone()).collect();
+        Err(Error::Conflict(Box::new(Conflict { keys, ..Conflict::default() })))
+    }
 }

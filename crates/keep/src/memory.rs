@@ -1,6 +1,6 @@
 //! A home in memory: for simulation and tests. It runs the same code as the embedded one, on maps, and fails when it is told to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -310,9 +310,14 @@ impl Keep for Memory {
         self.read(|tables| ledger::records(tables, prefix, after, limit))
     }
 
-    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
+    async fn erase(
+        &self,
+        customers: &[Customer],
+        keys: &BTreeSet<KeyNumber>,
+        entries: &BTreeMap<u64, Fate>,
+    ) -> Result<Erased, Error> {
         self.run(Operation::Write, |inner| {
-            let (writes, erased) = inner.ledger.erase(&inner.tables, customers, entries)?;
+            let (writes, erased) = inner.ledger.erase(&inner.tables, customers, keys, entries)?;
             inner.write(writes)?;
             Ok(erased)
         })

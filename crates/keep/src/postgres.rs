@@ -6,7 +6,7 @@ mod queries;
 mod schema;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -398,8 +398,13 @@ impl Keep for Postgres {
         Ok(rows.iter().map(record).collect())
     }
 
-    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
-        schema::erase(&mut connection::connect(&self.config).await?, customers, entries).await
+    async fn erase(
+        &self,
+        customers: &[Customer],
+        keys: &BTreeSet<KeyNumber>,
+        entries: &BTreeMap<u64, Fate>,
+    ) -> Result<Erased, Error> {
+        schema::erase(&mut connection::connect(&self.config).await?, customers, keys, entries).await
     }
 
     async fn skew_us(&self, now_us: i64) -> Result<RangeInclusive<i64>, Error> {

@@ -214,6 +214,46 @@ fn who_becomes_one_with_somebody_while_being_erased_goes_with_them() {
 }
 
 #[test]
+fn whose_key_becomes_somebody_elses_while_being_erased_takes_nobody_along() {
+    // The earlier evidence counts, and it may come in before the log is rewritten, or before what is known of them goes. The one
+    // who has the key then is named by the oldest key.
+    let logs_in = |user: &str, at: &str| {
+        track("Visit", &format!(r#""userId":"{user}","anonymousId":"a9""#), &format!(r#","timestamp":"{at}""#))
+    };
+    for (is_other_older, time) in [(true, 0), (false, 0), (true, 1), (false, 1)] {
+        let unique = SHOP.replace("anonymous_id: {limit: 3}", "anonymous_id: {unique: true}");
+        let mut shop = Shop::new();
+        shop.engine = open(&unique, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+        let other = || drop(shop.send(&visit(r#""userId":"u2""#)));
+        if is_other_older {
+            other();
+        }
+        shop.send(&logs_in("u1", "2026-03-02T08:00:00Z"));
+        // It is u1's when the erasure begins.
+        shop.send(&visit(r#""anonymousId":"a9""#));
+        if !is_other_older {
+            other();
+        }
+        let watched = Watched::new(&shop.keep);
+        let eraser = open(&unique, &watched, &shop.clock, Options { seed: None, node: 2 }).expect("memory is there");
+        let node =
+            Shop { engine: Arc::clone(&shop.engine), keep: Arc::clone(&shop.keep), clock: Arc::clone(&shop.clock) };
+        watched.erasing.store(time, Ordering::Relaxed);
+        let earlier = logs_in("u2", "2026-03-02T07:00:00Z");
+        *watched.before_erasing.0.lock().expect("nobody panics") = Some(Box::new(move || {
+            std::thread::spawn(move || drop(node.send(&earlier))).join().expect("memory is there");
+        }));
+        let erased = block_on(eraser.erase(&[("user_id".to_owned(), "u1".to_owned())])).expect("memory is there");
+        assert!(watched.before_erasing.0.lock().expect("nobody panics").is_none(), "it has happened");
+        assert_eq!(erased.keys, [("user_id".to_owned(), "u1".to_owned())].into(), "{time}");
+        assert!(shop.customer("user_id", "u1").is_none() && !shop.holds("\"u1\""), "{time}");
+        assert_eq!(shop.events_of("user_id", "u2"), 2, "{time}: the visit and the one with the device");
+        assert_eq!(shop.events_of("anonymous_id", "a9"), 2);
+        shop.is_its_replay();
+    }
+}
+
+#[test]
 fn what_was_said_of_a_key_as_it_was_written_once_goes_too() {
     let mut shop = Shop::new();
     shop.engine = open(&SHOP.replace("normalise: email, ", ""), &shop.keep, &shop.clock, Options::default())

@@ -1,7 +1,7 @@
 //! A home in memory that counts what is read of it, in which the history of somebody may be damaged, a commit may have little room or
 //! none, and something may happen between two looks at it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -174,11 +174,16 @@ impl Keep for Watched {
         self.keep.records(prefix, after, limit).await
     }
 
-    async fn erase(&self, customers: &[Customer], entries: &BTreeMap<u64, Fate>) -> Result<Erased, Error> {
+    async fn erase(
+        &self,
+        customers: &[Customer],
+        keys: &BTreeSet<KeyNumber>,
+        entries: &BTreeMap<u64, Fate>,
+    ) -> Result<Erased, Error> {
         if self.erasing.fetch_sub(1, Ordering::Relaxed) == 0 {
             self.before_erasing.happens();
         }
-        self.keep.erase(customers, entries).await
+        self.keep.erase(customers, keys, entries).await
     }
 
     async fn skew_us(&self, now_us: i64) -> Result<RangeInclusive<i64>, Error> {

@@ -1,7 +1,7 @@
 //! The thread that writes. There is one, so that commits are decided one after the other, and it takes all that waits at once,
 //! so that they share a flush.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::embedded::{Inner, closed};
 use crate::error::Error;
 use crate::ledger::{Ledger, Prepared};
 use crate::limits::{GROUP_BYTES_MAX, RESTING_AFTER, ROOM_BYTES};
-use crate::loaded::{Committed, Customer, Erased, Fate};
+use crate::loaded::{Committed, Customer, Erased, Fate, KeyNumber};
 use crate::store::{Read, Table, Writes};
 
 /// Something to be done between two groups of commits.
@@ -198,10 +198,11 @@ impl Writer {
     pub(super) fn erase(
         &mut self,
         customers: &[Customer],
+        keys: &BTreeSet<KeyNumber>,
         entries: &BTreeMap<u64, Fate>,
     ) -> Result<(Arc<Files>, Erased), Error> {
         let (files, ledger) = self.ready()?;
-        let (writes, erased) = ledger.erase(&files.view(), customers, entries)?;
+        let (writes, erased) = ledger.erase(&files.view(), customers, keys, entries)?;
         self.write(&files, writes)?;
         self.minded(files.settle())?;
         Ok((files, erased))

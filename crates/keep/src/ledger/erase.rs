@@ -18,11 +18,17 @@ pub(super) fn erase(
     read: &dyn Read,
     leases: &mut Leases,
     customers: &[Customer],
+    keys: &BTreeSet<KeyNumber>,
     entries: &BTreeMap<u64, Fate>,
 ) -> Result<(Writes, Erased), Error> {
     let gone: BTreeSet<Customer> = customers.iter().copied().collect();
     let mut draft = Draft::new(read);
     let mut erased = Erased::default();
+    for customer in &gone {
+        erase_keys(&mut draft, *customer, &mut erased)?;
+    }
+    // Before any lease is let go.
+    erased.are_of(keys)?;
     for table in read.tables() {
         for customer in &gone {
             match table {
@@ -34,9 +40,6 @@ pub(super) fn erase(
                 _ => {}
             }
         }
-    }
-    for customer in &gone {
-        erase_keys(&mut draft, *customer, &mut erased)?;
     }
     erase_deliveries(read, &mut draft, leases, &gone, &mut erased)?;
     erased.entries = rewrite_log(read, &mut draft, entries)?;
@@ -67,12 +70,13 @@ fn rewrite_log(read: &dyn Read, draft: &mut Draft<'_>, entries: &BTreeMap<u64, F
 fn erase_keys(draft: &mut Draft<'_>, customer: Customer, erased: &mut Erased) -> Result<(), Error> {
     for key_of in draft.rows(Table::KeysOf, &keys::customer(customer))?.into_keys() {
         let number = KeyNumber(Eye::new(&key_of[8..]).u32()?);
-        let row = draft.get(Table::Numbers, &keys::number(number))?;
-        let bytes = row.map(|row| row[8..].to_vec()).unwrap_or_default();
-        draft.remove(Table::Keys, bytes.clone());
-        draft.remove(Table::Numbers, keys::number(number));
+        if let Some(row) = draft.get(Table::Numbers, &keys::number(number))? {
+            let bytes = row[8..].to_vec();
+            draft.remove(Table::Keys, bytes.clone());
+            draft.remove(Table::Numbers, keys::number(number));
+            erased.keys.push(Key { number, customer, bytes });
+        }
         draft.remove(Table::KeysOf, key_of);
-        erased.keys.push(Key { number, customer, bytes });
         for link in draft.rows(Table::Links, &keys::number(number))?.into_keys() {
             let mut eye = Eye::new(&link[4..]);
             let (other, undo) = (KeyNumber(eye.u32()?), eye.u8()? != 0);

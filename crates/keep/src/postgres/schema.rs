@@ -1,6 +1,6 @@
 //! The tables of the shared home: making them, and erasing customers from all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Error as Failed, Transaction};
@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Config, Error as Failed, Transaction};
 use crate::error::Error;
 use crate::ledger::chunk;
 use crate::limits::SCHEMA_FORMAT;
-use crate::loaded::{Customer, Erased, Fate};
+use crate::loaded::{Customer, Erased, Fate, KeyNumber};
 use crate::postgres::connection::explain;
 use crate::postgres::key;
 
@@ -39,6 +39,7 @@ pub(super) async fn make(config: &Config) -> Result<(), Error> {
 pub(super) async fn erase(
     client: &mut Client,
     customers: &[Customer],
+    keys: &BTreeSet<KeyNumber>,
     entries: &BTreeMap<u64, Fate>,
 ) -> Result<Erased, Error> {
     let failed = |error: Failed| explain("erase", error);
@@ -56,15 +57,16 @@ pub(super) async fn erase(
                  and keys.customer = any($1::bigint[])";
     // First, because it takes long, and the one who writes waits for whoever has deleted a state: with commits about others.
     let entries = rewrite_log(&transaction, entries).await?;
-    let keys = "delete from keys where customer = any($1::bigint[]) returning number, customer, bytes";
+    let of_keys = "delete from keys where customer = any($1::bigint[]) returning number, customer, bytes";
     let erased = Erased {
         states: delete("states").await?,
         timers: delete("timers").await?,
         deliveries: delete("outbox").await?,
         links: transaction.execute(links, &[&gone]).await.map_err(failed)?,
-        keys: transaction.query(keys, &[&gone]).await.map_err(failed)?.iter().map(key).collect::<Result<_, _>>()?,
+        keys: transaction.query(of_keys, &[&gone]).await.map_err(failed)?.iter().map(key).collect::<Result<_, _>>()?,
         entries,
     };
+    erased.are_of(keys)?;
     transaction.commit().await.map_err(failed)?;
     Ok(erased)
 }

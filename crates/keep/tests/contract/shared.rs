@@ -1,5 +1,6 @@
 //! The shared home: the whole contract, and what happens when the server or a node goes away in the middle.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -87,7 +88,7 @@ async fn of_two_erasures_at_once_none_brings_back_what_the_other_has_erased() {
         let first = nodes[0].commit(Commit { entries, ..commit() }).await.unwrap().position;
         let erase = async |node: usize| {
             let entries = (0..1_000).map(|n| (first + 2 * n + node as u64, Fate::Emptied)).collect();
-            nodes[node].erase(&[], &entries).await.unwrap().entries
+            nodes[node].erase(&[], &BTreeSet::new(), &entries).await.unwrap().entries
         };
         assert_eq!(tokio::join!(erase(0), erase(1)), (1_000, 1_000));
         let log = nodes[0].log(first, 2_000).await.unwrap();
@@ -336,7 +337,7 @@ async fn an_erasure_that_takes_long_holds_up_nobody() {
     let held = hold(&server, "select from slow.log for update").await;
     let erasing = Arc::clone(&keep);
     let fates = [(0, Fate::Emptied)].into();
-    let erased = tokio::spawn(async move { erasing.erase(&[Customer(1)], &fates).await });
+    let erased = tokio::spawn(async move { erasing.erase(&[Customer(1)], &BTreeSet::new(), &fates).await });
     while server.sql("select count(*) from pg_locks where not granted") == ["0"] {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

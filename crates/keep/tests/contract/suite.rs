@@ -17,8 +17,8 @@ pub(crate) use whole::*;
 use std::collections::BTreeMap;
 
 use keep::{
-    Change, Commit, Conflict, Customer, Entry, Error, Fate, Keep, Key, KeyNumber, Loaded, MessageId, StateChange, Take,
-    Timer, Version, Wanted, Was,
+    Change, Commit, Conflict, Customer, Entry, Erased, Error, Fate, Keep, Key, KeyNumber, Loaded, MessageId,
+    StateChange, Take, Timer, Version, Wanted, Was,
 };
 
 /// Some time in 2026.
@@ -65,6 +65,14 @@ pub(crate) async fn all_of(keep: &dyn Keep, customers: &[i64]) -> BTreeMap<u64, 
     let customers: Vec<_> = customers.iter().copied().map(Customer).collect();
     let found = keep.log_of(&customers, u64::MAX, 1_000).await.unwrap();
     found.into_iter().map(|logged| (logged.position, Fate::Emptied)).collect()
+}
+
+/// Erases customers with all that the log has of them.
+pub(crate) async fn erase(keep: &dyn Keep, customers: &[i64]) -> Erased {
+    let entries = all_of(keep, customers).await;
+    let customers: Vec<_> = customers.iter().copied().map(Customer).collect();
+    let keys = keep.keys_of(&customers).await.unwrap().iter().map(|key| key.number).collect();
+    keep.erase(&customers, &keys, &entries).await.unwrap()
 }
 
 /// The version and the text of a state.

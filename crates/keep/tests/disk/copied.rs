@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keep::{Customer, Embedded, EmbeddedOptions, Error, Keep, Version, Wanted};
 
-use super::erased::all_of;
+use super::erased::erase;
 use super::{log, one};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,8 +44,7 @@ async fn is_of_one_moment(options: EmbeddedOptions, erased: i64) {
         async move {
             for customer in 100..100 + erased {
                 keep.commit(one(customer, &format!("erased {customer}"), Version::NONE, "state")).await.unwrap();
-                let entries = all_of(&*keep, customer).await;
-                assert_eq!(keep.erase(&[Customer(customer)], &entries).await.unwrap().states, 1);
+                assert_eq!(erase(&*keep, customer).await.states, 1);
             }
         }
     });

@@ -1,11 +1,10 @@
 //! Erased customers leave no byte on the disk.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use keep::{
-    Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Fate, Keep, Key, KeyNumber, Post, StateChange, Timer,
-    Version,
+    Change, Commit, Customer, Embedded, EmbeddedOptions, Entry, Erased, Fate, Keep, Key, KeyNumber, Post, StateChange,
+    Timer, Version,
 };
 
 use super::NOW_US;
@@ -51,9 +50,13 @@ fn of(customer: i64, number: u32, name: &str, expected: Version) -> Commit {
 }
 
 /// All entries of a customer, to be emptied.
-pub(super) async fn all_of(keep: &dyn Keep, customer: i64) -> BTreeMap<u64, Fate> {
-    let found = keep.log_of(&[Customer(customer)], u64::MAX, 1_000).await.unwrap();
-    found.into_iter().map(|logged| (logged.position, Fate::Emptied)).collect()
+/// Erases a customer with all that the log has of it.
+pub(super) async fn erase(keep: &dyn Keep, customer: i64) -> Erased {
+    let customers = [Customer(customer)];
+    let found = keep.log_of(&customers, u64::MAX, 1_000).await.unwrap();
+    let entries = found.into_iter().map(|logged| (logged.position, Fate::Emptied)).collect();
+    let keys = keep.keys_of(&customers).await.unwrap().iter().map(|key| key.number).collect();
+    keep.erase(&customers, &keys, &entries).await.unwrap()
 }
 
 #[tokio::test]
@@ -77,7 +80,7 @@ async fn leaves_no_byte(options: EmbeddedOptions) {
     }
     keep.commit(of(2, 9, "Maurice Wilkins", Version::NONE)).await.unwrap();
     assert!(!with(folder.path(), b"Rosalind").is_empty());
-    keep.erase(&[Customer(1)], &all_of(&keep, 1).await).await.unwrap();
+    erase(&keep, 1).await;
     assert_eq!(with(folder.path(), b"Rosalind"), Vec::<PathBuf>::new());
     assert!(!with(folder.path(), b"Wilkins").is_empty());
     keep.close().await;
@@ -95,7 +98,7 @@ async fn leaves_no_byte(options: EmbeddedOptions) {
     drop(keep);
     let keep = open(folder.path());
     assert_eq!(keep.log_span().await.unwrap(), 0..7);
-    keep.erase(&[Customer(10)], &all_of(&keep, 10).await).await.unwrap();
+    erase(&keep, 10).await;
     keep.close().await;
     drop(keep);
     let keep = open(folder.path());

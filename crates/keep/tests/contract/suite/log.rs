@@ -1,10 +1,10 @@
 //! The log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keep::{Commit, Customer, Entry, Error, Fate, Logged};
 
-use super::{NOW_US, all_of, commit, entry};
+use super::{NOW_US, commit, entry, erase};
 use crate::homes::Home;
 
 async fn texts(home: &Home, from: u64, limit: usize) -> Vec<(u64, String)> {
@@ -122,7 +122,7 @@ pub(crate) async fn entries_are_found_by_whose_they_are(home: &mut Home) {
     home.restart().await;
     assert_eq!(texts_of(home, &[0], 2).await, expected(&[0], 11), "in the middle of the entries of one commit");
     let keep = home.keep();
-    keep.erase(&[Customer(1)], &all_of(&*keep, &[1]).await).await.unwrap();
+    erase(&*keep, &[1]).await;
     assert_eq!(texts_of(home, &[1], 9).await, vec![]);
     assert_eq!(texts_of(home, &[0, 1], 9).await, expected(&[0], 11));
 }
@@ -146,13 +146,13 @@ pub(crate) async fn an_erasure_says_of_each_entry_what_becomes_of_it(home: &mut 
     };
     let under = |customer| Fate::FiledUnder(Customer(customer));
     let fates = [(1, Fate::Emptied), (3, under(2)), (5, under(4)), (7, Fate::Emptied), (8, under(1)), (99, under(1))];
-    let erased = home.keep().erase(&[], &BTreeMap::from(fates)).await.unwrap();
+    let erased = home.keep().erase(&[], &BTreeSet::new(), &BTreeMap::from(fates)).await.unwrap();
     assert_eq!(erased.entries, 2);
     is_now(home, &[(1, &["1a", "1i", "1j"]), (2, &["2c", "1d", "2g"]), (3, &["3e"]), (4, &["1f"])]).await;
     home.restart().await;
     // What is erased stays erased; what nothing is said of stays as it is, also in the same commit.
     let fates = [(1, under(2)), (0, Fate::Emptied), (7, Fate::Emptied), (8, Fate::Emptied)];
-    assert_eq!(home.keep().erase(&[], &BTreeMap::from(fates)).await.unwrap().entries, 2);
+    assert_eq!(home.keep().erase(&[], &BTreeSet::new(), &BTreeMap::from(fates)).await.unwrap().entries, 2);
     is_now(home, &[(1, &["1j"]), (2, &["2c", "1d", "2g"]), (3, &["3e"]), (4, &["1f"])]).await;
     let log = home.keep().log(0, 100).await.unwrap();
     let erased: Vec<u64> = log.iter().filter(|logged| logged.erased).map(|logged| logged.position).collect();

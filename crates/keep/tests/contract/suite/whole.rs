@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use keep::{
-    Change, Commit, Customer, Entry, Erased, Error, Keep, Key, KeyNumber, Link, MessageId, RecordChange, StateChange,
-    Timer, Version, Wanted,
+    Change, Commit, Conflict, Customer, Entry, Erased, Error, Keep, Key, KeyNumber, Link, MessageId, RecordChange,
+    StateChange, Timer, Version, Wanted,
 };
 
 use super::outbox::post;
-use super::{NOW_US, all_of, commit, entry, id, key, put, state, take, timer};
+use super::{NOW_US, all_of, commit, conflict, entry, erase, id, key, put, state, take, timer};
 use crate::homes::Home;
 use crate::model;
 
@@ -43,11 +43,11 @@ pub(crate) async fn erased_customers_are_nowhere(home: &mut Home) {
     })
     .await
     .unwrap();
-    let erased = keep.erase(&[Customer(10), Customer(77)], &all_of(&*keep, &[10]).await).await.unwrap();
+    let erased = erase(&*keep, &[10, 77]).await;
     let keys: BTreeSet<Key> = erased.keys.iter().cloned().collect();
     assert_eq!(keys, everything(10).keys.into_iter().collect());
     assert_eq!(erased, Erased { states: 2, timers: 2, deliveries: 1, keys: erased.keys.clone(), links: 2, entries: 2 });
-    assert_eq!(keep.erase(&[Customer(10)], &all_of(&*keep, &[10]).await).await.unwrap(), Erased::default());
+    assert_eq!(erase(&*keep, &[10]).await, Erased::default());
 
     assert_eq!(state(&*keep, 10).await.0, Version::NONE);
     assert_eq!(keep.keys_of(&[Customer(10)]).await.unwrap(), vec![]);
@@ -60,6 +60,14 @@ pub(crate) async fn erased_customers_are_nowhere(home: &mut Home) {
     assert_eq!((log[0].customer, log[0].at_us, log[0].bytes.len()), (Customer(0), 0, 0));
 
     assert_eq!(state(&*keep, 20).await.1, "state-secret20-");
+    for others in [&[20][..], &[20, 21, 22]] {
+        let keys = others.iter().copied().map(KeyNumber).collect();
+        let entries = all_of(&*keep, &[20]).await;
+        let found = conflict(keep.erase(&[Customer(20)], &keys, &entries).await);
+        let more = everything(20).keys.into_iter().filter(|key| !keys.contains(&key.number)).map(|key| key.bytes);
+        assert_eq!(found, Conflict { keys: more.collect(), ..Conflict::default() });
+    }
+    assert_eq!(all_of(&*keep, &[20]).await.len(), 2, "nothing is written where they have other keys by now");
     assert_eq!(keep.keys_of(&[Customer(20)]).await.unwrap().len(), 2);
     assert_eq!(keep.links(&[KeyNumber(20)], 9).await.unwrap().len(), 2);
     assert_eq!(keep.due(0, take(NOW_US, 9)).await.unwrap().len(), 1);
@@ -67,7 +75,7 @@ pub(crate) async fn erased_customers_are_nowhere(home: &mut Home) {
     let known =
         keep.load(&Wanted { messages: vec![id("message-secret10-")], ..Wanted::default() }).await.unwrap().known;
     assert_eq!(known, [true], "a message that was taken in does not come in again");
-    keep.erase(&[Customer(20)], &all_of(&*keep, &[20]).await).await.unwrap();
+    erase(&*keep, &[20]).await;
     home.restart().await;
     assert_eq!(home.keep().keys(&[KeyNumber(20), KeyNumber(21)]).await.unwrap(), vec![]);
     assert!(home.keep().reserve(1, None).await.unwrap().start >= 22, "the numbers of erased keys are not given again");
