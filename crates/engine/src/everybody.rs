@@ -1,4 +1,4 @@
-//! Who is who among all keys at once: the same rules and the same code as for files.
+//! Who is who among all keys at once: where rules may have something to refuse, by the same code as for files.
 
 use hashbrown::HashMap;
 use keep::{Customer, Keep, Key, KeyNumber, Link};
@@ -12,6 +12,7 @@ use crate::message::{Ranked, key_of};
 /// Who is who among all keys that were ever linked; each of the others is a customer of its own, and need not be known.
 #[derive(Debug)]
 pub(crate) struct Everybody {
+    /// Of keys around which the rules may refuse something: of all others it says nothing, and [`WhoIsWho::sure`] all.
     graph: Graph,
     customers: Customers,
     /// By node, and in order: a key that comes later has a higher number.
@@ -137,6 +138,7 @@ async fn settle_simple(sure: &mut [Sure], links: &[Link], keep: &dyn Keep, rules
 async fn each_asked(keep: &dyn Keep, sure: &[Sure], mut each: impl FnMut(&Key)) -> Result<(), keep::Error> {
     let is_asked = |number: KeyNumber| sure.get(number.0 as usize) == Some(&Sure::Asked);
     let asked: Vec<KeyNumber> = (0..).map(KeyNumber).take(sure.len()).filter(|number| is_asked(*number)).collect();
+    let Some(last_asked) = asked.last() else { return Ok(()) };
     if asked.len().saturating_mul(PASSED_OVER) < sure.len() {
         for some in asked.chunks(ROWS_AT_ONCE) {
             keep.keys(some).await?.iter().for_each(&mut each);
@@ -149,6 +151,9 @@ async fn each_asked(keep: &dyn Keep, sure: &[Sure], mut each: impl FnMut(&Key)) 
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.number);
         page.iter().filter(|key| is_asked(key.number)).for_each(&mut each);
+        if last.number >= *last_asked {
+            return Ok(());
+        }
     }
 }
 

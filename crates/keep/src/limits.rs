@@ -79,7 +79,7 @@ pub(crate) const STATES_FILES_MAX: usize = 64;
 /// Room that there has to be on the disk again before writing goes on after it was full.
 pub(crate) const ROOM_BYTES: usize = 16 << 20;
 
-/// Rows of which it is remembered which group of commits changed them: 16 bytes each. A commit that was loaded before all of them is
+/// Rows of which it is remembered which group of commits changed them: a number each. A commit that was loaded before all of them is
 /// checked by reading.
 pub(crate) const RECENT_ROWS: usize = 1 << 17;
 
