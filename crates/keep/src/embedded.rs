@@ -1,4 +1,5 @@
-//! The home of one process: a folder, in which files of our own keep the states of customers, and an LSM store all other tables.
+//! The home of one process: a folder, in which files of our own keep the states of customers, the ids of messages and who is where in
+//! the log, and an LSM store all other tables.
 //! Every answer waits for a flush to the disk, and one flush is for everybody who waits.
 
 mod cache;
@@ -8,6 +9,8 @@ mod fold;
 mod fresh;
 mod journal;
 mod purge;
+mod runs;
+mod sealed;
 mod states;
 mod writer;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The format of an embedded home that this program writes and reads. One with a higher number was written by a newer program.
-pub(crate) const FORMAT: u32 = 8;
+pub(crate) const FORMAT: u32 = 9;
 
 /// The same of the tables in `PostgreSQL`.
 pub(crate) const SCHEMA_FORMAT: u32 = 7;
@@ -75,6 +75,9 @@ pub(crate) const STATES_FILE_BYTES: u64 = 1 << 30;
 
 /// Files of states of a generation, each of which is open: beyond them small ones are put together.
 pub(crate) const STATES_FILES_MAX: usize = 64;
+
+/// Keys beyond which runs do not become one: those are 64 MiB, and who folds copies them in about a second of one core.
+pub(crate) const RUN_KEYS: u64 = 4 << 20;
 
 /// Room that there has to be on the disk again before writing goes on after it was full.
 pub(crate) const ROOM_BYTES: usize = 16 << 20;

@@ -1,4 +1,4 @@
-//! The files of an embedded home: a journal, files of states, and the other tables in a store. What is written goes into the journal
+//! The files of an embedded home: a journal, files of states and runs, and the other tables in a store. What is written goes into the journal
 //! and, in memory, before the rows of the tables; when enough has gathered it is folded into the tables, once for each row, and the
 //! journal is deleted.
 
@@ -16,7 +16,9 @@ use crate::embedded::cache::Cache;
 use crate::embedded::fold;
 use crate::embedded::fresh::{self, Fresh};
 use crate::embedded::journal::Journal;
-use crate::embedded::states::{self, States};
+use crate::embedded::runs::Runs;
+use crate::embedded::sealed;
+use crate::embedded::states::States;
 use crate::error::Error;
 use crate::give_way::give_way;
 use crate::limits::{JOURNAL_BYTES_MAX, RESTING_SHARE};
@@ -45,7 +47,7 @@ pub(super) struct Shared {
     /// What came in last. Only the one who writes changes it; a reader holds it, so that it sees one moment.
     active: RwLock<Fresh>,
     beneath: RwLock<Beneath>,
-    /// Held by the one who writes or deletes files of states.
+    /// Held by the one who writes or deletes files of states and runs.
     rewriting: Mutex<()>,
     pub(super) cache: Cache,
 }
@@ -66,6 +68,15 @@ pub(super) struct Settled {
     pub(super) snapshot: Snapshot,
     /// By their generation.
     pub(super) states: BTreeMap<u32, Arc<States>>,
+    pub(super) runs: BTreeMap<Table, Arc<Runs>>,
+}
+
+impl Settled {
+    /// All tables that there are.
+    fn tables(&self) -> Vec<Table> {
+        let states = self.states.keys().map(|generation| Table::States(*generation));
+        states.chain(self.runs.keys().copied()).chain(self.tables.keys().copied()).collect()
+    }
 }
 
 impl std::fmt::Debug for Files {
@@ -96,8 +107,15 @@ impl Files {
         }
         let mut active = Fresh::default();
         let journal = Journal::open(folder, &mut |record| active.put_all(record))?;
-        let states = states::open_all(folder)?;
-        let settled = Arc::new(Settled { tables, snapshot: db.snapshot(), states });
+        let (mut states, mut runs) = (BTreeMap::new(), BTreeMap::new());
+        for table in sealed::tables(folder)? {
+            if let Table::States(generation) = table {
+                states.insert(generation, Arc::new(States::open(folder, generation)?));
+            } else {
+                runs.insert(table, Arc::new(Runs::open(folder, table)?));
+            }
+        }
+        let settled = Arc::new(Settled { tables, snapshot: db.snapshot(), states, runs });
         let shared = Arc::new(Shared {
             db,
             folder: folder.to_owned(),
@@ -224,14 +242,18 @@ impl Files {
         Ok(())
     }
 
-    fn drop_states(&self, generation: u32) -> Result<(), Error> {
+    /// Drops a table that has a folder of its own, if it is there.
+    fn drop_folder(&self, table: Table) -> Result<(), Error> {
         let _turn = self.shared.rewriting();
-        if !self.shared.beneath().settled.states.contains_key(&generation) {
+        if !self.shared.beneath().settled.tables().contains(&table) {
             return Ok(());
         }
-        states::set_aside(&self.shared.folder, generation)?;
-        self.shared.change_settled(|settled| settled.states.remove(&generation));
-        states::remove(&self.shared.folder, generation)
+        sealed::set_aside(&self.shared.folder, table)?;
+        self.shared.change_settled(|settled| match table {
+            Table::States(generation) => drop(settled.states.remove(&generation)),
+            _ => drop(settled.runs.remove(&table)),
+        });
+        sealed::remove(&self.shared.folder, table)
     }
 
     /// Drops tables with all that is in them.
@@ -242,8 +264,8 @@ impl Files {
         self.settle()?;
         for table in gone {
             let failed = |error| explain("drop a table", &self.shared.folder, error);
-            if let Table::States(generation) = table {
-                self.drop_states(*generation)?;
+            if sealed::holds(*table) {
+                self.drop_folder(*table)?;
                 continue;
             }
             let dropped = self.shared.change_settled(|settled| {
@@ -339,10 +361,17 @@ impl View<'_> {
         self.beneath.settled.states.get(&generation).map(|states| &**states)
     }
 
+    fn runs(&self, table: Table) -> Option<&Runs> {
+        self.beneath.settled.runs.get(&table).map(|runs| &**runs)
+    }
+
     /// The rows of a table that are settled, in order, from a key on.
     fn settled(&self, table: Table, from: &[u8]) -> Box<dyn Iterator<Item = Result<(Slice, Slice), Error>> + '_> {
         if let Some(states) = self.states(table) {
             return Box::new(states.from(from));
+        }
+        if let Some(runs) = self.runs(table) {
+            return Box::new(runs.from(from).map(|key| Ok((Slice::from(key?), Slice::from([])))));
         }
         let rows = self.keyspace(table).map(|keyspace| self.beneath.settled.snapshot.range(keyspace, from..));
         let rows = rows.into_iter().flatten().map(fjall::Guard::into_inner);
@@ -357,6 +386,9 @@ impl Read for View<'_> {
         }
         if let Some(states) = self.states(table) {
             return states.get(key);
+        }
+        if let Some(runs) = self.runs(table) {
+            return Ok(runs.has(key)?.then(|| Slice::from([])));
         }
         let Some(keyspace) = self.keyspace(table) else { return Ok(None) };
         // Who holds no active rows does not know what came since.
@@ -377,6 +409,9 @@ impl Read for View<'_> {
         }
         if let Some(states) = self.states(table) {
             return Ok(states.has(key));
+        }
+        if let Some(runs) = self.runs(table) {
+            return runs.has(key);
         }
         let Some(keyspace) = self.keyspace(table) else { return Ok(false) };
         self.beneath.settled.snapshot.contains_key(keyspace, key).map_err(|error| self.explain(error))
@@ -416,9 +451,7 @@ impl Read for View<'_> {
 
     fn tables(&self) -> Vec<Table> {
         let fresh = self.fresh().flat_map(Fresh::tables);
-        let Settled { tables, states, .. } = &*self.beneath.settled;
-        let states = states.keys().map(|generation| Table::States(*generation));
-        let mut tables: Vec<Table> = fresh.chain(states).chain(tables.keys().copied()).collect();
+        let mut tables: Vec<Table> = fresh.chain(self.beneath.settled.tables()).collect();
         tables.sort_unstable();
         tables.dedup();
         tables

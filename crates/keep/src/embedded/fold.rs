@@ -1,14 +1,16 @@
-//! What came in last goes where it stays: states into files of their own, all else into the tables of the store, sorted, as finished
-//! files past its journal and its memory.
+//! What came in last goes where it stays: states into files of their own, keys with nothing beside them into runs, all else into the
+//! tables of the store, sorted, as finished files past its journal and its memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fjall::config::{FilterPolicy, PinningPolicy};
 use fjall::{Keyspace, KeyspaceCreateOptions};
 
 use crate::embedded::files::{Beneath, Settled, Shared, explain};
-use crate::embedded::fresh::Fresh;
+use crate::embedded::fresh::{self, Fresh};
 use crate::embedded::journal;
+use crate::embedded::runs::Runs;
 use crate::embedded::states::States;
 use crate::error::Error;
 use crate::store::Table;
@@ -18,17 +20,21 @@ use crate::store::Table;
 pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
     let _turn = shared.rewriting();
     let Beneath { apart: Some(apart), settled } = shared.beneath() else { return Ok(()) };
-    let (mut tables, mut states) = (settled.tables.clone(), settled.states.clone());
+    let Settled { mut tables, mut states, mut runs, .. } = (*settled).clone();
     for table in apart.tables() {
         if let Table::States(generation) = table {
             let before =
                 states.remove(&generation).unwrap_or_else(|| Arc::new(States::new(&shared.folder, generation)));
             states.insert(generation, Arc::new(before.put(apart.from(table, &[]))?));
+        } else if fresh::is_of_marks(table) {
+            let before = runs.remove(&table).unwrap_or_else(|| Arc::new(Runs::new(&shared.folder, table)));
+            let (most, marks) = apart.marks(table);
+            runs.insert(table, Arc::new(before.put(most, marks)?));
         } else {
             tables.insert(table, ingest(shared, &apart, table)?);
         }
     }
-    let settled = Arc::new(Settled { tables, states, snapshot: shared.db.snapshot() });
+    let settled = Arc::new(Settled { tables, states, runs, snapshot: shared.db.snapshot() });
     // A row that came in since is found before what is put here, and takes its place when it is folded itself.
     for (key, row) in apart.from(Table::Keys, &[]) {
         match row {
@@ -38,7 +44,7 @@ pub(super) fn fold(shared: &Shared, number: u64) -> Result<(), Error> {
     }
     shared.change(|beneath| (beneath.settled, beneath.apart) = (settled, None));
     journal::remove_before(&shared.folder, number)?;
-    match rewrite_states(shared, States::reclaimed) {
+    match rewrite(shared, States::reclaimed, Runs::gathered) {
         // It takes room to make some. Nothing is lost, and the next time there may be more.
         Err(Error::Full) => Ok(()),
         rewritten => rewritten,
@@ -61,26 +67,36 @@ fn ingest(shared: &Shared, apart: &Fresh, table: Table) -> Result<Keyspace, Erro
     Ok(keyspace)
 }
 
-/// Rewrites files of states, those of each generation as `rewrite` says, and deletes what does not count any more. For those whose
+/// Rewrites files of states and runs, those of each table as these say, and deletes what does not count any more. For those whose
 /// turn it is.
-pub(super) fn rewrite_states(
+pub(super) fn rewrite(
     shared: &Shared,
-    rewrite: impl Fn(&States) -> Result<Option<States>, Error>,
+    states: impl Fn(&States) -> Result<Option<States>, Error>,
+    runs: impl Fn(&Runs) -> Result<Option<Runs>, Error>,
 ) -> Result<(), Error> {
-    for (generation, states) in &shared.beneath().settled.states {
-        let mut states = Arc::clone(states);
-        if let Some(rewritten) = rewrite(&states)? {
-            states = Arc::new(rewritten);
-            shared.change_settled(|settled| settled.states.insert(*generation, Arc::clone(&states)));
+    rewrite_each(shared, |settled| &mut settled.states, states, States::remove_rest)?;
+    rewrite_each(shared, |settled| &mut settled.runs, runs, Runs::remove_rest)
+}
+
+fn rewrite_each<K: Ord + Copy, T>(
+    shared: &Shared,
+    of: impl Fn(&mut Settled) -> &mut BTreeMap<K, Arc<T>>,
+    rewrite: impl Fn(&T) -> Result<Option<T>, Error>,
+    remove_rest: impl Fn(&T) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for (key, mut held) in shared.change_settled(|settled| of(settled).clone()) {
+        if let Some(rewritten) = rewrite(&held)? {
+            held = Arc::new(rewritten);
+            shared.change_settled(|settled| of(settled).insert(key, Arc::clone(&held)));
         }
-        states.remove_rest()?;
+        remove_rest(&held)?;
     }
     Ok(())
 }
 
 pub(super) fn settings(table: Table) -> KeyspaceCreateOptions {
     // What says whether and where a row is in a file is looked at by every message.
-    let often = matches!(table, Table::Seen(_) | Table::Keys);
+    let often = table == Table::Keys;
     let pinned = || if often { PinningPolicy::all(true) } else { PinningPolicy::new([true, true, false]) };
     let settings =
         KeyspaceCreateOptions::default().filter_block_pinning_policy(pinned()).index_block_pinning_policy(pinned());
@@ -90,8 +106,9 @@ pub(super) fn settings(table: Table) -> KeyspaceCreateOptions {
 /// Whether nobody looks for a row by the whole of its key: then no file need say whether it has one.
 fn is_found_in_order(table: Table) -> bool {
     match table {
-        Table::Log | Table::LogOf | Table::TimersDue(_) | Table::KeysOf | Table::OutboxDue | Table::OutboxDead => true,
+        Table::Log | Table::TimersDue(_) | Table::KeysOf | Table::OutboxDue | Table::OutboxDead => true,
         Table::Head
+        | Table::LogOf
         | Table::Seen(_)
         | Table::States(_)
         | Table::Timers(_)

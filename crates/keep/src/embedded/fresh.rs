@@ -14,13 +14,18 @@ use crate::store::{Row, Table, Writes};
 const ROW_BYTES: usize = 80;
 
 /// The key of a row that has nothing beside it.
-type Mark = [u8; 16];
+pub(super) type Mark = [u8; 16];
 
 /// What such a row costs in all, about.
 const MARK_BYTES: usize = 32;
 
 /// Room for so many rows is not worth giving back, since it grows by doubling.
 const SPARE_ROWS: usize = 1 << 15;
+
+/// Whether a table is of keys of this length, and nothing beside them.
+pub(super) fn is_of_marks(table: Table) -> bool {
+    matches!(table, Table::Seen(_) | Table::LogOf)
+}
 
 /// The rows of one table.
 #[derive(Debug)]
@@ -42,10 +47,7 @@ macro_rules! with_map {
 
 impl Rows {
     fn of(table: Table) -> Self {
-        match table {
-            Table::Seen(_) | Table::LogOf => Rows::Marks(table.map()),
-            _ => Rows::Whole(table.map()),
-        }
+        if is_of_marks(table) { Rows::Marks(table.map()) } else { Rows::Whole(table.map()) }
     }
 
     fn room_for_as_many(&self) -> Option<Self> {
@@ -78,7 +80,7 @@ fn marked(there: bool) -> Row {
 
 /// Where marks begin that are no less than a key: what is longer than a mark comes behind the one that it begins with, and what is
 /// shorter before all that begin with it.
-fn first_mark(from: &[u8]) -> Bound<Mark> {
+pub(super) fn first_mark(from: &[u8]) -> Bound<Mark> {
     let mut first = Mark::default();
     let len = from.len().min(first.len());
     first[..len].copy_from_slice(&from[..len]);
@@ -95,10 +97,7 @@ fn mark(key: &[u8]) -> Option<Mark> {
 
 /// Whether a row can be one of a table.
 fn fits(table: Table, key: &Slice, row: &Row) -> bool {
-    match table {
-        Table::Seen(_) | Table::LogOf => mark(key).is_some() && bytes(row) == 0,
-        _ => true,
-    }
+    !is_of_marks(table) || (mark(key).is_some() && bytes(row) == 0)
 }
 
 /// Rows as they are read in order.
@@ -168,6 +167,17 @@ impl Fresh {
                 let first = if is_all { Bound::Unbounded } else { first_mark(from) };
                 Box::new(marks.from(first).map(|(mark, there)| (Slice::from(mark), marked(*there))))
             }
+        }
+    }
+
+    /// The marks of a table that has nothing else: how many, and each in order, with whether it is there.
+    pub(super) fn marks(&self, table: Table) -> (u64, Box<dyn Iterator<Item = (Mark, bool)> + '_>) {
+        match self.tables.get(&table) {
+            Some(Rows::Marks(marks)) => {
+                let rows = marks.from(Bound::Unbounded).map(|(mark, is_there)| (*mark, *is_there));
+                (marks.len() as u64, Box::new(rows))
+            }
+            _ => (0, Box::new(std::iter::empty())),
         }
     }
 

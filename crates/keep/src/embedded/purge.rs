@@ -1,8 +1,9 @@
-//! Getting deleted bytes off the disk: what was deleted lies in older files of states until they are rewritten, and in older files
-//! of the store until they are merged, and those stay for as long as a snapshot might read them.
+//! Getting deleted bytes off the disk: what was deleted lies in older files of states and runs until they are rewritten, and in older
+//! files of the store until they are merged, and those stay for as long as a snapshot might read them.
 
 use crate::embedded::files::{Files, explain};
-use crate::embedded::fold::rewrite_states;
+use crate::embedded::fold::rewrite;
+use crate::embedded::runs::Runs;
 use crate::embedded::states::States;
 use crate::error::Error;
 
@@ -14,7 +15,7 @@ const SWEPT: &str = "swept";
 pub(super) fn purge(files: &Files) -> Result<(), Error> {
     {
         let _turn = files.shared.rewriting();
-        rewrite_states(&files.shared, States::purged)?;
+        rewrite(&files.shared, States::purged, Runs::without_removed)?;
     }
     // Once to leave out what was deleted, once more to let go of the files in which it was.
     for _ in 0..2 {

@@ -2,8 +2,7 @@
 //!
 //! A state is read with one look into memory and one read of a file, and nothing is ever merged to find it. What was replaced or
 //! deleted stays in its file until that is rewritten without it: when more than half of all is of no use any more, or
-//! when it has to be off the disk. The newest file says which others count, so that one that is missing is noticed, and one that a
-//! crash left over is deleted.
+//! when it has to be off the disk.
 
 mod file;
 mod places;
@@ -11,21 +10,17 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fjall::Slice;
 
 use crate::bytes::{Eye, in_order};
-use crate::embedded::files::explain;
-use crate::embedded::journal::{numbered, sync};
+use crate::embedded::sealed::{self, Sealed};
 use crate::error::Error;
 use crate::limits::{STATES_FILE_BYTES, STATES_FILES_MAX};
 use crate::store::Table;
-use file::{EXTENSION, Footer, StatesFile};
+use file::KIND;
 use places::{Place, Places};
 
 /// The states of one generation, as of one moment. What is new makes another one; who has this one reads on.
@@ -50,59 +45,22 @@ const BOUNDS: Bounds = Bounds { file_bytes: STATES_FILE_BYTES, files: STATES_FIL
 /// A file, and how much of it is of use.
 #[derive(Clone)]
 struct Held {
-    file: Arc<StatesFile>,
+    file: Arc<Sealed>,
     /// Bytes of all its records.
     bytes: u64,
     /// Bytes of those that are the newest of their customers.
     live: u64,
 }
 
-/// The folder of a generation, in that of a home.
-fn folder_of(home: &Path, generation: u32) -> PathBuf {
-    home.join(Table::States(generation).name())
-}
-
-/// The ending of the name of a folder that is being deleted.
-const GONE: &str = ".gone";
-
-fn gone_of(home: &Path, generation: u32) -> PathBuf {
-    home.join(Table::States(generation).name() + GONE)
-}
-
-/// Opens the states of all generations that are in the folder of a home.
-pub(super) fn open_all(home: &Path) -> Result<BTreeMap<u32, Arc<States>>, Error> {
-    let failed = |error: std::io::Error| explain("open states of customers", home, error.into());
-    let mut all = BTreeMap::new();
-    for file in fs::read_dir(home).map_err(failed)? {
-        let path = file.map_err(failed)?.path();
-        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        let gone = name.strip_suffix(GONE);
-        let Some(Table::States(generation)) = Table::named(gone.unwrap_or(name)) else { continue };
-        if gone.is_some() {
-            fs::remove_dir_all(path).map_err(failed)?;
-        } else {
-            all.insert(generation, Arc::new(States::open(&path, BOUNDS)?));
-        }
-    }
-    Ok(all)
-}
-
-/// Has the states of a generation under a name where nobody looks for them: they are there whole or not at all.
-pub(super) fn set_aside(home: &Path, generation: u32) -> Result<(), Error> {
-    let renamed = fs::rename(folder_of(home, generation), gone_of(home, generation));
-    renamed.map_err(|error| explain("delete states of customers", home, error.into()))
-}
-
-/// Deletes what was set aside.
-pub(super) fn remove(home: &Path, generation: u32) -> Result<(), Error> {
-    let removed = sync(home).and_then(|()| fs::remove_dir_all(gone_of(home, generation)));
-    removed.map_err(|error| explain("delete states of customers", home, error.into()))
-}
-
 impl States {
     /// None of a generation, in the folder of a home.
     pub(super) fn new(home: &Path, generation: u32) -> Self {
-        Self::none(folder_of(home, generation), BOUNDS)
+        Self::none(sealed::folder_of(home, Table::States(generation)), BOUNDS)
+    }
+
+    /// Opens those of a generation, in the folder of a home.
+    pub(super) fn open(home: &Path, generation: u32) -> Result<Self, Error> {
+        Self::open_in(&sealed::folder_of(home, Table::States(generation)), BOUNDS)
     }
 
     fn none(folder: PathBuf, bounds: Bounds) -> Self {
@@ -110,43 +68,20 @@ impl States {
     }
 
     /// Opens what is in a folder.
-    fn open(folder: &Path, bounds: Bounds) -> Result<Self, Error> {
+    fn open_in(folder: &Path, bounds: Bounds) -> Result<Self, Error> {
         let mut states = Self::none(folder.to_owned(), bounds);
-        file::remove_part(folder).map_err(|error| states.failed(error))?;
-        let files = numbered(folder, EXTENSION).map_err(|error| states.failed(error))?;
-        let Some(((number, path), older)) = files.split_last() else { return Ok(states) };
-        let (newest, footer) = StatesFile::open(path.clone(), *number)?;
-        let mut others = footer.others.iter().peekable();
         // Each has what is newer than what those before it have.
-        for (number, path) in older {
-            if others.next_if_eq(&number).is_some() {
-                let (file, footer) = StatesFile::open(path.clone(), *number)?;
-                states.take_in(file, &footer)?;
+        for (file, footer) in sealed::open_files(&KIND, folder)? {
+            let slot = states.add(Arc::clone(&file))?;
+            for (customer, at, length) in file::records(&file, &footer)? {
+                states.set(customer, Place::new(slot, at, length));
             }
         }
-        if let Some(missing) = others.next() {
-            let what = format!("{missing:012}.{EXTENSION} is missing, which {} counts on", path.display());
-            return Err(Error::corrupt(what));
-        }
-        states.take_in(newest, &footer)?;
-        states.remove_rest()?;
         Ok(states)
     }
 
-    fn take_in(&mut self, file: StatesFile, footer: &Footer) -> Result<(), Error> {
-        let slot = self.add(Arc::new(file))?;
-        for (customer, at, length) in footer.records() {
-            self.set(customer, Place::new(slot, at, length));
-        }
-        Ok(())
-    }
-
-    fn failed(&self, error: std::io::Error) -> Error {
-        explain("open states of customers", &self.folder, error.into())
-    }
-
     /// Adds a file to those that count; returns its slot.
-    fn add(&mut self, file: Arc<StatesFile>) -> Result<usize, Error> {
+    fn add(&mut self, file: Arc<Sealed>) -> Result<usize, Error> {
         let slot = self.files.iter().position(Option::is_none).unwrap_or(self.files.len());
         if slot >= places::SLOTS {
             return Err(Error::TooLarge { what: "the number of files of states", size: slot + 1, most: places::SLOTS });
@@ -179,7 +114,8 @@ impl States {
     }
 
     fn read(&self, customer: i64, place: Place) -> Result<Option<Slice>, Error> {
-        place.length().map(|length| self.held(place).file.read(customer, place.at(), length)).transpose()
+        let read = |length| file::read(&self.held(place).file, customer, place.at(), length);
+        place.length().map(read).transpose()
     }
 
     /// Where the state is that has this key, and whose it is.
@@ -210,13 +146,7 @@ impl States {
     /// Deletes files that do not count any more. Who reads them has them open, and reads on.
     pub(super) fn remove_rest(&self) -> Result<(), Error> {
         let counts = |number: u64| self.files.iter().flatten().any(|held| held.file.number == number);
-        let remove = || {
-            let mut rest = numbered(&self.folder, EXTENSION)?;
-            rest.retain(|(number, _)| !counts(*number));
-            rest.iter().try_for_each(|(_, path)| fs::remove_file(path))?;
-            if rest.is_empty() { Ok(()) } else { sync(&self.folder) }
-        };
-        remove().map_err(|error| explain("delete old states of customers", &self.folder, error.into()))
+        sealed::remove_rest(&KIND, &self.folder, counts)
     }
 }
 

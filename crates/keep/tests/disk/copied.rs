@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keep::{Customer, Embedded, EmbeddedOptions, Error, Keep, Version, Wanted};
+use keep::{Customer, Embedded, EmbeddedOptions, Error, Keep, MessageId, Version, Wanted};
 
 use super::erased::erase;
 use super::{log, one};
@@ -57,8 +57,14 @@ async fn is_of_one_moment(options: EmbeddedOptions, erased: i64) {
 
     let copy = open(target.path());
     for (keep, least, most) in [(&copy, 50, all), (&*keep, all, all)] {
-        let entries = log(keep).await.iter().filter(|(customer, _)| *customer == 1).count();
+        let mut all = log(keep).await;
+        all.retain(|(customer, _)| *customer == 1);
+        let entries = all.len();
         assert!((least..=most).contains(&entries));
+        assert_eq!(keep.log_of(&[Customer(1)], u64::MAX, 1_000).await.unwrap().len(), entries.min(1_000));
+        let messages = all.iter().map(|(_, message)| MessageId::of(message.as_bytes())).collect();
+        let loaded = keep.load(&Wanted { messages, ..Wanted::default() }).await.unwrap();
+        assert!(loaded.known.iter().all(|known| *known));
         let loaded = keep.load(&Wanted { customers: vec![Customer(1)], ..Wanted::default() }).await.unwrap();
         assert_eq!(loaded.states[0].bytes, entries.to_string().into_bytes());
         keep.commit(one(1, "next", loaded.states[0].version, "next")).await.expect("it is a home like any other");

@@ -79,9 +79,13 @@ async fn leaves_no_byte(options: EmbeddedOptions) {
         last = keep.commit(of(1, round, &format!("Rosalind Franklin {round}"), last)).await.unwrap().version;
     }
     keep.commit(of(2, 9, "Maurice Wilkins", Version::NONE)).await.unwrap();
-    assert!(!with(folder.path(), b"Rosalind").is_empty());
+    let found = keep.log_of(&[Customer(1)], u64::MAX, 1_000).await.unwrap();
+    let place = |position: u64| [(1_u64 << 63 | 1).to_be_bytes(), (!position).to_be_bytes()].concat();
+    let places = || found.iter().flat_map(|logged| with(folder.path(), &place(logged.position))).collect::<Vec<_>>();
+    assert!(!with(folder.path(), b"Rosalind").is_empty() && !places().is_empty());
     erase(&keep, 1).await;
     assert_eq!(with(folder.path(), b"Rosalind"), Vec::<PathBuf>::new());
+    assert_eq!(places(), Vec::<PathBuf>::new(), "where in the log the erased are");
     assert!(!with(folder.path(), b"Wilkins").is_empty());
     keep.close().await;
     drop(keep);

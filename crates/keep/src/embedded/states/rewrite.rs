@@ -1,14 +1,11 @@
 //! Writing files of states: what is new, and what is left of files that are mostly of no use any more.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use fjall::Slice;
 
-use crate::embedded::files::explain;
-use crate::embedded::journal::sync;
-use crate::embedded::states::file::{self, Begun};
+use crate::embedded::sealed;
+use crate::embedded::states::file::Begun;
 use crate::embedded::states::places::Place;
 use crate::embedded::states::{Bounds, Held, States, customer_of};
 use crate::error::Error;
@@ -19,7 +16,7 @@ impl States {
         &self,
         rows: impl IntoIterator<Item = (Slice, Option<Slice>)>,
     ) -> Result<Self, Error> {
-        self.make_folder()?;
+        sealed::make_folder(&self.folder)?;
         self.write(|rewrite| {
             for (key, row) in rows {
                 let customer = customer_of(&key).expect("the key of a state is a customer");
@@ -59,22 +56,10 @@ impl States {
         let written = fill(&mut rewrite).and_then(|()| rewrite.end());
         if let Err(error) = written {
             // It takes up room; where it cannot be deleted now, it is when the home is opened.
-            let _ = file::remove_part(&self.folder);
+            let _ = sealed::remove_part(&self.folder);
             return Err(error);
         }
         Ok(rewrite.states)
-    }
-
-    fn make_folder(&self) -> Result<(), Error> {
-        if !self.files.is_empty() {
-            return Ok(());
-        }
-        let home = self.folder.parent().expect("it is in that of a home");
-        let made = match fs::create_dir(&self.folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            _ => sync(home),
-        };
-        made.map_err(|error| explain("make a folder for states of customers", &self.folder, error.into()))
     }
 }
 
@@ -88,11 +73,11 @@ struct Rewrite {
 
 impl Rewrite {
     fn append(&mut self, customer: i64, state: Option<&[u8]>) -> Result<(), Error> {
-        if self.begun.as_ref().is_some_and(|(begun, _)| begun.at >= self.states.bounds.file_bytes) {
+        if self.begun.as_ref().is_some_and(|(begun, _)| begun.at() >= self.states.bounds.file_bytes) {
             self.end()?;
         }
         let (mut begun, slot) = self.begun.take().map_or_else(|| self.begin(), Ok)?;
-        self.states.set(customer, Place::new(slot, begun.at, state.map(<[u8]>::len)));
+        self.states.set(customer, Place::new(slot, begun.at(), state.map(<[u8]>::len)));
         begun.append(customer, state)?;
         self.begun = Some((begun, slot));
         Ok(())
@@ -101,7 +86,7 @@ impl Rewrite {
     fn begin(&mut self) -> Result<(Begun, usize), Error> {
         let newest = self.states.files.iter().flatten().map(|held| held.file.number).max();
         let begun = Begun::new(&self.states.folder, newest.unwrap_or_default() + 1)?;
-        let slot = self.states.add(Arc::clone(&begun.file))?;
+        let slot = self.states.add(Arc::clone(begun.file()))?;
         Ok((begun, slot))
     }
 
@@ -112,7 +97,7 @@ impl Rewrite {
             held.take_if(|held| held.live == 0);
         }
         let others = self.states.files.iter().flatten().map(|held| held.file.number);
-        let mut others: Vec<u64> = others.filter(|number| *number != begun.file.number).collect();
+        let mut others: Vec<u64> = others.filter(|number| *number != begun.file().number).collect();
         others.sort_unstable();
         begun.finish(&others)
     }

@@ -1,9 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use super::*;
+use crate::embedded::journal::numbered;
+use crate::embedded::sealed::trying::{assert_damaged, copy, killed_anywhere};
 use crate::limits::VALUE_BYTES_MAX;
 
 /// So small that files are ended, rewritten and put together all the time.
@@ -92,7 +95,7 @@ fn sizes(states: &States) -> BTreeMap<u64, (u64, u64)> {
 }
 
 fn on_disk(states: &States) -> Vec<u64> {
-    numbered(&states.folder, EXTENSION).unwrap().into_iter().map(|(number, _)| number).collect()
+    numbered(&states.folder, KIND.extension).unwrap().into_iter().map(|(number, _)| number).collect()
 }
 
 fn swept(states: States) -> States {
@@ -113,7 +116,7 @@ fn whatever_is_done_it_has_what_a_map_has() {
             let what = format!("seed {seed}, step {step}");
             match chance.below(12) {
                 0 => {
-                    let again = States::open(&states.folder, SMALL).unwrap();
+                    let again = States::open_in(&states.folder, SMALL).unwrap();
                     assert_eq!(sizes(&again), sizes(&states), "{what}");
                     states = again;
                     done[0] += 1;
@@ -167,47 +170,9 @@ fn the_longest_state_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let long: Vec<u8> = (0..VALUE_BYTES_MAX + 8).map(|n| (n / 3).to_le_bytes()[0]).collect();
     let states = none(folder.path()).put(row(1, &long).into_iter().chain(row(2, b"short"))).unwrap();
-    for states in [States::open(&states.folder, BOUNDS).unwrap(), states] {
+    for states in [States::open_in(&states.folder, BOUNDS).unwrap(), states] {
         assert!(states.get(&key(1)).unwrap().unwrap() == long);
         assert_eq!(states.get(&key(2)).unwrap().unwrap(), *b"short");
-    }
-}
-
-fn copy(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().unwrap();
-    for file in fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        fs::copy(file.path(), to.path().join(file.file_name())).unwrap();
-    }
-    to
-}
-
-/// Files of the second folder that are not in the first, oldest first.
-fn new_in(before: &Path, after: &Path) -> Vec<PathBuf> {
-    let files = numbered(after, EXTENSION).unwrap().into_iter().map(|(_, path)| path);
-    files.filter(|path| !before.join(path.file_name().unwrap()).exists()).collect()
-}
-
-/// Every moment at which it may be killed on the way from one folder to the other: it has one or the other, and what is left
-/// over is gone when it has been opened.
-fn assert_killed_anywhere(before: &Path, was: &Model, after: &Path, is: &Model, what: &str) {
-    let [new] = new_in(before, after).try_into().expect("few rows go into one file");
-    let bytes = fs::read(&new).unwrap();
-    for cut in [0, 1, 8, bytes.len() / 2, bytes.len() - 1, bytes.len()] {
-        let killed = copy(before);
-        fs::write(killed.path().join("part"), &bytes[..cut]).unwrap();
-        assert_has(&States::open(killed.path(), SMALL).unwrap(), was, what);
-        assert!(!killed.path().join("part").exists());
-    }
-    let old = new_in(after, before);
-    for deleted in 0..=old.len() {
-        let killed = copy(before);
-        fs::copy(&new, killed.path().join(new.file_name().unwrap())).unwrap();
-        for path in &old[..deleted] {
-            fs::remove_file(killed.path().join(path.file_name().unwrap())).unwrap();
-        }
-        assert_has(&swept(States::open(killed.path(), SMALL).unwrap()), is, what);
-        assert_eq!((new_in(killed.path(), after), new_in(after, killed.path())), (vec![], vec![]), "{what}");
     }
 }
 
@@ -229,7 +194,10 @@ fn killed_at_any_moment_it_has_what_was_there_or_what_is() {
             };
             let Some(next) = next else { continue };
             states = swept(next);
-            assert_killed_anywhere(before.path(), &was, &states.folder, &model, &format!("seed {seed}, step {step}"));
+            killed_anywhere(&KIND, before.path(), &states.folder, |folder, came| {
+                let (opened, has) = (States::open_in(folder, SMALL).unwrap(), if came { &model } else { &was });
+                assert_has(&swept(opened), has, &format!("seed {seed}, step {step}"));
+            });
             done[way] += 1;
         }
     }
@@ -248,22 +216,17 @@ fn some() -> (tempfile::TempDir, Model) {
     (copy(&states.folder), model)
 }
 
-fn assert_damaged<T>(result: Result<T, Error>, path: &Path) {
-    let Err(Error::Corrupt { what }) = result else { panic!("{} is damaged", path.display()) };
-    assert!(what.contains(path.to_str().unwrap()), "{what}");
-}
-
 #[test]
 fn whatever_byte_is_changed_nothing_wrong_is_read() {
     let (folder, model) = some();
     let mut found = [0; 3];
-    for (_, path) in numbered(folder.path(), EXTENSION).unwrap() {
+    for (_, path) in numbered(folder.path(), KIND.extension).unwrap() {
         let bytes = fs::read(&path).unwrap();
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << (at % 8);
             fs::write(&path, damaged).unwrap();
-            let states = match States::open(folder.path(), SMALL) {
+            let states = match States::open_in(folder.path(), SMALL) {
                 Ok(states) => states,
                 error => {
                     assert_damaged(error, &path);
@@ -291,22 +254,22 @@ fn whatever_byte_is_changed_nothing_wrong_is_read() {
 #[test]
 fn a_file_that_was_cut_off_or_is_another_or_missing_is_told() {
     let (folder, _) = some();
-    for (_, path) in numbered(folder.path(), EXTENSION).unwrap() {
+    for (_, path) in numbered(folder.path(), KIND.extension).unwrap() {
         let bytes = fs::read(&path).unwrap();
         for cut in 0..bytes.len() {
             fs::write(&path, &bytes[..cut]).unwrap();
-            assert_damaged(States::open(folder.path(), SMALL), &path);
+            assert_damaged(States::open_in(folder.path(), SMALL), &path);
         }
         fs::write(&path, bytes).unwrap();
     }
-    let [first, second, third] = [1, 2, 3].map(|n| folder.path().join(format!("{n:012}.{EXTENSION}")));
+    let [first, second, third] = [1, 2, 3].map(|n| folder.path().join(format!("{n:012}.states")));
     let bytes = fs::read(&second).unwrap();
     fs::copy(&first, &second).unwrap();
-    assert_damaged(States::open(folder.path(), SMALL), &second);
+    assert_damaged(States::open_in(folder.path(), SMALL), &second);
     fs::remove_file(&second).unwrap();
-    assert_damaged(States::open(folder.path(), SMALL), &third);
+    assert_damaged(States::open_in(folder.path(), SMALL), &third);
     fs::write(&second, bytes).unwrap();
-    States::open(folder.path(), SMALL).unwrap();
+    States::open_in(folder.path(), SMALL).unwrap();
 }
 
 #[test]
@@ -322,30 +285,12 @@ fn what_was_replaced_or_deleted_is_in_no_file() {
     states = states.put(deleted.clone()).unwrap();
     let reads = states.clone();
     states = swept(states.purged().unwrap().unwrap());
-    let all: Vec<u8> =
-        numbered(&states.folder, EXTENSION).unwrap().iter().flat_map(|(_, path)| fs::read(path).unwrap()).collect();
+    let all: Vec<u8> = numbered(&states.folder, KIND.extension)
+        .unwrap()
+        .iter()
+        .flat_map(|(_, path)| fs::read(path).unwrap())
+        .collect();
     let occurs = |n: i64| all.windows(11).any(|window| window == format!("Rosalind {n}").as_bytes());
     assert_eq!((10..40).filter(|n| occurs(*n)).collect::<Vec<_>>(), [33, 34, 35, 36, 37, 39]);
     assert_eq!(reads.get(&key(4)).unwrap().unwrap(), *b"Rosalind 39", "who reads it reads on");
-}
-
-#[test]
-fn generations_are_opened_apart_and_what_is_left_of_one_is_deleted() {
-    let home = tempfile::tempdir().unwrap();
-    for generation in [0, 7, 12] {
-        let state = format!("of {generation}");
-        States::new(home.path(), generation).put(row(1, state.as_bytes())).unwrap();
-    }
-    fs::create_dir(home.path().join("keyspaces")).unwrap();
-    fs::write(home.path().join("lock"), []).unwrap();
-    set_aside(home.path(), 7).unwrap();
-    let all = open_all(home.path()).unwrap();
-    let states: Vec<_> = all.iter().map(|(of, states)| (*of, states.get(&key(1)).unwrap().unwrap().to_vec())).collect();
-    assert_eq!(states, [(0, b"of 0".to_vec()), (12, b"of 12".to_vec())]);
-    let names = fs::read_dir(home.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    let expected = ["keyspaces", "lock", "states.0", "states.12"].map(str::to_owned);
-    assert_eq!(names.collect::<std::collections::BTreeSet<_>>(), expected.into());
-    set_aside(home.path(), 0).unwrap();
-    remove(home.path(), 0).unwrap();
-    assert_eq!(open_all(home.path()).unwrap().into_keys().collect::<Vec<_>>(), [12]);
 }
