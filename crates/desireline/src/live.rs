@@ -86,15 +86,6 @@ impl Live {
         Self::open(home, url).await.map(Some)
     }
 
-    /// Opens it if there is one, and brings the lake up to date with it.
-    pub(crate) async fn exported(home: &Home, url: Option<&str>) -> Result<Option<Self>, crate::error::Error> {
-        let live = Self::existing(home, url).await?;
-        if let Some(live) = &live {
-            live.export().await?;
-        }
-        Ok(live)
-    }
-
     /// Tells it everything that was imported and that it was not told yet, so that it knows customers as if all had been
     /// sent; says how many events that were. What was told already when somebody ended it is not taken in twice.
     /// Ends with an error when `stop` says so; what was told by then is told once more the next time, and taken in once.
@@ -134,6 +125,12 @@ impl Live {
             self.say(TOLD, BY_LAKE, Some(Version::NONE)).await?;
         }
         Ok(learnt)
+    }
+
+    /// The same for whoever does nothing but wait for it.
+    pub(crate) async fn learn_now(&self) -> Result<(), Error> {
+        let (_never, stop) = watch::channel(false);
+        self.learn(&stop).await.map(drop)
     }
 
     /// Notes in live state what it was told.

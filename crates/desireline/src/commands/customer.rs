@@ -157,7 +157,11 @@ async fn erase_everywhere(
 ) -> Result<(Lake, Receipt, Option<keep::Erased>), Error> {
     // Until the lake has forgotten them, too: other nodes may be learning from it.
     let _nobody_tells = match live {
-        Some(live) => Some(live.history.nobody_tells().await?),
+        Some(live) => {
+            // Or either would know customers otherwise, and whoever is one of them in one place would go from both.
+            live.learn_now().await?;
+            Some(live.history.nobody_tells().await?)
+        }
         None => None,
     };
     let mut lake = match live {
@@ -185,7 +189,7 @@ pub(crate) async fn unmerge(home: &Home, args: &UnmergeArgs, as_json: bool) -> R
     let (a, b) = (args.key.as_str(), args.other.as_str());
     let keys = (key(a)?, key(b)?);
     let mut found = false;
-    if let Some(live) = Live::exported(home, args.live.keep.as_deref()).await? {
+    if let Some(live) = Live::existing(home, args.live.keep.as_deref()).await? {
         let unlinked = unlink(&live, keys).await;
         live.keep.close().await;
         found = unlinked?;
@@ -206,9 +210,12 @@ pub(crate) async fn unmerge(home: &Home, args: &UnmergeArgs, as_json: bool) -> R
 
 /// Takes a link back live, and says whether there was one.
 async fn unlink(live: &Live, (a, b): ((&str, &str), (&str, &str))) -> Result<bool, Error> {
+    // First: of a link that it learns of later it would not know that it is taken back.
+    live.learn_now().await?;
+    live.export().await?;
     let found = match live.engine.unlink(a, b, &[]).await {
         Ok(found) => found,
-        // Files alone know one of the keys.
+        // One of the keys is not known here, or is none: of that the lake tells.
         Err(engine::Error::Invalid(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };

@@ -171,3 +171,43 @@ fn nobody_is_forgotten_live_while_another_writes_to_the_lake() {
     let receipt = place.json(&["erase", "user_id:u1"]);
     assert_eq!((&receipt["live"]["keys"], &receipt["events"]), (&1.into(), &1.into()), "{receipt}");
 }
+
+/// A home in which a server took a message in, and a file was imported since.
+fn imported_since(message: &str, rows: &str) -> Place {
+    let place = Place::new(CHARTER);
+    let running = place.start();
+    running.send(message);
+    running.stop();
+    let path = place.beside("rows.csv");
+    std::fs::write(&path, rows).expect("a file");
+    let (code, _, why) = place.run(&["import", path.to_str().expect("text")]);
+    assert_eq!(code, 0, "{why}");
+    place
+}
+
+#[test]
+fn who_was_imported_and_taken_apart_by_a_person_is_erased_alone() {
+    let place = imported_since(
+        r#"{"userId":"other","event":"Visit"}"#,
+        "user_id,phone,event,at\nu1,+4930123456,Order,2026-01-01T08:00Z\n",
+    );
+    assert_eq!(place.run(&["unmerge", "user_id:u1", "phone:+4930123456"]).0, 0);
+    let running = place.start();
+    let phone = running.admin("GET /api/v1/customers/phone:+4930123456", "").1;
+    assert_eq!((&phone["events"], phone["keys"].as_array().map(Vec::len)), (&0.into(), Some(1)), "{phone}");
+    running.stop();
+    let receipt = place.json(&["erase", "phone:+4930123456"]);
+    assert_eq!((&receipt["events"], &receipt["keys"]), (&0.into(), &serde_json::json!({"phone": 1})), "{receipt}");
+    assert_eq!(place.json(&["customer", "user_id:u1"])["events"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn who_is_erased_takes_nobody_along_with_whom_a_device_was_shared_in_an_import() {
+    let place = imported_since(
+        r#"{"userId":"u1","anonymousId":"d","event":"Visit"}"#,
+        "user_id,anonymous_id,event,at\nu2,d,Order,2026-01-01T08:00Z\n,d,Visit,2026-01-01T07:00Z\n",
+    );
+    let receipt = place.json(&["erase", "user_id:u1"]);
+    assert_eq!((&receipt["events"], &receipt["keys"]), (&1.into(), &serde_json::json!({"user_id": 1})), "{receipt}");
+    assert_eq!(place.json(&["customer", "anonymous_id:d"])["events"].as_array().map(Vec::len), Some(2), "those of u2");
+}
