@@ -89,8 +89,12 @@ impl Engine {
     /// When what is kept cannot be reached. It may be repeated.
     pub async fn erase(&self, keys: &[(String, String)]) -> Result<Forgotten, Error> {
         let comparable = |(kind, value): &(String, String)| Some(key_bytes(kind, &self.rules.comparable(kind, value)?));
-        let keys = keys.iter().filter_map(comparable).collect();
-        let wanted = Wanted { generation: self.generation, keys, ..Wanted::default() };
+        let given: Vec<Vec<u8>> = keys.iter().map(|(kind, value)| key_bytes(kind, value)).collect();
+        let now = keys.iter().zip(&given).map(|(key, given)| comparable(key).unwrap_or_else(|| given.clone()));
+        let mut wanted = Wanted { generation: self.generation, keys: now.collect(), ..Wanted::default() };
+        // What nobody is known by may be kept as other rules wrote it when it came.
+        let there = self.keep.load(&wanted).await?.keys;
+        wanted.keys.extend(given.into_iter().zip(there).filter(|(_, there)| there.is_none()).map(|(given, _)| given));
         let known: BTreeSet<Customer> =
             self.keep.load(&wanted).await?.keys.into_iter().flatten().map(|(_, customer)| customer).collect();
         // Other rules may not have reached them yet.

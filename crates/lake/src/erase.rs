@@ -21,7 +21,7 @@ use crate::identity::{ERASED, Identity};
 use crate::kept;
 use crate::lens::{Row as BatchRow, column_of};
 use crate::limits::BATCH_ROWS;
-use crate::maintain::{Change, find, unknown};
+use crate::maintain::{Change, find, kept_as, unknown};
 use crate::objects::{Mentions, mentions_of, without_member};
 use crate::open_file::OpenFile;
 use crate::person::{Key, number_of};
@@ -96,18 +96,25 @@ impl Lake {
         let comparable = rules.comparable(key.0, key.1).map(|value| (key.0.to_owned(), value.into_owned()));
         let mut keys: BTreeSet<Key> = comparable.into_iter().chain([owned(key)]).collect();
         let (mut told, mut known_live) = (BTreeSet::new(), false);
+        let asked = find(graph, key).ok().or_else(|| as_written_once(graph, &customers, rules, key));
+        let mut nodes: BTreeSet<Node> = asked.into_iter().collect();
         let gone = loop {
-            let nodes = keys.iter().filter_map(|(kind, value)| find(graph, (kind, value)).ok());
-            let gone = Gone::of(graph, &customers, rules, nodes);
-            keys.extend(gone.keys.iter().map(|node| owned(graph.key(*node))));
-            if keys.is_subset(&told) {
+            let gone = Gone::of(graph, &customers, rules, &nodes);
+            // Other forms of a key may be somebody else's in live state.
+            let theirs = gone.keys.iter().filter(|node| gone.theirs.contains(&customers.of(**node)));
+            keys.extend(theirs.map(|node| owned(graph.key(*node))));
+            let untold: Vec<Key> = keys.difference(&told).cloned().collect();
+            if untold.is_empty() {
                 break gone;
             }
-            let theirs = forget(&keys.iter().cloned().collect::<Vec<_>>()).await?;
-            known_live |= !theirs.is_empty();
-            keys.extend(theirs);
+            // What was told is not told again: as it is known no more, it could be taken for another form of itself.
+            let known = forget(&untold).await?;
+            known_live |= !known.is_empty();
+            nodes.extend(known.iter().filter_map(|(kind, value)| kept_as(graph, (kind, value))));
+            keys.extend(known);
             told.clone_from(&keys);
         };
+        keys.extend(gone.keys.iter().map(|node| owned(graph.key(*node))));
         if gone.keys.is_empty() && !known_live && !may_be_a_key(graph, rules, key) {
             keys.clear();
         }
@@ -171,6 +178,19 @@ impl Lake {
     }
 }
 
+/// A key that is known alone as other rules once wrote it, by what these make of it. Where several customers have such a key, it
+/// is none of them: these rules would not know whose it is.
+fn as_written_once(graph: &Graph, customers: &Customers, rules: &Rules, key: (&str, &str)) -> Option<Node> {
+    let comparable = rules.comparable(key.0, key.1)?;
+    let is_it = |node: &Node| {
+        let (kind, value) = graph.key(*node);
+        kind == key.0 && rules.comparable(kind, value).as_ref() == Some(&comparable)
+    };
+    let mut forms = (0u32..).take(graph.len()).map(Node).filter(is_it);
+    let first = forms.next()?;
+    forms.all(|other| customers.of(other) == customers.of(first)).then_some(first)
+}
+
 /// Whether what nobody is known by may be a key all the same. A value with a colon, one that names nobody and the number of a
 /// customer, which `customer:NUMBER` is where no key is of that kind, stand in rejected rows of anybody.
 fn may_be_a_key(graph: &Graph, rules: &Rules, (kind, value): (&str, &str)) -> bool {
@@ -209,8 +229,8 @@ struct Found {
 
 impl<'a> Gone<'a> {
     /// The customers of these keys.
-    fn of(graph: &'a Graph, customers: &'a Customers, rules: &'a Rules, nodes: impl IntoIterator<Item = Node>) -> Self {
-        let theirs: BTreeSet<Node> = nodes.into_iter().map(|node| customers.of(node)).collect();
+    fn of(graph: &'a Graph, customers: &'a Customers, rules: &'a Rules, nodes: &BTreeSet<Node>) -> Self {
+        let theirs: BTreeSet<Node> = nodes.iter().map(|node| customers.of(*node)).collect();
         let all = || (0u32..).take(graph.len()).map(Node);
         let mut keys: BTreeSet<Node> = all().filter(|node| theirs.contains(&customers.of(*node))).collect();
         // A key as other rules once wrote it, under which no row is found any more: these find the customer's in its place.

@@ -237,6 +237,12 @@ pub(crate) fn find(graph: &Graph, key: (&str, &str)) -> Result<Node, Error> {
     graph.find(key.0, key.1).filter(|node| !is_erased(graph, *node)).ok_or_else(|| unknown(key))
 }
 
+/// The node of a key in the form in which it is kept somewhere else, or else, if that is not known here, as somebody may ask for it.
+pub(crate) fn kept_as(graph: &Graph, key: (&str, &str)) -> Option<Node> {
+    let kept = graph.restored(key.0, key.1).filter(|node| !is_erased(graph, *node));
+    kept.or_else(|| find(graph, key).ok())
+}
+
 /// The error for a key that nobody has.
 pub(crate) fn unknown((kind, value): (&str, &str)) -> Error {
     let what = format!("no event came with {kind} `{value}`: give a key as KIND:VALUE, such as user_id:u17");

@@ -271,3 +271,30 @@ fn what_was_said_of_a_key_as_it_was_written_once_goes_too() {
     assert_eq!(log.iter().filter(|logged| logged.customer.0 < 0 && !logged.erased).count(), 0, "words of them");
     assert!(shop.customer("user_id", "u7").is_some());
 }
+
+#[test]
+fn a_key_as_it_was_written_once_is_erased_by_what_it_was() {
+    let once = SHOP.replace("normalise: email, ", "");
+    let names_nobody = SHOP.replace("normalise: email, ", "normalise: phone, ");
+    let visit = |device: &str, email: &str| {
+        let traits = format!(r#","context":{{"traits":{{"email":"{email}"}}}}"#);
+        track("Visit", &format!(r#""anonymousId":"{device}""#), &traits)
+    };
+    let (_go, stop) = tokio::sync::watch::channel(false);
+    for now in [SHOP, &names_nobody] {
+        let mut shop = Shop::new();
+        shop.engine = open(&once, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+        shop.send(&visit("a1", "Ann@X.org"));
+        shop.engine = open(now, &shop.keep, &shop.clock, Options::default()).expect("memory is there");
+        block_on(shop.engine.follow(&stop)).expect("memory is there");
+        if now == SHOP {
+            // Whoever is known by it now is not who was known by what it was.
+            shop.at("2026-03-02T10:00").send(&visit("a2", "ann@x.org"));
+            assert_eq!(shop.erase("email", "Ann@X.org").keys.len(), 2);
+            assert!(shop.holds("Ann@X.org") && !shop.holds("ann@x.org"));
+        }
+        let erased = shop.erase("email", "Ann@X.org");
+        assert_eq!((erased.keys.len(), erased.entries), (2, 1));
+        assert!(!shop.holds("Ann@X.org"));
+    }
+}

@@ -414,3 +414,48 @@ fn what_cannot_be_forgotten_live_stays_in_the_lake_and_waits_for_nobody() {
         assert_eq!(lake.size(&by).await.expect("a size").0, 1);
     });
 }
+
+#[test]
+fn a_key_as_other_rules_wrote_it_once_is_found_as_it_is_written_now() {
+    runtime().block_on(async {
+        let email = |normalise| KeyRule { normalise, ..rule("email", 2, false, Some(1)) };
+        let by = |normalise| Rules::new(vec![rule("user_id", 1, true, None), email(normalise)], []);
+        let (then, now) = (by(Normalise::Trim), by(Normalise::Email));
+        let row = |of: &[(&'static str, &str)], event, at| Row::new(keys(of), event, at);
+        let ann = [("user_id", "ann"), ("email", "Ann@X.org")];
+        // Whose it is, and of how many it would be.
+        for (other, left) in [("bob@x.org", 1), ("ANN@x.org", 3)] {
+            let home = tempfile::tempdir().expect("a folder");
+            let bob = [("user_id", "bob"), ("email", other)];
+            import_by(home.path(), &spread(&[row(&ann, "a", 1), row(&ann[1..], "b", 2), row(&bob, "c", 3)]), &then)
+                .await;
+            let mut lake = Lake::open(home.path()).await.expect("a lake");
+            let erased = lake.erase(("email", "ann@x.org"), &now, "now").await;
+            assert_eq!(erased.is_ok(), left == 1, "{other}: {erased:?}");
+            assert_eq!(events_of(home.path()).len(), left, "{other}");
+        }
+    });
+}
+
+#[test]
+fn who_has_a_key_as_other_rules_wrote_it_once_takes_nobody_along_who_has_it_now() {
+    runtime().block_on(async {
+        let email = |normalise| KeyRule { normalise, ..rule("email", 2, false, Some(1)) };
+        let by = |normalise| Rules::new(vec![rule("user_id", 1, true, None), email(normalise)], []);
+        let (then, now) = (by(Normalise::Trim), by(Normalise::Email));
+        let row = |user, email, at| Row::new(keys(&[("user_id", user), ("email", email)]), "a", at);
+        for asked in [("user_id", "once"), ("user_id", "now")] {
+            let home = tempfile::tempdir().expect("a folder");
+            import_by(home.path(), &spread(&[row("once", "Ann@X.org", 1)]), &then).await;
+            import_by(home.path(), &spread(&[row("now", "ann@x.org", 2)]), &now).await;
+            let (mut lake, mut told) = (Lake::open(home.path()).await.expect("a lake"), BTreeSet::new());
+            let forget = async |keys: &[(String, String)]| {
+                told.extend(keys.iter().map(|(_, value)| value.clone()));
+                Ok::<_, Error>(keys.iter().cloned().collect())
+            };
+            lake.erase_with_live(asked, &now, "now", forget).await.expect("erased");
+            assert_eq!(events_of(home.path()).len(), 1, "{asked:?}");
+            assert!(!told.contains(if asked.1 == "now" { "Ann@X.org" } else { "ann@x.org" }), "{told:?}");
+        }
+    });
+}
