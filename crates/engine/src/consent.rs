@@ -37,15 +37,25 @@ impl Engine {
         let each = said.iter().map(|(purpose, granted)| Consent { purpose: purpose.clone(), at_us, granted: *granted });
         let consents: Vec<Consent> = each.collect();
         self.refuse_misspelt(std::slice::from_ref(&key)).await?;
+        Ok(self.take_consents(&key, &consents, at_us).await?.0)
+    }
+
+    /// Whoever is not known yet becomes known, also where there are no consents.
+    pub(crate) async fn take_consents(
+        &self,
+        key: &Ranked,
+        consents: &[Consent],
+        at_us: i64,
+    ) -> Result<Customer, keep::Error> {
         let mut collisions = 0;
         loop {
             let _together = self.together.read().await;
-            match self.try_consent(&key, &consents, at_us).await {
+            match self.try_consent(key, consents, at_us).await {
                 Err(keep::Error::Conflict(_)) if collisions < 4 * COLLISIONS_MAX => {
                     collisions += 1;
                     Counts::add(&self.counts.collisions, 1);
                 }
-                taken => return Ok(taken?.0),
+                taken => return taken,
             }
         }
     }

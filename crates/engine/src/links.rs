@@ -10,7 +10,7 @@ use crate::entry::{self, StoredPair, kind};
 use crate::error::Error;
 use crate::identity::{Around, Most, Seed};
 use crate::limits::COLLISIONS_MAX;
-use crate::message::{key_bytes, key_of};
+use crate::message::{Ranked, is_short, key_bytes, key_of};
 use crate::take::NOBODY;
 use crate::work::Work;
 
@@ -33,6 +33,27 @@ impl Engine {
     /// When one of the keys is not known, or they are the same, or it cannot be kept now.
     pub async fn link(&self, a: (&str, &str), b: (&str, &str), along: &[RecordChange]) -> Result<bool, Error> {
         self.say(a, b, true, along).await
+    }
+
+    /// Takes in what people said of two keys somewhere else, or before. Keys that nothing has come with become known where they are
+    /// linked; a word about what names nobody changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be kept now.
+    pub async fn hear(&self, linked: bool, a: (&str, &str), b: (&str, &str)) -> Result<(), Error> {
+        let mut said = self.say(a, b, linked, &[]).await;
+        if linked && matches!(said, Err(Error::Invalid(_))) {
+            let key = |(kind, value)| Ranked::new(kind, value, &self.rules).filter(|_| is_short(kind, value));
+            let (Some(first), Some(second)) = (key(a), key(b)) else { return Ok(()) };
+            for key in [first, second] {
+                self.take_consents(&key, &[], self.clock.now_us()).await?;
+            }
+            said = self.say(a, b, linked, &[]).await;
+        }
+        match said {
+            Ok(_) | Err(Error::Invalid(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn say(&self, a: (&str, &str), b: (&str, &str), linked: bool, along: &[RecordChange]) -> Result<bool, Error> {

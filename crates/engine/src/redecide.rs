@@ -259,12 +259,7 @@ impl Life {
                 kind::LINK | kind::UNLINK => {
                     let StoredPair { a, b } = entry::read(&logged.bytes, logged.position)?;
                     let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
-                    let linked = logged.kind == kind::LINK;
-                    match if linked { engine.link(a, b, &[]).await } else { engine.unlink(a, b, &[]).await } {
-                        // By other rules there may be no such keys.
-                        Ok(_) | Err(Error::Invalid(_)) => {}
-                        Err(error) => return Err(error),
-                    }
+                    engine.hear(logged.kind == kind::LINK, a, b).await?;
                 }
                 _ => {}
             }

@@ -210,3 +210,26 @@ fn what_came_live_beside_imports_is_not_told_back() {
     running.stop();
     is_there_once(&place, sent + 4);
 }
+
+#[test]
+fn what_people_said_of_keys_without_an_event_is_known_to_a_new_live_state() {
+    let place = Place::new(CHARTER);
+    place.import("rows.csv", "u1,Visit,2026-01-02T08:00Z,m1\nu2,Visit,2026-01-02T09:00Z,m2\n");
+    let running = place.start();
+    assert_eq!(running.admin("PUT /api/v1/customers/phone:+4930123456/consent", r#"{"marketing": true}"#).0, 200);
+    for user in ["u1", "u2"] {
+        let pair = format!(
+            r#"{{"from":{{"kind":"user_id","value":"{user}"}},"to":{{"kind":"phone","value":"+4930123456"}}}}"#
+        );
+        assert_eq!(running.admin("POST /api/v1/links", &pair).1["changed"], true);
+    }
+    running.stop();
+    assert_eq!(place.json(&["customer", "user_id:u1"])["events"].as_array().map(Vec::len), Some(2));
+    std::fs::remove_dir_all(place.home.join("live")).expect("nobody has it open");
+    let running = place.start();
+    let u1 = running.admin("GET /api/v1/customers/user_id:u1", "").1;
+    assert_eq!((&u1["events"], u1["keys"].as_array().map(Vec::len)), (&2.into(), Some(3)), "{u1}");
+    running.stop();
+    let compared = place.json(&["replay"]);
+    assert_eq!(compared["equal"], true, "{compared}");
+}
