@@ -115,14 +115,14 @@ impl Live {
             let until = if first && !self.shared { Some(self.keep.log_span().await?.end) } else { None };
             if let Some(Told::Before(seq)) = told {
                 // Before the lake: what it takes for told is what live state knows, unless that is set back.
-                self.say(&told_of(&lake)?, &seq.to_string(), None).await?;
+                self.say_told(&lake, seq).await?;
             }
             if told.is_some() || until.is_some() {
                 self.history.note(Origin::Live { until }, told).await?;
             }
         }
         if first {
-            self.say(TOLD, BY_LAKE, Some(Version::NONE)).await?;
+            self.say(TOLD, BY_LAKE, Version::NONE).await?;
         }
         Ok(learnt)
     }
@@ -133,14 +133,28 @@ impl Live {
         self.learn(&stop).await.map(drop)
     }
 
-    /// Notes in live state what it was told.
-    async fn say(&self, name: &str, text: &str, expected: Option<Version>) -> Result<(), Error> {
-        let record = RecordChange { name: name.to_owned(), expected, bytes: Some(text.as_bytes().to_vec()) };
+    /// Notes in live state what it was told, unless somebody else has noted something since this version; says whether it has.
+    async fn say(&self, name: &str, text: &str, expected: Version) -> Result<bool, Error> {
+        let (name, bytes) = (name.to_owned(), Some(text.as_bytes().to_vec()));
+        let record = RecordChange { name, expected: Some(expected), bytes };
         let now_us = self.engine.clock().now_us();
         match self.keep.commit(Commit { now_us, records: vec![record], ..Commit::default() }).await {
-            // Somebody else has said so by now.
-            Ok(_) | Err(keep::Error::Conflict(_)) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(keep::Error::Conflict(_)) => Ok(false),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes in live state that it was told what had arrived before this number, unless somebody else has told it more meanwhile:
+    /// with less than the lake takes for told, it would pass for set back.
+    async fn say_told(&self, lake: &Lake, seq: i64) -> Result<(), Error> {
+        let name = told_of(lake)?;
+        loop {
+            let (version, known) = said(&*self.keep, &name).await?.unwrap_or((Version::NONE, String::new()));
+            let is_more = known.parse().is_ok_and(|known: i64| known >= seq);
+            if is_more || self.say(&name, &seq.to_string(), version).await? {
+                return Ok(());
+            }
         }
     }
 
@@ -149,13 +163,16 @@ impl Live {
         let Some(lake) = self.history.lake().await? else { return Ok(()) };
         let (in_lake, own) = (lake.told_before().await.map_err(unavailable)?, told_of(&lake)?);
         let known = match (said(&*self.keep, &own).await?, said(&*self.keep, TOLD).await?) {
-            (Some(known), _) => known.parse().ok(),
-            (None, Some(text)) if text == BY_LAKE => Some(0),
+            (Some((_, known)), _) => known.parse().ok(),
+            (None, Some((_, text))) if text == BY_LAKE => Some(0),
             // An older program noted one number for all lakes, or that alone that anything was told.
-            (None, Some(known)) if !self.shared => known.parse().ok(),
+            (None, Some((_, known))) if !self.shared => known.parse().ok(),
             (None, _) => None,
         };
-        let Some(known) = known else { return self.say(&own, &in_lake.to_string(), Some(Version::NONE)).await };
+        let Some(known) = known else {
+            // Somebody else may have said so by now.
+            return self.say(&own, &in_lake.to_string(), Version::NONE).await.map(drop);
+        };
         if known >= in_lake {
             return Ok(());
         }
@@ -302,10 +319,10 @@ fn told_of(lake: &Lake) -> Result<String, Error> {
     Ok(format!("{TOLD} {}", lake.id().map_err(unavailable)?))
 }
 
-/// What a record says.
-async fn said(keep: &dyn Keep, name: &str) -> Result<Option<String>, Error> {
-    let first = keep.records(name, None, 1).await?.pop();
-    Ok(first.filter(|record| record.name == name).map(|record| String::from_utf8_lossy(&record.bytes).into_owned()))
+/// What a record says, and which writing of it.
+async fn said(keep: &dyn Keep, name: &str) -> Result<Option<(Version, String)>, Error> {
+    let first = keep.records(name, None, 1).await?.pop().filter(|record| record.name == name);
+    Ok(first.map(|record| (record.version, String::from_utf8_lossy(&record.bytes).into_owned())))
 }
 
 /// Whether live state was told what had been imported; what the lake knows of a log was of another one before.
@@ -346,13 +363,13 @@ mod tests {
         node.engine.take(inbox).await.expect("taken in");
     }
 
-    /// Imports so many events into the lake of a home.
-    async fn import(home: &Home, events: u32) {
+    /// Imports these events into the lake of a home.
+    async fn import(home: &Home, events: std::ops::Range<u32>) {
         let lake = Lake::open_or_create(&home.path).await.expect("a lake");
         let options = ImportOptions { rules: home.rules(), ..ImportOptions::default() };
         let mut importer = lake.importer(options).await.expect("it starts");
         importer.begin_file("events").expect("it begins");
-        for n in 0..events {
+        for n in events {
             let (user, message_id) = (format!("u{n}"), format!("m{}-{n}", home.path.display()));
             let keys = [Key { kind: "user_id", value: &user }];
             let event = Event::new("Visit", Timestamp::from_micros(i64::from(n)), &keys);
@@ -373,8 +390,8 @@ mod tests {
         let (large, small) = (home("large"), home("small"));
         let node = async |home: &Home| Live::over(Arc::clone(&keep), home, true).await.expect("a node");
         let (_stop, stop) = watch::channel(false);
-        import(&large, 200).await;
-        import(&small, 10).await;
+        import(&large, 0..200).await;
+        import(&small, 0..10).await;
         let [of_large, of_small] = [node(&large).await, node(&small).await];
         let learn = async |node: &Live| node.learn(&stop).await.expect("learnt");
         assert_eq!([learn(&of_large).await, learn(&of_small).await], [200, 10]);
@@ -394,6 +411,28 @@ mod tests {
             change(record, (record.name == TOLD).then_some("10")).await.expect("committed");
         }
         assert_eq!([learn(&of_large).await, learn(&of_small).await], [0, 0], "nothing is known of what it lacks");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_says_late_how_much_was_told_takes_nothing_back_from_anybody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::new(folder.path(), None).expect("a home");
+        let keep = Embedded::open(home.path.join(LIVE), EmbeddedOptions::default()).expect("it opens");
+        let keep: Arc<dyn Keep> = Arc::new(keep);
+        let (_stop, stop) = watch::channel(false);
+        let [slow, other] = [true, true].map(|shared| Live::over(Arc::clone(&keep), &home, shared));
+        let (slow, other) = (slow.await.expect("a node"), other.await.expect("another one"));
+        import(&home, 0..5).await;
+        assert_eq!(other.learn(&stop).await.expect("learnt"), 5);
+        import(&home, 5..8).await;
+        let lake = Lake::open(&home.path).await.expect("a lake");
+        let (lake, events, told) = slow.tell(lake, &stop).await.expect("told");
+        assert_eq!((events, told), (3, Some(Told::Before(8))));
+        import(&home, 8..12).await;
+        assert_eq!(other.learn(&stop).await.expect("learnt"), 7);
+        slow.say_told(&lake, 8).await.expect("noted");
+        slow.history.note(Origin::Live { until: None }, told).await.expect("noted");
+        assert_eq!(other.learn(&stop).await.expect("learnt"), 0, "it was told all");
     }
 
     #[tokio::test(flavor = "multi_thread")]
