@@ -132,7 +132,7 @@ impl Lake {
     /// [`Error::NotFound`] when one of the keys is unknown or nothing links them directly; the message says what does.
     pub async fn unmerge(&mut self, a: (&str, &str), b: (&str, &str), rules: &Rules) -> Result<(), Error> {
         let lock = self.lock().await?;
-        self.hear(&lock, rules, |graph| take_back(graph, a, b)).await
+        self.hear(&lock, rules, |graph| take_back(graph, find(graph, a)?, find(graph, b)?)).await
     }
 
     /// Takes in what people said of keys, one word after the other, whatever the rules have to say about it: a key may come to be
@@ -154,8 +154,8 @@ impl Lake {
             for Said { linked, a, b } in words {
                 let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
                 if *linked {
-                    join(graph, a, b);
-                } else {
+                    join(graph, rules, a, b);
+                } else if let (Some(a), Some(b)) = (as_said(graph, rules, a), as_said(graph, rules, b)) {
                     // There may be no evidence here for what is taken back.
                     let _ = take_back(graph, a, b);
                 }
@@ -189,9 +189,21 @@ impl Lake {
     }
 }
 
-/// Has two keys be one customer's, where they name somebody.
-fn join(graph: &mut Graph, a: (&str, &str), b: (&str, &str)) {
-    let mut node = |(kind, value)| graph.find(kind, value).or_else(|| graph.admit(kind, value));
+/// The node of a key of which people said something: in the form in which it was said, or else in that which these rules make of
+/// it. In another one it may be somebody else's.
+fn as_said(graph: &Graph, rules: &Rules, (kind, value): (&str, &str)) -> Option<Node> {
+    graph.restored(kind, value).or_else(|| graph.restored(kind, &rules.comparable(kind, value)?))
+}
+
+/// Has two keys be one customer's, where both name somebody.
+fn join(graph: &mut Graph, rules: &Rules, a: (&str, &str), b: (&str, &str)) {
+    // Before either becomes known: where one names nobody, nothing is said.
+    let names_somebody =
+        |key: &(&str, &str)| as_said(graph, rules, *key).is_some() || rules.names_somebody(key.0, key.1);
+    if ![a, b].iter().all(names_somebody) {
+        return;
+    }
+    let mut node = |key: (&str, &str)| as_said(graph, rules, key).or_else(|| graph.admit(key.0, key.1));
     if let (Some(a), Some(b)) = (node(a), node(b))
         && a != b
         && !graph.is_said(a, b)
@@ -201,8 +213,7 @@ fn join(graph: &mut Graph, a: (&str, &str), b: (&str, &str)) {
 }
 
 /// Takes back the link of two keys.
-fn take_back(graph: &mut Graph, a: (&str, &str), b: (&str, &str)) -> Result<(), Error> {
-    let (a, b) = (find(graph, a)?, find(graph, b)?);
+fn take_back(graph: &mut Graph, a: Node, b: Node) -> Result<(), Error> {
     if graph.is_undone(a, b) {
         return Ok(());
     }

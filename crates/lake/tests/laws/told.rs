@@ -331,6 +331,43 @@ fn many_words_of_people_are_one_commit_and_what_is_said_already_is_none() {
 }
 
 #[test]
+fn what_is_said_of_a_key_is_said_of_no_other_one_that_is_like_it() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        let row = |(kind, value): (&'static str, &str), at| Row::new(vec![(kind, value.to_owned())], "a", at);
+        let (user, ann, case) = (("user_id", "u"), ("user_id", "ann@x.org"), ("case", "20240001"));
+        import(home.path(), &[row(user, 1), row(ann, 2), row(case, 3)]).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let words = [linked(user, ("case", "2024-0001")), linked(user, ("user_id", "ANN@x.org"))];
+        lake.say(&words, 0, &by).await.expect("taken in");
+        assert_eq!(lake.size(&by).await.expect("a size"), (3, 3));
+        lake.unmerge(user, ("case", "2024-0001"), &by).await.expect("it was said of this one");
+    });
+}
+
+#[test]
+fn a_word_about_what_names_nobody_changes_nothing() {
+    runtime().block_on(async {
+        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
+        import(home.path(), &[Row::new(vec![("user_id", "u".to_owned())], "a", 1)]).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
+        let files = || ["events", "links", "customers"].map(|table| files_of(&home.path().join("lake").join(table)));
+        let before = files();
+        let words = [linked(("user_id", "new"), ("email", "nobody")), linked(("email", "nobody"), ("user_id", "new"))];
+        lake.say(&words, 0, &by).await.expect("taken in");
+        assert_eq!(files(), before);
+    });
+}
+
+/// All files under a folder, in order.
+fn files_of(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<_> = entries.flat_map(|path| if path.is_dir() { files_of(&path) } else { vec![path] }).collect();
+    files.sort();
+    files
+}
+
+#[test]
 fn what_was_said_of_who_is_erased_since_is_not_taken_in() {
     runtime().block_on(async {
         let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
