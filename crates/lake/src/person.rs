@@ -183,7 +183,7 @@ impl Lake {
         Ok(events)
     }
 
-    /// How many customers have more than one key.
+    /// How many customers have more than one key. Such a key may be known by what people said of it alone.
     ///
     /// # Errors
     /// When the tables of keys and links cannot be read.

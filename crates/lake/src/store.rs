@@ -203,7 +203,8 @@ impl Lake {
     }
 
     /// How many events there are, and how many customers have any: those that every view sees. A key may be known that no
-    /// event is filed under, because it only ever came with a better one to which it is not joined: a shared telephone.
+    /// event is filed under, because it only ever came with a better one to which it is not joined, a shared telephone, or because
+    /// people said something of it before any event came with it.
     ///
     /// # Errors
     /// When the log, the tables of keys and links, or an event file cannot be read.

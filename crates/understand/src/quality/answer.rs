@@ -40,7 +40,8 @@ pub struct Answer {
     pub midnight_share_low: Option<f64>,
     /// Upper end.
     pub midnight_share_high: Option<f64>,
-    /// Customers to whom more than one key leads; null where keys were not looked at, or of a part of the lake.
+    /// Customers to whom more than one key leads, whether or not an event came with each; null where keys were not looked at, or
+    /// of a part of the lake.
     pub stitched_customers: Option<u64>,
     /// As a share of all customers.
     pub stitched_share: Option<f64>,
