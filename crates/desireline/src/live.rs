@@ -16,7 +16,6 @@ use crate::home::Home;
 
 mod lake_history;
 
-pub(crate) use lake_history::Watched;
 use lake_history::{LakeHistory, TURN_EVERY, is_anothers_turn, unavailable};
 
 /// The folder of live state in a home.

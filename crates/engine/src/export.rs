@@ -30,6 +30,9 @@ pub trait History: Send + Sync + Debug {
     /// When it cannot be taken in now, or somebody was [erased](Part::erasures) since; it is handed over again, as it stands in
     /// the log by then.
     async fn take(&self, part: Arc<Part>) -> Result<(), Error>;
+
+    /// Hears why nothing was handed over, be it for the log or for history itself, each time before it is tried again.
+    fn missed(&self, _: &Error) {}
 }
 
 /// How far history is.
@@ -173,7 +176,8 @@ impl Engine {
                 // Writing a little costs nearly as much as writing a lot.
                 Ok(true) if stopping || self.is_behind(reached).await => continue,
                 Ok(_) => EXPORT_EVERY_US,
-                Err(_) => {
+                Err(error) => {
+                    history.missed(&error);
                     reached = None;
                     EXPORT_RETRY_US
                 }

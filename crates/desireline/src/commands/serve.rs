@@ -16,7 +16,7 @@ use crate::backup::{BACKUPS, Shelf, Whole};
 use crate::draw;
 use crate::error::Error;
 use crate::home::Home;
-use crate::live::{LOOKED_EVERY, Live, Watched};
+use crate::live::{LOOKED_EVERY, Live};
 
 mod targets;
 
@@ -95,7 +95,7 @@ async fn serve(
     background.spawn(Arc::clone(&engine).run(stopping.clone()));
     background.spawn(targets::watch(Arc::clone(&outbox), targets::of(&home.charter), stopping.clone()));
     background.spawn(outbox.run(stopping.clone()));
-    background.spawn(Arc::clone(&engine).export(Arc::new(Watched::new(history)), stopping.clone()));
+    background.spawn(Arc::clone(&engine).export(history, stopping.clone()));
     background.spawn(follow(engine, stopping.clone()));
     background.spawn(live.clone().keep_time(stopping.clone()));
     let wanted = async {

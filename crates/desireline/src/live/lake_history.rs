@@ -1,5 +1,6 @@
 //! The lake as the history of live state: who hands over takes turns, and nobody learns from the lake while somebody is erased.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,8 @@ pub(super) const TURN_EVERY: Duration = Duration::from_millis(100);
 const HANDING_OVER: &str = "history";
 /// From so many entries of the log on, history is so far behind that handing over is done with all there is.
 const BEHIND: u64 = 30_000;
+/// Reasons that are told why nothing is handed over.
+const REASONS_MAX: usize = 16;
 /// The file that is locked by those who tell live state what the lake has, and by whoever erases somebody.
 const TELLING: &str = "telling";
 
@@ -31,13 +34,14 @@ pub(crate) struct LakeHistory {
     home: PathBuf,
     pub(super) rules: Rules,
     writer: Arc<tokio::sync::Mutex<Writer>>,
+    reasons: Arc<Reasons>,
 }
 
 impl LakeHistory {
     /// The lake of this home, whose keys are made comparable by these rules.
     pub(super) fn new(home: PathBuf, rules: Rules) -> Self {
         let writer = Arc::new(tokio::sync::Mutex::new(Writer::new(&home)));
-        Self { home, rules, writer }
+        Self { home, rules, writer, reasons: Arc::default() }
     }
 
     /// The right to hand over to the lake, until it is dropped.
@@ -238,52 +242,42 @@ impl History for LakeHistory {
         let lake = self.clone();
         let gives_way = part.until().saturating_sub(part.from()) < BEHIND;
         let thread = std::thread::Builder::new().name(HANDING_OVER.to_owned());
-        apart(gives_way, async move || lake.take_in(&part).await, |work| thread.spawn(work).map(drop)).await
-    }
-}
-
-/// The history of a server, which tries again and again where it takes nothing in: it says why, once, until something is taken in
-/// or it is for another reason.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    history: Arc<LakeHistory>,
-    why: Mutex<Option<String>>,
-}
-
-impl Watched {
-    pub(crate) fn new(history: Arc<LakeHistory>) -> Self {
-        Self { history, why: Mutex::new(None) }
+        apart(gives_way, async move || lake.take_in(&part).await, |work| thread.spawn(work).map(drop)).await?;
+        self.reasons.forget();
+        Ok(())
     }
 
-    fn say(&self, error: &Error) {
-        if is_anothers_turn(error) {
-            return;
-        }
-        let why = match error {
-            Error::Unavailable(cause) => in_full(cause),
-            other => in_full(other),
+    fn missed(&self, error: &Error) {
+        let why: &(dyn std::error::Error + 'static) = match error {
+            Error::Unavailable(cause) => &**cause,
+            other => other,
         };
-        let mut said = self.why.lock().expect("no holder of this lock panics");
-        if said.as_ref() != Some(&why) {
-            let text = format!("the lake takes nothing in, and it is tried again every second: {why}");
+        if !is_anothers_turn(error) && self.reasons.is_new(why) {
+            let text =
+                format!("nothing is handed over to the lake, and it is tried again every second: {}", in_full(why));
             draw::remark("lake_waits", &text, &[]);
-            *said = Some(why);
         }
     }
 }
 
-#[async_trait]
-impl History for Watched {
-    async fn reached(&self) -> Result<Reached, Error> {
-        self.history.reached().await.inspect_err(|error| self.say(error))
+/// Why nothing was handed over, each reason once, until something is: the innermost cause, since what it stopped may be another
+/// file each time.
+#[derive(Debug, Default)]
+struct Reasons(Mutex<BTreeSet<String>>);
+
+impl Reasons {
+    /// Takes note of a reason, and says whether it is new. Beyond so many, what differs is no reason.
+    fn is_new(&self, error: &(dyn std::error::Error + 'static)) -> bool {
+        let mut cause = error;
+        while let Some(behind) = cause.source() {
+            cause = behind;
+        }
+        let mut said = self.0.lock().expect("no holder of this lock panics");
+        said.len() < REASONS_MAX && said.insert(cause.to_string())
     }
 
-    async fn take(&self, part: Arc<Part>) -> Result<(), Error> {
-        let taken = self.history.take(part).await.inspect_err(|error| self.say(error));
-        if taken.is_ok() {
-            *self.why.lock().expect("no holder of this lock panics") = None;
-        }
-        taken
+    fn forget(&self) {
+        self.0.lock().expect("no holder of this lock panics").clear();
     }
 }
 
@@ -329,6 +323,26 @@ mod tests {
 
     fn in_a_thread(work: Box<dyn FnOnce() + Send>) -> std::io::Result<()> {
         std::thread::Builder::new().spawn(work).map(drop)
+    }
+
+    #[test]
+    fn a_reason_is_told_once_whatever_file_it_stops() {
+        let full = |file: &str| {
+            let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            lake::Error::File { doing: "write", path: file.into(), source }
+        };
+        let damaged = lake::Error::Corrupt { what: "a row".to_owned() };
+        let reasons = Reasons::default();
+        let new = || [full("a"), full("b"), full("a")].map(|error| reasons.is_new(&error));
+        assert_eq!(new(), [true, false, false]);
+        assert_eq!([(); 2].map(|()| reasons.is_new(&damaged)), [true, false]);
+        assert_eq!(new(), [false; 3]);
+        reasons.forget();
+        assert_eq!(new(), [true, false, false]);
+        for n in 0..100 {
+            reasons.is_new(&lake::Error::Corrupt { what: format!("row {n}") });
+        }
+        assert!(!reasons.is_new(&lake::Error::Corrupt { what: "another row".to_owned() }), "they do not end");
     }
 
     #[cfg(target_os = "linux")]

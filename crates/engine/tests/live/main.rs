@@ -6,6 +6,7 @@ mod consents;
 mod decisions;
 mod erased;
 mod evaluated;
+mod handed;
 mod ids;
 mod large;
 mod learning;
