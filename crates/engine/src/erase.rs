@@ -63,10 +63,11 @@ struct Gone {
 
 impl Gone {
     /// Whether an entry that is nobody's may name one of their keys, as it is written by these rules or was when it was said. What was
-    /// said of two others is to reach history still.
+    /// said of two others is to reach history still. Where nobody is known by these keys, neither do messages go that were refused and
+    /// that none of them stands in: the key may be mistyped.
     fn is_in(&self, logged: &Logged, rules: &Rules) -> bool {
         if !matches!(logged.kind, kind::LINK | kind::UNLINK) {
-            return true;
+            return !self.keys.is_empty() || self.bytes.iter().any(|key| stands_in(key, &logged.bytes));
         }
         let said = entry::read::<StoredPair>(&logged.bytes, logged.position);
         let is_theirs = |kind: &str, value: &str| self.bytes.contains(&key_bytes(kind, value));
@@ -78,11 +79,23 @@ impl Gone {
     }
 }
 
+/// Whether the value of a key may stand in a text, however it is written there.
+fn stands_in(key: &[u8], text: &[u8]) -> bool {
+    let plain = |text: &[u8]| -> Vec<u8> {
+        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
+    let value = key_of(key).map_or("", |(_, value)| value);
+    let (name, text) = (plain(value.as_bytes()), plain(text));
+    // In JSON there are several ways to write what is not ASCII.
+    !value.is_ascii() || name.is_empty() || text.windows(name.len()).any(|part| part == name)
+}
+
 impl Engine {
     /// Erases the customers whose these keys are, each as kind and value: states, timers, deliveries, keys, links, and what
     /// the log has of them, whatever number it is filed under. Messages that were refused go with them, whoever sent them,
-    /// because nobody knows whose they are, and so do entries about what people said of two keys, where it is one of theirs: what was
-    /// said stays in force, and history must have all of the log before. All others are as if they had never been linked with
+    /// because nobody knows whose they are (where nobody is known by these keys, those in which one stands), and so do entries
+    /// about what people said of two keys, where it is one of theirs: what was said stays in force, and history must have all of
+    /// the log before. All others are as if they had never been linked with
     /// them; what they sent stays as they sent it, also where it names a device that they shared.
     ///
     /// # Errors

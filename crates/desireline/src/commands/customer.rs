@@ -121,6 +121,10 @@ pub(crate) async fn erase(home: &Home, args: &EraseArgs) -> Result<ExitCode, Err
             }
         });
     }
+    if receipt.keys.is_empty() && !were_known_live {
+        let rows = counted(receipt.quarantined_rows, "rejected row", "rejected rows");
+        draw::note(&format!("nobody is known by `{text}`: {rows} in which it stands are gone, and nothing else"));
+    }
     let mut receipt = json!({
         "request_sha256": receipt.request_sha256,
         "at": receipt.at,

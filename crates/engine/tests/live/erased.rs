@@ -298,3 +298,22 @@ fn a_key_as_it_was_written_once_is_erased_by_what_it_was() {
         assert!(!shop.holds("Ann@X.org"));
     }
 }
+
+#[test]
+fn a_mistyped_key_takes_no_refused_messages_along_but_those_in_which_it_stands() {
+    let shop = Shop::new();
+    let refuse = |ids: &str| shop.send(&format!(r#"{{"type":"track",{ids}}}"#));
+    for ids in [r#""userId":"U-17""#, r#""userId":"u18","traits":{"phone":"+49 30 123456"}"#, r#""userId":"u\u00e919""#]
+    {
+        refuse(ids);
+    }
+    let refused = || block_on(shop.engine.refused(None, 10)).expect("the log can be read").len();
+    assert_eq!((shop.erase("user_id", "u16").entries, refused()), (0, 3));
+    assert_eq!((shop.erase("user_id", "u-17").entries, refused()), (1, 2));
+    assert_eq!((shop.erase("phone", "+4930123456").entries, refused()), (1, 1));
+    assert_eq!((shop.erase("user_id", "ué19").entries, refused()), (1, 0));
+    // Of somebody who is known nobody knows which are theirs.
+    shop.send(&visit(r#""userId":"u1""#));
+    refuse(r#""userId":"u18""#);
+    assert_eq!((shop.erase("user_id", "u1").entries, refused()), (2, 0));
+}
