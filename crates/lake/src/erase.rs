@@ -81,7 +81,8 @@ impl Lake {
     ///
     /// # Errors
     /// As [`erase`](Self::erase), but a key that nothing names gives a receipt [of nobody](Receipt::is_of_nobody); the error of
-    /// `forget`, which leaves the lake as it was.
+    /// `forget`, which leaves the lake as it was, but not live state where it had been asked before. After one that comes before the
+    /// commit the lake knows no more than it did: by which other keys live state knew them has to be told anew, each in a call.
     pub async fn erase_with_live<E: From<Error>>(
         &mut self,
         key: (&str, &str),

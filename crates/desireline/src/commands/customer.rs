@@ -184,8 +184,17 @@ async fn erase_everywhere(
         forgotten.get_or_insert_default().add(more);
         Ok::<_, Error>(theirs)
     };
-    let receipt = lake.erase_with_live(key, &home.rules(), &jiff::Timestamp::now().to_string(), forget).await?;
-    Ok((lake, receipt, forgotten.map(|forgotten| forgotten.erased)))
+    let now = jiff::Timestamp::now().to_string();
+    let erased = lake.erase_with_live(key, &home.rules(), &now, forget).await;
+    let known_by: Vec<String> = forgotten.iter().flat_map(|forgotten| &forgotten.keys).map(shown).collect();
+    if erased.is_err() && !known_by.is_empty() {
+        // Nobody else knows any more that they are one customer's.
+        let known_by = known_by.join("`, `");
+        draw::note(&format!(
+            "live state has forgotten them, and the lake may not have: erase each of `{known_by}` again"
+        ));
+    }
+    Ok((lake, erased?, forgotten.map(|forgotten| forgotten.erased)))
 }
 
 /// Takes back the link between two keys.

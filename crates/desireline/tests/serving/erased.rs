@@ -213,3 +213,20 @@ fn who_is_erased_takes_nobody_along_with_whom_a_device_was_shared_in_an_import()
     assert_eq!((&receipt["events"], &receipt["keys"]), (&1.into(), &serde_json::json!({"user_id": 1})), "{receipt}");
     assert_eq!(place.json(&["customer", "anonymous_id:d"])["events"].as_array().map(Vec::len), Some(2), "those of u2");
 }
+
+#[test]
+fn who_cannot_be_erased_from_the_lake_any_more_is_told_by_which_keys_live_state_knew_them() {
+    let place = Place::new(CHARTER);
+    let running = place.start();
+    running.send(r#"{"userId":"u1","anonymousId":"a1","event":"Order"}"#);
+    running.stop();
+    // It cannot be read as rejected rows are.
+    let in_the_way = place.home.join("quarantine").join("folder");
+    std::fs::create_dir_all(&in_the_way).expect("a folder");
+    let (code, _, why) = place.run(&["erase", "user_id:u1"]);
+    assert_eq!(code, 1, "{why}");
+    assert!(why.contains("erase each of `anonymous_id:a1`, `user_id:u1` again"), "{why}");
+    std::fs::remove_dir(&in_the_way).expect("it is empty");
+    assert_eq!(place.json(&["erase", "anonymous_id:a1"])["events"], 1);
+    assert_eq!(place.run(&["erase", "user_id:u1"]).0, 4);
+}
