@@ -42,7 +42,7 @@ fn copy(from: &Path, to: &Path) {
 
 fn journal(folder: &Path) -> PathBuf {
     let files = fs::read_dir(folder).expect("a folder").map(|file| file.expect("it can be read").path());
-    files.filter(|path| path.extension().is_some_and(|end| end == "jnl")).max().expect("a home has one")
+    files.filter(|path| path.extension().is_some_and(|end| end == "journal")).max().expect("a home has one")
 }
 
 fuzz_target!(|change: (u16, u16, Vec<u8>)| {
