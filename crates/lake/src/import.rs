@@ -4,6 +4,7 @@
 //! the same command again completes it. Keys and links are written just before that: where it fails in between, they stay, and
 //! who is who is told by them, too.
 
+mod said;
 mod work;
 
 use std::collections::BTreeMap;
@@ -50,7 +51,7 @@ pub struct ImportOptions {
 
 impl ImportOptions {
     fn is_live(&self) -> bool {
-        matches!(self.origin, Origin::Live { .. } | Origin::LiveUnfinished { .. })
+        matches!(self.origin, Origin::Live { .. })
     }
 
     /// How long it waits for whoever writes to the lake.
@@ -96,6 +97,8 @@ pub struct Importer {
     events: u64,
     nodes: Vec<Node>,
     keys: String,
+    /// Words against links.
+    taken_back: Vec<(Node, Node, i64)>,
     /// Goes last, when what waited in files has gone: the next one makes files of the same names.
     _lock: Lock,
 }
@@ -148,6 +151,7 @@ impl Importer {
             events: 0,
             nodes: Vec::new(),
             keys: String::new(),
+            taken_back: Vec::new(),
         })
     }
 
@@ -265,7 +269,8 @@ impl Importer {
     /// The same without counting what else is in the lake; gives what is known of it, for the next import.
     pub(crate) async fn store(mut self) -> Result<(Stock, Imported), Error> {
         let news = self.stock.identity.graph.take_news();
-        let (customers, moves) = self.who_is_who(&news);
+        let taken_back = std::mem::take(&mut self.taken_back);
+        let (customers, moves) = self.who_is_who(&[news.as_slice(), &taken_back].concat());
         let (moves, waiting) = self.wait(moves).await?;
         let mut work = self.plan(moves).await?;
         let built = self.build(&customers, &mut work, &waiting).await?;
@@ -275,7 +280,7 @@ impl Importer {
             ..Imported::default()
         };
         let Stock { customers_table, links_table, identity, .. } = &mut self.stock;
-        let merged = identity.save(customers_table, links_table, &customers, &news, &[]).await?;
+        let merged = identity.save(customers_table, links_table, &customers, &news, &taken_back).await?;
         identity.are_filed(&customers, !work.moves.is_empty());
         let links = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
         let mut numbers: Numbers =
@@ -306,7 +311,7 @@ impl Importer {
         Ok((self.stock, imported))
     }
 
-    /// Who is who with this evidence, and whose rows do not lie where they belong.
+    /// Who is who with this evidence and these words, and whose rows do not lie where they belong.
     fn who_is_who(&mut self, news: &[(Node, Node, i64)]) -> (Customers, Moves) {
         let Stock { identity, waiting, customers, .. } = &mut self.stock;
         if let Some(mut customers) = customers.take() {
@@ -404,7 +409,7 @@ impl Importer {
         let Stock { lake, identity, .. } = &self.stock;
         let root = lake.events.root().to_owned();
         let there_before = match self.options.origin {
-            Origin::Live { until: Some(_) } => lake.imported_before().await?,
+            Origin::Live { until: Some(_) } => lake.events.transaction(number::IMPORTED_SEQ).await?.unwrap_or_default(),
             _ => i64::MAX,
         };
         let mut moved = Spill::new(&lake.home().join("tmp").join("moved"), BUCKETS)?;

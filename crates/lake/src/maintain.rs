@@ -3,7 +3,7 @@
 //! Compaction and [erasing](crate::erase) are [`rebuild`](crate::rebuild) with other rows in; only what is committed besides
 //! differs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use listen::stitch::{Graph, Node, Rules};
@@ -18,7 +18,6 @@ use crate::rebuild::{Known, SeenIds, build_run, filed_under, unfile};
 use crate::spill::{Row, Spill};
 use crate::store::{Lake, Lock, bucket_of, fingerprint, number};
 use crate::table::{DataFile, Purpose};
-use crate::told::Said;
 use crate::waiting;
 use crate::words::Words;
 
@@ -132,54 +131,13 @@ impl Lake {
     /// [`Error::NotFound`] when one of the keys is unknown or nothing links them directly; the message says what does.
     pub async fn unmerge(&mut self, a: (&str, &str), b: (&str, &str), rules: &Rules) -> Result<(), Error> {
         let lock = self.lock().await?;
-        self.hear(&lock, rules, |graph| take_back(graph, find(graph, a)?, find(graph, b)?)).await
-    }
-
-    /// Takes in what people said of keys, one word after the other, whatever the rules have to say about it: a key may come to be
-    /// known by that alone. What is said already changes nothing, and neither does a word against a link that nothing here tells
-    /// of, or about a value that names nobody. Rows stay where they are; whose they are is resolved when they are read, and by the
-    /// next compaction.
-    ///
-    /// `erasures` is what [the lake said of them](Self::erasures) when it was known last that nobody of these is erased.
-    ///
-    /// # Errors
-    /// [`Error::Overtaken`] when somebody was erased since: it may be one of these. File and table errors; then the same call
-    /// does everything.
-    pub async fn say(&mut self, words: &[Said], erasures: u64, rules: &Rules) -> Result<(), Error> {
-        let lock = self.lock().await?;
-        if self.erasures().await? != erasures {
-            return Err(Error::Overtaken);
-        }
-        self.hear(&lock, rules, |graph| {
-            for Said { linked, a, b } in words {
-                let (a, b) = ((a.0.as_str(), a.1.as_str()), (b.0.as_str(), b.1.as_str()));
-                if *linked {
-                    join(graph, rules, a, b);
-                } else if let (Some(a), Some(b)) = (as_said(graph, rules, a), as_said(graph, rules, b)) {
-                    // There may be no evidence here for what is taken back.
-                    let _ = take_back(graph, a, b);
-                }
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Writes what `say` says of keys and links, and has the events know it.
-    async fn hear(
-        &mut self,
-        lock: &Lock,
-        rules: &Rules,
-        say: impl FnOnce(&mut Graph) -> Result<(), Error>,
-    ) -> Result<(), Error> {
         let mut identity = self.identity(rules.clone()).await?;
-        let undone: BTreeSet<_> = identity.graph.undone().collect();
-        say(&mut identity.graph)?;
-        let said = identity.graph.take_news();
-        let taken_back: Vec<_> = identity.graph.undone().filter(|link| !undone.contains(link)).collect();
-        let (mut customers_table, mut links_table) = self.identity_tables(lock).await?;
+        let (a, b) = (find(&identity.graph, a)?, find(&identity.graph, b)?);
+        let taken_back = take_back(&mut identity.graph, a, b)?;
+        let (mut customers_table, mut links_table) = self.identity_tables(&lock).await?;
         let customers = identity.graph.resolve();
-        let merged = identity.save(&mut customers_table, &mut links_table, &customers, &said, &taken_back).await?;
+        let taken_back = taken_back.as_slice();
+        let merged = identity.save(&mut customers_table, &mut links_table, &customers, &[], taken_back).await?;
         // Where nothing is new, a process that was killed may not have come further than this.
         let version = i64::try_from(links_table.version()).unwrap_or(i64::MAX);
         if self.events.transaction(number::LINKS).await? != Some(version) {
@@ -189,33 +147,10 @@ impl Lake {
     }
 }
 
-/// The node of a key of which people said something: in the form in which it was said, or else in that which these rules make of
-/// it. In another one it may be somebody else's.
-fn as_said(graph: &Graph, rules: &Rules, (kind, value): (&str, &str)) -> Option<Node> {
-    graph.restored(kind, value).or_else(|| graph.restored(kind, &rules.comparable(kind, value)?))
-}
-
-/// Has two keys be one customer's, where both name somebody.
-fn join(graph: &mut Graph, rules: &Rules, a: (&str, &str), b: (&str, &str)) {
-    // Before either becomes known: where one names nobody, nothing is said.
-    let names_somebody =
-        |key: &(&str, &str)| as_said(graph, rules, *key).is_some() || rules.names_somebody(key.0, key.1);
-    if ![a, b].iter().all(names_somebody) {
-        return;
-    }
-    let mut node = |key: (&str, &str)| as_said(graph, rules, key).or_else(|| graph.admit(key.0, key.1));
-    if let (Some(a), Some(b)) = (node(a), node(b))
-        && a != b
-        && !graph.is_said(a, b)
-    {
-        graph.say(a, b);
-    }
-}
-
-/// Takes back the link of two keys.
-fn take_back(graph: &mut Graph, a: Node, b: Node) -> Result<(), Error> {
+/// Takes back the link of two keys; gives the word against it where that is new.
+pub(crate) fn take_back(graph: &mut Graph, a: Node, b: Node) -> Result<Option<(Node, Node, i64)>, Error> {
     if graph.is_undone(a, b) {
-        return Ok(());
+        return Ok(None);
     }
     if !graph.neighbours(a).contains(&b) {
         let name = |node: Node| format!("{}:{}", graph.key(node).0, graph.key(node).1);
@@ -230,7 +165,7 @@ fn take_back(graph: &mut Graph, a: Node, b: Node) -> Result<(), Error> {
         return Err(Error::NotFound { what });
     }
     graph.undo(a, b);
-    Ok(())
+    Ok(graph.undone().find(|(low, high, _)| (*low, *high) == (a.min(b), a.max(b))))
 }
 
 /// What becomes of rows that are put into new runs.

@@ -31,10 +31,6 @@ pub(crate) mod number {
     /// The arrival number before which events are looked for that come from a live log: after the last one that came from a file, or
     /// that the log may be sent once more because it was set back.
     pub(crate) const IMPORTED_SEQ: &str = "imported_seq";
-    /// The same as long as the position of the log is before another one, because the log may tell once more what is before that.
-    pub(crate) const AGAIN_SEQ: &str = "again_seq";
-    /// That position.
-    pub(crate) const AGAIN_UNTIL: &str = "again_until";
     /// The arrival number before which everything was told to live state, or came from there.
     pub(crate) const TOLD_SEQ: &str = "told_seq";
     /// How many ranges of arrival numbers came from files and may lie behind that; where each begins and ends is noted beside.

@@ -79,12 +79,6 @@ pub enum Origin {
         /// nothing of its log comes with it.
         until: Option<u64>,
     },
-    /// From live state, and something is still to come before this position of its log is noted. Until it is, the same events may
-    /// come once more, in other parts.
-    LiveUnfinished {
-        /// The position.
-        until: u64,
-    },
 }
 
 /// What rides in a commit: names, each with its number.
@@ -103,16 +97,6 @@ fn imported(untold: &[Range<i64>], next: i64) -> Numbers {
 }
 
 impl Lake {
-    /// The arrival number before which it may be here already what comes from a live log as far as a position. What came from this
-    /// log is here once, by its position; it may be here from a file, too, or the log may tell it once more.
-    pub(crate) async fn imported_before(&self) -> Result<i64, Error> {
-        let imported = self.number(number::IMPORTED_SEQ).await?;
-        if self.number(number::LOG_POSITION).await? < self.number(number::AGAIN_UNTIL).await? {
-            return Ok(imported.max(self.number(number::AGAIN_SEQ).await?));
-        }
-        Ok(imported)
-    }
-
     async fn number(&self, name: &str) -> Result<i64, Error> {
         Ok(self.events.transaction(name).await?.unwrap_or_default())
     }
@@ -227,19 +211,10 @@ impl Lake {
             Origin::Live { until } => {
                 // Set back behind what is here, it knows no more of what it may be sent once more: that is looked for here.
                 let before = self.number(number::LOG_POSITION).await?;
-                if until.is_some_and(|position| position.cast_signed() < before) {
-                    if !is_new {
-                        numbers.push((number::IMPORTED_SEQ.into(), next));
-                    }
-                    // That covers more, and its positions mean something else from now on.
-                    numbers.push((number::AGAIN_UNTIL.into(), 0));
+                if until.is_some_and(|position| position.cast_signed() < before) && !is_new {
+                    numbers.push((number::IMPORTED_SEQ.into(), next));
                 }
                 numbers.extend(until.map(|position| (number::LOG_POSITION.into(), position.cast_signed())));
-            }
-            Origin::LiveUnfinished { until } if brings => {
-                // Another part may have been left like this before, and have been longer.
-                let again_until = self.number(number::AGAIN_UNTIL).await?.max(until.cast_signed());
-                numbers.extend([(number::AGAIN_SEQ.into(), next), (number::AGAIN_UNTIL.into(), again_until)]);
             }
             Origin::Files if brings && !is_new => {
                 let begun = self.number(number::NEXT_SEQ).await?;
@@ -250,7 +225,7 @@ impl Lake {
                 }
                 numbers.extend(imported(&untold, next));
             }
-            Origin::Files | Origin::LiveUnfinished { .. } => {}
+            Origin::Files => {}
         }
         Ok(numbers)
     }

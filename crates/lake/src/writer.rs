@@ -90,7 +90,7 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Lake::open`].
-    pub async fn lake(&self) -> Result<Lake, Error> {
+    async fn lake(&self) -> Result<Lake, Error> {
         Lake::open_within(&self.home, LOCK_WAITED_LIVE).await
     }
 
@@ -128,24 +128,5 @@ impl Stock {
     pub(crate) fn is_latest(&self) -> Result<bool, Error> {
         let Stock { lake, customers_table, links_table, .. } = self;
         Ok(lake.events.is_latest()? && customers_table.is_latest()? && links_table.is_latest()?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use listen::stitch::Rules;
-
-    #[tokio::test]
-    async fn words_of_people_wait_as_long_as_who_hands_over() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut holder = Lake::open_or_create(folder.path()).await.expect("a lake");
-        let _held = holder.hold().await.expect("nobody writes");
-        let mut lake = Writer::new(folder.path()).lake().await.expect("it is there");
-        assert_eq!(lake.waits, LOCK_WAITED_LIVE);
-        lake.waits = Duration::ZERO;
-        assert!(matches!(lake.say(&[], 0, &Rules::default()).await, Err(Error::Locked { .. })));
     }
 }

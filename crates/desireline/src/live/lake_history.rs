@@ -127,20 +127,7 @@ impl LakeHistory {
             say_set_back(part.from() - part.until());
             return Ok(());
         }
-        let mut said: Vec<Said> = Vec::new();
-        part.tell_but_events(&mut |telling| {
-            let owned = |key: (&str, &str)| (key.0.to_owned(), key.1.to_owned());
-            match telling {
-                Telling::Linked { a, b } => said.push(Said { linked: true, a: owned(a), b: owned(b) }),
-                Telling::Unlinked { a, b } => said.push(Said { linked: false, a: owned(a), b: owned(b) }),
-                Telling::Event(_) | Telling::Refused { .. } => {}
-            }
-            Ok::<(), lake::Error>(())
-        })?;
-        // The position may only be there once all is; without it the same part comes again, and changes nothing.
-        let until = part.until();
-        let whole = Origin::Live { until: Some(until) };
-        let origin = if said.is_empty() { whole } else { Origin::LiveUnfinished { until } };
+        let origin = Origin::Live { until: Some(part.until()) };
         let mut importer = writer.importer(self.options(origin, None)).await?;
         // It may be of somebody who was erased since it was gathered: the log has that no more.
         if importer.erasures().await? != part.erasures() {
@@ -150,13 +137,10 @@ impl LakeHistory {
         part.tell(&mut |telling| take_event(&mut importer, &telling))?;
         // A file for each day, whatever events it comes between: two that are equal are two only in one file.
         let mut day = String::new();
-        part.tell_but_events(&mut |telling| put_aside(&mut importer, &telling, &mut day))?;
-        writer.finish(importer).await?;
-        if said.is_empty() {
-            return Ok(());
-        }
-        writer.lake().await?.say(&said, part.erasures(), &self.rules).await?;
-        let importer = writer.importer(self.options(whole, None)).await?;
+        part.tell_but_events(&mut |telling| {
+            hear(&mut importer, &telling);
+            put_aside(&mut importer, &telling, &mut day)
+        })?;
         writer.finish(importer).await
     }
 }
@@ -191,6 +175,16 @@ fn take_event(importer: &mut Importer, telling: &Telling<'_>) -> Result<(), lake
         // The live side took it in by an older charter, by which its keys named somebody.
         Err(Stop(error)) if error.is::<NamesNobody>() => Ok(()),
         done => done.map_err(of_lake),
+    }
+}
+
+/// Has the lake hear what a person said of two keys.
+fn hear(importer: &mut Importer, telling: &Telling<'_>) {
+    let owned = |key: &(&str, &str)| (key.0.to_owned(), key.1.to_owned());
+    match telling {
+        Telling::Linked { a, b } => importer.say(&Said { linked: true, a: owned(a), b: owned(b) }),
+        Telling::Unlinked { a, b } => importer.say(&Said { linked: false, a: owned(a), b: owned(b) }),
+        Telling::Event(_) | Telling::Refused { .. } => {}
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use lake::{Error, Lake, Writer};
 use listen::stitch::Rules;
 
-use crate::home::{Row, Told, export, import, linked, runtime, sequences, spread, without_ballast};
+use crate::home::{Row, Told, export, import, linked, runtime, say, sequences, spread, without_ballast};
 
 fn row(keys: &[(&'static str, &str)], event: &str, at: i64) -> Row {
     Row::new(keys.iter().map(|(kind, value)| (*kind, (*value).to_owned())).collect(), event, at)
@@ -129,19 +129,15 @@ enum Step {
 
 async fn carry_out(home: &Path, step: Step) -> Result<(), Error> {
     let rules = Rules::default();
-    if step == Step::Import {
-        import(home, &later()).await;
-        return Ok(());
-    }
     let mut lake = Lake::open(home).await?;
     match step {
-        Step::Import => {}
+        Step::Import => drop(import(home, &later()).await),
         Step::Compact => drop(lake.compact(&rules).await?),
         Step::Unmerge => lake.unmerge(("user_id", "v"), ("email", "v@x.org"), &rules).await?,
         Step::Say => {
             // No event came with the key in between.
             let said = ["u", "v"].map(|user| linked(("user_id", user), ("phone", "+4930123456")));
-            lake.say(&said, 0, &rules).await?;
+            say(home, &said, &rules).await;
         }
         Step::Erase => drop(lake.erase(("user_id", "v"), &rules, "now").await?),
     }
@@ -239,9 +235,8 @@ fn what_is_said_of_rows_that_wait_goes_where_the_log_was_put_back() {
         copy(after.path(), before.path(), is_said);
         assert!(files(before.path()).iter().any(|path| path.starts_with(before.path().join("lake/waiting"))));
         // The links get the number that they had in what was put back.
-        let mut lake = Lake::open(before.path()).await.expect("a lake");
         let said = [linked(("email", "v@x.org"), ("anonymous_id", "x"))];
-        lake.say(&said, 0, &Rules::default()).await.expect("merged");
+        say(before.path(), &said, &Rules::default()).await;
         let sequence = |names: &str, at: &[i64]| (names.chars().map(String::from).zip(at.iter().copied()).collect(), 1);
         assert_eq!(told(before.path()).await, [sequence("a", &[1]), sequence("bcde", &[2, 3, 4, 5])].into());
     });

@@ -81,11 +81,7 @@ pub(crate) async fn export(writer: &mut Writer, rows: &[Row], rules: &Rules, pos
 
 /// The same, where the position may be behind what the lake has already.
 pub(crate) async fn take_from_live(writer: &mut Writer, rows: &[Row], rules: &Rules, until: u64) {
-    take_from(writer, rows, rules, Origin::Live { until: Some(until) }).await;
-}
-
-/// Imports rows of a live log.
-pub(crate) async fn take_from(writer: &mut Writer, rows: &[Row], rules: &Rules, origin: Origin) {
+    let origin = Origin::Live { until: Some(until) };
     let options = ImportOptions { rules: rules.clone(), origin, ..ImportOptions::default() };
     let mut importer = writer.importer(options).await.expect("an importer");
     take_in(&mut importer, rows);
@@ -96,6 +92,20 @@ pub(crate) async fn take_from(writer: &mut Writer, rows: &[Row], rules: &Rules, 
 pub(crate) async fn note(writer: &mut Writer, origin: Origin, told: Option<HowMuch>) {
     let importer = writer.importer(ImportOptions { origin, told, ..ImportOptions::default() }).await;
     writer.finish(importer.expect("an importer")).await.expect("committed");
+}
+
+/// Has the lake hear what people said, with nothing else.
+pub(crate) async fn say(home: &Path, words: &[Said], rules: &Rules) {
+    hear(&mut Writer::new(home), words, rules).await;
+}
+
+/// The same, by whoever writes again and again.
+pub(crate) async fn hear(writer: &mut Writer, words: &[Said], rules: &Rules) {
+    let origin = Origin::Live { until: None };
+    let options = ImportOptions { rules: rules.clone(), origin, ..ImportOptions::default() };
+    let mut importer = writer.importer(options).await.expect("an importer");
+    words.iter().for_each(|said| importer.say(said));
+    writer.finish(importer).await.expect("committed");
 }
 
 /// That a person says that two keys are one customer's.

@@ -2,11 +2,11 @@
 //! tells the same journeys as all rows read again from the beginning.
 
 use event::Normalise;
-use lake::{Error, Lake, Writer};
+use lake::{Error, Lake, Said, Writer};
 use listen::stitch::{KeyRule, Rules};
 use proptest::prelude::*;
 
-use crate::home::{Keys, Model, Row, export, import_by, runtime, sequences_by, spread, without_ballast};
+use crate::home::{Keys, Model, Row, export, hear, import_by, runtime, sequences_by, spread, without_ballast};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -15,8 +15,8 @@ enum Step {
     Export(Vec<(Keys, u8, u8)>),
     /// Whoever writes again and again begins anew.
     Restart,
-    /// Takes back one of the links.
-    Unmerge(usize),
+    /// Takes back one of the links; or the same as a word that comes with a live log, by the one who writes again and again.
+    Unmerge(usize, bool),
     /// Erases the customer of one of the keys.
     Erase(usize),
     Compact,
@@ -38,7 +38,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => events().prop_map(Step::Import),
         8 => events().prop_map(Step::Export),
         2 => Just(Step::Restart),
-        2 => any::<usize>().prop_map(Step::Unmerge),
+        2 => any::<(usize, bool)>().prop_map(|(n, is_word)| Step::Unmerge(n, is_word)),
         2 => any::<usize>().prop_map(Step::Erase),
         1 => Just(Step::Compact),
         2 => (0..4usize).prop_map(Step::Rules),
@@ -93,14 +93,18 @@ async fn carry_out(home: &std::path::Path, step: &Step, life: &mut Life) {
             model.rows.extend(rows);
         }
         Step::Restart => *writer = Writer::new(home),
-        Step::Unmerge(n) => {
+        Step::Unmerge(n, is_word) => {
             let links = model.links(by);
             if links.is_empty() {
                 return;
             }
             let [a, b] = links[n % links.len()].clone();
-            let mut lake = Lake::open(home).await.expect("a lake");
-            lake.unmerge((&a.0, &a.1), (&b.0, &b.1), by).await.expect("there is a link");
+            if *is_word {
+                hear(writer, &[Said { linked: false, a: a.clone(), b: b.clone() }], by).await;
+            } else {
+                let mut lake = Lake::open(home).await.expect("a lake");
+                lake.unmerge((&a.0, &a.1), (&b.0, &b.1), by).await.expect("there is a link");
+            }
             model.undone.insert([a, b]);
         }
         Step::Erase(n) => {

@@ -9,14 +9,14 @@ use lake::{Error, Lake, Origin, Said, Told, Writer};
 use listen::stitch::Rules;
 use proptest::prelude::*;
 
-use crate::home::{Row, import, linked, note, runtime, take_from, take_from_live};
+use crate::home::{Row, import, linked, note, runtime, say, take_from_live};
 
 #[derive(Debug, Clone)]
 enum Step {
     /// So many events of files.
     Import(usize),
-    /// So many events of a live log, and whether the position is noted with them.
-    Live(usize, bool),
+    /// So many events of a live log.
+    Live(usize),
     /// Everything is told; then other steps come before it is noted.
     Tell(Vec<Step>),
     Compact,
@@ -30,7 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
     let quick = || {
         prop_oneof![
             3 => (1..4usize).prop_map(Step::Import),
-            3 => (0..4usize, any::<bool>()).prop_map(|(events, noted)| Step::Live(events, noted)),
+            3 => (0..4usize).prop_map(Step::Live),
             1 => Just(Step::Compact),
         ]
     };
@@ -98,12 +98,9 @@ impl Life<'_> {
                 import(self.home, &rows).await;
                 self.untold.extend(names(&rows));
             }
-            Step::Live(events, noted) => {
+            Step::Live(events) => {
                 let rows = self.rows(*events, false);
-                let until = self.arrived as u64;
-                let origin =
-                    if *noted { Origin::Live { until: Some(until) } } else { Origin::LiveUnfinished { until } };
-                take_from(&mut self.writer, &rows, &Rules::default(), origin).await;
+                take_from_live(&mut self.writer, &rows, &Rules::default(), self.arrived as u64).await;
             }
             Step::Compact => {
                 if let Ok(mut lake) = Lake::open(self.home).await {
@@ -188,34 +185,13 @@ fn what_a_live_log_that_was_set_back_is_sent_once_more_is_there_once() {
 }
 
 #[test]
-fn what_comes_once_more_of_a_part_without_a_position_is_there_once() {
-    runtime().block_on(async {
-        let home = tempfile::tempdir().expect("a folder");
-        let row = |id: &str| Row { id: Some(id.to_owned()), ..Row::new(vec![("user_id", "u".to_owned())], id, 1) };
-        let mut writer = Writer::new(home.path());
-        let by = Rules::default();
-        // With what a person said behind them, which has yet to come when the process is killed.
-        let unfinished = Origin::LiveUnfinished { until: 2 };
-        take_from(&mut writer, &[row("a"), row("b")], &by, unfinished).await;
-        // Then the log is cut otherwise: the next part ends before that.
-        take_from_live(&mut writer, &[row("a")], &by, 1).await;
-        take_from_live(&mut writer, &[row("b"), row("c")], &by, 3).await;
-        let events = async || Lake::open(home.path()).await.expect("a lake").size(&by).await.expect("a size").0;
-        assert_eq!(events().await, 3);
-        // By now its position is noted, and nothing is looked for any more: no hand-over pays for it. So what is equal is there.
-        take_from_live(&mut writer, &[row("a")], &by, 4).await;
-        assert_eq!(events().await, 4);
-    });
-}
-
-#[test]
 fn only_the_latest_that_was_told_is_remembered() {
     let home = tempfile::tempdir().expect("a folder");
     runtime().block_on(async {
         let (home, writer) = (home.path(), Writer::new(home.path()));
         let mut life = Life { home, writer, arrived: 0, all: Vec::new(), untold: Vec::new(), tellings: Vec::new() };
         for _ in 0..66 {
-            for step in [Step::Import(2), Step::Live(1, true), Step::Tell(Vec::new())] {
+            for step in [Step::Import(2), Step::Live(1), Step::Tell(Vec::new())] {
                 life.carry_out(&step).await;
             }
         }
@@ -277,7 +253,6 @@ fn what_people_said_of_keys_without_an_event_is_known_when_one_comes() {
         let (user, email, phone) = (("user_id", "u"), ("email", "u@x.org"), ("phone", "+4930123456"));
         let row = |(kind, value): (&'static str, &str), at| Row::new(vec![(kind, value.to_owned())], "a", at);
         import(home.path(), &[row(user, 1)]).await;
-        let mut lake = Lake::open(home.path()).await.expect("a lake");
         let apart = |a, b| Said { linked: false, ..linked(a, b) };
         let words = [
             apart(email, phone),
@@ -288,7 +263,7 @@ fn what_people_said_of_keys_without_an_event_is_known_when_one_comes() {
             linked(user, phone),
             apart(user, phone),
         ];
-        lake.say(&words, 0, &by).await.expect("taken in");
+        say(home.path(), &words, &by).await;
         let mut writer = Writer::new(home.path());
         take_from_live(&mut writer, &[row(email, 2), row(phone, 3)], &by, 1).await;
         let mut lake = Lake::open(home.path()).await.expect("a lake");
@@ -319,13 +294,13 @@ fn many_words_of_people_are_one_commit_and_what_is_said_already_is_none() {
             ["events", "links", "customers"].map(commits)
         };
         let words: Vec<Said> = (1..20).map(|n| linked(("user_id", &key(n - 1).1), ("user_id", &key(n).1))).collect();
-        let mut lake = Lake::open(home.path()).await.expect("a lake");
         let before = commits();
-        lake.say(&words, 0, &by).await.expect("taken in");
+        say(home.path(), &words, &by).await;
+        let lake = Lake::open(home.path()).await.expect("a lake");
         assert_eq!(lake.size(&by).await.expect("a size"), (20, 1));
         let after = commits();
         assert_eq!(after, [before[0] + 1, before[1] + 1, before[2]]);
-        lake.say(&words, 0, &by).await.expect("taken in");
+        say(home.path(), &words, &by).await;
         assert_eq!(commits(), after);
     });
 }
@@ -337,9 +312,9 @@ fn what_is_said_of_a_key_is_said_of_no_other_one_that_is_like_it() {
         let row = |(kind, value): (&'static str, &str), at| Row::new(vec![(kind, value.to_owned())], "a", at);
         let (user, ann, case) = (("user_id", "u"), ("user_id", "ann@x.org"), ("case", "20240001"));
         import(home.path(), &[row(user, 1), row(ann, 2), row(case, 3)]).await;
-        let mut lake = Lake::open(home.path()).await.expect("a lake");
         let words = [linked(user, ("case", "2024-0001")), linked(user, ("user_id", "ANN@x.org"))];
-        lake.say(&words, 0, &by).await.expect("taken in");
+        say(home.path(), &words, &by).await;
+        let mut lake = Lake::open(home.path()).await.expect("a lake");
         assert_eq!(lake.size(&by).await.expect("a size"), (3, 3));
         lake.unmerge(user, ("case", "2024-0001"), &by).await.expect("it was said of this one");
     });
@@ -350,11 +325,10 @@ fn a_word_about_what_names_nobody_changes_nothing() {
     runtime().block_on(async {
         let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
         import(home.path(), &[Row::new(vec![("user_id", "u".to_owned())], "a", 1)]).await;
-        let mut lake = Lake::open(home.path()).await.expect("a lake");
         let files = || ["events", "links", "customers"].map(|table| files_of(&home.path().join("lake").join(table)));
         let before = files();
         let words = [linked(("user_id", "new"), ("email", "nobody")), linked(("email", "nobody"), ("user_id", "new"))];
-        lake.say(&words, 0, &by).await.expect("taken in");
+        say(home.path(), &words, &by).await;
         assert_eq!(files(), before);
     });
 }
@@ -365,21 +339,6 @@ fn files_of(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files: Vec<_> = entries.flat_map(|path| if path.is_dir() { files_of(&path) } else { vec![path] }).collect();
     files.sort();
     files
-}
-
-#[test]
-fn what_was_said_of_who_is_erased_since_is_not_taken_in() {
-    runtime().block_on(async {
-        let (home, by) = (tempfile::tempdir().expect("a folder"), Rules::default());
-        let (user, email) = (("user_id", "u"), ("email", "gone@x.org"));
-        import(home.path(), &[Row::new(vec![("user_id", "u".to_owned())], "a", 1)]).await;
-        let mut lake = Lake::open(home.path()).await.expect("a lake");
-        let erasures = lake.erasures().await.expect("read");
-        drop(lake.erase(email, &by, "now").await);
-        let said = lake.say(&[linked(user, email)], erasures, &by).await;
-        assert!(matches!(said, Err(Error::Overtaken)), "{said:?}");
-        assert!(lake.said(&by).await.expect("read").is_empty());
-    });
 }
 
 #[test]

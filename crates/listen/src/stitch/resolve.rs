@@ -77,8 +77,8 @@ impl Graph {
     }
 
     /// Who is who after more evidence, where `customers` was who was who before it. Looks at those only who are linked with an
-    /// end of a link that is new or has a new time, and comes to what [`resolve`](Self::resolve) comes to; only what is
-    /// refused is not told again.
+    /// end of a link that is new, has a new time or was taken back, and comes to what [`resolve`](Self::resolve) comes to; only
+    /// what is refused is not told again.
     pub fn resolve_again(&self, customers: &mut Customers, news: &[(Node, Node, i64)]) -> Again {
         let before = customers.roots.len();
         customers.roots.extend((0u32..).take(self.len()).skip(before));
