@@ -104,7 +104,9 @@ pub(crate) async fn hear(writer: &mut Writer, words: &[Said], rules: &Rules) {
     let origin = Origin::Live { until: None };
     let options = ImportOptions { rules: rules.clone(), origin, ..ImportOptions::default() };
     let mut importer = writer.importer(options).await.expect("an importer");
-    words.iter().for_each(|said| importer.say(said));
+    for said in words {
+        importer.say(said);
+    }
     writer.finish(importer).await.expect("committed");
 }
 
