@@ -1,8 +1,8 @@
 //! Which events are about one request of one customer.
 //!
 //! Two views and the timeline of a person speak of interactions, so all gather them here: one pass over a customer's
-//! events, in which every event finds the interaction of its key (or of its topic) by one lookup, and each interaction is
-//! a chain through the events. Nothing is allocated but when a customer has more than any before.
+//! events, in which every event that may belong to one finds the interaction of its key (or of its topic) by one look, and each
+//! interaction is a chain through the events. Nothing is allocated but when a customer has more than any before.
 
 use std::sync::Arc;
 
